@@ -1,0 +1,202 @@
+"""What every preparation shares: pairs of files, refused cases, splits, and a target that is complete or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from monai.config import PathLike
+from tqdm import tqdm
+
+from medkd.data import PARTS, natural_key, save_datalist, split_cases
+
+__all__ = ["Options", "files_by_name", "pair_files", "require_source", "run"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The arguments that all ``prepare`` functions share."""
+
+    split: PathLike
+    fold: int
+    folds: int
+    seed: int
+    overwrite: bool
+    skip_bad: bool
+
+
+@dataclass
+class Found:
+    """What a source holds: the files of each case, the case's patient, and cases that are refused already."""
+
+    files: dict[str, Any] = field(default_factory=dict)
+    patients: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    published: dict[str, str] = field(default_factory=dict)  # case -> part of the published split, when there is one
+
+
+def require_source(source: PathLike) -> Path:
+    """Return the source as a path; it must be a folder with something in it."""
+    path = Path(source)
+    if not path.is_dir():
+        raise FileNotFoundError(f"source {source}: no such folder.")
+    if not any(path.iterdir()):
+        raise ValueError(f"source {source}: the folder is empty.")
+    return path
+
+
+def files_by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
+    """Return the files of a folder by name without suffix, in natural order; hidden files are left out."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
+        suffix = next((suffix for suffix in suffixes if path.name.lower().endswith(suffix)), None)
+        if suffix and path.is_file() and not path.name.startswith("."):
+            found.setdefault(path.name[: -len(suffix)], []).append(path)
+    return found
+
+
+def pair_files(
+    images: Path, labels: Path, image_suffixes: Sequence[str], label_suffixes: Sequence[str], name: Callable[[str], str]
+) -> Found:
+    """Pair the files of two folders by their names without suffix; what has no partner, or two, is refused.
+
+    Args:
+        name: file name without suffix -> case name.
+    """
+    by_image, by_label = files_by_name(images, image_suffixes), files_by_name(labels, label_suffixes)
+    found = Found()
+    for stem in sorted({*by_image, *by_label}, key=natural_key):
+        case, of_image, of_label = name(stem), by_image.get(stem, []), by_label.get(stem, [])
+        if case in found.files or case in found.refused:
+            found.files.pop(case, None)
+            found.refused[case] = f"two files in {images} stand for this case (one is {stem})"
+        elif len(of_image) == 1 and len(of_label) == 1:
+            found.files[case] = (of_image[0], of_label[0])
+        elif not of_image:
+            found.refused[case] = f"{of_label[0]} has no image of the same name in {images}"
+        elif not of_label:
+            found.refused[case] = f"{of_image[0]} has no mask of the same name in {labels}"
+        else:
+            several = of_image if len(of_image) > 1 else of_label
+            found.refused[case] = f"several files of one name: {', '.join(str(path) for path in several)}"
+        found.patients[case] = case
+    return found
+
+
+def run(
+    source: Path,
+    target: PathLike,
+    found: Found,
+    convert: Callable[[str, Any, Path], dict[str, Any]],
+    options: Options,
+    **about: Any,
+) -> dict[str, Any]:
+    """Convert all cases into ``target`` and write ``datalist.json`` and ``split.json``.
+
+    Args:
+        convert: (case, its files, folder to write to) -> entry of the data list; ValueError or OSError refuses the case.
+        about: name, description, modality and labels of the data list.
+
+    Returns:
+        ``{"target", "cases": {part: count}, "refused": {case: reason}, "left_out": [case]}``.
+    """
+    if not found.files and not found.refused:
+        raise ValueError(f"source {source}: no cases found.")
+    # Split before converting, and with the refused cases: a file that is repaired later moves no other case.
+    parts = _split(found, options)
+    wanted = [case for part in PARTS for case in parts[part]]
+    with _complete_or_absent(source, Path(target), options.overwrite) as folder:
+        entries, refused = _convert_all(found, wanted, convert, folder, about["name"])
+        if refused and not options.skip_bad:
+            lines = "\n".join(f"{case}: {reason}" for case, reason in refused.items())
+            raise ValueError(
+                f"{len(refused)} of {len({*wanted, *refused})} cases refused, nothing was written:\n{lines}"
+            )
+        for case, reason in refused.items():
+            tqdm.write(f"refused {case}: {reason}")
+        listed = {part: [entries[case] for case in parts[part] if case in entries] for part in PARTS}
+        if empty := [part for part in PARTS if not listed[part]]:
+            raise ValueError(
+                f"source {source}: no usable case for {' and '.join(empty)} (split {str(options.split)!r}, fold "
+                f"{options.fold}, seed {options.seed}; {len(refused)} cases refused); nothing was written."
+            )
+        extra = {"refused": refused} if refused else {}
+        save_datalist(folder, listed, **about, **extra)
+        left_out = sorted(set(found.patients) - set(wanted), key=natural_key)
+        _save_split(folder, listed, options, left_out)
+    counts = {part: len(listed[part]) for part in PARTS}
+    return {"target": str(target), "cases": counts, "refused": refused, "left_out": left_out}
+
+
+def _split(found: Found, options: Options) -> dict[str, list[str]]:
+    if options.split == "published":
+        return {part: [case for case in found.patients if found.published.get(case) == part] for part in PARTS}
+    return split_cases(found.patients, options.split, options.fold, options.folds, options.seed)
+
+
+def _convert_all(
+    found: Found, wanted: Sequence[str], convert: Callable[[str, Any, Path], dict[str, Any]], folder: Path, name: str
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    entries: dict[str, dict[str, Any]] = {}
+    # A case that a split file leaves out is not asked for; one that could not even be given a patient is reported.
+    refused = {
+        case: reason for case, reason in found.refused.items() if case in set(wanted) or case not in found.patients
+    }
+    for case in tqdm([case for case in wanted if case in found.files], desc=f"prepare {name}", unit="case"):
+        try:
+            entries[case] = convert(case, found.files[case], folder)
+        except (ValueError, OSError) as error:
+            refused[case] = " ".join(str(error).split())
+    return entries, dict(sorted(refused.items(), key=lambda item: natural_key(item[0])))
+
+
+def _save_split(
+    folder: Path, listed: Mapping[str, Sequence[Mapping[str, Any]]], options: Options, left_out: Sequence[str]
+) -> None:
+    """Write how the split was made and its names; the file can be given as ``split=`` again."""
+    split = {
+        "split": str(options.split),
+        "fold": options.fold,
+        "folds": options.folds,
+        "seed": options.seed,
+        **{part: [entry["case"] for entry in listed[part]] for part in PARTS},
+        "left_out": list(left_out),
+    }
+    (folder / "split.json").write_text(json.dumps(split, indent=1) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[Path]:
+    """Yield a temporary folder beside ``target``; it takes the target's place only when the block succeeds."""
+    source, target = source.resolve(), target.resolve()
+    if source.is_relative_to(target):
+        raise ValueError(f"target {target}: holds the source {source}, which must stay as it is.")
+    if target.exists() and not target.is_dir():
+        raise ValueError(f"target {target}: is a file, expected a folder to write.")
+    if target.is_dir() and any(target.iterdir()):
+        if not (target / "datalist.json").is_file():
+            raise ValueError(f"target {target}: not empty and no prepared data set (no datalist.json); left alone.")
+        if not overwrite:
+            raise ValueError(f"target {target}: holds a prepared data set already; pass overwrite=True to replace it.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial, replaced = (target.with_name(f".{target.name}.{word}-{os.getpid()}") for word in ("partial", "replaced"))
+    partial.mkdir()
+    try:
+        yield partial
+        if target.exists():
+            os.replace(target, replaced)
+        try:
+            os.replace(partial, target)
+        except OSError:
+            if replaced.exists():
+                os.replace(replaced, target)  # the earlier data set goes back to its place
+            raise
+        shutil.rmtree(replaced, ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,147 @@
+"""The `medkd` command: prints the ``monai.bundle run`` command that it composes, then runs it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import sys
+import warnings
+from pathlib import Path
+
+import medkd
+
+__all__ = ["main"]
+
+_PACKAGE = Path(__file__).parent
+# in a wheel bundles lie inside the package, in a clone beside it
+BUNDLES = next(p for p in (_PACKAGE / "bundles", _PACKAGE.parent / "bundles") if p.is_dir())
+
+_HELP = """\
+All further options are ids of the bundle's configuration: --max_epochs 20 --student_width 16 --seed 1 ...
+(see bundles/<task>/configs/train.yaml; nested ids are written train::trainer::clip_norm). A misspelt one stops the run."""
+
+
+def tasks() -> list[str]:
+    """Names of the bundles, sorted."""
+    return sorted(path.parent.parent.name for path in BUNDLES.glob("*/configs/train.yaml"))
+
+
+def compose(verb: str, task: str, role: str, options: list[str]) -> list[str]:
+    """The arguments of ``python -m monai.bundle`` for a verb of ours."""
+    bundle = BUNDLES / task
+    files = {
+        "train": [bundle / "configs/train.yaml"],
+        "distill": [bundle / "configs/train.yaml", BUNDLES / "overlays/distill.yaml"],
+        "evaluate": [bundle / "configs/train.yaml", bundle / "configs/evaluate.yaml"],
+        "infer": [bundle / "configs/inference.yaml"],
+    }[verb]
+    if role == "teacher":
+        if verb == "infer":
+            options = ["--network_def", "%teacher_def", *options]
+        else:
+            files.insert(1, BUNDLES / "overlays/teacher.yaml")
+    names = ", ".join(f"'{_short(file)}'" for file in files)
+    about = [
+        *("--meta_file", _short(bundle / "configs/metadata.json")),
+        *("--logging_file", _short(bundle / "configs/logging.conf")),
+    ]
+    return ["run", "--config_file", f"[{names}]", *about, "--bundle_root", _short(bundle), *options]
+
+
+def _short(path: Path) -> str:
+    """Relative to the working directory where that is shorter to read."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _quoted(argument: str) -> str:
+    """For a shell; lists of file names stay readable."""
+    return f'"{argument}"' if "'" in argument and not set(argument) & set('"$`\\!') else shlex.quote(argument)
+
+
+def run_bundle(arguments: list[str]) -> None:
+    """Runs ``python -m monai.bundle`` with the arguments, in this process, after printing it."""
+    import runpy
+
+    print(f"python -m monai.bundle {' '.join(_quoted(argument) for argument in arguments)}", flush=True)
+    # MONAI warns of the code in a configuration: these are our own
+    warnings.filterwarnings("ignore", message="parsing config_file")
+    logging.getLogger("monai.bundle").setLevel(logging.WARNING)
+    before = sys.argv
+    try:
+        sys.argv = ["monai.bundle", *arguments]
+        runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
+    finally:
+        sys.argv = before
+
+
+def prepare(task: str, arguments: list[str]) -> None:
+    """Runs ``prepare`` of the task's module in data_prep, its options checked against that function's arguments."""
+    import importlib
+    import inspect
+    import json
+
+    from medkd.options import check_options, parse_command
+
+    function = importlib.import_module(f"medkd.data_prep.{task}").prepare
+    words, options = parse_command(arguments)
+    options = {{"dataset_dir": "target"}.get(name, name): value for name, value in options.items()}
+    check_options(words, options, {name: None for name in inspect.signature(function).parameters})
+    for name, flag in (("source", "--source"), ("target", "--dataset_dir")):
+        if name not in options:
+            raise ValueError(f"medkd prepare {task} needs {flag} FOLDER")
+    print(json.dumps(function(**{name: value for name, value in options.items()}), indent=2, default=str))
+
+
+def parser() -> argparse.ArgumentParser:
+    """One sub-command a verb."""
+    root = argparse.ArgumentParser("medkd", description=medkd.__doc__)
+    root.add_argument("--version", action="version", version=f"medkd {medkd.__version__}")
+    verbs = root.add_subparsers(dest="verb", required=True, metavar="verb")
+    descriptions = {
+        "prepare": "official download (--source) to a data set that the bundle reads (--dataset_dir)",
+        "train": "train a student, or with --role teacher the teacher, on labels alone",
+        "distill": "train a student with a teacher (--teacher PATH) by a method (--method NAME)",
+        "evaluate": "evaluate a model (--model PATH) case by case",
+        "infer": "predict for a file or folder (--input PATH) with a model (--model PATH)",
+    }
+    for verb, description in descriptions.items():
+        sub = verbs.add_parser(verb, help=description, description=f"{description}.", epilog=_HELP, allow_abbrev=False)
+        sub.add_argument("task", choices=tasks())
+        if verb in ("train", "evaluate", "infer"):
+            sub.add_argument("--role", choices=("student", "teacher"), default="student")
+    demo = verbs.add_parser("demo", help="the whole way on drawn data, in five minutes", allow_abbrev=False)
+    demo.add_argument("--output_dir", default="medkd_demo", help="folder for everything (default: %(default)s)")
+    demo.add_argument("--seed", type=int, default=0)
+    return root
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point: 0, or 1 after one line about what was wrong (MEDKD_TRACEBACK=1 shows where)."""
+    parsed, rest = parser().parse_known_args(arguments)
+    from medkd.options import one_line_errors  # MONAI's import takes seconds: --help does not wait for it
+
+    try:
+        if parsed.verb == "demo":
+            if rest:
+                raise ValueError(f"unknown option(s): {' '.join(rest)}")
+            from medkd.demo import demo
+
+            demo(Path(parsed.output_dir), parsed.seed)
+        elif parsed.verb == "prepare":
+            prepare(parsed.task, rest)
+        else:
+            run_bundle(compose(parsed.verb, parsed.task, getattr(parsed, "role", "student"), rest))
+    except Exception as error:
+        import os
+
+        message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
+        if message is None:
+            raise
+        print(f"medkd: error: {message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""Data: stored volumes, data lists and splits, slices, checks, phantoms."""
+
+from medkd.data.datalist import PARTS, check_leaks, load_datalist, natural_key, save_datalist, split_cases
+from medkd.data.images import NIFTI, PICTURES, SaveLabelsd, case_name, find_images
+from medkd.data.phantoms import draw_cvc_endoscene, draw_kits19
+from medkd.data.slices import SliceDataset, balanced_sampler
+from medkd.data.transforms import CheckImaged, TargetLabeld, class_names, foreground_values, target_values
+from medkd.data.volume_store import SUFFIX, VolumeStoreReader, read_slice, read_volume, volume_shape, write_volume
+
+__all__ = [
+    "NIFTI",
+    "PICTURES",
+    "SaveLabelsd",
+    "case_name",
+    "find_images",
+    "PARTS",
+    "SUFFIX",
+    "CheckImaged",
+    "SliceDataset",
+    "TargetLabeld",
+    "VolumeStoreReader",
+    "balanced_sampler",
+    "check_leaks",
+    "class_names",
+    "draw_cvc_endoscene",
+    "draw_kits19",
+    "foreground_values",
+    "load_datalist",
+    "natural_key",
+    "read_slice",
+    "read_volume",
+    "save_datalist",
+    "split_cases",
+    "target_values",
+    "volume_shape",
+    "write_volume",
+]

@@ -1,0 +1,85 @@
+"""Axial slices of stored volumes as a dataset for 2-D training, and a sampler that balances slices with a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import torch
+from monai.data import Dataset
+from monai.transforms import apply_transform
+from torch.utils.data import RandomSampler, Sampler, WeightedRandomSampler
+
+from medkd.data.volume_store import read_slice, volume_shape
+
+__all__ = ["SliceDataset", "balanced_sampler"]
+
+
+class SliceDataset(Dataset):
+    """Every item is one axial slice, read from the volume stores when it is asked for.
+
+    An item is ``{"image": float32 (1, H, W) in HU, "label": uint8 (1, H, W) label values as stored, "case": str,
+    "slice": int}``, with plain tensors: 2-D training needs no affine, and meta data would be collated for nothing.
+
+    Args:
+        data: entries of a data list with absolute paths (``load_datalist``).
+        transform: callable on an item, e.g. a MONAI ``Compose``.
+        target: label values that make a slice a target slice.
+        slices: ``"all"``, or ``"target"``: only slices that hold a target value (no volume is read to find them).
+
+    Raises:
+        ValueError: unknown ``slices``, an entry without ``slices_with``, no slice at all.
+    """
+
+    def __init__(
+        self,
+        data: Sequence[Mapping[str, Any]],
+        transform: Callable | None = None,
+        target: Collection[int] = (2,),
+        slices: str = "all",
+    ) -> None:
+        if slices not in ("all", "target"):
+            raise ValueError(f"SliceDataset: slices={slices!r}, expected 'all' or 'target'.")
+        index = []
+        self.has_target: list[bool] = []  # of each item
+        for entry in data:
+            with_target = _slices_with(entry, target)
+            depth = entry["shape"][0] if "shape" in entry else volume_shape(entry["image"])[0]
+            for number in sorted(with_target) if slices == "target" else range(depth):
+                index.append((entry, number))
+                self.has_target.append(number in with_target)
+        if not index:
+            raise ValueError(
+                f"SliceDataset: no slice in {len(data)} cases (slices={slices!r}, target values {tuple(target)})."
+            )
+        super().__init__(data=index, transform=transform)
+
+    def _transform(self, index: int) -> Any:
+        entry, number = self.data[index]
+        item = {
+            "image": torch.from_numpy(read_slice(entry["image"], number)).to(torch.float32)[None],
+            "label": torch.from_numpy(read_slice(entry["label"], number))[None],
+            "case": entry["case"],
+            "slice": number,
+        }
+        return item if self.transform is None else apply_transform(self.transform, item)
+
+
+def _slices_with(entry: Mapping[str, Any], target: Collection[int]) -> set[int]:
+    if "slices_with" not in entry:
+        raise ValueError(f"case {entry.get('case')}: no 'slices_with' in its entry; prepare the data set again.")
+    return {number for value in target for number in entry["slices_with"].get(str(value), [])}
+
+
+def balanced_sampler(dataset: SliceDataset) -> Sampler[int]:
+    """Draw slices with and without target equally often, at most two draws for each target slice.
+
+    No generator of its own: the order follows torch's global seed. When one group is empty there is nothing to
+    balance, and every slice is drawn once, in random order.
+    """
+    positive = sum(dataset.has_target)
+    negative = len(dataset) - positive
+    if not positive or not negative:
+        return RandomSampler(dataset)
+    weights = [1.0 / positive if has_target else 1.0 / negative for has_target in dataset.has_target]
+    return WeightedRandomSampler(weights, num_samples=min(len(dataset), 2 * positive))

@@ -1,0 +1,42 @@
+"""Case by case inference: a bad file is named and the others go on."""
+
+from __future__ import annotations
+
+import sys
+
+from monai.data import DataLoader, Dataset
+from monai.engines import SupervisedEvaluator
+from tqdm import tqdm
+
+from medkd.options import one_line_errors
+
+__all__ = ["infer_each"]
+
+
+def infer_each(evaluator: SupervisedEvaluator) -> None:
+    """Runs the evaluator, whose postprocessing writes the predictions, on one case after the other.
+
+    Shows a bar with the cases done and the time left, and on standard error one line for each case that failed.
+
+    Raises:
+        ValueError: at the end, when any case failed; the predictions of the others are written by then.
+    """
+    dataset = evaluator.data_loader.dataset
+    failed = []
+    bar = tqdm(dataset.data, desc="infer", unit="case", disable=None)
+    for item in bar:
+        bar.set_postfix_str(item["case"])
+        evaluator.data_loader = DataLoader(Dataset([item], dataset.transform), batch_size=1)
+        evaluator.state.epoch_length = None
+        try:
+            evaluator.run()
+        except Exception as error:
+            message = one_line_errors(error)
+            if message is None:
+                raise
+            failed.append(item["case"])
+            tqdm.write(f"{item['image']}: {message}", file=sys.stderr)
+        else:
+            tqdm.write(f"{item['image']}: done", file=sys.stdout)
+    if failed:
+        raise ValueError(f"{len(failed)} of {len(dataset.data)} cases failed: {', '.join(failed)}")

@@ -1,0 +1,117 @@
+"""Exact restart: a killed run, resumed, ends with the weights of an uninterrupted one, bit for bit."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ignite.engine import Events
+from ignite.handlers import EarlyStopping
+from monai.data.utils import set_rnd
+from monai.engines import SupervisedEvaluator, SupervisedTrainer
+
+from medkd.data.files import save_atomically
+
+__all__ = ["ResumableRun"]
+
+
+class ResumableRun:
+    """Saves after every epoch all that the next one depends on, and reads it back.
+
+    Randomness is not saved but made a function of (seed, epoch, rank): at each start of an epoch Python, NumPy, torch and
+    the data set's transforms are seeded anew. So every method sees the same batches at the same seed too. (The numbers
+    of data-loader workers 0 and 1 give different augmentations.)
+
+    MONAI's `CheckpointSaver` restores neither the best metric, nor the early-stop counter, nor the gradient scaler, and
+    ignite deletes the old file before it writes the new one; hence this class.
+
+    Args:
+        path: the file, written under a temporary name and moved into place.
+        objects: name -> object with ``state_dict`` and ``load_state_dict``: network, loss, optimizer, scheduler, ...
+        seed: of the run.
+        evaluator: the validation engine, whose best metric is kept.
+        patience: validations without a better key metric after which training stops; None never stops.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        objects: Mapping[str, Any],
+        seed: int,
+        evaluator: SupervisedEvaluator | None = None,
+        patience: int | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.objects = dict(objects)
+        self.seed = seed
+        self.evaluator = evaluator
+        self.patience = patience
+
+    def run(self, trainer: SupervisedTrainer, resume: bool = False) -> None:
+        """Trains to the end, from the start or from the file. A run that is complete already is left as it is.
+
+        Raises:
+            FileNotFoundError: when there is nothing to resume.
+            ValueError: when the file belongs to a run with another seed or another number of batches an epoch.
+        """
+        trainer.add_event_handler(Events.EPOCH_STARTED, self._seed_epoch)
+        if self.patience is not None and self.evaluator is not None:
+            stopper = EarlyStopping(self.patience, _key_metric, trainer)
+            self.evaluator.add_event_handler(Events.COMPLETED, stopper)
+            self.objects["early_stop"] = stopper
+        if resume:
+            self._load(trainer)
+            if trainer.state.epoch >= trainer.state.max_epochs:
+                print(f"{self.path}: all {trainer.state.epoch} epochs are done already, nothing to resume")
+                return
+        # Attached last: validation, best model and early stop of this epoch must be in the file.
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self._save)
+        trainer.run()
+
+    def _seed_epoch(self, trainer: SupervisedTrainer) -> None:
+        words = np.random.SeedSequence([self.seed, trainer.state.epoch, trainer.state.rank]).generate_state(4)
+        random.seed(int(words[0]))
+        np.random.seed(int(words[1]))
+        torch.manual_seed(int(words[2]))
+        set_rnd(trainer.data_loader.dataset, int(words[3]))
+
+    def _save(self, trainer: SupervisedTrainer) -> None:
+        state = {
+            "run": {"seed": self.seed, "epoch_length": trainer.state.epoch_length},
+            "objects": {name: item.state_dict() for name, item in self.objects.items()},
+            "trainer": {"epoch": trainer.state.epoch, "iteration": trainer.state.iteration},
+        }
+        if trainer.scaler is not None:
+            state["scaler"] = trainer.scaler.state_dict()
+        if self.evaluator is not None:
+            best = self.evaluator.state
+            state["best"] = {"metric": float(best.best_metric), "epoch": int(best.best_metric_epoch)}
+        save_atomically(state, self.path)
+
+    def _load(self, trainer: SupervisedTrainer) -> None:
+        if not self.path.is_file():
+            raise FileNotFoundError(f"resume: {self.path}: no such file, expected one of an earlier, unfinished run")
+        state = torch.load(self.path, map_location=trainer.state.device, weights_only=True)
+        run = {"seed": self.seed, "epoch_length": trainer.state.epoch_length}
+        if state["run"] != run:
+            raise ValueError(f"resume: {self.path} is of another run: {state['run']} found, this run has {run}")
+        if state["objects"].keys() != self.objects.keys():
+            raise ValueError(f"resume: {self.path} holds {sorted(state['objects'])}, expected {sorted(self.objects)}")
+        for name, item in self.objects.items():
+            item.load_state_dict(state["objects"][name])
+        trainer.state.epoch = state["trainer"]["epoch"]
+        trainer.state.iteration = state["trainer"]["iteration"]
+        if "scaler" in state:
+            # MONAI makes a new scaler when the run starts
+            trainer.add_event_handler(Events.STARTED, lambda engine: engine.scaler.load_state_dict(state["scaler"]))
+        if self.evaluator is not None:
+            self.evaluator.state.best_metric = state["best"]["metric"]
+            self.evaluator.state.best_metric_epoch = state["best"]["epoch"]
+
+
+def _key_metric(evaluator: SupervisedEvaluator) -> float:
+    return float(evaluator.state.metrics[evaluator.state.key_metric_name])

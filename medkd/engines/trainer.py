@@ -1,0 +1,131 @@
+"""MONAI's supervised trainer, with a teacher in the loss call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from ignite.metrics import Average
+from monai.engines import SupervisedTrainer
+from monai.inferers import Inferer, SimpleInferer
+from monai.utils.enums import CommonKeys
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from medkd.losses import CombinedLoss
+from medkd.networks import Features, FeatureTaps
+
+__all__ = ["DistillationTrainer", "frozen"]
+
+
+def frozen(teacher: FeatureTaps) -> FeatureTaps:
+    """The teacher in eval mode, its parameters without gradient."""
+    return teacher.eval().requires_grad_(False)
+
+
+class DistillationTrainer(SupervisedTrainer):
+    """Trains a student on labels and on what a frozen teacher shows of the same batch.
+
+    Everything but the loss call is MONAI's `SupervisedTrainer`. ``network`` is the plain student, so checkpoints,
+    federated weights and exports never see taps or adaptors. Without a teacher it is the supervised baseline, on the
+    same batches and through the same code.
+
+    Args:
+        device: where the networks and the loss already are.
+        max_epochs: epochs in all.
+        train_data_loader: batches ``{"image": (N, C, *spatial), "label": (N, 1, *spatial)}``.
+        student: the tapped student.
+        optimizer: must hold the parameters of the student and of the loss.
+        loss: see `CombinedLoss`. Its named values go into ``state.output["terms"]`` each step, and as means over the
+            epoch into ``state.metrics`` ("loss", "loss/task", "loss/kd", ...).
+        teacher: the tapped teacher; frozen here, run once a step in eval mode without gradient.
+        inferer: how the student is called, MONAI's `SimpleInferer` when None.
+        amp: mixed precision of the device: float16 with gradient scaling on CUDA, bfloat16 elsewhere. The loss itself is
+            always computed in float32.
+        clip_norm: largest L2 norm of the whole gradient; None does not clip.
+        train_handlers: attached after the means of the loss terms, so that they can read these.
+        **supervised: further keywords of MONAI's `SupervisedTrainer` (accumulation_steps, ...).
+
+    Raises:
+        ValueError: when a learnable part of student or loss is not in the optimizer.
+    """
+
+    def __init__(
+        self,
+        device: str | torch.device,
+        max_epochs: int,
+        train_data_loader: Iterable,
+        student: FeatureTaps,
+        optimizer: Optimizer,
+        loss: CombinedLoss,
+        teacher: FeatureTaps | None = None,
+        inferer: Inferer | None = None,
+        amp: bool = False,
+        clip_norm: float | None = None,
+        train_handlers: Sequence = (),
+        **supervised: Any,
+    ) -> None:
+        device = torch.device(device)
+        _check_optimized(optimizer, {"student": student, "loss": loss})
+        self.student, self.loss = student, loss
+        self.teacher = None if teacher is None else frozen(teacher)
+        self._inferer = SimpleInferer() if inferer is None else inferer
+        # MONAI's amp is CUDA's: autocast and scaler. Elsewhere bfloat16 needs no scaler, and our own autocast is enough.
+        on_cuda = device.type == "cuda"
+        self._autocast = {
+            "device_type": device.type,
+            "enabled": amp,
+            "dtype": torch.float16 if on_cuda else torch.bfloat16,
+        }
+        super().__init__(
+            device=device,
+            max_epochs=max_epochs,
+            train_data_loader=train_data_loader,
+            network=student.network,
+            optimizer=optimizer,
+            loss_function=self._distil,
+            inferer=self._forward,
+            amp=amp and on_cuda,
+            decollate=False,
+            **supervised,
+        )
+        if clip_norm is not None:
+            # Runs inside optimizer.step, hence after MONAI's scaler has unscaled the gradients.
+            optimizer.register_step_pre_hook(lambda opt, *_: nn.utils.clip_grad_norm_(_parameters(opt), clip_norm))
+        self._average("loss", lambda output: output[CommonKeys.LOSS].detach())
+        for name in ("task", *loss.losses, *loss.components):
+            self._average(f"loss/{name}", lambda output, name=name: output["terms"][name])
+        self._register_handlers(train_handlers)
+
+    def _average(self, name: str, value: Any) -> None:
+        Average(output_transform=value, device=self.state.device).attach(self, name)
+
+    def _forward(self, image: Tensor, network: nn.Module) -> Tensor:
+        """Around MONAI's inferer: the same student, called through its taps."""
+        with torch.autocast(**self._autocast):
+            self._student_features: Features | None = self._inferer(image, self.student)
+        return self._student_features.logits
+
+    def _distil(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """In the place of MONAI's loss function; the image is in ``state.output`` by then."""
+        student, self._student_features = self._student_features, None
+        teacher = None
+        if self.teacher is not None:
+            with torch.no_grad(), torch.autocast(**self._autocast):
+                teacher = self.teacher(self.state.output[CommonKeys.IMAGE])
+        value = self.loss(student, teacher, target)
+        self.state.output["terms"] = {**self.loss.values, **self.loss.components}
+        return value
+
+
+def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _check_optimized(optimizer: Optimizer, modules: dict[str, nn.Module]) -> None:
+    held = {id(parameter) for parameter in _parameters(optimizer)}
+    for role, module in modules.items():
+        for name, parameter in module.named_parameters():
+            if parameter.requires_grad and id(parameter) not in held:
+                raise ValueError(f"DistillationTrainer: {role} parameter {name} is not in the optimizer")

@@ -1,0 +1,8 @@
+"""What happens around the engines: best model, record of the run, console, per-case tables."""
+
+from .best_model import BestModel
+from .case_table import CaseTable
+from .progress import CaseProgress, ConsoleProgress
+from .record import RunRecord
+
+__all__ = ["BestModel", "CaseProgress", "CaseTable", "ConsoleProgress", "RunRecord"]

@@ -1,0 +1,81 @@
+"""metrics.csv and summary.json of an evaluation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from ignite.engine import Events
+from monai.data import MetaTensor
+from monai.engines import SupervisedEvaluator
+
+from medkd.data.files import write_atomically
+from medkd.metrics import case_metrics, summarise
+
+__all__ = ["CaseTable"]
+
+
+class CaseTable:
+    """One row a case and class into ``metrics.csv``, means over cases into ``summary.json``, both written at the end.
+
+    Expects decollated output: ``pred`` and ``label`` as integer labels (1, *spatial), whole cases, with the label's affine
+    (mm). A case without ground truth of a class is a row of its own kind and is counted, see `case_metrics`.
+
+    Args:
+        output_dir: where both files go.
+        classes: label value -> name, foreground only.
+        protocol: see `medkd.metrics.PROTOCOLS`.
+    """
+
+    def __init__(self, output_dir: str | Path, classes: Mapping[int, str], protocol: str = "whole") -> None:
+        self.output_dir = Path(output_dir)
+        self.classes = dict(classes)
+        self.protocol = protocol
+        self.rows: list[dict[str, Any]] = []
+
+    def attach(self, evaluator: SupervisedEvaluator) -> None:
+        evaluator.add_event_handler(Events.STARTED, self._start)
+        evaluator.add_event_handler(Events.ITERATION_COMPLETED, self)
+        evaluator.add_event_handler(Events.COMPLETED, self._write)
+
+    def _start(self, evaluator: SupervisedEvaluator) -> None:
+        self.rows.clear()
+
+    def __call__(self, evaluator: SupervisedEvaluator) -> None:
+        for item, output in zip(evaluator.state.batch, evaluator.state.output, strict=True):
+            truth = output["label"]
+            axes = truth.ndim - 1
+            spacing = truth.pixdim.tolist()[:axes] if isinstance(truth, MetaTensor) else [1.0] * axes
+            rows = case_metrics(_plain(output["pred"]), _plain(truth), self.classes, spacing, self.protocol)
+            self.rows += [{"case": item["case"], **row, "protocol": self.protocol} for row in rows]
+
+    def _write(self, evaluator: SupervisedEvaluator) -> None:
+        table = pd.DataFrame(self.rows)
+        first = ["case", "class", "dice", "iou", "rvd", "hd95"]
+        table = table[[*first, *(column for column in table if column not in first)]]
+        summary = summarise(self.rows)
+        write_atomically(self.output_dir / "metrics.csv", lambda path: table.to_csv(path, index=False))
+        write_atomically(self.output_dir / "summary.json", lambda path: path.write_text(json.dumps(summary, indent=2)))
+        for name, metrics in summary.items():
+            print(_line(name, metrics, self.protocol))
+
+
+def _plain(labels: Any) -> Any:
+    """(1, *spatial) to (*spatial), without meta data."""
+    return (labels.as_tensor() if isinstance(labels, MetaTensor) else labels)[0]
+
+
+def _line(name: str, metrics: dict, protocol: str) -> str:
+    empty, alarms = metrics["empty_truth"], metrics["false_alarm"]
+    shown = " ".join(
+        f"{key} {metrics[key]['mean']:.4f} ± {metrics[key]['std']:.4f} (n={metrics[key]['n']})"
+        for key in ("dice", "iou", "rvd", "abs_rvd", "hd95")
+        if metrics[key]["n"]
+    )
+    without = round(empty["mean"] * empty["n"])
+    note = f"; without ground truth: {without} of {empty['n']} cases"
+    note += f", false alarms in {round(alarms['mean'] * alarms['n'])}" if alarms["n"] else ""
+    return f"{name} [{protocol}]: {shown}{note}"

@@ -1,0 +1,103 @@
+"""What all losses share: shape checks, full precision, resizing, tempered divergence, importance maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = [
+    "check_positive",
+    "check_same_batch",
+    "check_same_shape",
+    "full_precision",
+    "importance_distance",
+    "importance_map",
+    "no_autocast",
+    "resize",
+    "smallest_size",
+    "tempered_kl",
+]
+
+# float16 and bfloat16 lose the small differences that distillation is about, and x^4 overflows float16 from 16 on.
+_HALF = (torch.float16, torch.bfloat16)
+
+
+def check_positive(name: str, **values: float) -> None:
+    """Raises ValueError naming the class and the argument that is not above zero."""
+    for argument, value in values.items():
+        if not value > 0:
+            raise ValueError(f"{name}: {argument} must be positive, found {value!r}")
+
+
+def check_same_shape(name: str, student: Tensor, teacher: Tensor) -> None:
+    """Raises ValueError when the two tensors differ in shape."""
+    if student.shape != teacher.shape:
+        raise ValueError(
+            f"{name}: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have the same shape"
+        )
+
+
+def check_same_batch(name: str, student: Tensor, teacher: Tensor) -> None:
+    """Raises ValueError when two maps (N, C, *spatial) differ in batch size or in the number of axes."""
+    if student.ndim != teacher.ndim or student.shape[0] != teacher.shape[0]:
+        raise ValueError(
+            f"{name}: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "
+            "the same batch size and number of axes"
+        )
+
+
+def full_precision(tensor: Tensor) -> Tensor:
+    """float16 and bfloat16 become float32; float32 and float64 stay."""
+    return tensor.float() if tensor.dtype in _HALF else tensor
+
+
+def no_autocast(tensor: Tensor) -> AbstractContextManager:
+    """Autocast off on the tensor's device: under it, matrix products would go back to half precision."""
+    return torch.autocast(tensor.device.type, enabled=False)
+
+
+def smallest_size(maps: Sequence[Tensor]) -> tuple[int, ...]:
+    """The smallest spatial size, axis by axis, of maps (N, C, *spatial)."""
+    return tuple(min(sizes) for sizes in zip(*(feature.shape[2:] for feature in maps), strict=True))
+
+
+def resize(tensor: Tensor, size: Sequence[int]) -> Tensor:
+    """Bilinear, or trilinear, to a spatial size; corners not aligned, no antialiasing; equal sizes pass through."""
+    size = tuple(size)
+    if tuple(tensor.shape[2:]) == size:
+        return tensor
+    return F.interpolate(tensor, size=size, mode="bilinear" if len(size) == 2 else "trilinear", align_corners=False)
+
+
+def tempered_kl(student: Tensor, log_target: Tensor, temperature: float) -> Tensor:
+    """T^2 times the mean over images and positions of KL(target || softmax(student / T)).
+
+    Args:
+        student: logits (N, K, *spatial).
+        log_target: log-probabilities (N, K, *spatial), already tempered.
+        temperature: T; its square keeps the gradient's size independent of T.
+    """
+    log_student = F.log_softmax(student / temperature, dim=1)
+    divergence = F.kl_div(log_student, log_target, reduction="none", log_target=True)
+    return divergence.sum(dim=1).mean() * temperature**2
+
+
+def importance_map(feature: Tensor, p: float) -> Tensor:
+    """Where a map is active: mean over channels of |f|^p, flattened, divided by its L2 norm. (N, C, *spatial) to (N, P).
+
+    The map is first divided by its largest value, which changes nothing but keeps the p-th power of features of size
+    1e-4 above the rounding of float32. An all-zero map stays zero.
+    """
+    magnitude = feature.abs().flatten(2)
+    peak = magnitude.detach().amax(dim=(1, 2), keepdim=True)
+    power = (magnitude / torch.where(peak > 0, peak, 1.0)) ** p
+    return F.normalize(power.mean(dim=1), dim=1, eps=1e-12)
+
+
+def importance_distance(student: Tensor, teacher: Tensor, p: float) -> Tensor:
+    """Squared L2 distance of two importance maps, summed over positions, averaged over images: in [0, 2], any size."""
+    return (importance_map(student, p) - importance_map(teacher, p)).square().sum(dim=1).mean()

@@ -1,0 +1,49 @@
+"""Pixel-wise knowledge distillation."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+from torch.nn.modules.loss import _Loss
+
+from ._common import check_positive, check_same_shape, full_precision, no_autocast, tempered_kl
+
+__all__ = ["KDLoss", "kd_loss"]
+
+
+def kd_loss(student: Tensor, teacher: Tensor, temperature: float = 4.0) -> Tensor:
+    """T^2 * mean over images and positions of KL(softmax(teacher / T) || softmax(student / T))."""
+    return tempered_kl(student, F.log_softmax(teacher / temperature, dim=1), temperature)
+
+
+class KDLoss(_Loss):
+    r"""The student's class distribution at every pixel follows the teacher's, both softened by a temperature.
+
+    .. math:: L = T^2 \; \mathrm{mean}_{n,i} \; KL(p_T(z^t_{n,i}) \,\|\, p_T(z^s_{n,i})), \quad p_T = softmax(z / T)
+
+    Args:
+        temperature: T. 4 is the authors' and the usual value; CIRKD's segmentation scripts use 1.
+
+    Shape:
+        student, teacher: logits (N, K, *spatial), equal shapes. Value: a float32 scalar (float64 for float64 input).
+
+    Raises:
+        ValueError: when T is not positive, or the shapes differ.
+
+    Reference: Hinton et al., Distilling the Knowledge in a Neural Network, 2015. Differs from released codes in the
+    reduction: many divide by K as well, or by N alone; here the mean is over images and positions, so that the weight
+    survives a change of crop or batch size.
+
+    In a preset: ``kd: {tap: logits, weight: 1.0, loss: {_target_: medkd.losses.KDLoss, temperature: 4.0}}``
+    """
+
+    def __init__(self, temperature: float = 4.0) -> None:
+        super().__init__()
+        check_positive("KDLoss", temperature=temperature)
+        self.temperature = temperature
+
+    def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
+        """Both (N, K, *spatial); target is not used."""
+        check_same_shape("KDLoss", student, teacher)
+        with no_autocast(student):
+            return kd_loss(full_precision(student), full_precision(teacher.detach()), self.temperature)

@@ -1,0 +1,17 @@
+"""What a segmentation is worth, per case and class."""
+
+from .case import case_metrics, summarise
+from .protocols import PROTOCOLS, label_map, slices_with_target
+from .relative_volume_difference import RelativeVolumeDifferenceMetric, compute_relative_volume_difference
+from .speed import milliseconds_per_slice
+
+__all__ = [
+    "PROTOCOLS",
+    "RelativeVolumeDifferenceMetric",
+    "case_metrics",
+    "compute_relative_volume_difference",
+    "label_map",
+    "milliseconds_per_slice",
+    "slices_with_target",
+    "summarise",
+]

@@ -1,0 +1,56 @@
+"""Loading a run's weights into a network, with an error that a user can act on."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+__all__ = ["load_weights"]
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def load_weights(network: Network, path: str | Path, role: str = "model") -> Network:
+    """Loads a state dict into the network and returns the network.
+
+    Args:
+        network: must fit the file exactly.
+        path: a file, or the output folder of a run, whose ``model.pt`` is taken.
+        role: what the error message calls the file, "teacher" for example.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        ValueError: when it is not a file of weights (nothing in it is executed), or those of another network.
+    """
+    file = Path(path)
+    file = file / "model.pt" if file.is_dir() else file
+    if not file.is_file():
+        raise FileNotFoundError(f"{role} {file}: no such file, expected the model.pt of a finished training run")
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{role} {file}: not a readable file of weights: {reason}") from error
+    _check_fit(network, state, f"{role} {file}")
+    network.load_state_dict(state)
+    return network
+
+
+def _check_fit(network: nn.Module, state: object, name: str) -> None:
+    kind = type(network).__name__
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise ValueError(f"{name}: holds {type(state).__name__}, expected the state dict of a {kind}")
+    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in state.items()}
+    if expected == found:
+        return
+    differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    first = differing[0]
+    raise ValueError(
+        f"{name}: weights of another network, {len(differing)} tensors do not fit {kind}; first: {first} is "
+        f"{found.get(first, 'missing')} in the file, {expected.get(first, 'absent')} in the network"
+    )

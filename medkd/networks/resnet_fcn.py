@@ -1,0 +1,65 @@
+"""ResNet18 without classifier plus one 1x1 convolution: the student of HLFD."""
+
+from __future__ import annotations
+
+from monai.networks.layers.factories import Conv
+from monai.networks.nets import ResNet
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["ResNetFCN"]
+
+_RGB = 3
+
+
+class ResNetFCN(nn.Module):
+    """Fully convolutional ResNet18: logits at stride 32, interpolated to the image. No decoder, no skip connections.
+
+    ``ResNetFCN(2, 3, 2)`` has 11,177,538 parameters, as in the code released with HLFD. The paper's "11.6M" is most likely
+    the count of ResNet18 with its 1000-way classifier (11.69M). The stride of 32 blurs small lesions.
+
+    Args:
+        spatial_dims: 2 or 3.
+        in_channels: channels of the image; a single channel is repeated to three, as in the released code.
+        out_channels: classes K, background included.
+        width: channels of the stem (64 in ResNet18); the four stages have 1, 2, 4 and 8 times as many.
+
+    Shape:
+        (N, in_channels, *spatial) to (N, out_channels, *spatial), any size.
+
+    Reference: Vangorade et al., HLFD, ISBI 2024, released code. Differs: random initialisation is MONAI's (He).
+    """
+
+    def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, width: int = 64) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        widths = [width * 2**stage for stage in range(4)]
+        # Shortcut type B: type A of MONAI cuts the gradient.
+        self.encoder = ResNet(
+            "basic",
+            [2, 2, 2, 2],
+            widths,
+            spatial_dims=spatial_dims,
+            n_input_channels=_RGB if in_channels == 1 else in_channels,
+            conv1_t_stride=2,
+            shortcut_type="B",
+            bias_downsample=False,
+            feed_forward=False,
+        )
+        self.head = Conv[Conv.CONV, spatial_dims](widths[-1], out_channels, kernel_size=1)
+        self.mode = "bilinear" if spatial_dims == 2 else "trilinear"
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = image.expand(-1, _RGB, *image.shape[2:]) if self.in_channels == 1 else image
+        net = self.encoder
+        x = net.act(net.bn1(net.conv1(x)))
+        x = net.maxpool(x)
+        for stage in (net.layer1, net.layer2, net.layer3, net.layer4):
+            x = stage(x)
+        # align_corners as in the released code
+        return F.interpolate(self.head(x), size=image.shape[2:], mode=self.mode, align_corners=True)
+
+    def default_taps(self) -> dict[str, tuple[str, ...]]:
+        """Stem and the four stages (strides 2, 4, 8, 16, 32); there is no decoder."""
+        stages = ("act", "layer1", "layer2", "layer3", "layer4")
+        return {"encoder": tuple(f"encoder.{stage}" for stage in stages), "decoder": (), "maps": ()}

@@ -1,0 +1,75 @@
+"""The classic UNet: the student of PLC-KD, and its teacher until TransUNet is there."""
+
+from __future__ import annotations
+
+import torch
+from monai.networks.layers.factories import Conv, Pool
+from torch import Tensor, nn
+
+from ._blocks import check_divisible, double_conv
+
+__all__ = ["UNet"]
+
+
+class UNet(nn.Module):
+    """UNet with five levels, transposed up-convolutions and batch norm.
+
+    ``UNet(2, 3, 2)`` has 31,043,586 parameters. The PLC-KD paper says only "UNet"; this is the usual reading.
+
+    Args:
+        spatial_dims: 2 or 3.
+        in_channels: channels of the image.
+        out_channels: classes K, background included.
+        width: channels of the finest level; they double at each of the four levels below.
+        deep_supervision: 1x1 heads on all decoder stages but the last. Their logits are seen through taps only; the
+            forward returns the final logits all the same.
+
+    Shape:
+        (N, in_channels, *spatial) to (N, out_channels, *spatial); every edge a multiple of 16, else ValueError.
+
+    Reference: Ronneberger et al., U-Net, MICCAI 2015. Differs: padded convolutions, batch norm.
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        out_channels: int,
+        width: int = 64,
+        deep_supervision: bool = False,
+    ) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        conv, up = Conv[Conv.CONV, spatial_dims], Conv[Conv.CONVTRANS, spatial_dims]
+        widths = [width * 2**level for level in range(5)]
+        pairs = list(zip([in_channels, *widths[:-2]], widths[:-1], strict=True))
+        self.encoder = nn.ModuleList(double_conv(spatial_dims, *pair) for pair in pairs)
+        self.pool = Pool[Pool.MAX, spatial_dims](2)
+        self.bottleneck = double_conv(spatial_dims, widths[-2], widths[-1])
+        rising = widths[-2::-1]
+        self.up = nn.ModuleList(up(2 * w, w, kernel_size=2, stride=2) for w in rising)
+        self.decoder = nn.ModuleList(double_conv(spatial_dims, 2 * w, w) for w in rising)
+        self.heads = nn.ModuleList(conv(w, out_channels, kernel_size=1) for w in rising[:-1] if deep_supervision)
+        self.head = conv(width, out_channels, kernel_size=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        check_divisible(self, image, 16)
+        skips, x = [], image
+        for stage in self.encoder:
+            x = stage(x)
+            skips.append(x)
+            x = self.pool(x)
+        x = self.bottleneck(x)
+        for level, (up, stage) in enumerate(zip(self.up, self.decoder, strict=True)):
+            x = stage(torch.cat([skips.pop(), up(x)], dim=1))
+            if level < len(self.heads):
+                self.heads[level](x)
+        return self.head(x)
+
+    def default_taps(self) -> dict[str, tuple[str, ...]]:
+        """Encoder at strides 1 to 16 (bottleneck last), decoder at 8 to 1, and the deep-supervision heads."""
+        return {
+            "encoder": (*(f"encoder.{level}" for level in range(4)), "bottleneck"),
+            "decoder": tuple(f"decoder.{level}" for level in range(4)),
+            "maps": tuple(f"heads.{level}" for level in range(len(self.heads))),
+        }

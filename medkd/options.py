@@ -1,0 +1,172 @@
+"""The command line of a run: every option must be known, and every failure ends in one line.
+
+``python -m monai.bundle run`` silently ignores a misspelt option, and prints hundreds of lines for a missing file. The first
+`initialize` step of our bundles calls `check`, which reads ``sys.argv`` and so changes nothing where a bundle is used as a
+library.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import sys
+import warnings
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+from monai.bundle import run as monai_run
+from monai.utils import optional_import
+
+__all__ = ["check", "check_options", "merged_config", "one_line_errors", "parse_command"]
+
+# Ids whose children are free: their own owner checks them.
+_OPEN = ("method_args",)
+_WORDS = {"true": "True", "false": "False", "none": "'$None'", "null": "'$None'"}
+_MONAI_OPTIONS = set(inspect.signature(monai_run).parameters) - {"override"}
+
+
+def parse_command(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """Splits what follows ``run`` into stray words and options, with Python literals read as MONAI's command line does."""
+    words, options = [], {}
+    rest = list(arguments)
+    while rest:
+        item = rest.pop(0)
+        if not item.startswith("--"):
+            words.append(item)
+            continue
+        name, _, value = item[2:].partition("=")
+        if not value and "=" not in item:
+            is_flag = not rest or (rest[0].startswith("--"))
+            value = "True" if is_flag else rest.pop(0)
+        options[name.replace("#", "::")] = _literal(value)
+    return words, options
+
+
+def _literal(value: str) -> Any:
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
+
+
+def merged_config(options: dict[str, Any]) -> dict[str, Any]:
+    """The config files of a command merged from left to right, without the options themselves.
+
+    Raises:
+        FileNotFoundError: for a config file that is not there.
+    """
+    files = options.get("config_file", [])
+    files = [files] if isinstance(files, str) else list(files)
+    for file in files:
+        if not Path(file).is_file():
+            raise FileNotFoundError(f"--config_file: {file}: no such file")
+    return ConfigParser.load_config_files(files)
+
+
+def check_options(words: list[str], options: dict[str, Any], config: dict[str, Any]) -> None:
+    """Every option must name an id of the merged configuration, or an argument of the class that the id builds.
+
+    Raises:
+        ValueError: for unknown options (with the nearest names), stray words, words such as ``true`` that would be
+            strings, and text where the configuration has a number.
+    """
+    if words:
+        raise ValueError(f"unexpected word(s) {' '.join(words)}: options are written --name value")
+    ids = _ids(config)
+    unknown = []
+    for name, value in options.items():
+        if name in _MONAI_OPTIONS:
+            continue
+        known = ids | _arguments(config, name)
+        if name not in known and name.split("::")[0] not in _OPEN:
+            near = get_close_matches(name, known, n=3)
+            unknown.append(f"--{name}" + (f" (did you mean {', '.join('--' + n for n in near)}?)" if near else ""))
+        elif isinstance(value, str) and value.lower() in _WORDS and not isinstance(_get(config, name), str):
+            raise ValueError(f"--{name} {value} would be the text {value!r}: write {_WORDS[value.lower()]}")
+        elif isinstance(value, str) and _is_number(_get(config, name)) and not value.startswith(("$", "@")):
+            raise ValueError(f"--{name}: found {value!r}, expected a number")
+    if unknown:
+        raise ValueError(f"unknown option(s): {'; '.join(unknown)}")
+
+
+def _ids(config: Any, prefix: str = "") -> set[str]:
+    """All ids below dictionaries: ``train``, ``train::trainer``, ``train::trainer::amp``, ..."""
+    if not isinstance(config, dict):
+        return set()
+    found = set()
+    for key, value in config.items():
+        found |= {f"{prefix}{key}"} | _ids(value, f"{prefix}{key}::")
+    return found
+
+
+def _arguments(config: dict[str, Any], name: str) -> set[str]:
+    """Options that the class of the option's parent id takes, though the configuration does not name them."""
+    parent = name.rpartition("::")[0]
+    target = (_get(config, parent) or {}).get("_target_") if isinstance(_get(config, parent), dict) else None
+    if not isinstance(target, str):
+        return set()
+    module, _, attribute = target.rpartition(".")
+    component, found = optional_import(module, name=attribute)
+    return {f"{parent}::{argument}" for argument in inspect.signature(component).parameters} if found else set()
+
+
+def _get(config: Any, name: str) -> Any:
+    for part in name.split("::"):
+        config = config.get(part) if isinstance(config, dict) else None
+    return config
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def check(output_dir: str | Path | None = None, resume: bool = False) -> dict[str, Any] | None:
+    """First step of a bundle: checks the command line that runs it; does nothing when there is none.
+
+    Args:
+        output_dir: refused when it already holds a run, unless it is resumed: two runs never share a folder.
+        resume: whether the run goes on with what is in ``output_dir``.
+
+    Returns:
+        The merged configuration with the options in their places, for the run's record; None without a command line.
+    """
+    # spawned by torchrun or called through `medkd`, argv[0] is the file of monai.bundle all the same
+    if Path(sys.argv[0]).parts[-3:-1] != ("monai", "bundle") or sys.argv[1:2] != ["run"]:
+        return None
+    sys.excepthook = _print_one_line
+    # MONAI warns of its own use of an argument that it will remove
+    warnings.filterwarnings("ignore", message=".*always_return_as_numpy", category=FutureWarning)
+    words, options = parse_command(sys.argv[2:])
+    config = merged_config(options)
+    check_options(words, options, config)
+    if output_dir is not None and not resume:
+        for name in ("model.pt", "resume.pt"):
+            if (Path(output_dir) / name).exists():
+                raise FileExistsError(
+                    f"output_dir {output_dir} already holds a run ({name}): choose another folder, or go on with --resume True"
+                )
+    parser = ConfigParser(config)
+    for name, value in options.items():
+        if name not in _MONAI_OPTIONS:
+            parser[name] = value
+    return parser.config
+
+
+def one_line_errors(error: BaseException) -> str | None:
+    """What a user needs of an error that the input caused: the root's message. None for anything else."""
+    while error.__cause__ is not None or (error.__context__ is not None and not error.__suppress_context__):
+        error = error.__cause__ or error.__context__
+    if not isinstance(error, ValueError | OSError):
+        return None
+    return " ".join(str(error).split())
+
+
+def _print_one_line(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
+    if message is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        print(f"medkd: error: {message}", file=sys.stderr)

@@ -1,0 +1,107 @@
+"""Phantoms: same seed, same voxels; the axes, values and layouts of the official data."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.ndimage import binary_dilation
+
+from medkd.data import draw_cvc_endoscene, draw_kits19
+
+
+@pytest.fixture(scope="module")
+def kits(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kits")
+    assert draw_kits19(folder, cases=4, size=64, slices=(16, 20)) == [f"case_{n:05d}" for n in range(4)]
+    return folder
+
+
+def load(folder, case):
+    return [nib.load(folder / "data" / f"case_{case:05d}" / f"{kind}.nii.gz") for kind in ("imaging", "segmentation")]
+
+
+def test_kits_axes_types_and_values(kits):
+    spacings = set()
+    for case in range(4):
+        image, label = load(kits, case)
+        assert nib.aff2axcodes(image.affine) == ("I", "P", "L")
+        assert np.array_equal(image.affine, label.affine) and image.shape == label.shape
+        assert 16 <= image.shape[0] <= 20 and image.shape[1:] == (64, 64)
+        step, row, column = image.header.get_zooms()
+        assert 1 <= step <= 5 and 0.6 <= row <= 0.9 and row == column
+        spacings.add((float(step), float(row)))
+        assert image.get_data_dtype() == np.int16
+        assert label.get_data_dtype() == (np.uint16 if case == 3 else np.uint8)
+        hu, classes = np.asarray(image.dataobj), np.asarray(label.dataobj)
+        assert np.unique(classes).tolist() == [0, 1, 2]
+        assert hu[:, 0, 0].mean() < -900 and hu.max() > 250
+    assert len(spacings) == 4
+
+
+def test_kits_kidneys_left_and_right_of_the_spine_and_tumours_at_them(kits):
+    for case in range(4):
+        image, label = (np.asarray(file.dataobj) for file in load(kits, case))
+        kidney, tumour = label == 1, label == 2
+        assert kidney[:, :, :28].sum() > 100 and kidney[:, :, 36:].sum() > 100 and not kidney[:, :, 30:34].any()
+        assert (binary_dilation(kidney, iterations=2) & tumour).any()
+        assert 20 <= image[kidney].mean() <= 210
+        assert 15 < image[kidney].mean() - image[tumour].mean() < 90
+        assert image[tumour].std() > 10  # textured and noisy: no threshold gives it away
+
+
+def test_kits_small_tumours(kits):
+    sizes = [(np.asarray(load(kits, case)[1].dataobj) == 2).sum() for case in range(4)]
+    assert sizes[2] == min(sizes) and sizes[2] >= 10
+
+
+def test_kits_is_deterministic(kits, tmp_path):
+    draw_kits19(tmp_path / "same", cases=2, size=64, slices=(16, 20))
+    draw_kits19(tmp_path / "other", cases=2, size=64, slices=(16, 20), seed=1)
+    for case in range(2):
+        for here, same in zip(load(kits, case), load(tmp_path / "same", case), strict=True):
+            assert np.array_equal(here.dataobj, same.dataobj) and np.array_equal(here.affine, same.affine)
+    here, other = load(kits, 0)[0], load(tmp_path / "other", 0)[0]
+    assert here.shape != other.shape or not np.array_equal(here.dataobj, other.dataobj)
+
+
+def test_cvc_official(tmp_path):
+    assert draw_cvc_endoscene(tmp_path, frames=15, scale=0.2) == 15
+    first, second = tmp_path / "CVC-300", tmp_path / "CVC-612"
+    assert len(list((first / "bbdd").glob("*.bmp"))) == len(list((first / "gtpolyp").glob("*.bmp"))) == 5
+    assert len(list((second / "bbdd").glob("*.bmp"))) == len(list((second / "gtpolyp").glob("*.tif"))) == 10
+    assert {Image.open(path).size for path in (first / "bbdd").iterdir()} == {(115, 100)}
+    for path in (second / "bbdd").iterdir():
+        image, mask = Image.open(path), np.asarray(Image.open(second / "gtpolyp" / f"{path.stem}.tif"))
+        assert image.mode == "RGB" and image.size == (77, 58) and mask.shape == (58, 77)
+        assert np.unique(mask).tolist() == [0, 255]
+        pixels = np.asarray(image).astype(float)[mask > 0].mean(0)
+        assert pixels[0] > pixels[1] > 20 and pixels[0] > pixels[2]  # pink
+
+
+def test_cvc_912(tmp_path):
+    draw_cvc_endoscene(tmp_path, frames=12, variant="cvc912", scale=0.2)
+    counts = {
+        part: len(list((tmp_path / "CVC-912" / part / "images").iterdir())) for part in ("train", "valid", "test")
+    }
+    assert sum(counts.values()) == 12 and min(counts.values()) >= 2
+    values = {v for path in tmp_path.glob("CVC-912/*/masks2/*.tif") for v in np.unique(np.asarray(Image.open(path)))}
+    assert values == {0, 1, 2}
+
+
+def test_cvc_is_deterministic(tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        draw_cvc_endoscene(tmp_path / name, frames=6, seed=seed, scale=0.2)
+    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*") if path.is_file())
+    assert len(files) == 12
+    a, b, c = ([np.asarray(Image.open(tmp_path / name / file)) for file in files] for name in "abc")
+    assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+    assert not any(np.array_equal(x, y) for x, y in zip(a, c, strict=True))
+
+
+def test_phantoms_refuse(tmp_path):
+    with pytest.raises(ValueError, match="size=16, .*expected cases >= 1, size >= 32"):
+        draw_kits19(tmp_path, size=16)
+    with pytest.raises(ValueError, match="variant 'cvc' is unknown"):
+        draw_cvc_endoscene(tmp_path, variant="cvc")
+    with pytest.raises(ValueError, match="frames=3"):
+        draw_cvc_endoscene(tmp_path, frames=3)
