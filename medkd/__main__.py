@@ -63,16 +63,28 @@ def run_bundle(arguments: list[str]) -> None:
     """Runs ``python -m monai.bundle`` with the arguments, in this process, after printing it."""
     import runpy
 
+    from medkd.options import check_options, merged_config, parse_command
+
+    # The bundle's own first step checks them too, but MONAI takes a stray word for the name of another first step.
+    words, options = parse_command(arguments[1:])
+    check_options(words, options, merged_config(options))
     print(f"python -m monai.bundle {' '.join(_quoted(argument) for argument in arguments)}", flush=True)
-    # MONAI warns of the code in a configuration: these are our own
-    warnings.filterwarnings("ignore", message="parsing config_file")
-    logging.getLogger("monai.bundle").setLevel(logging.WARNING)
+    _quiet()
     before = sys.argv
     try:
         sys.argv = ["monai.bundle", *arguments]
         runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
     finally:
         sys.argv = before
+
+
+def _quiet() -> None:
+    """MONAI warns of the code in a configuration, and lists what was printed just now: these are our own files."""
+    import monai.bundle  # noqa: F401  its loggers get their level when it is imported
+
+    warnings.filterwarnings("ignore", message="parsing config_file")
+    for name in ("scripts", "workflows"):
+        logging.getLogger(f"monai.bundle.{name}").setLevel(logging.ERROR)
 
 
 def prepare(task: str, arguments: list[str]) -> None:

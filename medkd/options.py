@@ -12,6 +12,7 @@ import inspect
 import os
 import sys
 import warnings
+import zlib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ __all__ = ["check", "check_options", "merged_config", "one_line_errors", "parse_
 # Ids whose children are free: their own owner checks them.
 _OPEN = ("method_args",)
 _WORDS = {"true": "True", "false": "False", "none": "'$None'", "null": "'$None'"}
+# Raised by our own checks, by readers of broken files, by the file system.
+_INPUT_ERRORS = (ValueError, OSError, EOFError, zlib.error)
 _MONAI_OPTIONS = set(inspect.signature(monai_run).parameters) - {"override"}
 
 
@@ -84,7 +87,7 @@ def check_options(words: list[str], options: dict[str, Any], config: dict[str, A
         if name not in known and name.split("::")[0] not in _OPEN:
             near = get_close_matches(name, known, n=3)
             unknown.append(f"--{name}" + (f" (did you mean {', '.join('--' + n for n in near)}?)" if near else ""))
-        elif isinstance(value, str) and value.lower() in _WORDS and not isinstance(_get(config, name), str):
+        elif isinstance(value, str) and value.lower() in _WORDS and not _is_text(_get(config, name)):
             raise ValueError(f"--{name} {value} would be the text {value!r}: write {_WORDS[value.lower()]}")
         elif isinstance(value, str) and _is_number(_get(config, name)) and not value.startswith(("$", "@")):
             raise ValueError(f"--{name}: found {value!r}, expected a number")
@@ -123,6 +126,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not value.startswith(("$", "@"))
+
+
 def check(output_dir: str | Path | None = None, resume: bool = False) -> dict[str, Any] | None:
     """First step of a bundle: checks the command line that runs it; does nothing when there is none.
 
@@ -156,12 +163,14 @@ def check(output_dir: str | Path | None = None, resume: bool = False) -> dict[st
 
 
 def one_line_errors(error: BaseException) -> str | None:
-    """What a user needs of an error that the input caused: the root's message. None for anything else."""
-    while error.__cause__ is not None or (error.__context__ is not None and not error.__suppress_context__):
-        error = error.__cause__ or error.__context__
-    if not isinstance(error, ValueError | OSError):
-        return None
-    return " ".join(str(error).split())
+    """What a user needs of an error that the input caused: the deepest such message of the chain. None for any other."""
+    found = None
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, _INPUT_ERRORS):
+            found = cause
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return None if found is None else " ".join(str(found).split())
 
 
 def _print_one_line(kind: type[BaseException], error: BaseException, trace: Any) -> None:

@@ -45,7 +45,8 @@ def find_images(source: str | Path, suffixes: tuple[str, ...], output_dir: str |
         if not source.name.lower().endswith(suffixes):
             raise ValueError(f"input {source}: suffix not known here, expected one of {', '.join(suffixes)}")
     else:
-        files, folder = sorted(f for f in source.iterdir() if f.name.lower().endswith(suffixes)), source
+        found = (f for f in source.iterdir() if f.name.lower().endswith(suffixes) and not f.name.startswith("."))
+        files, folder = sorted(found), source
         if not files:
             raise FileNotFoundError(f"input {source}: no file that ends in {', '.join(suffixes)}")
     if Path(output_dir).resolve() == folder.resolve():

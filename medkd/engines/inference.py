@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from monai.data import DataLoader, Dataset
+from monai.data import list_data_collate
 from monai.engines import SupervisedEvaluator
 from tqdm import tqdm
 
@@ -23,20 +23,23 @@ def infer_each(evaluator: SupervisedEvaluator) -> None:
     """
     dataset = evaluator.data_loader.dataset
     failed = []
-    bar = tqdm(dataset.data, desc="infer", unit="case", disable=None)
-    for item in bar:
+    bar = tqdm(range(len(dataset)), desc="infer", unit="case", disable=None)
+    for index in bar:
+        item = dataset.data[index]
         bar.set_postfix_str(item["case"])
-        evaluator.data_loader = DataLoader(Dataset([item], dataset.transform), batch_size=1)
-        evaluator.state.epoch_length = None
         try:
-            evaluator.run()
+            sample = dataset[index]
         except Exception as error:
+            # an engine that failed once does not run again: what a file can do wrong must happen outside of it
             message = one_line_errors(error)
             if message is None:
                 raise
             failed.append(item["case"])
             tqdm.write(f"{item['image']}: {message}", file=sys.stderr)
-        else:
-            tqdm.write(f"{item['image']}: done", file=sys.stdout)
+            continue
+        evaluator.data_loader = [list_data_collate([sample])]
+        evaluator.state.epoch_length = 1
+        evaluator.run()
+        tqdm.write(f"{item['image']}: done", file=sys.stdout)
     if failed:
         raise ValueError(f"{len(failed)} of {len(dataset.data)} cases failed: {', '.join(failed)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -92,7 +93,7 @@ class DistillationTrainer(SupervisedTrainer):
         )
         if clip_norm is not None:
             # Runs inside optimizer.step, hence after MONAI's scaler has unscaled the gradients.
-            optimizer.register_step_pre_hook(lambda opt, *_: nn.utils.clip_grad_norm_(_parameters(opt), clip_norm))
+            optimizer.register_step_pre_hook(partial(_clip, clip_norm=clip_norm))
         self._average("loss", lambda output: output[CommonKeys.LOSS].detach())
         for name in ("task", *loss.losses, *loss.components):
             self._average(f"loss/{name}", lambda output, name=name: output["terms"][name])
@@ -121,6 +122,10 @@ class DistillationTrainer(SupervisedTrainer):
 
 def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _clip(optimizer: Optimizer, args: Any, kwargs: Any, clip_norm: float) -> None:
+    nn.utils.clip_grad_norm_(_parameters(optimizer), clip_norm)
 
 
 def _check_optimized(optimizer: Optimizer, modules: dict[str, nn.Module]) -> None:

@@ -1,0 +1,218 @@
+"""Every task and method on phantoms, run as a user runs them, and what a run leaves behind."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from monai.bundle import ConfigParser
+from PIL import Image
+
+from medkd.__main__ import BUNDLES, compose, tasks
+from medkd.metrics import case_metrics
+
+TASKS = ("cvc_endoscene", "kits19")
+
+
+def test_the_tasks_are_found():
+    assert tasks() == sorted(TASKS)
+
+
+@pytest.fixture(scope="module")
+def students(data, teachers, medkd_run, tmp_path_factory):
+    """(task, method) -> output folder: the student alone and by each method, one epoch."""
+    root = tmp_path_factory.mktemp("students")
+    folders = {}
+    for task, method in [(task, method) for task in TASKS for method in ("none", "kd", "hlfd")]:
+        folder = folders[task, method] = root / f"{task}_{method}"
+        options = ["--dataset_dir", data[task], "--output_dir", folder, "--batch_size", 2]
+        if method == "none":
+            assert medkd_run("train", task, *options) == 0
+        else:
+            assert medkd_run("distill", task, "--method", method, "--teacher", teachers[task], *options) == 0
+    return folders
+
+
+def test_a_run_leaves_its_files(students):
+    for (task, method), folder in students.items():
+        names = {path.name for path in folder.iterdir()}
+        expected = {"model.pt", "resume.pt", "config.yaml", "environment.json", "metrics.csv", "summary.json"}
+        assert expected | {"predictions", "overlays"} <= names, (task, method)
+        assert any(name.startswith("events.out.tfevents") for name in names)
+        assert not any("partial" in path.name for path in folder.rglob("*"))
+        environment = json.loads((folder / "environment.json").read_text())
+        assert environment["seed"] == 0 and environment["versions"]["torch"] == torch.__version__
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        assert config["output_dir"] == str(folder) and config["method"] == method
+        assert list((folder / "overlays").glob("worst_*.png"))
+
+
+def test_the_model_is_the_plain_student(students):
+    for task in TASKS:
+        keys = {
+            method: set(torch.load(students[task, method] / "model.pt", weights_only=True))
+            for method in ("none", "hlfd")
+        }
+        assert keys["none"] == keys["hlfd"]
+        assert not any("losses" in key or "network." in key for key in keys["hlfd"])
+
+
+def test_methods_change_the_student(students):
+    for task in TASKS:
+        states = [torch.load(students[task, m] / "model.pt", weights_only=True) for m in ("none", "kd", "hlfd")]
+        for a, b in ((0, 1), (0, 2), (1, 2)):
+            assert any(not torch.equal(states[a][key], states[b][key]) for key in states[a])
+
+
+def test_every_method_starts_from_the_same_student_and_sees_the_same_batches(data, teachers, tmp_path):
+    def start(files, **options):
+        parser = ConfigParser(ConfigParser.load_config_files([str(BUNDLES / file) for file in files]))
+        small = {"image_size": [32, 32], "teacher_width": 2, "student_width": 2, "max_epochs": 1, "device": "cpu"}
+        for name, value in {
+            **small,
+            "dataset_dir": str(data["kits19"]),
+            "output_dir": str(tmp_path),
+            **options,
+        }.items():
+            parser[name] = value
+        parser.get_parsed_content("initialize")
+        trainer, state = parser.get_parsed_content("train::trainer"), parser.get_parsed_content("state")
+        weights = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+        trainer.state.epoch = 1
+        state._seed_epoch(trainer)
+        return weights, [batch["image"] for batch in trainer.data_loader]
+
+    train, distill = "kits19/configs/train.yaml", "overlays/distill.yaml"
+    weights, batches = start([train])
+    teacher = str(teachers["kits19"])
+    for method in ("kd", "hlfd"):
+        other_weights, other_batches = start([train, distill], teacher=teacher, method=method)
+        assert all(torch.equal(weights[name], other_weights[name]) for name in weights)
+        assert len(batches) == len(other_batches) > 0
+        assert all(torch.equal(a, b) for a, b in zip(batches, other_batches, strict=True))
+    other_seed, _ = start([train], seed=1)
+    assert any(not torch.equal(weights[name], other_seed[name]) for name in weights)
+
+
+def test_metrics_are_those_of_the_written_predictions(students, data):
+    import nibabel as nib
+
+    from medkd.data import load_datalist, read_volume
+
+    folder = students["kits19", "none"]
+    table = pd.read_csv(folder / "metrics.csv").set_index("case")
+    entries = load_datalist(data["kits19"], "test")
+    assert sorted(table.index) == sorted(entry["case"] for entry in entries)
+    for entry in entries:
+        prediction = nib.load(folder / "predictions" / f"{entry['case']}.nii.gz")
+        raw, affine = read_volume(entry["label"])
+        np.testing.assert_allclose(prediction.affine, affine)
+        arrays = (torch.from_numpy(np.asarray(a)) for a in (prediction.dataobj, (raw == 2).astype(np.uint8)))
+        spacing = np.sqrt((affine[:3, :3] ** 2).sum(0))
+        (row,) = case_metrics(*arrays, {1: "tumour"}, spacing.tolist())
+        for name in ("dice", "iou", "rvd", "volume_truth", "volume_prediction"):
+            assert table.loc[entry["case"], name] == pytest.approx(row[name], rel=1e-5, nan_ok=True)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert set(summary) == {"tumour"}
+    assert summary["tumour"]["dice"] == pytest.approx(
+        {"mean": table["dice"].mean(), "std": table["dice"].std() if len(table) > 1 else 0.0, "n": len(table)}
+    )
+
+
+def test_predictions_of_frames_have_their_size(students, data):
+    from medkd.data import load_datalist
+
+    for entry in load_datalist(data["cvc_endoscene"], "test"):
+        with (
+            Image.open(entry["image"]) as frame,
+            Image.open(students["cvc_endoscene", "none"] / "predictions" / f"{entry['case']}.png") as mask,
+        ):
+            assert frame.size == mask.size
+            assert set(np.unique(mask)) <= {0, 255}
+
+
+def test_evaluate_again_gives_the_same_table(students, data, medkd_run, tmp_path):
+    for task in TASKS:
+        model = students[task, "none"]
+        options = ["--model", model, "--dataset_dir", data[task], "--output_dir", tmp_path / task]
+        assert medkd_run("evaluate", task, *options) == 0
+        assert (tmp_path / task / "metrics.csv").read_text() == (model / "metrics.csv").read_text()
+        assert (tmp_path / task / "evaluate_environment.json").exists()
+
+
+def test_evaluate_by_the_protocol_of_the_paper(students, data, medkd_run, tmp_path):
+    model = students["kits19", "none"]
+    options = ["--model", model, "--dataset_dir", data["kits19"], "--output_dir", tmp_path, "--protocol", "hlfd"]
+    assert medkd_run("evaluate", "kits19", *options) == 0
+    table = pd.read_csv(tmp_path / "metrics.csv")
+    assert set(table["protocol"]) == {"hlfd"}
+    assert (table["dice"] > 0).all()  # smoothed by 1
+
+
+@pytest.mark.parametrize(("target", "names"), [("organ", ["kidney"]), ("both", ["kidney", "tumour"])])
+def test_targets(data, medkd_run, tmp_path, target, names):
+    options = ["--dataset_dir", data["kits19"], "--output_dir", tmp_path / "run", "--target", target]
+    assert medkd_run("train", "kits19", *options) == 0
+    assert list(json.loads((tmp_path / "run/summary.json").read_text())) == names
+
+
+def test_method_arguments_reach_the_loss(data, teachers, medkd_run, tmp_path, capsys):
+    options = ["--dataset_dir", data["kits19"], "--teacher", teachers["kits19"], "--method", "kd"]
+    totals = []
+    for weight in (0.0, 1.0):
+        words = [*options, "--output_dir", tmp_path / str(weight), "--method_args::weight", weight]
+        assert medkd_run("distill", "kits19", *words) == 0
+        totals.append(capsys.readouterr().out)
+    assert " kd 0.0000" in totals[0] and " kd 0.0000" not in totals[1]
+
+
+def test_overlays_of_runs_compose(data):
+    words = compose("distill", "kits19", "student", ["--method", "hlfd"])
+    assert words[:2] == ["run", "--config_file"]
+    assert "train.yaml" in words[2] and "distill.yaml" in words[2]
+    assert words[-2:] == ["--method", "hlfd"]
+
+
+def test_inference_gives_the_evaluations_prediction(students, data, medkd_run, tmp_path):
+    """The way through raw NIfTI and through the slice store must agree voxel for voxel."""
+    import nibabel as nib
+
+    from medkd.data import load_datalist
+
+    model = students["kits19", "none"]
+    (entry, *_) = load_datalist(data["kits19"], "test")
+    raw = data["kits19"].parent / "raw" / "data" / entry["case"] / "imaging.nii.gz"
+    options = ["--model", model, "--input", raw, "--output_dir", tmp_path, "--save_probabilities", "True"]
+    assert medkd_run("infer", "kits19", *options) == 0
+    written, source = nib.load(tmp_path / "imaging.nii.gz"), nib.load(raw)
+    stored = nib.load(model / "predictions" / f"{entry['case']}.nii.gz")
+    assert written.shape == source.shape and np.array_equal(written.affine, source.affine)
+    np.testing.assert_array_equal(np.asarray(written.dataobj), np.asarray(stored.dataobj))
+    probabilities = np.asarray(nib.load(tmp_path / "imaging_probabilities.nii.gz").dataobj)
+    np.testing.assert_array_equal(probabilities > 0.5, np.asarray(written.dataobj) == 1)
+
+
+def test_inference_on_pictures(students, data, medkd_run, tmp_path):
+    from medkd.data import load_datalist
+
+    model = students["cvc_endoscene", "none"]
+    entries = load_datalist(data["cvc_endoscene"], "test")
+    source = Path(entries[0]["image"]).parent
+    options = ["--model", model, "--input", source, "--output_dir", tmp_path]
+    assert medkd_run("infer", "cvc_endoscene", *options) == 0
+    for entry in entries:
+        ours, stored = (np.asarray(Image.open(f / f"{entry['case']}.png")) for f in (tmp_path, model / "predictions"))
+        np.testing.assert_array_equal(ours, stored)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_metadata_is_complete(task):
+    metadata = json.loads((BUNDLES / task / "configs/metadata.json").read_text())
+    assert metadata["version"] in metadata["changelog"]
+    for key in ("monai_version", "pytorch_version", "numpy_version", "task", "description", "authors", "copyright"):
+        assert metadata[key]
+    for name in ("LICENSE", "docs/README.md", "docs/data_license.txt", "configs/logging.conf"):
+        assert (BUNDLES / task / name).is_file(), name

@@ -1,0 +1,82 @@
+"""Prepared phantoms, drawn once for all tests, and the way in which tests run a bundle."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+# Several test processes and MONAI's workers share two cores: more threads only wait for each other.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def kits19_data(tmp_path_factory) -> Path:
+    """Five small prepared KiTS19 phantoms: 3 training, 1 validation, 1 test."""
+    from medkd.data import draw_kits19
+    from medkd.data_prep import kits19
+
+    folder = tmp_path_factory.mktemp("kits19")
+    draw_kits19(folder / "raw", cases=5, size=48, slices=(8, 10))
+    kits19.prepare(folder / "raw", folder / "data", split="sorted")
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def cvc_data(tmp_path_factory) -> Path:
+    """Prepared CVC-EndoSceneStill phantoms, about 20 frames."""
+    from medkd.data import draw_cvc_endoscene
+    from medkd.data_prep import cvc_endoscene
+
+    folder = tmp_path_factory.mktemp("cvc")
+    draw_cvc_endoscene(folder / "raw", frames=20, scale=0.15)
+    cvc_endoscene.prepare(folder / "raw", folder / "data")
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def data(kits19_data, cvc_data) -> dict[str, Path]:
+    """Task -> prepared data set."""
+    return {"kits19": kits19_data, "cvc_endoscene": cvc_data}
+
+
+TINY = [
+    "--image_size",
+    "[32,32]",
+    "--teacher_width",
+    "2",
+    "--student_width",
+    "2",
+    "--max_epochs",
+    "1",
+    "--device",
+    "cpu",
+]
+
+
+@pytest.fixture(scope="session")
+def medkd_run():
+    """Calls the command in this process with tiny networks; returns its exit code."""
+    from medkd.__main__ import main
+
+    def run(verb: str, task: str, *options: object, tiny: bool = True) -> int:
+        words = [str(option) for option in options]
+        given = {word for word in words if word.startswith("--")}
+        pairs = zip(TINY[::2], TINY[1::2], strict=True)
+        small = [word for name, value in pairs if name not in given for word in (name, value)] if tiny else []
+        if verb == "infer":
+            small = [w for n, v in zip(small[::2], small[1::2], strict=True) if n != "--max_epochs" for w in (n, v)]
+        return main([verb, task, *small, *words])
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def teachers(data, medkd_run, tmp_path_factory) -> dict[str, Path]:
+    """Task -> output folder of a teacher trained for one epoch."""
+    folder = tmp_path_factory.mktemp("teachers")
+    for task, dataset_dir in data.items():
+        options = ["--dataset_dir", dataset_dir, "--output_dir", folder / task]
+        assert medkd_run("train", task, "--role", "teacher", *options) == 0
+    return {task: folder / task for task in data}

@@ -1,0 +1,133 @@
+"""Exact restart: killed with SIGKILL in the middle, resumed, equal bit for bit; and what is refused."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from medkd.engines import ResumableRun
+
+
+def command(teacher, data, output, *options):
+    words = {
+        "method": "hlfd",
+        "teacher": teacher,
+        "dataset_dir": data,
+        "output_dir": output,
+        "image_size": "[32,32]",
+        "teacher_width": 2,
+        "student_width": 2,
+        "batch_size": 2,
+        "max_epochs": 6,
+        "device": "cpu",
+        "patience": 50,
+    }
+    flags = [word for name, value in words.items() for word in (f"--{name}", str(value))]
+    return [sys.executable, "-m", "medkd", "distill", "kits19", *flags, *options]
+
+
+def test_killed_and_resumed_equals_uninterrupted(teachers, kits19_data, tmp_path):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    teacher = teachers["kits19"]
+    subprocess.run(command(teacher, kits19_data, whole), env=environment, check=True, stdout=subprocess.DEVNULL)
+
+    process = subprocess.Popen(
+        command(teacher, kits19_data, broken), env=environment, stdout=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        if "epoch 2/6" in line:
+            time.sleep(0.3)  # somewhere within epoch 3
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    stopped = torch.load(broken / "resume.pt", weights_only=True)["trainer"]["epoch"]
+    assert 2 <= stopped < 6
+    assert not (broken / "metrics.csv").exists()
+
+    done = subprocess.run(
+        command(teacher, kits19_data, broken, "--resume", "True"), env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"epoch {stopped + 1}/6" in done.stdout and f"epoch {stopped}/6" not in done.stdout
+
+    first, second = (torch.load(folder / "resume.pt", weights_only=True) for folder in (whole, broken))
+    assert_equal(first, second)
+    assert_equal(*(torch.load(folder / "model.pt", weights_only=True) for folder in (whole, broken)))
+    for name in ("metrics.csv", "summary.json"):
+        assert (whole / name).read_text() == (broken / name).read_text()
+
+
+def assert_equal(a, b, place="state"):
+    assert type(a) is type(b), place
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), place
+        for key in a:
+            assert_equal(a[key], b[key], f"{place}.{key}")
+    elif isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), place
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b), place
+        for index, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_equal(x, y, f"{place}.{index}")
+    else:
+        assert a == b, place
+
+
+@pytest.fixture(scope="module")
+def finished(teachers, kits19_data, medkd_run, tmp_path_factory):
+    output = tmp_path_factory.mktemp("finished") / "run"
+    assert medkd_run("train", "kits19", "--dataset_dir", kits19_data, "--output_dir", output) == 0
+    return output
+
+
+def test_a_finished_run_is_left_as_it_is(finished, kits19_data, medkd_run, capsys):
+    before = (finished / "model.pt").read_bytes()
+    options = ["--dataset_dir", kits19_data, "--output_dir", finished, "--resume", "True"]
+    assert medkd_run("train", "kits19", *options) == 0
+    assert "all 1 epochs are done already" in capsys.readouterr().out
+    assert (finished / "model.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seed", 1], r"resume.pt is of another run: .*'seed': 0.* this run has .*'seed': 1"),
+        (["--batch_size", 1], "resume.pt is of another run: .*'epoch_length'"),
+    ],
+)
+def test_another_run_is_refused(finished, kits19_data, medkd_run, capsys, options, message):
+    words = ["--dataset_dir", kits19_data, "--output_dir", finished, "--resume", "True", "--max_epochs", 3, *options]
+    assert medkd_run("train", "kits19", *words) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
+    assert re.search(message, line)
+
+
+def test_nothing_to_resume(kits19_data, medkd_run, tmp_path, capsys):
+    options = ["--dataset_dir", kits19_data, "--output_dir", tmp_path / "new", "--resume", "True"]
+    assert medkd_run("train", "kits19", *options) == 1
+    assert "resume.pt: no such file, expected one of an earlier, unfinished run" in capsys.readouterr().err
+
+
+def test_a_run_into_the_folder_of_another_is_refused(finished, kits19_data, medkd_run, capsys):
+    assert medkd_run("train", "kits19", "--dataset_dir", kits19_data, "--output_dir", finished) == 1
+    assert "already holds a run (model.pt)" in capsys.readouterr().err
+
+
+def test_seeding_depends_on_seed_epoch_and_rank_alone():
+    from types import SimpleNamespace
+
+    def draw(seed, epoch, rank=0):
+        trainer = SimpleNamespace(
+            state=SimpleNamespace(epoch=epoch, rank=rank), data_loader=SimpleNamespace(dataset=None)
+        )
+        ResumableRun("unused", {}, seed)._seed_epoch(trainer)
+        return torch.rand(1).item()
+
+    assert draw(0, 1) == draw(0, 1)
+    assert len({draw(0, 1), draw(0, 2), draw(1, 1), draw(0, 1, rank=1)}) == 4

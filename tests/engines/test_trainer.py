@@ -1,0 +1,180 @@
+"""The trainer: who changes and who does not, what is logged, precision, accumulation, clipping."""
+
+import pytest
+import torch
+from ignite.engine import Events
+from monai.data import DataLoader
+from monai.losses import DiceCELoss
+from torch import nn
+
+from medkd import methods
+from medkd.engines import DistillationTrainer
+from medkd.losses import CombinedLoss
+from medkd.networks import FeatureTaps, ResNetFCN, UNetPlusPlus
+
+
+def tapped(network):
+    return FeatureTaps(network, **network.default_taps())
+
+
+def batches(count=3, size=2, dims=2):
+    generator = torch.Generator().manual_seed(3)
+    shape = (count * size, 1, *[32] * dims)
+    images, labels = torch.rand(shape, generator=generator), torch.rand(shape, generator=generator) > 0.5
+    items = [{"image": i, "label": y.long()} for i, y in zip(images, labels, strict=True)]
+    return DataLoader(items, batch_size=size)
+
+
+def make(method="hlfd", dims=2, optimize_loss=True, **options):
+    torch.manual_seed(0)
+    student = tapped(ResNetFCN(dims, 1, 2, width=4))
+    teacher = tapped(UNetPlusPlus(dims, 1, 2, width=4, deep_supervision=True))
+    loss = methods.build(method, DiceCELoss(softmax=True, to_onehot_y=True), student, teacher)
+    parameters = [*student.network.parameters(), *(loss.parameters() if optimize_loss else ())]
+    options = {"train_data_loader": batches(dims=dims), "max_epochs": 1, **options}
+    return DistillationTrainer(
+        device="cpu",
+        student=student,
+        optimizer=torch.optim.SGD(parameters, lr=0.1),
+        loss=loss,
+        teacher=teacher if method != "none" else None,
+        **options,
+    )
+
+
+def snapshot(module):
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def changed(before, module):
+    return {name for name, value in module.state_dict().items() if not torch.equal(value, before[name])}
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_student_and_heads_learn_and_the_teacher_stays_bit_for_bit(dims):
+    trainer = make(dims=dims)
+    teacher, student, loss = (snapshot(m) for m in (trainer.teacher, trainer.network, trainer.loss))
+    trainer.run()
+    assert changed(teacher, trainer.teacher) == set()
+    assert all(p.grad is None for p in trainer.teacher.parameters())
+    assert "head.weight" in changed(student, trainer.network)
+    assert changed(loss, trainer.loss) == set(loss)  # every head
+
+
+def test_teacher_is_called_once_a_step_in_eval_mode():
+    trainer = make()
+    calls = []
+    trainer.teacher.network.register_forward_hook(lambda m, i, o: calls.append((m.training, o.requires_grad)))
+    trainer.run()
+    assert calls == [(False, False)] * 3
+
+
+def test_named_terms_of_each_step_and_their_means():
+    trainer = make()
+    steps = []
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda e: steps.append(dict(e.state.output["terms"])))
+    totals = []
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda e: totals.append(e.state.output["loss"].item()))
+    trainer.run()
+    assert set(steps[0]) == {"task", "hlfd", "hlfd/ufd", "hlfd/ifd", "hlfd/upd", "hlfd/ipd"}
+    for terms, total in zip(steps, totals, strict=True):
+        assert (terms["task"] + terms["hlfd"]).item() == pytest.approx(total, rel=1e-6)
+    means = trainer.state.metrics
+    assert float(means["loss"]) == pytest.approx(sum(totals) / 3, rel=1e-6)
+    assert float(means["loss/hlfd/ifd"]) == pytest.approx(sum(t["hlfd/ifd"].item() for t in steps) / 3, rel=1e-6)
+
+
+def test_supervised_baseline_equals_a_loop_by_hand():
+    trainer = make("none")
+    torch.manual_seed(0)
+    network = ResNetFCN(2, 1, 2, width=4)
+    trainer.run()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    task = DiceCELoss(softmax=True, to_onehot_y=True)
+    for batch in batches():
+        optimizer.zero_grad()
+        task(network(batch["image"]), batch["label"]).backward()
+        optimizer.step()
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(trainer.network.state_dict()[name], value, rtol=0, atol=0, msg=name)
+
+
+def test_learnable_parts_outside_the_optimizer_are_refused():
+    with pytest.raises(ValueError, match=r"loss parameter losses.hlfd.heads.0.weight is not in the optimizer"):
+        make(optimize_loss=False)
+
+
+def test_amp_follows_the_device_and_the_loss_stays_float32():
+    trainer = make("kd", amp=True, epoch_length=1)
+    seen = []
+    trainer.add_event_handler(
+        Events.ITERATION_COMPLETED, lambda e: seen.append((e.state.output["pred"].dtype, e.state.output["loss"].dtype))
+    )
+    teacher = []
+    trainer.teacher.network.register_forward_hook(lambda m, i, o: teacher.append(o.dtype))
+    trainer.run()
+    assert set(seen) == {(torch.bfloat16, torch.float32)}
+    assert set(teacher) == {torch.bfloat16}
+    assert trainer.scaler is None  # bfloat16 needs none
+    full = make("kd", amp=False, epoch_length=1)
+    full.run()
+    assert float(trainer.state.metrics["loss"]) == pytest.approx(float(full.state.metrics["loss"]), rel=0.02)
+
+
+class Small(nn.Module):
+    """Without batch norm, so that two half batches have the gradient of the whole one."""
+
+    in_channels = 1
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(1, 4, 3, padding=1)
+        self.head = nn.Conv2d(4, 2, 1)
+
+    def forward(self, image):
+        return self.head(self.body(image).relu())
+
+
+def small_trainer(**options):
+    torch.manual_seed(0)
+    student = FeatureTaps(Small())
+    return DistillationTrainer(
+        device="cpu",
+        max_epochs=1,
+        student=student,
+        optimizer=torch.optim.SGD(student.parameters(), lr=1.0),
+        loss=CombinedLoss(lambda z, y: nn.functional.cross_entropy(z, y[:, 0]), {}),
+        **options,
+    )
+
+
+def test_accumulated_halves_equal_the_whole_batch():
+    halves = small_trainer(train_data_loader=batches(count=2, size=2), accumulation_steps=2)
+    whole = small_trainer(train_data_loader=batches(count=1, size=4))
+    halves.run()
+    whole.run()
+    for a, b in zip(halves.network.parameters(), whole.network.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_clipping_bounds_the_step():
+    trainer = small_trainer(train_data_loader=batches(count=1), clip_norm=1e-3)
+    before = [p.detach().clone() for p in trainer.network.parameters()]
+    trainer.run()
+    step = torch.cat([(a - b).flatten() for a, b in zip(before, trainer.network.parameters(), strict=True)])
+    assert step.norm().item() == pytest.approx(1e-3, rel=1e-3)  # learning rate 1
+
+
+def test_monai_puts_the_image_into_the_output_before_the_loss_is_called():
+    # the trainer reads it there: if MONAI changes the order, this fails first
+    trainer = make()
+    keys = []
+    inner = trainer.loss_function
+
+    def spy(prediction, target):
+        keys.append(set(trainer.state.output))
+        return inner(prediction, target)
+
+    trainer.loss_function = spy
+    trainer.run()
+    assert all({"image", "label", "pred"} <= found for found in keys) and len(keys) == 3

@@ -1,0 +1,46 @@
+"""Who may import whom, read from the sources."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LEAVES = {"data", "networks", "metrics", "options"}  # these import nothing else of ours
+ALLOWED = {
+    **{leaf: set() for leaf in LEAVES},
+    "losses": {"networks"},
+    "methods": {"losses", "networks"},
+    "engines": LEAVES | {"losses", "methods", "handlers"},
+    "handlers": LEAVES | {"losses", "methods", "engines"},
+    "visuals": {"data", "networks", "metrics"},
+    "reports": {"data", "networks", "metrics"},
+    "demo": None,  # all
+    "__main__": None,
+    "__init__": set(),
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Parts of medkd that a module imports by absolute name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+        found |= {name.split(".")[1] for name in names if name.startswith("medkd.")}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "medkd").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_medkd_imports_run_one_way(path):
+    part = path.relative_to(ROOT / "medkd").parts[0].removesuffix(".py")
+    allowed = ALLOWED[part]
+    known = set(ALLOWED) - {"__init__"}
+    if allowed is not None:
+        assert (imported(path) & known) - {part} <= allowed
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "data_prep").glob("*.py")), ids=lambda p: p.name)
+def test_data_prep_imports_data_alone(path):
+    assert imported(path) <= {"data"}
