@@ -47,7 +47,7 @@ def prepare(
 ) -> dict[str, Any]:
     """Check every case, turn it to KiTS19's axes (slices, rows, columns), store it, and write the data list.
 
-    The HLFD paper (Vangorade et al., ISBI 2024) trains on 168 and tests on 42 of the 210 cases; its list of cases is
+    The HLFD paper (Gorade et al., ISBI 2024) trains on 168 and tests on 42 of the 210 cases; its list of cases is
     not published. The default, fold 0 of 5 of a random split, has the same 42 test cases in number, not in name;
     validation cases are taken from the 168.
 

@@ -58,7 +58,7 @@ class HLFDLoss(_Loss):
         ValueError: for fewer than three encoder taps, taps that do not fit ``student_channels``, empty teacher maps,
             an unknown preset.
 
-    Reference: Vangorade et al., Rethinking Intermediate Layers Design in Knowledge Distillation for Kidney and Liver
+    Reference: Gorade et al., Rethinking Intermediate Layers Design in Knowledge Distillation for Kidney and Liver
     Tumor Segmentation, ISBI 2024. Its equations 1 and 2 print a difference of maps without a norm and its 3 and 4 the
     divergence the other way round; both are read as the released code computes them.
 

@@ -27,7 +27,7 @@ class ResNetFCN(nn.Module):
     Shape:
         (N, in_channels, *spatial) to (N, out_channels, *spatial), any size.
 
-    Reference: Vangorade et al., HLFD, ISBI 2024, released code. Differs: random initialisation is MONAI's (He).
+    Reference: Gorade et al., HLFD, ISBI 2024, released code. Differs: random initialisation is MONAI's (He).
     """
 
     def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, width: int = 64) -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +13,9 @@ from monai.bundle import ConfigParser
 from PIL import Image
 
 from medkd.__main__ import BUNDLES, compose, tasks
+from medkd.data import load_datalist, read_volume
 from medkd.metrics import case_metrics
+from medkd.networks import UNet
 
 TASKS = ("cvc_endoscene", "kits19")
 
@@ -98,10 +101,6 @@ def test_every_method_starts_from_the_same_student_and_sees_the_same_batches(dat
 
 
 def test_metrics_are_those_of_the_written_predictions(students, data):
-    import nibabel as nib
-
-    from medkd.data import load_datalist, read_volume
-
     folder = students["kits19", "none"]
     table = pd.read_csv(folder / "metrics.csv").set_index("case")
     entries = load_datalist(data["kits19"], "test")
@@ -123,8 +122,6 @@ def test_metrics_are_those_of_the_written_predictions(students, data):
 
 
 def test_predictions_of_frames_have_their_size(students, data):
-    from medkd.data import load_datalist
-
     for entry in load_datalist(data["cvc_endoscene"], "test"):
         with (
             Image.open(entry["image"]) as frame,
@@ -176,35 +173,69 @@ def test_overlays_of_runs_compose(data):
     assert words[-2:] == ["--method", "hlfd"]
 
 
-def test_inference_gives_the_evaluations_prediction(students, data, medkd_run, tmp_path):
+@pytest.fixture(scope="module")
+def scribbler(tmp_path_factory):
+    """Channels -> folder of an untrained UNet, whose predictions have both classes in every image, in odd shapes."""
+    folders = {}
+    for channels in (1, 3):
+        torch.manual_seed(3)
+        network = UNet(2, channels, 2, width=2).eval()
+        # equal biases would leave one class winning almost everywhere: put the threshold at the median
+        logits = network(torch.rand(4, channels, 32, 32) * 2 - 1)
+        network.head.bias.data[1] += (logits[:, 0] - logits[:, 1]).median().detach()
+        folders[channels] = tmp_path_factory.mktemp(f"scribbler{channels}")
+        torch.save(network.state_dict(), folders[channels] / "model.pt")
+    return folders
+
+
+def is_mixed(labels):
+    return 0.02 < (np.asarray(labels) > 0).mean() < 0.98
+
+
+def test_inference_gives_the_evaluations_prediction(scribbler, data, medkd_run, tmp_path):
     """The way through raw NIfTI and through the slice store must agree voxel for voxel."""
-    import nibabel as nib
-
-    from medkd.data import load_datalist
-
-    model = students["kits19", "none"]
+    options = ["--model", scribbler[1], "--network_def::_target_", "medkd.networks.UNet"]
+    words = [*options, "--dataset_dir", data["kits19"], "--output_dir", tmp_path / "evaluated"]
+    assert medkd_run("evaluate", "kits19", *words) == 0
     (entry, *_) = load_datalist(data["kits19"], "test")
     raw = data["kits19"].parent / "raw" / "data" / entry["case"] / "imaging.nii.gz"
-    options = ["--model", model, "--input", raw, "--output_dir", tmp_path, "--save_probabilities", "True"]
-    assert medkd_run("infer", "kits19", *options) == 0
-    written, source = nib.load(tmp_path / "imaging.nii.gz"), nib.load(raw)
-    stored = nib.load(model / "predictions" / f"{entry['case']}.nii.gz")
+    words = [*options, "--input", raw, "--output_dir", tmp_path / "inferred", "--save_probabilities", "True"]
+    assert medkd_run("infer", "kits19", *words) == 0
+    written, source = nib.load(tmp_path / "inferred/imaging.nii.gz"), nib.load(raw)
+    stored = nib.load(tmp_path / f"evaluated/predictions/{entry['case']}.nii.gz")
     assert written.shape == source.shape and np.array_equal(written.affine, source.affine)
+    assert is_mixed(written.dataobj)
     np.testing.assert_array_equal(np.asarray(written.dataobj), np.asarray(stored.dataobj))
-    probabilities = np.asarray(nib.load(tmp_path / "imaging_probabilities.nii.gz").dataobj)
+    probabilities = np.asarray(nib.load(tmp_path / "inferred/imaging_probabilities.nii.gz").dataobj)
     np.testing.assert_array_equal(probabilities > 0.5, np.asarray(written.dataobj) == 1)
 
 
-def test_inference_on_pictures(students, data, medkd_run, tmp_path):
-    from medkd.data import load_datalist
+def test_inference_turns_with_the_scan(scribbler, data, medkd_run, tmp_path):
+    """The same body on other axes gives the same labels at the same places in the world."""
+    case = load_datalist(data["kits19"], "test")[0]["case"]
+    source = nib.load(data["kits19"].parent / "raw" / "data" / case / "imaging.nii.gz")
+    (tmp_path / "in").mkdir()
+    nib.save(source, tmp_path / "in/kits.nii.gz")
+    nib.save(nib.as_closest_canonical(source), tmp_path / "in/ras.nii.gz")
+    options = ["--model", scribbler[1], "--network_def::_target_", "medkd.networks.UNet"]
+    assert medkd_run("infer", "kits19", *options, "--input", tmp_path / "in", "--output_dir", tmp_path / "out") == 0
+    first, second = (nib.load(tmp_path / f"out/{name}.nii.gz") for name in ("kits", "ras"))
+    assert nib.aff2axcodes(first.affine) == ("I", "P", "L") and nib.aff2axcodes(second.affine) == ("R", "A", "S")
+    assert is_mixed(first.dataobj)
+    np.testing.assert_array_equal(np.asarray(nib.as_closest_canonical(first).dataobj), np.asarray(second.dataobj))
 
-    model = students["cvc_endoscene", "none"]
+
+def test_inference_on_pictures(scribbler, data, medkd_run, tmp_path):
+    options = ["--model", scribbler[3]]
+    words = [*options, "--dataset_dir", data["cvc_endoscene"], "--output_dir", tmp_path / "evaluated"]
+    assert medkd_run("evaluate", "cvc_endoscene", *words) == 0
     entries = load_datalist(data["cvc_endoscene"], "test")
     source = Path(entries[0]["image"]).parent
-    options = ["--model", model, "--input", source, "--output_dir", tmp_path]
-    assert medkd_run("infer", "cvc_endoscene", *options) == 0
+    assert medkd_run("infer", "cvc_endoscene", *options, "--input", source, "--output_dir", tmp_path / "out") == 0
     for entry in entries:
-        ours, stored = (np.asarray(Image.open(f / f"{entry['case']}.png")) for f in (tmp_path, model / "predictions"))
+        folders = (tmp_path / "out", tmp_path / "evaluated/predictions")
+        ours, stored = (np.asarray(Image.open(folder / f"{entry['case']}.png")) for folder in folders)
+        assert is_mixed(ours) and ours.shape[::-1] == Image.open(entry["image"]).size
         np.testing.assert_array_equal(ours, stored)
 
 

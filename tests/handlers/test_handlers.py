@@ -1,0 +1,69 @@
+"""Best model, console lines, record, atomic files, and what reaches TensorBoard."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from ignite.engine import Engine, Events
+from torch import nn
+
+from medkd.data.files import save_atomically, write_atomically
+from medkd.handlers import BestModel, ConsoleProgress
+
+
+def test_best_model_is_written_when_it_is_the_best(tmp_path):
+    network = nn.Linear(1, 1)
+    save = BestModel(network, tmp_path / "model.pt")
+    for epoch, best, value in ((1, 1, 1.0), (2, 1, 2.0), (3, 3, 3.0)):
+        network.weight.data.fill_(value)
+        save(SimpleNamespace(state=SimpleNamespace(epoch=epoch, best_metric_epoch=best)))
+        kept = torch.load(tmp_path / "model.pt", weights_only=True)["weight"].item()
+        assert kept == (3.0 if epoch == 3 else 1.0)
+
+
+def test_a_file_is_whole_or_not_there(tmp_path):
+    path = tmp_path / "new" / "model.pt"
+    save_atomically({"a": torch.ones(1)}, path)
+
+    def fail(temporary):
+        temporary.write_text("half")
+        raise OSError("disk full")
+
+    before = path.read_bytes()
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, fail)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["model.pt"]
+
+
+def test_console_line_has_every_term(capsys):
+    trainer = Engine(lambda engine, batch: None)
+    trainer.optimizer = SimpleNamespace(param_groups=[{"lr": 0.001}])
+    evaluator = SimpleNamespace(
+        state=SimpleNamespace(
+            metrics={"dice": 0.5}, key_metric_name="dice", best_metric=0.75, best_metric_epoch=1, epoch=2
+        )
+    )
+    trainer.add_event_handler(
+        Events.EPOCH_COMPLETED,
+        lambda e: e.state.metrics.update({"loss": torch.tensor(1.5), "loss/task": 1.0, "loss/kd": 0.5}),
+    )
+    ConsoleProgress(evaluator, "kd").attach(trainer)
+    trainer.run([0, 1], max_epochs=2)
+    first, second = capsys.readouterr().out.strip().splitlines()
+    assert first.startswith("kd epoch 1/2  loss 1.5000 task 1.0000 kd 0.5000  lr 1.0e-03  ")
+    assert "dice" not in first  # no validation in that epoch
+    assert "dice 0.5000 (best 0.7500, epoch 1)" in second and second.endswith("0 s left")
+
+
+def test_named_terms_are_in_tensorboard(teachers, data, medkd_run, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    options = ["--dataset_dir", data["kits19"], "--output_dir", tmp_path, "--method", "hlfd"]
+    assert medkd_run("distill", "kits19", "--teacher", teachers["kits19"], *options) == 0
+    tags = set()
+    for file in tmp_path.glob("events.out.tfevents*"):
+        events = EventAccumulator(str(file))
+        events.Reload()
+        tags |= set(events.Tags()["scalars"])
+    assert {"loss", "loss/task", "loss/hlfd", "loss/hlfd/ufd", "loss/hlfd/ipd", "val_mean_dice"} <= tags

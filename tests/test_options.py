@@ -1,0 +1,93 @@
+"""Reading the command line of a run, and which options it may have."""
+
+import pytest
+
+from medkd.options import check, check_options, merged_config, one_line_errors, parse_command
+
+CONFIG = {
+    "max_epochs": 120,
+    "amp": "$torch.cuda.is_available()",
+    "method": "none",
+    "method_args": {},
+    "train": {"trainer": {"_target_": "medkd.engines.DistillationTrainer", "amp": "@amp"}},
+}
+
+
+def test_words_and_literals():
+    words, options = parse_command(
+        [
+            "stray",
+            "--max_epochs",
+            "3",
+            "--train#trainer::amp=True",
+            "--window",
+            "[-200, 300]",
+            "--flag",
+            "--name",
+            "x y",
+        ]
+    )
+    assert words == ["stray"]
+    assert options == {"max_epochs": 3, "train::trainer::amp": True, "window": [-200, 300], "flag": True, "name": "x y"}
+
+
+def test_negative_numbers_are_values():
+    assert parse_command(["--clip", "-1.5"])[1] == {"clip": -1.5}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_epochs": 3},
+        {"max_epochs": "$1 + 2"},
+        {"method": "none"},
+        {"method_args::anything": 1},
+        {"train::trainer::clip_norm": 2},
+        {"config_file": "x", "meta_file": "y"},
+    ],
+)
+def test_known_options_pass(options):
+    check_options([], options, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_epoch": 3}, r"unknown option\(s\): --max_epoch \(did you mean --max_epochs\?\)"),
+        ({"train::trainer::amq": 1}, r"--train::trainer::amq \(did you mean --train::trainer::amp"),
+        ({"train::batch": 1, "qqq": 2}, r"--train::batch.*; --qqq"),
+        ({"amp": "false"}, "--amp false would be the text 'false': write False"),
+        ({"max_epochs": "ten"}, "--max_epochs: found 'ten', expected a number"),
+    ],
+)
+def test_unknown_options_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        check_options([], options, CONFIG)
+
+
+def test_missing_config_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="--config_file: .*gone.yaml: no such file"):
+        merged_config({"config_file": [str(tmp_path / "gone.yaml")]})
+
+
+def test_check_does_nothing_in_a_library(monkeypatch):
+    import sys
+
+    hook = sys.excepthook
+    monkeypatch.setattr("sys.argv", ["/some/server.py", "run", "--nonsense", "1"])
+    assert check("anywhere") is None
+    assert sys.excepthook is hook
+
+
+def test_the_deepest_input_error_speaks():
+    try:
+        try:
+            try:
+                raise KeyError("inner detail")
+            except KeyError as error:
+                raise ValueError("case_1.nii.gz:\n  not readable") from error
+        except ValueError as error:
+            raise RuntimeError("Failed to instantiate ...") from error
+    except RuntimeError as error:
+        assert one_line_errors(error) == "case_1.nii.gz: not readable"
+    assert one_line_errors(RuntimeError("a defect of ours keeps its trace")) is None
