@@ -114,10 +114,10 @@ def run(
     with _complete_or_absent(source, Path(target), options.overwrite) as folder:
         entries, refused = _convert_all(found, wanted, convert, folder, about["name"])
         if refused and not options.skip_bad:
-            lines = "\n".join(f"{case}: {reason}" for case, reason in refused.items())
-            raise ValueError(
-                f"{len(refused)} of {len({*wanted, *refused})} cases refused, nothing was written:\n{lines}"
-            )
+            # one case in one line; several in one line each
+            lines = ("\n" if len(refused) > 1 else " ").join(["", *(f"{case}: {why}" for case, why in refused.items())])
+            total = len({*wanted, *refused})
+            raise ValueError(f"{len(refused)} of {total} cases refused, nothing was written:{lines}")
         for case, reason in refused.items():
             tqdm.write(f"refused {case}: {reason}")
         listed = {part: [entries[case] for case in parts[part] if case in entries] for part in PARTS}

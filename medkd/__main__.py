@@ -150,6 +150,8 @@ def main(arguments: list[str] | None = None) -> int:
         message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
         if message is None:
             raise
+        if parsed.verb == "prepare":
+            message = str(error)  # as it is: it may list several refused cases
         print(f"medkd: error: {message}", file=sys.stderr)
         return 1
     return 0

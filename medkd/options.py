@@ -113,7 +113,12 @@ def _arguments(config: dict[str, Any], name: str) -> set[str]:
         return set()
     module, _, attribute = target.rpartition(".")
     component, found = optional_import(module, name=attribute)
-    return {f"{parent}::{argument}" for argument in inspect.signature(component).parameters} if found else set()
+    if not found:
+        return set()
+    # a constructor that takes **keywords hands them to its base class
+    owners = [base.__init__ for base in component.__mro__] if inspect.isclass(component) else [component]
+    names = {name for owner in owners for name in inspect.signature(owner).parameters}
+    return {f"{parent}::{name}" for name in names - {"self", "args", "kwargs"}}
 
 
 def _get(config: Any, name: str) -> Any:

@@ -105,6 +105,16 @@ def test_prepare_names_the_case_and_writes_nothing(tmp_path, capsys, spoil, mess
     assert not target.parent.exists() or not list(target.parent.iterdir())
 
 
+def test_prepare_lists_every_refused_case(tmp_path, capsys):
+    source = pairs(tmp_path / "raw")
+    image_without_mask(source)
+    (source / "imagesTr/c3.nii.gz").write_bytes(b"")
+    assert main(["prepare", "kits19", "--source", str(source), "--dataset_dir", str(tmp_path / "data")]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip() and not BAR.search(line)]
+    assert "2 of 5 cases refused, nothing was written" in lines[0]
+    assert [line.split(":")[0] for line in lines[1:]] == ["c1", "c3"]
+
+
 def test_prepare_with_a_patient_on_both_sides_of_the_split(tmp_path, capsys):
     source, split = pairs(tmp_path / "raw"), tmp_path / "split.json"
     split.write_text(json.dumps({"training": ["c0", "c1", "c2"], "validation": ["c3"], "test": ["c4", "c1"]}))

@@ -43,6 +43,7 @@ def test_negative_numbers_are_values():
         {"method": "none"},
         {"method_args::anything": 1},
         {"train::trainer::clip_norm": 2},
+        {"train::trainer::optim_set_to_none": True},  # an argument of MONAI's trainer
         {"config_file": "x", "meta_file": "y"},
     ],
 )
