@@ -69,13 +69,17 @@ def _plain(labels: Any) -> Any:
 
 
 def _line(name: str, metrics: dict, protocol: str) -> str:
-    empty, alarms = metrics["empty_truth"], metrics["false_alarm"]
     shown = " ".join(
         f"{key} {metrics[key]['mean']:.4f} ± {metrics[key]['std']:.4f} (n={metrics[key]['n']})"
         for key in ("dice", "iou", "rvd", "abs_rvd", "hd95")
         if metrics[key]["n"]
     )
-    without = round(empty["mean"] * empty["n"])
-    note = f"; without ground truth: {without} of {empty['n']} cases"
-    note += f", false alarms in {round(alarms['mean'] * alarms['n'])}" if alarms["n"] else ""
-    return f"{name} [{protocol}]: {shown}{note}"
+    missed, empty, alarms = (_count(metrics[key]) for key in ("missed", "empty_truth", "false_alarm"))
+    note = f"{missed} missed; without ground truth: {empty} of {metrics['empty_truth']['n']} cases"
+    note += f", false alarms in {alarms} of these" if empty else ""
+    return f"{name} [{protocol}]: {shown}; {note}"
+
+
+def _count(metric: dict) -> int:
+    """How many cases have the property, from the mean of its zeros and ones."""
+    return round(metric["mean"] * metric["n"]) if metric["n"] else 0

@@ -17,6 +17,7 @@ __all__ = [
     "importance_distance",
     "importance_map",
     "no_autocast",
+    "one_hot_at",
     "resize",
     "smallest_size",
     "tempered_kl",
@@ -71,6 +72,26 @@ def resize(tensor: Tensor, size: Sequence[int]) -> Tensor:
     if tuple(tensor.shape[2:]) == size:
         return tensor
     return F.interpolate(tensor, size=size, mode="bilinear" if len(size) == 2 else "trilinear", align_corners=False)
+
+
+def one_hot_at(name: str, target: Tensor, feature: Tensor, num_classes: int) -> Tensor:
+    """Labels at a map's size, one channel a class: (N, 1, *any) and (N, C, *spatial) to (N, K, P), float, P positions.
+
+    Resized with mode "nearest": a lesion of a few pixels may vanish on a coarse map.
+
+    Raises:
+        ValueError: when there is no target, or it does not fit the map.
+    """
+    if target is None:
+        raise ValueError(f"{name}: needs a target, found None")
+    if target.ndim != feature.ndim or target.shape[0] != feature.shape[0] or target.shape[1] != 1:
+        raise ValueError(
+            f"{name}: target {tuple(target.shape)} does not fit the map {tuple(feature.shape)}, "
+            "expected (N, 1, *spatial) with the same batch size and number of axes"
+        )
+    labels = F.interpolate(target.to(feature.dtype), size=feature.shape[2:], mode="nearest").flatten(2)
+    classes = torch.arange(num_classes, device=feature.device, dtype=feature.dtype).reshape(1, -1, 1)
+    return (labels == classes).to(feature.dtype)
 
 
 def tempered_kl(student: Tensor, log_target: Tensor, temperature: float) -> Tensor:

@@ -63,7 +63,7 @@ class UNet(nn.Module):
         for level, (up, stage) in enumerate(zip(self.up, self.decoder, strict=True)):
             x = stage(torch.cat([skips.pop(), up(x)], dim=1))
             if level < len(self.heads):
-                self.heads[level](x)
+                self.heads[level](x)  # for taps: the forward itself gives the final logits alone
         return self.head(x)
 
     def default_taps(self) -> dict[str, tuple[str, ...]]:

@@ -82,7 +82,7 @@ class UNetPlusPlus(nn.Module):
                 risen = self.ups[name](rows[level + 1][column - 1])
                 rows[level].append(self.nodes[name](torch.cat([*rows[level], risen], dim=1)))
         for name, head in self.heads.items():
-            head(rows[0][int(name[-1])])
+            head(rows[0][int(name[-1])])  # for taps: the forward itself gives the final logits alone
         return self.head(rows[0][-1])
 
     def default_taps(self) -> dict[str, tuple[str, ...]]:

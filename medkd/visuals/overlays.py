@@ -89,10 +89,9 @@ def _panels(
     axes = figure.subplots(1, columns, squeeze=False)[0]
     low, high = float(image.min()), float(image.max())
     background = np.moveaxis((image - low) / max(high - low, 1e-6), 0, -1)
-    # the network's input may be resized: the truth has the size of the picture
-    background = _fit(background, truth.shape)
     for axis, (name, layer) in zip(axes, [("truth", None), *layers.items()], strict=True):
-        axis.imshow(background, cmap="gray", interpolation="nearest")
+        # extent: the network's input may be resized, the outlines have the size of the truth
+        axis.imshow(background, cmap="gray", extent=(-0.5, width - 0.5, height - 0.5, -0.5))
         if (truth > 0).any():
             axis.contour(truth > 0, levels=[0.5], colors=_TRUTH, linewidths=1.2)
         if layer is not None and (layer > 0).any():
@@ -101,11 +100,3 @@ def _panels(
         axis.set_axis_off()
     figure.suptitle(f"{title}   (green: truth, red: prediction)", fontsize=10)
     return figure
-
-
-def _fit(background: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    if background.shape[:2] == shape:
-        return background
-    rows = np.linspace(0, background.shape[0] - 1, shape[0]).round().astype(int)
-    columns = np.linspace(0, background.shape[1] - 1, shape[1]).round().astype(int)
-    return background[rows][:, columns]

@@ -1,0 +1,46 @@
+"""Attention transfer (AT)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.modules.loss import _Loss
+
+from ._common import check_positive, check_same_batch, full_precision, importance_distance, no_autocast, resize
+
+__all__ = ["ATLoss"]
+
+
+class ATLoss(_Loss):
+    r"""The student is active where the teacher is, whatever the channels mean.
+
+    .. math:: L = \mathrm{mean}_n \| q(f^s_n) - q(f^t_n) \|_2^2, \quad q(f) = Q / \|Q\|_2, \; Q_i = \frac1C \sum_c |f_{c,i}|^p
+
+    Summed over positions, so in [0, 2] at any size; two all-zero maps give 0, one gives 1.
+
+    Args:
+        p: power; 2 is the authors', 4 makes it EMKD's importance map distillation.
+
+    Shape:
+        student, teacher: features (N, C, *spatial), channels and sizes may differ: the student is resized.
+
+    Raises:
+        ValueError: when p is not positive, or batch size or number of axes differ.
+
+    Reference: Zagoruyko and Komodakis, Paying More Attention to Attention, ICLR 2017. Differs from the authors' code: it
+    averages over positions and weighs by 1000, so its scale depends on the size of the map; here the sum has weight 1,
+    as in EMKD's code. The paper writes the norm itself, every code its square.
+
+    In a preset: ``at: {tap: [encoder.2, bottleneck], weight: 1.0, loss: {_target_: medkd.losses.ATLoss}}``
+    """
+
+    def __init__(self, p: float = 2) -> None:
+        super().__init__()
+        check_positive("ATLoss", p=p)
+        self.p = p
+
+    def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
+        """Maps (N, C, *spatial); target is not used."""
+        check_same_batch("ATLoss", student, teacher)
+        with no_autocast(student):
+            f_s = resize(full_precision(student), teacher.shape[2:])
+            return importance_distance(f_s, full_precision(teacher.detach()), self.p)
