@@ -65,8 +65,8 @@ class ResumableRun:
             self.objects["early_stop"] = stopper
         if resume:
             self._load(trainer)
-            if trainer.state.epoch >= trainer.state.max_epochs:
-                print(f"{self.path}: all {trainer.state.epoch} epochs are done already, nothing to resume")
+            if self._stopped or trainer.state.epoch >= trainer.state.max_epochs:
+                print(f"{self.path}: the run ended after {trainer.state.epoch} epochs, nothing to resume")
                 return
         # Attached last: validation, best model and early stop of this epoch must be in the file.
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._save)
@@ -84,6 +84,7 @@ class ResumableRun:
             "run": {"seed": self.seed, "epoch_length": trainer.state.epoch_length},
             "objects": {name: item.state_dict() for name, item in self.objects.items()},
             "trainer": {"epoch": trainer.state.epoch, "iteration": trainer.state.iteration},
+            "stopped": trainer.should_terminate,  # early
         }
         if trainer.scaler is not None:
             state["scaler"] = trainer.scaler.state_dict()
@@ -103,6 +104,7 @@ class ResumableRun:
             raise ValueError(f"resume: {self.path} holds {sorted(state['objects'])}, expected {sorted(self.objects)}")
         for name, item in self.objects.items():
             item.load_state_dict(state["objects"][name])
+        self._stopped = state["stopped"]
         trainer.state.epoch = state["trainer"]["epoch"]
         trainer.state.iteration = state["trainer"]["iteration"]
         if "scaler" in state:

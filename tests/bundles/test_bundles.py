@@ -156,6 +156,12 @@ def test_targets(data, medkd_run, tmp_path, target, names):
     assert list(json.loads((tmp_path / "run/summary.json").read_text())) == names
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_images_need_not_be_square(data, medkd_run, tmp_path, task):
+    options = ["--dataset_dir", data[task], "--output_dir", tmp_path / "run", "--image_size", "[32,64]"]
+    assert medkd_run("train", task, *options) == 0
+
+
 def test_method_arguments_reach_the_loss(data, teachers, medkd_run, tmp_path, capsys):
     options = ["--dataset_dir", data["kits19"], "--teacher", teachers["kits19"], "--method", "kd"]
     totals = []

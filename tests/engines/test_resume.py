@@ -90,8 +90,19 @@ def test_a_finished_run_is_left_as_it_is(finished, kits19_data, medkd_run, capsy
     before = (finished / "model.pt").read_bytes()
     options = ["--dataset_dir", kits19_data, "--output_dir", finished, "--resume", "True"]
     assert medkd_run("train", "kits19", *options) == 0
-    assert "all 1 epochs are done already" in capsys.readouterr().out
+    assert "the run ended after 1 epochs, nothing to resume" in capsys.readouterr().out
     assert (finished / "model.pt").read_bytes() == before
+
+
+def test_an_early_stop_is_the_end_of_a_run(kits19_data, medkd_run, tmp_path, capsys):
+    # a learning rate of 0 never improves the first validation, and equal ones do not count as better
+    options = ["--dataset_dir", kits19_data, "--output_dir", tmp_path / "run", "--max_epochs", 9, "--patience", 2]
+    assert medkd_run("train", "kits19", *options, "--learning_rate", 0.0) == 0
+    epochs = torch.load(tmp_path / "run/resume.pt", weights_only=True)["trainer"]["epoch"]
+    assert epochs < 9
+    capsys.readouterr()
+    assert medkd_run("train", "kits19", *options, "--learning_rate", 0.0, "--resume", "True") == 0
+    assert f"the run ended after {epochs} epochs" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
