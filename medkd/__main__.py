@@ -7,6 +7,7 @@ import logging
 import shlex
 import sys
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 
 import medkd
@@ -46,6 +47,10 @@ def compose(verb: str, task: str, role: str, options: list[str]) -> list[str]:
         *("--meta_file", _short(bundle / "configs/metadata.json")),
         *("--logging_file", _short(bundle / "configs/logging.conf")),
     ]
+    from medkd.options import parse_command
+
+    given = parse_command(options)[1]
+    _require(f"{verb} {task}", given, *(("input", "model") if verb == "infer" else ("dataset_dir",)), "output_dir")
     return ["run", "--config_file", f"[{names}]", *about, "--bundle_root", _short(bundle), *options]
 
 
@@ -97,12 +102,18 @@ def prepare(task: str, arguments: list[str]) -> None:
 
     function = importlib.import_module(f"medkd.data_prep.{task}").prepare
     words, options = parse_command(arguments)
-    options = {{"dataset_dir": "target"}.get(name, name): value for name, value in options.items()}
-    check_options(words, options, {name: None for name in inspect.signature(function).parameters})
-    for name, flag in (("source", "--source"), ("target", "--dataset_dir")):
+    # what prepare writes to is what every other verb reads from, so it has the name that it has there
+    known = {name: None for name in inspect.signature(function).parameters if name != "target"}
+    check_options(words, options, {**known, "dataset_dir": None})
+    _require(f"prepare {task}", options, "source", "dataset_dir")
+    target = options.pop("dataset_dir")
+    print(json.dumps(function(target=target, **options), indent=2, default=str))
+
+
+def _require(command: str, options: Collection[str], *names: str) -> None:
+    for name in names:
         if name not in options:
-            raise ValueError(f"medkd prepare {task} needs {flag} FOLDER")
-    print(json.dumps(function(**{name: value for name, value in options.items()}), indent=2, default=str))
+            raise ValueError(f"medkd {command} needs --{name}")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import re
 import sys
 import warnings
 import zlib
@@ -17,17 +18,21 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import yaml
 from monai.bundle import ConfigParser
 from monai.bundle import run as monai_run
 from monai.utils import optional_import
 
-__all__ = ["check", "check_options", "merged_config", "one_line_errors", "parse_command"]
+__all__ = ["check", "check_model", "check_options", "merged_config", "one_line_errors", "parse_command"]
 
 # Ids whose children are free: their own owner checks them.
 _OPEN = ("method_args",)
 _WORDS = {"true": "True", "false": "False", "none": "'$None'", "null": "'$None'"}
+_PATHS = ("bundle_root", "dataset_dir", "output_dir", "input", "model", "teacher", "source")
+_NUMBERS = ("patience", "clip_norm")  # whose default is null
 # Raised by our own checks, by readers of broken files, by the file system.
 _INPUT_ERRORS = (ValueError, OSError, EOFError, zlib.error)
+_WORKER = re.compile(r"^(?:ValueError|EOFError|OSError|FileNotFoundError|zlib\.error): (.+)$", re.MULTILINE)
 _MONAI_OPTIONS = set(inspect.signature(monai_run).parameters) - {"override"}
 
 
@@ -73,8 +78,8 @@ def check_options(words: list[str], options: dict[str, Any], config: dict[str, A
     """Every option must name an id of the merged configuration, or an argument of the class that the id builds.
 
     Raises:
-        ValueError: for unknown options (with the nearest names), stray words, words such as ``true`` that would be
-            strings, and text where the configuration has a number.
+        ValueError: for unknown options (with the nearest names), stray words, and values that would not mean what they
+            look like: ``true``, ``None``, text for a number, a number for a path, one number for a list.
     """
     if words:
         raise ValueError(f"unexpected word(s) {' '.join(words)}: options are written --name value")
@@ -84,15 +89,30 @@ def check_options(words: list[str], options: dict[str, Any], config: dict[str, A
         if name in _MONAI_OPTIONS:
             continue
         known = ids | _arguments(config, name)
-        if name not in known and name.split("::")[0] not in _OPEN:
+        if name in known or name.split("::")[0] in _OPEN:
+            _check_value(name, value, _get(config, name))
+        else:
             near = get_close_matches(name, known, n=3)
             unknown.append(f"--{name}" + (f" (did you mean {', '.join('--' + n for n in near)}?)" if near else ""))
-        elif isinstance(value, str) and value.lower() in _WORDS and not _is_text(_get(config, name)):
-            raise ValueError(f"--{name} {value} would be the text {value!r}: write {_WORDS[value.lower()]}")
-        elif isinstance(value, str) and _is_number(_get(config, name)) and not value.startswith(("$", "@")):
-            raise ValueError(f"--{name}: found {value!r}, expected a number")
     if unknown:
         raise ValueError(f"unknown option(s): {'; '.join(unknown)}")
+
+
+def _check_value(name: str, value: Any, default: Any) -> None:
+    is_text = isinstance(default, str) and not default.startswith(("$", "@"))
+    if value is None or (isinstance(value, str) and value.lower() in _WORDS and not is_text):
+        word = str(value)
+        raise ValueError(f"--{name} {word} does not mean {word} to MONAI: write {_WORDS[word.lower()]}")
+    if isinstance(value, str) and value.startswith(("$", "@", "%")):
+        return  # MONAI evaluates it
+    if name.split("::")[-1] in _PATHS and not isinstance(value, str):
+        raise ValueError(
+            f"--{name}: MONAI reads this as the {type(value).__name__} {value}, expected a path: write ./NAME"
+        )
+    if isinstance(value, str) and (_is_number(default) or name in _NUMBERS):
+        raise ValueError(f"--{name}: found {value!r}, expected a number")
+    if isinstance(default, list) and not isinstance(value, list | tuple):
+        raise ValueError(f"--{name}: found {value!r}, expected a list such as {default}")
 
 
 def _ids(config: Any, prefix: str = "") -> set[str]:
@@ -117,8 +137,9 @@ def _arguments(config: dict[str, Any], name: str) -> set[str]:
         return set()
     # a constructor that takes **keywords hands them to its base class
     owners = [base.__init__ for base in component.__mro__] if inspect.isclass(component) else [component]
-    names = {name for owner in owners for name in inspect.signature(owner).parameters}
-    return {f"{parent}::{name}" for name in names - {"self", "args", "kwargs"}}
+    parameters = [parameter for owner in owners for parameter in inspect.signature(owner).parameters.values()]
+    named = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return {f"{parent}::{name}" for name in named - {"self"}}
 
 
 def _get(config: Any, name: str) -> Any:
@@ -129,10 +150,6 @@ def _get(config: Any, name: str) -> Any:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and not value.startswith(("$", "@"))
 
 
 def check(output_dir: str | Path | None = None, resume: bool = False) -> dict[str, Any] | None:
@@ -167,15 +184,44 @@ def check(output_dir: str | Path | None = None, resume: bool = False) -> dict[st
     return parser.config
 
 
+def check_model(model: str | Path, **values: Any) -> None:
+    """Compares what a model was trained with to what it is used with: weights alone cannot tell a window or a target.
+
+    Args:
+        model: the output folder of a run, or its ``model.pt``; without a ``config.yaml`` beside it nothing is compared.
+        **values: ids of the configuration with the values that they have now.
+
+    Raises:
+        ValueError: for the first id that differs.
+    """
+    path = Path(model)
+    record = (path if path.is_dir() else path.parent) / "config.yaml"
+    if not record.is_file():
+        return
+    trained = yaml.safe_load(record.read_text())
+    for name, value in values.items():
+        if name in trained and _plain(trained[name]) != _plain(value):
+            raise ValueError(
+                f"model {model} was trained with --{name} {trained[name]}, this command has {value}: give --{name} as there"
+            )
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
 def one_line_errors(error: BaseException) -> str | None:
     """What a user needs of an error that the input caused: the deepest such message of the chain. None for any other."""
-    found = None
+    message = None
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, _INPUT_ERRORS):
-            found = cause
+            message = str(cause)
+        # a data-loader worker hands over its whole trace as the text of a new error, of MONAI's type
+        if found := _WORKER.findall(str(cause)):
+            message = found[-1]
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-    return None if found is None else " ".join(str(found).split())
+    return None if message is None else " ".join(message.split())
 
 
 def _print_one_line(kind: type[BaseException], error: BaseException, trace: Any) -> None:

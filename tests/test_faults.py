@@ -77,9 +77,9 @@ PREPARE_FAULTS = [
     (voxel(np.nan), "c1: .*NaN"),
     (voxel(np.inf), "c1: .*inf"),
     (four_axes, r"c1: .*\(12, 12, 6, 2\)"),
-    (truncated, "c1: .*"),
+    (truncated, "c1: .*(truncated|end-of-stream|unreadable|cannot be read|not readable)"),
     (lambda folder: shutil.rmtree(folder), "no such folder"),
-    (lambda folder: [f.unlink() for f in folder.rglob("*.nii.gz")], "raw"),
+    (lambda folder: [f.unlink() for f in folder.rglob("*.nii.gz")], "raw: no cases found"),
 ]
 
 
@@ -126,7 +126,8 @@ def test_prepare_with_a_patient_on_both_sides_of_the_split(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--source", "x"], "medkd prepare kits19 needs --dataset_dir FOLDER"),
+        (["--source", "x"], "medkd prepare kits19 needs --dataset_dir"),
+        (["--source", "x", "--dataset_dir", "y", "--target", "tumour"], r"unknown option\(s\): --target"),
         (["--sorce", "x", "--dataset_dir", "y"], r"unknown option\(s\): --sorce \(did you mean --source"),
     ],
 )
@@ -173,7 +174,7 @@ def test_training_on_spoilt_data(kits19_data, medkd_run, tmp_path, capsys, spoil
 OPTION_FAULTS = [
     (["--max_epoch", 3], r"unknown option\(s\): --max_epoch \(did you mean --max_epochs"),
     (["--train::trainer::clip_nrom", 1], r"--train::trainer::clip_nrom \(did you mean --train::trainer::clip_norm"),
-    (["--amp", "true"], "--amp true would be the text 'true': write True"),
+    (["--amp", "true"], "--amp true does not mean true to MONAI: write True"),
     (["--max_epochs", "many"], "--max_epochs: found 'many', expected a number"),
     (["--target", "liver"], "target 'liver' is unknown, expected one of tumour, organ, both"),
     (["--method", "kdd"], "unknown method 'kdd': did you mean kd"),
@@ -191,6 +192,31 @@ def test_distilling_with_wrong_options(teachers, kits19_data, medkd_run, tmp_pat
     assert medkd_run("distill", "kits19", *words) == 1
     assert re.search(message, only_line(capsys))
     assert not output.exists()
+
+
+def test_bad_data_in_a_worker_is_one_line_too(kits19_data, medkd_run, tmp_path, capsys):
+    data = tmp_path / "data"
+    shutil.copytree(kits19_data, data)
+    for file in (data / "imagesTr").iterdir():
+        file.write_bytes(file.read_bytes()[:50])
+    options = ["--dataset_dir", data, "--output_dir", tmp_path / "output", "--num_workers", 1]
+    assert medkd_run("train", "kits19", *options) == 1
+    assert re.search(r"imagesTr/case_0000\d.b2nd: not a readable volume store", only_line(capsys))
+
+
+def test_a_model_used_otherwise_than_trained_is_refused(teachers, kits19_data, medkd_run, tmp_path, capsys):
+    words = ["--role", "teacher", "--model", teachers["kits19"], "--output_dir", tmp_path / "o", "--window", "[0,5]"]
+    assert medkd_run("evaluate", "kits19", "--dataset_dir", kits19_data, *words) == 1
+    assert "was trained with --window [-200, 300], this command has [0, 5]" in only_line(capsys)
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("missing", ["dataset_dir", "output_dir"])
+def test_folders_must_be_named(medkd_run, tmp_path, capsys, missing):
+    options = {"dataset_dir": tmp_path, "output_dir": tmp_path}
+    del options[missing]
+    assert medkd_run("train", "kits19", *(w for n, v in options.items() for w in (f"--{n}", v))) == 1
+    assert f"medkd train kits19 needs --{missing}" in only_line(capsys)
 
 
 def test_an_unknown_task_or_verb(capsys):
@@ -229,8 +255,8 @@ def scans(tmp_path_factory):
 
 INPUT_FAULTS = [
     (voxel(np.nan), "c1.nii.gz: .*NaN"),
-    (four_axes, "c1.nii.gz: .*"),
-    (truncated, "c1.nii.gz: .*"),
+    (four_axes, "c1.nii.gz: .*(axes|channels)"),
+    (truncated, "c1.nii.gz: .*end-of-stream"),
 ]
 
 

@@ -26,8 +26,12 @@ def imported(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
+            # from ..losses import x, in medkd/engines/a.py, is medkd.losses
+            package = ["medkd", *path.relative_to(ROOT / "medkd").parts[:-1]] if "medkd" in path.parts else []
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names = [module] + [f"{module}.{alias.name}" for alias in node.names]
         found |= {name.split(".")[1] for name in names if name.startswith("medkd.")}
     return found
 

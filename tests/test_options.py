@@ -2,12 +2,15 @@
 
 import pytest
 
-from medkd.options import check, check_options, merged_config, one_line_errors, parse_command
+from medkd.options import check, check_model, check_options, merged_config, one_line_errors, parse_command
 
 CONFIG = {
     "max_epochs": 120,
     "amp": "$torch.cuda.is_available()",
     "method": "none",
+    "output_dir": "$@bundle_root",
+    "image_size": [512, 512],
+    "patience": None,
     "method_args": {},
     "train": {"trainer": {"_target_": "medkd.engines.DistillationTrainer", "amp": "@amp"}},
 }
@@ -57,7 +60,12 @@ def test_known_options_pass(options):
         ({"max_epoch": 3}, r"unknown option\(s\): --max_epoch \(did you mean --max_epochs\?\)"),
         ({"train::trainer::amq": 1}, r"--train::trainer::amq \(did you mean --train::trainer::amp"),
         ({"train::batch": 1, "qqq": 2}, r"--train::batch.*; --qqq"),
-        ({"amp": "false"}, "--amp false would be the text 'false': write False"),
+        ({"amp": "false"}, "--amp false does not mean false to MONAI: write False"),
+        ({"max_epochs": None}, r"--max_epochs None does not mean None to MONAI: write '\$None'"),
+        ({"output_dir": 202401}, "--output_dir: MONAI reads this as the int 202401, expected a path: write ./NAME"),
+        ({"image_size": 32}, r"--image_size: found 32, expected a list such as \[512, 512\]"),
+        ({"patience": "ten"}, "--patience: found 'ten', expected a number"),
+        ({"train::trainer::supervised": 1}, "unknown option"),
         ({"max_epochs": "ten"}, "--max_epochs: found 'ten', expected a number"),
     ],
 )
@@ -78,6 +86,26 @@ def test_check_does_nothing_in_a_library(monkeypatch):
     monkeypatch.setattr("sys.argv", ["/some/server.py", "run", "--nonsense", "1"])
     assert check("anywhere") is None
     assert sys.excepthook is hook
+
+
+def test_a_model_is_used_as_it_was_trained(tmp_path):
+    check_model(tmp_path, window=[-200, 300])  # nothing known of it
+    (tmp_path / "config.yaml").write_text("window: [-200, 300]\ntarget: tumour\n")
+    check_model(tmp_path, window=(-200, 300), target="tumour", unknown=1)
+    for path in (tmp_path, tmp_path / "model.pt"):
+        with pytest.raises(ValueError, match=r"trained with --window \[-200, 300\], this command has \[0, 5\]"):
+            check_model(path, window=[0, 5])
+
+
+def test_an_error_in_a_worker_is_found_in_its_trace():
+    lines = [
+        "Caught RuntimeError in DataLoader worker process 0.",
+        "ValueError: c1: truncated",
+        "",
+        "RuntimeError: applying",
+    ]
+    trace = "\n".join(lines)
+    assert one_line_errors(RuntimeError(trace)) == "c1: truncated"
 
 
 def test_the_deepest_input_error_speaks():

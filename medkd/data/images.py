@@ -90,7 +90,7 @@ class SaveLabelsd(MapTransform):
         return dict(data)
 
     def _picture(self, labels: Tensor, path: Path) -> None:
-        scale = 255 if labels.is_floating_point() else 255 // (self.num_classes - 1)
+        scale = 255 if labels.is_floating_point() else 255 / (self.num_classes - 1)
         # probabilities of several classes: the foreground's sum
         picture = (labels.sum(dim=0) * scale).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
         write_atomically(path, lambda temporary: Image.fromarray(picture).save(temporary))
@@ -101,11 +101,14 @@ def _volume(labels: Tensor, path: Path, affine: Tensor, source: str) -> None:
     array = labels[0] if labels.shape[0] == 1 else labels.movedim(0, -1)
     array = np.ascontiguousarray(array.cpu().numpy())
     if source.lower().endswith(NIFTI):
-        header = nib.load(source).header.copy()
+        original = nib.load(source)
+        header = original.header.copy()
         header.set_data_dtype(array.dtype)
         header.set_slope_inter(1, 0)
         header["cal_max"] = header["cal_min"] = 0  # the display window was the image's
-        image = nib.Nifti1Image(array, None, header)
+        if array.size == np.prod(original.shape):
+            array = array.reshape(original.shape)  # a fourth axis of length 1
+        image = type(original)(array, None, header)
     else:
         image = nib.Nifti1Image(array, affine.cpu().numpy())
     write_atomically(path, lambda temporary: nib.save(image, temporary))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import torch
@@ -62,7 +64,7 @@ class TargetLabeld(MapTransform):
         item = dict(data)
         for key in self.key_iterator(item):
             label = item[key]
-            known = sum((label == value) for value in self.values) > 0
+            known = reduce(or_, (label == value for value in self.values))
             if not bool(known.all()):
                 found = float(label[~known].reshape(-1)[0])
                 raise ValueError(

@@ -18,6 +18,9 @@ from medkd.data.files import save_atomically
 
 __all__ = ["ResumableRun"]
 
+# What may differ when a run goes on: where it runs, and the steps around the training.
+_FREE = ("resume", "bundle_root", "dataset_dir", "output_dir", "teacher", "device", "command", "initialize", "run")
+
 
 class ResumableRun:
     """Saves after every epoch all that the next one depends on, and reads it back.
@@ -34,6 +37,7 @@ class ResumableRun:
         objects: name -> object with ``state_dict`` and ``load_state_dict``: network, loss, optimizer, scheduler, ...
         seed: of the run.
         evaluator: the validation engine, whose best metric is kept.
+        config: the merged configuration of the run, from `medkd.options.check`; a resumed run must have the same.
         patience: validations without a better key metric after which training stops; None never stops.
     """
 
@@ -43,20 +47,24 @@ class ResumableRun:
         objects: Mapping[str, Any],
         seed: int,
         evaluator: SupervisedEvaluator | None = None,
+        config: Mapping[str, Any] | None = None,
         patience: int | None = None,
     ) -> None:
         self.path = Path(path)
         self.objects = dict(objects)
         self.seed = seed
         self.evaluator = evaluator
+        self.config = None if config is None else {k: v for k, v in config.items() if k not in _FREE}
         self.patience = patience
+
+    _stopped = False
 
     def run(self, trainer: SupervisedTrainer, resume: bool = False) -> None:
         """Trains to the end, from the start or from the file. A run that is complete already is left as it is.
 
         Raises:
             FileNotFoundError: when there is nothing to resume.
-            ValueError: when the file belongs to a run with another seed or another number of batches an epoch.
+            ValueError: when the file belongs to a run with other options or another number of batches an epoch.
         """
         trainer.add_event_handler(Events.EPOCH_STARTED, self._seed_epoch)
         if self.patience is not None and self.evaluator is not None:
@@ -82,6 +90,7 @@ class ResumableRun:
     def _save(self, trainer: SupervisedTrainer) -> None:
         state = {
             "run": {"seed": self.seed, "epoch_length": trainer.state.epoch_length},
+            "config": self.config,
             "objects": {name: item.state_dict() for name, item in self.objects.items()},
             "trainer": {"epoch": trainer.state.epoch, "iteration": trainer.state.iteration},
             "stopped": trainer.should_terminate,  # early
@@ -95,11 +104,19 @@ class ResumableRun:
 
     def _load(self, trainer: SupervisedTrainer) -> None:
         if not self.path.is_file():
-            raise FileNotFoundError(f"resume: {self.path}: no such file, expected one of an earlier, unfinished run")
-        state = torch.load(self.path, map_location=trainer.state.device, weights_only=True)
+            if not self.path.with_name("model.pt").is_file():
+                raise FileNotFoundError(
+                    f"resume: {self.path}: no such file, expected one of an earlier, unfinished run"
+                )
+            print(f"{self.path}: the run was stopped in its first epoch and begins anew")
+            return
+        # cpu: each object takes its part to its own device, and the optimizer's step counters stay where they belong
+        state = torch.load(self.path, map_location="cpu", weights_only=True)
         run = {"seed": self.seed, "epoch_length": trainer.state.epoch_length}
         if state["run"] != run:
             raise ValueError(f"resume: {self.path} is of another run: {state['run']} found, this run has {run}")
+        if differing := _differing(state["config"], self.config):
+            raise ValueError(f"resume: {self.path} is of a run with other options: {'; '.join(differing)}")
         if state["objects"].keys() != self.objects.keys():
             raise ValueError(f"resume: {self.path} holds {sorted(state['objects'])}, expected {sorted(self.objects)}")
         for name, item in self.objects.items():
@@ -113,6 +130,14 @@ class ResumableRun:
         if self.evaluator is not None:
             self.evaluator.state.best_metric = state["best"]["metric"]
             self.evaluator.state.best_metric_epoch = state["best"]["epoch"]
+
+
+def _differing(saved: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> list[str]:
+    """What distinguishes two configurations, id by id; nothing when one of them is not known."""
+    if saved is None or now is None:
+        return []
+    ids = [name for name in {**saved, **now} if saved.get(name) != now.get(name)]
+    return [f"{name} was {saved.get(name)}, is {now.get(name)}" for name in ids]
 
 
 def _key_metric(evaluator: SupervisedEvaluator) -> float:

@@ -78,6 +78,7 @@ class DistillationTrainer(SupervisedTrainer):
             "device_type": device.type,
             "enabled": amp,
             "dtype": torch.float16 if on_cuda else torch.bfloat16,
+            **supervised.get("amp_kwargs", {}),
         }
         super().__init__(
             device=device,

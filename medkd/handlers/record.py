@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class RunRecord:
         environment = {
             "command": sys.argv,
             "seed": self.seed,
-            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": {"medkd": medkd.__version__, "python": platform.python_version(), **_versions()},
             "machine": {"platform": platform.platform(), "threads": torch.get_num_threads(), **_accelerator()},
         }

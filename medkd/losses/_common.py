@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 __all__ = [
+    "check_classes",
     "check_positive",
     "check_same_batch",
     "check_same_shape",
@@ -40,6 +41,12 @@ def check_same_shape(name: str, student: Tensor, teacher: Tensor) -> None:
         raise ValueError(
             f"{name}: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have the same shape"
         )
+
+
+def check_classes(name: str, logits: Tensor) -> None:
+    """Raises ValueError for one channel, whose softmax is 1 everywhere."""
+    if logits.shape[1] < 2:
+        raise ValueError(f"{name}: logits {tuple(logits.shape)} have one channel: write a sigmoid head z as [0, z]")
 
 
 def check_same_batch(name: str, student: Tensor, teacher: Tensor) -> None:

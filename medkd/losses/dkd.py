@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.modules.loss import _Loss
 
-from ._common import check_positive, check_same_shape, full_precision, no_autocast, one_hot_at
+from ._common import check_classes, check_positive, check_same_shape, full_precision, no_autocast, one_hot_at
 
 __all__ = ["DKDLoss", "dkd_loss"]
 
@@ -72,6 +72,7 @@ class DKDLoss(_Loss):
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
         """Both (N, K, *spatial); target (N, 1, *spatial), resized to the logits where it must be."""
         check_same_shape("DKDLoss", student, teacher)
+        check_classes("DKDLoss", student)
         with no_autocast(student):
             z_s, z_t = full_precision(student), full_precision(teacher.detach())
             is_target = one_hot_at("DKDLoss", target, z_s, z_s.shape[1]) > 0

@@ -91,6 +91,7 @@ class HLFDLoss(_Loss):
             )
         check_positive("HLFDLoss", temperature=temperature, p=p)
         self.student_channels = tuple(student_channels)
+        self.num_classes = num_classes
         self.beta, self.lambda_, self.p, self.temperature = beta, lambda_, p, temperature
         self.preset = preset
         conv = Conv[Conv.CONV, spatial_dims]
@@ -147,11 +148,13 @@ class HLFDLoss(_Loss):
             raise ValueError(
                 "HLFDLoss: teacher.maps is empty: UPD needs a teacher with deep-supervision heads (or lambda_=0)"
             )
-        for feature in teacher.encoder:
-            check_same_batch("HLFDLoss", student.encoder[0], feature)
-        for map_ in (*teacher.maps, student.logits) if self.lambda_ else (student.logits,):
-            if map_.shape[:2] != teacher.logits.shape[:2]:
+        for learner in student.encoder:
+            for guide in (*teacher.encoder, teacher.logits):
+                check_same_batch("HLFDLoss", learner, guide)
+        maps = teacher.maps if self.lambda_ else ()
+        for logits in (student.logits, teacher.logits, *maps):
+            if logits.ndim != teacher.logits.ndim or logits.shape[:2] != (teacher.logits.shape[0], self.num_classes):
                 raise ValueError(
-                    f"HLFDLoss: maps or logits {tuple(map_.shape)} and teacher logits {tuple(teacher.logits.shape)} "
-                    "must have the same batch size and classes"
+                    f"HLFDLoss: student {tuple(student.logits.shape)} and teacher {tuple(teacher.logits.shape)} logits, "
+                    f"teacher maps {[tuple(m.shape) for m in maps]}: expected one batch size and {self.num_classes} classes"
                 )

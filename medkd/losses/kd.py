@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.modules.loss import _Loss
 
-from ._common import check_positive, check_same_shape, full_precision, no_autocast, tempered_kl
+from ._common import check_classes, check_positive, check_same_shape, full_precision, no_autocast, tempered_kl
 
 __all__ = ["KDLoss", "kd_loss"]
 
@@ -45,5 +45,6 @@ class KDLoss(_Loss):
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
         """Both (N, K, *spatial); target is not used."""
         check_same_shape("KDLoss", student, teacher)
+        check_classes("KDLoss", student)
         with no_autocast(student):
             return kd_loss(full_precision(student), full_precision(teacher.detach()), self.temperature)

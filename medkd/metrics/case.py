@@ -33,7 +33,8 @@ def case_metrics(
         Rows with "class", the `METRICS`, and "volume_truth", "volume_prediction" in ml (images: in 1000 pixels):
 
         - dice, iou, rvd, abs_rvd: NaN when the truth is empty.
-        - hd95: 95th percentile of the symmetric surface distance, in mm; NaN when truth or prediction is empty.
+        - hd95: 95th percentile of the symmetric surface distance, in mm; NaN when truth or prediction is empty, and by
+          protocol "hlfd", whose slices need not be neighbours.
         - missed: 1 when the truth is not empty and the prediction is; NaN when the truth is empty.
         - empty_truth: 1 when the case has no such class; false_alarm: of these, 1 when some was predicted, else NaN.
 
@@ -46,6 +47,8 @@ def case_metrics(
             f"prediction {tuple(prediction.shape)} and truth {tuple(truth.shape)} must have the same shape"
         )
     if protocol == "hlfd":
+        if truth.ndim != 3:
+            raise ValueError(f"protocol 'hlfd' is for volumes (S, H, W), found {tuple(truth.shape)}")
         kept = slices_with_target(truth)
         prediction, truth = prediction[kept], truth[kept]
     voxel = float(np.prod(spacing)) / 1000.0
@@ -68,7 +71,8 @@ def _class_row(found: Tensor, wanted: Tensor, name: str, spacing: Sequence[float
             dice = (2 * int((found & wanted).sum()) + 1) / (n_found + n_wanted + 1)
         rvd = compute_relative_volume_difference(found[None, None], wanted[None, None]).item()
         row.update(dice=dice, iou=compute_iou(y_pred, y).item(), rvd=rvd, abs_rvd=abs(rvd), missed=float(n_found == 0))
-        if n_found:
+        # the slices that protocol "hlfd" keeps need not be neighbours: distances between them would be too short
+        if n_found and protocol == "whole":
             row["hd95"] = compute_hausdorff_distance(
                 y_pred, y, include_background=True, percentile=95, spacing=list(spacing)
             ).item()

@@ -80,13 +80,15 @@ class FeatureTaps(nn.Module):
     def forward(self, image: Tensor) -> Features:
         self._recorded = {}
         try:
-            logits = self.network(image)
-            maps = {role: tuple(self._recorded[name] for name in names) for role, names in self.names.items()}
-        except KeyError as error:
-            raise ValueError(f"tap {error} of {type(self.network).__name__} is not run by its forward") from None
+            logits, recorded = self.network(image), self._recorded
         finally:
             self._recorded = None
-        return Features(logits, **maps)
+        if not isinstance(logits, Tensor):
+            kind = type(logits).__name__
+            raise ValueError(f"{type(self.network).__name__} returns a {kind}, expected one tensor of logits: wrap it")
+        if missing := [name for names in self.names.values() for name in names if name not in recorded]:
+            raise ValueError(f"tap '{missing[0]}' of {type(self.network).__name__} is not run by its forward")
+        return Features(logits, **{role: tuple(recorded[name] for name in names) for role, names in self.names.items()})
 
     @cached_property
     def channels(self) -> Features:

@@ -231,6 +231,20 @@ def test_inference_turns_with_the_scan(scribbler, data, medkd_run, tmp_path):
     np.testing.assert_array_equal(np.asarray(nib.as_closest_canonical(first).dataobj), np.asarray(second.dataobj))
 
 
+def test_inference_reads_every_kind_of_picture(scribbler, medkd_run, tmp_path):
+    colours = np.random.default_rng(0).integers(0, 255, (20, 30, 3)).astype(np.uint8)
+    picture = Image.fromarray(colours).quantize(16)  # a palette: the same colours in every form below
+    (tmp_path / "in").mkdir()
+    for mode in ("P", "RGB", "RGBA"):
+        picture.convert(mode).save(tmp_path / f"in/{mode}.png")
+    options = ["--model", scribbler[3], "--input", tmp_path / "in", "--output_dir", tmp_path / "out"]
+    assert medkd_run("infer", "cvc_endoscene", *options) == 0
+    masks = [np.asarray(Image.open(tmp_path / f"out/{mode}.png")) for mode in ("P", "RGB", "RGBA")]
+    assert is_mixed(masks[0])
+    np.testing.assert_array_equal(masks[0], masks[1])
+    np.testing.assert_array_equal(masks[0], masks[2])
+
+
 def test_inference_on_pictures(scribbler, data, medkd_run, tmp_path):
     options = ["--model", scribbler[3]]
     words = [*options, "--dataset_dir", data["cvc_endoscene"], "--output_dir", tmp_path / "evaluated"]

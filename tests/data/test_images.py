@@ -64,6 +64,15 @@ def test_scaling_of_the_image_does_not_reach_the_labels(tmp_path):
     assert set(np.unique(nib.load(tmp_path / "out/scan.nii.gz").get_fdata())) == {1.0}
 
 
+def test_a_fourth_axis_of_one_and_the_kind_of_nifti_stay(tmp_path):
+    nib.save(nib.Nifti2Image(np.zeros((3, 4, 5, 1), np.int16), np.eye(4)), tmp_path / "scan.nii.gz")
+    item = LoadImaged("image", ensure_channel_first=True)({"image": str(tmp_path / "scan.nii.gz"), "case": "scan"})
+    item["image"] = item["image"].to(torch.uint8)
+    SaveLabelsd("image", tmp_path / "out")(item)
+    written = nib.load(tmp_path / "out/scan.nii.gz")
+    assert written.shape == (3, 4, 5, 1) and isinstance(written, nib.Nifti2Image)
+
+
 def test_pictures_are_grey_and_upright(tmp_path):
     Image.new("RGB", (7, 4)).save(tmp_path / "frame.png")
     load = LoadImaged("image", reader="PILReader", reverse_indexing=False, ensure_channel_first=True)

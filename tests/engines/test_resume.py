@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
+from ignite.engine import Engine, Events
 
 from medkd.engines import ResumableRun
 
@@ -119,6 +121,43 @@ def test_another_run_is_refused(finished, kits19_data, medkd_run, capsys, option
     assert re.search(message, line)
 
 
+def test_other_options_are_refused(kits19_data, medkd_run, tmp_path, capsys):
+    options = ["--dataset_dir", kits19_data, "--output_dir", tmp_path / "run"]
+    assert medkd_run("train", "kits19", *options) == 0
+    capsys.readouterr()
+    changed = [*options, "--resume", "True", "--max_epochs", 3, "--learning_rate", 0.5]
+    assert medkd_run("train", "kits19", *changed) == 1
+    error = capsys.readouterr().err
+    assert "is of a run with other options: max_epochs was 1, is 3; learning_rate was 0.001, is 0.5" in error
+
+
+def test_a_run_killed_in_its_first_epoch_begins_anew(finished, kits19_data, medkd_run, tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/model.pt").write_bytes((finished / "model.pt").read_bytes())
+    options = ["--dataset_dir", kits19_data, "--output_dir", tmp_path / "run", "--resume", "True"]
+    assert medkd_run("train", "kits19", *options) == 0
+    assert "stopped in its first epoch and begins anew" in capsys.readouterr().out
+    first, second = (torch.load(f / "resume.pt", weights_only=True)["objects"] for f in (finished, tmp_path / "run"))
+    assert_equal(first, second)
+
+
+def test_the_gradient_scaler_is_kept(tmp_path):
+    def trainer(scale):
+        engine = Engine(lambda e, b: None)
+        engine.state.rank, engine.state.max_epochs = 0, 2
+        engine.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        engine.data_loader = SimpleNamespace(dataset=None)
+        return engine
+
+    saved, fresh = trainer(1024.0), trainer(2.0)
+    saved.state.epoch_length = fresh.state.epoch_length = 3
+    ResumableRun(tmp_path / "resume.pt", {}, 0)._save(saved)
+    ResumableRun(tmp_path / "resume.pt", {}, 0)._load(fresh)
+    assert fresh.scaler.get_scale() == 2.0  # MONAI makes its scaler when the run starts, and so it is filled then
+    fresh.fire_event(Events.STARTED)
+    assert fresh.scaler.get_scale() == 1024.0
+
+
 def test_nothing_to_resume(kits19_data, medkd_run, tmp_path, capsys):
     options = ["--dataset_dir", kits19_data, "--output_dir", tmp_path / "new", "--resume", "True"]
     assert medkd_run("train", "kits19", *options) == 1
@@ -131,8 +170,6 @@ def test_a_run_into_the_folder_of_another_is_refused(finished, kits19_data, medk
 
 
 def test_seeding_depends_on_seed_epoch_and_rank_alone():
-    from types import SimpleNamespace
-
     def draw(seed, epoch, rank=0):
         trainer = SimpleNamespace(
             state=SimpleNamespace(epoch=epoch, rank=rank), data_loader=SimpleNamespace(dataset=None)

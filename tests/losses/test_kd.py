@@ -66,6 +66,11 @@ def test_temperature_must_be_positive(temperature):
         KDLoss(temperature)
 
 
+def test_one_channel_is_refused():
+    with pytest.raises(ValueError, match=r"KDLoss: logits \(1, 1, 4, 4\) have one channel"):
+        KDLoss()(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 4))
+
+
 def test_shapes_must_be_equal():
     message = r"KDLoss: student \(1, 2, 4, 4\) and teacher \(1, 2, 4, 5\) must have the same shape"
     with pytest.raises(ValueError, match=message):

@@ -82,6 +82,9 @@ def test_hlfd_protocol_sees_target_slices_alone_and_smooths():
     (hlfd,) = case_metrics(prediction, TRUTH, CLASSES, SPACING, "hlfd")
     assert whole["dice"] == pytest.approx(64 / (320 + 32))
     assert hlfd["dice"] == pytest.approx((2 * 32 + 1) / (64 + 1)) == 1.0
+    assert math.isnan(hlfd["hd95"])  # its slices need not be neighbours
+    with pytest.raises(ValueError, match=r"protocol 'hlfd' is for volumes \(S, H, W\), found \(12, 12\)"):
+        case_metrics(TRUTH[0], TRUTH[0], CLASSES, SPACING[1:], "hlfd")
     (half,) = case_metrics(SHIFTED, TRUTH, CLASSES, SPACING, "hlfd")
     assert half["dice"] == pytest.approx((2 * 16 + 1) / (64 + 1))
 

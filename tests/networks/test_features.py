@@ -50,6 +50,15 @@ def test_a_tap_that_is_never_run_is_named():
         FeatureTaps(network, encoder=["extra"])(torch.rand(1, 1, 4, 4))
 
 
+def test_a_network_that_returns_no_tensor_is_named():
+    class Pair(nn.Module):
+        def forward(self, x):
+            return [x]
+
+    with pytest.raises(ValueError, match="Pair returns a list, expected one tensor of logits: wrap it"):
+        FeatureTaps(Pair())(torch.rand(1, 1, 4, 4))
+
+
 def test_any_monai_network_can_be_tapped():
     network = BasicUNet(spatial_dims=3, in_channels=2, out_channels=3, features=(4, 4, 8, 8, 8, 4))
     taps = FeatureTaps(network, encoder=["conv_0", "down_1", "down_4"], decoder=["upcat_1"])
