@@ -103,7 +103,8 @@ def prepare(task: str, arguments: list[str]) -> None:
     function = importlib.import_module(f"medkd.data_prep.{task}").prepare
     words, options = parse_command(arguments)
     # what prepare writes to is what every other verb reads from, so it has the name that it has there
-    known = {name: None for name in inspect.signature(function).parameters if name != "target"}
+    arguments_of = inspect.signature(function).parameters.values()
+    known = {p.name: None if p.default is p.empty else p.default for p in arguments_of if p.name != "target"}
     check_options(words, options, {**known, "dataset_dir": None})
     _require(f"prepare {task}", options, "source", "dataset_dir")
     target = options.pop("dataset_dir")

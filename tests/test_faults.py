@@ -127,6 +127,7 @@ def test_prepare_with_a_patient_on_both_sides_of_the_split(tmp_path, capsys):
     ("options", "message"),
     [
         (["--source", "x"], "medkd prepare kits19 needs --dataset_dir"),
+        (["--source", "x", "--dataset_dir", "y", "--seed", "one"], "--seed: found 'one', expected a number"),
         (["--source", "x", "--dataset_dir", "y", "--target", "tumour"], r"unknown option\(s\): --target"),
         (["--sorce", "x", "--dataset_dir", "y"], r"unknown option\(s\): --sorce \(did you mean --source"),
     ],
@@ -217,6 +218,12 @@ def test_folders_must_be_named(medkd_run, tmp_path, capsys, missing):
     del options[missing]
     assert medkd_run("train", "kits19", *(w for n, v in options.items() for w in (f"--{n}", v))) == 1
     assert f"medkd train kits19 needs --{missing}" in only_line(capsys)
+
+
+def test_a_teacher_of_another_window_is_refused(teachers, kits19_data, medkd_run, tmp_path, capsys):
+    words = ["--teacher", teachers["kits19"], "--dataset_dir", kits19_data, "--output_dir", tmp_path / "o"]
+    assert medkd_run("distill", "kits19", *words, "--window", "[0,5]") == 1
+    assert "was trained with --window [-200, 300], this command has [0, 5]" in only_line(capsys)
 
 
 def test_an_unknown_task_or_verb(capsys):
