@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,12 +95,14 @@ def run(
     found: Found,
     convert: Callable[[str, Any, Path], dict[str, Any]],
     options: Options,
+    check: Callable[[Collection[dict[str, Any]]], None] = lambda entries: None,
     **about: Any,
 ) -> dict[str, Any]:
     """Convert all cases into ``target`` and write ``datalist.json`` and ``split.json``.
 
     Args:
         convert: (case, its files, folder to write to) -> entry of the data list; ValueError or OSError refuses the case.
+        check: refuses the data set as a whole (all its entries) by a ValueError, before anything is in place.
         about: name, description, modality and labels of the data list.
 
     Returns:
@@ -126,6 +128,7 @@ def run(
                 f"source {source}: no usable case for {' and '.join(empty)} (split {str(options.split)!r}, fold "
                 f"{options.fold}, seed {options.seed}; {len(refused)} cases refused); nothing was written."
             )
+        check(entries.values())
         extra = {"refused": refused} if refused else {}
         save_datalist(folder, listed, **about, **extra)
         left_out = sorted(set(found.patients) - set(wanted), key=natural_key)
@@ -183,7 +186,7 @@ def _complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator
         if not (target / "datalist.json").is_file():
             raise ValueError(f"target {target}: not empty and no prepared data set (no datalist.json); left alone.")
         if not overwrite:
-            raise ValueError(f"target {target}: holds a prepared data set already; pass overwrite=True to replace it.")
+            raise ValueError(f"target {target}: holds a prepared data set already; --overwrite True replaces it.")
     target.parent.mkdir(parents=True, exist_ok=True)
     partial, replaced = (target.with_name(f".{target.name}.{word}-{os.getpid()}") for word in ("partial", "replaced"))
     partial.mkdir()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import warnings
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,20 @@ def prepare(
         _find(folder),
         lambda case, files, to: _convert(case, files, to, LABEL_VALUES[label_values]),
         Options(split, fold, folds, seed, overwrite, skip_bad),
+        _check_tumours if label_values == "kits19" else lambda entries: None,
         name="kits19",
         description=f"CT, axes {AXES} (slices, rows, columns), HU as int16; masks read as {label_values!r}",
         modality={"0": "CT"},
         labels={"0": "background", "1": "kidney", "2": "tumour"},
     )
+
+
+def _check_tumours(entries: Collection[dict[str, Any]]) -> None:
+    if not any(entry["slices_with"].get("2") for entry in entries):
+        raise ValueError(
+            "no mask holds the value 2 (tumour), nothing was written: masks of 0 and 1 alone need --label_values tumour "
+            "(1 is tumour) or --label_values organ"
+        )
 
 
 def _find(source: Path) -> Found:

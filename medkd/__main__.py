@@ -156,6 +156,9 @@ def main(arguments: list[str] | None = None) -> int:
             prepare(parsed.task, rest)
         else:
             run_bundle(compose(parsed.verb, parsed.task, getattr(parsed, "role", "student"), rest))
+    except KeyboardInterrupt:
+        print("medkd: interrupted; a training run goes on with the same command and --resume True", file=sys.stderr)
+        return 130
     except Exception as error:
         import os
 

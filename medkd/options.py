@@ -14,6 +14,7 @@ import re
 import sys
 import warnings
 import zlib
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -152,12 +153,15 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def check(output_dir: str | Path | None = None, resume: bool = False) -> dict[str, Any] | None:
+def check(
+    output_dir: str | Path | None = None, resume: bool = False, results: Sequence[str] = ("model.pt", "resume.pt")
+) -> dict[str, Any] | None:
     """First step of a bundle: checks the command line that runs it; does nothing when there is none.
 
     Args:
         output_dir: refused when it already holds a run, unless it is resumed: two runs never share a folder.
         resume: whether the run goes on with what is in ``output_dir``.
+        results: the files that tell of an earlier run.
 
     Returns:
         The merged configuration with the options in their places, for the run's record; None without a command line.
@@ -172,10 +176,11 @@ def check(output_dir: str | Path | None = None, resume: bool = False) -> dict[st
     config = merged_config(options)
     check_options(words, options, config)
     if output_dir is not None and not resume:
-        for name in ("model.pt", "resume.pt"):
+        for name in results:
             if (Path(output_dir) / name).exists():
                 raise FileExistsError(
-                    f"output_dir {output_dir} already holds a run ({name}): choose another folder, or go on with --resume True"
+                    f"output_dir {output_dir} already holds results ({name}): choose another folder"
+                    + (", or go on with --resume True" if "resume.pt" in results else "")
                 )
     parser = ConfigParser(config)
     for name, value in options.items():

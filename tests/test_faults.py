@@ -115,6 +115,17 @@ def test_prepare_lists_every_refused_case(tmp_path, capsys):
     assert [line.split(":")[0] for line in lines[1:]] == ["c1", "c3"]
 
 
+def test_prepare_refuses_masks_that_know_no_tumour(tmp_path, capsys):
+    source = pairs(tmp_path / "raw")
+    for path in (source / "labelsTr").iterdir():
+        labels = np.asarray(nib.load(path).dataobj)
+        volume(path, (labels > 0).astype(np.uint8))
+    options = ["prepare", "kits19", "--source", str(source), "--dataset_dir", str(tmp_path / "data")]
+    assert main(options) == 1
+    assert "no mask holds the value 2 (tumour), nothing was written" in only_line(capsys)
+    assert main([*options, "--label_values", "tumour"]) == 0
+
+
 def test_prepare_with_a_patient_on_both_sides_of_the_split(tmp_path, capsys):
     source, split = pairs(tmp_path / "raw"), tmp_path / "split.json"
     split.write_text(json.dumps({"training": ["c0", "c1", "c2"], "validation": ["c3"], "test": ["c4", "c1"]}))

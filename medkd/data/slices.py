@@ -74,12 +74,17 @@ def _slices_with(entry: Mapping[str, Any], target: Collection[int]) -> set[int]:
 def balanced_sampler(dataset: SliceDataset) -> Sampler[int]:
     """Draw slices with and without target equally often, at most two draws for each target slice.
 
-    No generator of its own: the order follows torch's global seed. When one group is empty there is nothing to
-    balance, and every slice is drawn once, in random order.
+    No generator of its own: the order follows torch's global seed. Where every slice holds a target, each is drawn
+    once, in random order.
+
+    Raises:
+        ValueError: when no slice holds a target: there is nothing to learn.
     """
     positive = sum(dataset.has_target)
     negative = len(dataset) - positive
-    if not positive or not negative:
+    if not positive:
+        raise ValueError(f"no training slice holds the target (0 of {negative}): was --label_values right in prepare?")
+    if not negative:
         return RandomSampler(dataset)
     weights = [1.0 / positive if has_target else 1.0 / negative for has_target in dataset.has_target]
     return WeightedRandomSampler(weights, num_samples=min(len(dataset), 2 * positive))

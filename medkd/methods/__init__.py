@@ -57,6 +57,8 @@ def build(
         if key not in preset["args"]:
             known = ", ".join(preset["args"]) or "no arguments"
             raise ValueError(f"method {name} has no argument {key!r}: {_nearest(key, preset['args'])}it has {known}")
+        if isinstance(preset["args"][key], int | float) and not isinstance(args[key], int | float):
+            raise ValueError(f"method {name}: {key}: found {args[key]!r}, expected a number")
     if preset["terms"] and teacher is None:
         raise ValueError(f"method {name} needs a teacher, found None")
     parser = ConfigParser(

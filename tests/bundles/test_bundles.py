@@ -173,7 +173,7 @@ def test_method_arguments_reach_the_loss(data, teachers, medkd_run, tmp_path, ca
 
 
 def test_overlays_of_runs_compose(data):
-    words = compose("distill", "kits19", "student", ["--method", "hlfd"])
+    words = compose("distill", "kits19", "student", ["--dataset_dir", "D", "--output_dir", "O", "--method", "hlfd"])
     assert words[:2] == ["run", "--config_file"]
     assert "train.yaml" in words[2] and "distill.yaml" in words[2]
     assert words[-2:] == ["--method", "hlfd"]
@@ -207,12 +207,12 @@ def test_inference_gives_the_evaluations_prediction(scribbler, data, medkd_run, 
     raw = data["kits19"].parent / "raw" / "data" / entry["case"] / "imaging.nii.gz"
     words = [*options, "--input", raw, "--output_dir", tmp_path / "inferred", "--save_probabilities", "True"]
     assert medkd_run("infer", "kits19", *words) == 0
-    written, source = nib.load(tmp_path / "inferred/imaging.nii.gz"), nib.load(raw)
+    written, source = nib.load(tmp_path / f"inferred/{entry['case']}.nii.gz"), nib.load(raw)
     stored = nib.load(tmp_path / f"evaluated/predictions/{entry['case']}.nii.gz")
     assert written.shape == source.shape and np.array_equal(written.affine, source.affine)
     assert is_mixed(written.dataobj)
     np.testing.assert_array_equal(np.asarray(written.dataobj), np.asarray(stored.dataobj))
-    probabilities = np.asarray(nib.load(tmp_path / "inferred/imaging_probabilities.nii.gz").dataobj)
+    probabilities = np.asarray(nib.load(tmp_path / f"inferred/{entry['case']}_probabilities.nii.gz").dataobj)
     np.testing.assert_array_equal(probabilities > 0.5, np.asarray(written.dataobj) == 1)
 
 

@@ -89,10 +89,14 @@ def test_balanced_sampler_follows_the_global_seed(entries):
     assert runs[0] == runs[1] and len({tuple(run) for run in runs}) == 3
 
 
-@pytest.mark.parametrize("tumour", [[], range(4)])
-def test_balanced_sampler_with_one_group_draws_each_once(tmp_path, tumour):
-    sampler = balanced_sampler(SliceDataset([make(tmp_path, "a", 4, tumour)]))
+def test_balanced_sampler_draws_each_once_where_all_hold_the_target(tmp_path):
+    sampler = balanced_sampler(SliceDataset([make(tmp_path, "a", 4, range(4))]))
     assert isinstance(sampler, RandomSampler) and sorted(sampler) == [0, 1, 2, 3]
+
+
+def test_training_without_any_target_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"no training slice holds the target \(0 of 4\): was --label_values right"):
+        balanced_sampler(SliceDataset([make(tmp_path, "a", 4, [])]))
 
 
 def test_workers_read_the_same_slices(entries):

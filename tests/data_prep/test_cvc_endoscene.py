@@ -194,7 +194,7 @@ def test_source_errors(tmp_path):
 def test_existing_target(tmp_path):
     source = pairs(tmp_path / "source")
     cvc_endoscene.prepare(source, tmp_path / "out")
-    with pytest.raises(ValueError, match="pass overwrite=True"):
+    with pytest.raises(ValueError, match="--overwrite True"):
         cvc_endoscene.prepare(source, tmp_path / "out")
     assert cvc_endoscene.prepare(source, tmp_path / "out", overwrite=True)["cases"]["training"] == 3
 

@@ -166,7 +166,10 @@ def test_nothing_to_resume(kits19_data, medkd_run, tmp_path, capsys):
 
 def test_a_run_into_the_folder_of_another_is_refused(finished, kits19_data, medkd_run, capsys):
     assert medkd_run("train", "kits19", "--dataset_dir", kits19_data, "--output_dir", finished) == 1
-    assert "already holds a run (model.pt)" in capsys.readouterr().err
+    assert (
+        "already holds results (model.pt): choose another folder, or go on with --resume True"
+        in capsys.readouterr().err
+    )
 
 
 def test_seeding_depends_on_seed_epoch_and_rank_alone():

@@ -55,6 +55,7 @@ def test_hlfd_is_sized_by_the_student_and_takes_its_arguments(pair):
     [
         ("hlfdd", {}, "unknown method 'hlfdd': did you mean hlfd"),
         ("hlfd", {"betta": 1}, "method hlfd has no argument 'betta': did you mean beta"),
+        ("kd", {"temperature": "hot"}, "method kd: temperature: found 'hot', expected a number"),
         ("none", {"beta": 1}, "method none has no argument 'beta': it has no arguments"),
     ],
 )
