@@ -56,8 +56,7 @@ class ResumableRun:
         self.evaluator = evaluator
         self.config = None if config is None else {k: v for k, v in config.items() if k not in _FREE}
         self.patience = patience
-
-    _stopped = False
+        self._stopped = False  # early, by the run that is resumed
 
     def run(self, trainer: SupervisedTrainer, resume: bool = False) -> None:
         """Trains to the end, from the start or from the file. A run that is complete already is left as it is.
