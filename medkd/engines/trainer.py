@@ -7,8 +7,11 @@ from functools import partial
 from typing import Any
 
 import torch
+from ignite.engine import Events
 from ignite.metrics import Average
 from monai.engines import SupervisedTrainer
+from monai.engines.utils import IterationEvents
+from monai.handlers import ParamSchedulerHandler
 from monai.inferers import Inferer, SimpleInferer
 from monai.utils.enums import CommonKeys
 from torch import Tensor, nn
@@ -37,8 +40,8 @@ class DistillationTrainer(SupervisedTrainer):
         max_epochs: epochs in all.
         train_data_loader: batches ``{"image": (N, C, *spatial), "label": (N, 1, *spatial)}``.
         student: the tapped student.
-        optimizer: must hold the parameters of the student and of the loss.
-        loss: see `CombinedLoss`. Its named values go into ``state.output["terms"]`` each step, and as means over the
+        optimizer: must hold the parameters of the student and the ``adaptors()`` of the loss.
+        loss: see `CombinedLoss`. Its ramps are scheduled here, its ``step`` follows the student's. Its named values go into ``state.output["terms"]`` each step, and as means over the
             epoch into ``state.metrics`` ("loss", "loss/task", "loss/kd", ...).
         teacher: the tapped teacher; frozen here, run once a step in eval mode without gradient.
         inferer: how the student is called, MONAI's `SimpleInferer` when None.
@@ -68,7 +71,7 @@ class DistillationTrainer(SupervisedTrainer):
         **supervised: Any,
     ) -> None:
         device = torch.device(device)
-        _check_optimized(optimizer, {"student": student, "loss": loss})
+        _check_optimized(optimizer, student, loss)
         self.student, self.loss = student, loss
         self.teacher = None if teacher is None else frozen(teacher)
         self._inferer = SimpleInferer() if inferer is None else inferer
@@ -95,10 +98,33 @@ class DistillationTrainer(SupervisedTrainer):
         if clip_norm is not None:
             # Runs inside optimizer.step, hence after MONAI's scaler has unscaled the gradients.
             optimizer.register_step_pre_hook(partial(_clip, clip_norm=clip_norm))
+        self._schedule_weights()
+        self.add_event_handler(IterationEvents.MODEL_COMPLETED, self._step_of_the_loss)
         self._average("loss", lambda output: output[CommonKeys.LOSS].detach())
         for name in ("task", *loss.losses, *loss.components):
             self._average(f"loss/{name}", lambda output, name=name: output["terms"][name])
         self._register_handlers(train_handlers)
+
+    def _schedule_weights(self) -> None:
+        """Weights that grow over epochs; a function of the epoch alone, so a resumed run has the same."""
+        for name, (start, end) in self.loss.ramps.items():
+            ParamSchedulerHandler(
+                partial(self.loss.weights.__setitem__, name),
+                "linear",
+                {
+                    "initial_value": 0.0,
+                    "step_constant": start,
+                    "step_max_value": end,
+                    "max_value": self.loss.weights[name],
+                },
+                epoch_level=True,
+                event=Events.EPOCH_STARTED,
+            ).attach(self)
+
+    def _step_of_the_loss(self) -> None:
+        """A discriminator's step comes after the student's: before it, it would change weights that backward needs."""
+        self.loss.step()
+        self.state.output["terms"].update(self.loss.components)
 
     def _average(self, name: str, value: Any) -> None:
         Average(output_transform=value, device=self.state.device).attach(self, name)
@@ -129,9 +155,10 @@ def _clip(optimizer: Optimizer, args: Any, kwargs: Any, clip_norm: float) -> Non
     nn.utils.clip_grad_norm_(_parameters(optimizer), clip_norm)
 
 
-def _check_optimized(optimizer: Optimizer, modules: dict[str, nn.Module]) -> None:
+def _check_optimized(optimizer: Optimizer, student: nn.Module, loss: CombinedLoss) -> None:
     held = {id(parameter) for parameter in _parameters(optimizer)}
-    for role, module in modules.items():
-        for name, parameter in module.named_parameters():
-            if parameter.requires_grad and id(parameter) not in held:
-                raise ValueError(f"DistillationTrainer: {role} parameter {name} is not in the optimizer")
+    names = {id(p): f"student parameter {name}" for name, p in student.named_parameters()}
+    names |= {id(p): f"loss parameter {name}" for name, p in loss.named_parameters()}
+    for parameter in (*student.parameters(), *loss.adaptors()):
+        if parameter.requires_grad and id(parameter) not in held:
+            raise ValueError(f"DistillationTrainer: {names[id(parameter)]} is not in the optimizer")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -11,38 +10,12 @@ from torch.nn.modules.loss import _Loss
 
 from medkd.networks import Features
 
-from ._common import full_precision, no_autocast, resize, smallest_size
+from ._common import full_precision, no_autocast
+from .taps import tap_pair
 
-__all__ = ["CombinedLoss", "tap_of"]
+__all__ = ["CombinedLoss"]
 
-_TAPS = "logits, penultimate, bottleneck, encoder.<i>, decoder.<i>, features, cat(<tap>, <tap>, ...)"
-_STAGE = re.compile(r"(encoder|decoder)\.(\d+)")
-
-
-def tap_of(features: Features, tap: str) -> Tensor | Features:
-    """The map, or the whole `Features`, that a tap's name means.
-
-    Raises:
-        ValueError: for a name that is not one of the taps, or a stage that the network does not have.
-    """
-    if tap == "features":
-        return features
-    if tap == "logits":
-        return features.logits
-    if tap in ("penultimate", "bottleneck"):
-        role = features.decoder if tap == "penultimate" and features.decoder else features.encoder
-        if not role:
-            raise ValueError(f"tap '{tap}': the network has no encoder taps")
-        return role[-1]
-    if tap.startswith("cat(") and tap.endswith(")"):
-        parts = [tap_of(features, name.strip()) for name in tap[4:-1].split(",")]
-        return torch.cat([resize(part, smallest_size(parts)) for part in parts], dim=1)
-    if match := _STAGE.fullmatch(tap):
-        role, index = getattr(features, match[1]), int(match[2])
-        if index >= len(role):
-            raise ValueError(f"tap '{tap}': the network has {len(role)} {match[1]} taps")
-        return role[index]
-    raise ValueError(f"unknown tap '{tap}', expected one of: {_TAPS}")
+_TASK = "task"
 
 
 class CombinedLoss(_Loss):
@@ -50,9 +23,10 @@ class CombinedLoss(_Loss):
 
     Args:
         task: the supervised loss on logits and integer labels, computed in float32.
-        terms: name -> ``{loss, weight, tap}``. ``tap`` is a name or a list of names, whose values are summed before
-            they are weighted. ``penultimate`` is decoder[-1], or encoder[-1] of a network without decoder;
-            ``cat(encoder.0, encoder.1)`` concatenates maps resized to the smallest.
+        terms: name -> ``{loss, weight, tap}``, and optionally ``ramp``. ``tap`` is a name (see `medkd.losses.taps`) or a
+            list of names, whose values are summed before they are weighted. ``ramp: [a, b]``: the weight is 0 up to
+            epoch a, grows evenly, and is whole from epoch b on; the trainer sees to it. An entry ``task: {weight, ramp}``
+            does so to the supervised loss.
 
     Shape:
         student, teacher: `Features` (teacher None when no term needs one); target: (N, 1, *spatial) integer labels.
@@ -65,21 +39,23 @@ class CombinedLoss(_Loss):
     def __init__(self, task: Callable[[Tensor, Tensor], Tensor], terms: Mapping[str, Mapping]) -> None:
         super().__init__()
         for name, term in terms.items():
-            if set(term) != {"loss", "weight", "tap"}:
-                raise ValueError(f"CombinedLoss: term '{name}' has {sorted(term)}, expected loss, tap, weight")
+            expected = {"weight"} if name == _TASK else {"loss", "weight", "tap"}
+            if set(term) - {"ramp"} != expected:
+                wanted = ", ".join(sorted(expected))
+                raise ValueError(f"CombinedLoss: term '{name}' has {sorted(term)}, expected {wanted} (and ramp)")
+        taught = {name: term for name, term in terms.items() if name != _TASK}
         self.task = task
-        self.losses = nn.ModuleDict({name: term["loss"] for name, term in terms.items()})
-        self.weights = {name: float(term["weight"]) for name, term in terms.items()}
-        self.taps = {name: _as_tuple(term["tap"]) for name, term in terms.items()}
+        self.losses = nn.ModuleDict({name: term["loss"] for name, term in taught.items()})
+        self.taps = {name: _as_tuple(term["tap"]) for name, term in taught.items()}
+        self.weights = {_TASK: 1.0, **{name: float(term["weight"]) for name, term in terms.items()}}
+        self.ramps = {name: _ramp(name, term["ramp"]) for name, term in terms.items() if "ramp" in term}
         self.values: dict[str, Tensor] = {}
 
     def forward(self, student: Features, teacher: Features | None = None, target: Tensor | None = None) -> Tensor:
         with no_autocast(student.logits):
-            weighted = {"task": self.task(full_precision(student.logits), target)}
+            weighted = {_TASK: self.weights[_TASK] * self.task(full_precision(student.logits), target)}
             for name, loss in self.losses.items():
-                pairs = (
-                    (tap_of(student, tap), None if teacher is None else tap_of(teacher, tap)) for tap in self.taps[name]
-                )
+                pairs = (tap_pair(student, teacher, tap) for tap in self.taps[name])
                 weighted[name] = self.weights[name] * sum(loss(*pair, target) for pair in pairs)
         self.values = {name: value.detach() for name, value in weighted.items()}
         return torch.stack(list(weighted.values())).sum()
@@ -93,6 +69,23 @@ class CombinedLoss(_Loss):
             for part, value in getattr(loss, "components", {}).items()
         }
 
+    def adaptors(self) -> list[nn.Parameter]:
+        """Parameters that the student's optimizer trains: all but those of losses with an optimizer of their own."""
+        return [p for loss in self.losses.values() if not hasattr(loss, "step") for p in loss.parameters()]
+
+    def step(self) -> None:
+        """After the student's step: lets losses that have an optimizer of their own (`HolisticLoss`) take theirs."""
+        for loss in self.losses.values():
+            if hasattr(loss, "step"):
+                loss.step()
+
 
 def _as_tuple(tap: str | Sequence[str]) -> tuple[str, ...]:
     return (tap,) if isinstance(tap, str) else tuple(tap)
+
+
+def _ramp(name: str, ramp: Sequence[int]) -> tuple[int, int]:
+    start, end = ramp
+    if not 0 <= start <= end:
+        raise ValueError(f"CombinedLoss: term '{name}': ramp {list(ramp)} found, expected epochs 0 <= first <= last")
+    return start, end

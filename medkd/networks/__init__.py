@@ -2,8 +2,20 @@
 
 from .checkpoints import load_weights
 from .features import Features, FeatureTaps
+from .layers import Layer, layers
 from .resnet_fcn import ResNetFCN
+from .tapped import TappedNetwork
 from .unet import UNet
 from .unet_plus_plus import UNetPlusPlus
 
-__all__ = ["FeatureTaps", "Features", "ResNetFCN", "UNet", "UNetPlusPlus", "load_weights"]
+__all__ = [
+    "FeatureTaps",
+    "Features",
+    "Layer",
+    "ResNetFCN",
+    "TappedNetwork",
+    "UNet",
+    "UNetPlusPlus",
+    "layers",
+    "load_weights",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from functools import cached_property
@@ -61,6 +62,7 @@ class FeatureTaps(nn.Module):
             if not name or name not in modules:
                 raise ValueError(_unknown_name(network, name, modules))
         self._recorded: dict[str, Tensor] | None = None
+        self._image_size: tuple[int, ...] = ()
         # a set: a module tapped twice (as encoder and as decoder, say) needs one hook
         self._handles = [modules[name].register_forward_hook(self._recorder(name)) for name in dict.fromkeys(wanted)]
 
@@ -73,12 +75,12 @@ class FeatureTaps(nn.Module):
                     f"tap '{name}' of {type(self.network).__name__} gives {type(output).__name__}, expected one tensor: "
                     "tap a sub-module inside it"
                 )
-            self._recorded[name] = output
+            self._recorded[name] = _as_map(output, self._image_size) if output.ndim == 3 else output
 
         return record
 
     def forward(self, image: Tensor) -> Features:
-        self._recorded = {}
+        self._recorded, self._image_size = {}, tuple(image.shape[2:])
         try:
             logits, recorded = self.network(image), self._recorded
         finally:
@@ -93,19 +95,20 @@ class FeatureTaps(nn.Module):
     @cached_property
     def channels(self) -> Features:
         """Numbers of channels in the places of the maps: ``channels.encoder[-1]`` is the bottleneck's; one dry forward."""
-        logits, *roles = self._dry_features
+        logits, *roles = self.shapes
         return Features(logits.shape[1], *(tuple(feature.shape[1] for feature in role) for role in roles))
 
     @property
     def spatial_dims(self) -> int:
         """2 or 3, as the dry forward found it."""
-        return self._dry_features.logits.ndim - 2
+        return self.shapes.logits.ndim - 2
 
     @cached_property
-    def _dry_features(self) -> Features:
-        dims, channels = _input_form(self.network)
+    def shapes(self) -> Features:
+        """Tensors without storage (device "meta") of the shapes that one image has: the dry forward itself."""
+        dims, channels = input_form(self.network)
         device = next(self.network.parameters()).device
-        size = getattr(self.network, "img_size", None)  # networks with a position table take one size only
+        size = _only_size(self.network)
         edges: Iterable = _DRY_EDGES if size is None else (size,)
         failure: Exception | None = None
         with torch.no_grad(), eval_mode(self.network):
@@ -131,7 +134,31 @@ def _meta(part: Tensor | tuple[Tensor, ...]):
     return tuple(_meta(item) for item in part) if isinstance(part, tuple) else part.to("meta")
 
 
-def _input_form(network: nn.Module) -> tuple[int, int]:
+def _as_map(tokens: Tensor, image_size: tuple[int, ...]) -> Tensor:
+    """A Transformer's tokens (N, L, C) laid out as a map (N, C, *grid), the grid being image / one patch edge.
+
+    Raises:
+        ValueError: when no patch edge gives L tokens (a class token more, say).
+    """
+    count = tokens.shape[1]
+    edge = round((math.prod(image_size) / count) ** (1 / len(image_size)))
+    grid = [size // max(edge, 1) for size in image_size]
+    if math.prod(grid) != count:
+        raise ValueError(f"tokens {tuple(tokens.shape)} are no grid of patches of an image of {image_size}")
+    return tokens.transpose(1, 2).reshape(tokens.shape[0], tokens.shape[2], *grid)
+
+
+def _only_size(network: nn.Module) -> Sequence[int] | int | None:
+    """The one image size that a network with a position table takes; None for any other."""
+    for module in network.modules():
+        if hasattr(module, "feat_size") and hasattr(module, "patch_size"):  # MONAI's UNETR
+            return [cells * edge for cells, edge in zip(module.feat_size, module.patch_size, strict=True)]
+        if hasattr(module, "img_size"):
+            return module.img_size
+    return None
+
+
+def input_form(network: nn.Module) -> tuple[int, int]:
     """Spatial axes and channels that the network takes: by its own word, else by its first convolution."""
     for module in network.modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from medkd.losses import CombinedLoss, DeepSupervisionLoss, FocalDiceLoss
-from medkd.losses.combined import tap_of
+from medkd.losses.taps import tap_of
 from medkd.networks import Features
 
 

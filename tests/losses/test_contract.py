@@ -16,7 +16,7 @@ from medkd.losses import (
     RADLoss,
     SPKDLoss,
 )
-from medkd.losses.combined import tap_of
+from medkd.losses.taps import tap_of
 from medkd.networks import Features
 
 
