@@ -41,8 +41,9 @@ class DistillationTrainer(SupervisedTrainer):
         train_data_loader: batches ``{"image": (N, C, *spatial), "label": (N, 1, *spatial)}``.
         student: the tapped student.
         optimizer: must hold the parameters of the student and the ``adaptors()`` of the loss.
-        loss: see `CombinedLoss`. Its ramps are scheduled here, its ``step`` follows the student's. Its named values go into ``state.output["terms"]`` each step, and as means over the
-            epoch into ``state.metrics`` ("loss", "loss/task", "loss/kd", ...).
+        loss: see `CombinedLoss`. Its ramps are scheduled here, and its ``step`` follows the student's. Its named values go
+            into ``state.output["terms"]`` each step, and as means over the epoch into ``state.metrics`` ("loss",
+            "loss/task", "loss/kd", ...).
         teacher: the tapped teacher; frozen here, run once a step in eval mode without gradient.
         inferer: how the student is called, MONAI's `SimpleInferer` when None.
         amp: mixed precision of the device: float16 with gradient scaling on CUDA, bfloat16 elsewhere. The loss itself is

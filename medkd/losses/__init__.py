@@ -1,14 +1,19 @@
 """Distillation losses. ``__all__`` is the only list of them: presets name classes by their import path."""
 
 from .at import ATLoss
+from .cirkd import CIRKDLoss
 from .combined import CombinedLoss
 from .cwd import CWDLoss
 from .deep_supervision import DeepSupervisionLoss
 from .dkd import DKDLoss
 from .fitnet import FitNetLoss
 from .focal_dice import FocalDiceLoss
+from .head_kd import HeadKDLoss
+from .hifd import HIFDLoss
 from .hlfd import HLFDLoss
+from .holistic import HolisticLoss
 from .ifvd import IFVDLoss
+from .imf import IMFLoss
 from .kd import KDLoss
 from .pa import PALoss
 from .rad import RADLoss
@@ -16,14 +21,19 @@ from .spkd import SPKDLoss
 
 __all__ = [
     "ATLoss",
+    "CIRKDLoss",
     "CombinedLoss",
     "CWDLoss",
     "DeepSupervisionLoss",
     "DKDLoss",
     "FitNetLoss",
     "FocalDiceLoss",
+    "HIFDLoss",
     "HLFDLoss",
+    "HeadKDLoss",
+    "HolisticLoss",
     "IFVDLoss",
+    "IMFLoss",
     "KDLoss",
     "PALoss",
     "RADLoss",

@@ -9,14 +9,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from medkd.networks import Features
+
 __all__ = [
     "check_classes",
+    "check_features",
     "check_positive",
     "check_same_batch",
     "check_same_shape",
     "full_precision",
     "importance_distance",
     "importance_map",
+    "last_channels",
     "no_autocast",
     "one_hot_at",
     "resize",
@@ -56,6 +60,31 @@ def check_same_batch(name: str, student: Tensor, teacher: Tensor) -> None:
             f"{name}: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "
             "the same batch size and number of axes"
         )
+
+
+def check_features(
+    name: str, student: Features, teacher: Features, channels: Sequence[int], late_channels: int, num_classes: int
+) -> None:
+    """Raises ValueError when the encoder taps, or the logits, of a pair are not those that a loss was built for."""
+    found = tuple(stage.shape[1] for stage in student.encoder)
+    if found != tuple(channels):
+        raise ValueError(f"{name}: student encoder channels {found} and student_channels {tuple(channels)}")
+    if not teacher.encoder or teacher.encoder[-1].shape[1] != late_channels:
+        found = tuple(stage.shape[1] for stage in teacher.encoder)
+        raise ValueError(f"{name}: teacher encoder channels {found}, expected {late_channels} at the end")
+    for stage in student.encoder:
+        for guide in (teacher.encoder[-1], teacher.logits):
+            check_same_batch(name, stage, guide)
+    if teacher.logits.shape[1] != num_classes:
+        raise ValueError(
+            f"{name}: student {tuple(student.logits.shape)} and teacher {tuple(teacher.logits.shape)} logits, "
+            f"expected {num_classes} classes"
+        )
+
+
+def last_channels(channels: Sequence[int] | int) -> int:
+    """Of a network's encoder stages, or of the last one already, the bottleneck's channels."""
+    return channels if isinstance(channels, int) else channels[-1]
 
 
 def full_precision(tensor: Tensor) -> Tensor:

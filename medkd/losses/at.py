@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn.modules.loss import _Loss
 
-from ._common import check_positive, check_same_batch, full_precision, importance_distance, no_autocast, resize
+from ._common import check_positive, check_same_batch, full_precision, importance_map, no_autocast, resize
 
-__all__ = ["ATLoss"]
+__all__ = ["ATLoss", "at_loss"]
+
+
+def at_loss(student: Tensor, teacher: Tensor, p: float = 2, squared: bool = True) -> Tensor:
+    """Mean over images of the (squared) L2 distance of two importance maps. Maps of equal size, any channels."""
+    difference = importance_map(student, p) - importance_map(teacher, p)
+    distance = difference.square().sum(dim=1) if squared else torch.linalg.vector_norm(difference, dim=1)
+    return distance.mean()
 
 
 class ATLoss(_Loss):
@@ -19,6 +27,7 @@ class ATLoss(_Loss):
 
     Args:
         p: power; 2 is the authors', 4 makes it EMKD's importance map distillation.
+        squared: the squared distance of every released code; False: the distance itself, as the paper writes it.
 
     Shape:
         student, teacher: features (N, C, *spatial), channels and sizes may differ: the student is resized.
@@ -28,19 +37,19 @@ class ATLoss(_Loss):
 
     Reference: Zagoruyko and Komodakis, Paying More Attention to Attention, ICLR 2017. Differs from the authors' code: it
     averages over positions and weighs by 1000, so its scale depends on the size of the map; here the sum has weight 1,
-    as in EMKD's code. The paper writes the norm itself, every code its square.
+    as in EMKD's code.
 
     In a preset: ``at: {tap: [encoder.2, bottleneck], weight: 1.0, loss: {_target_: medkd.losses.ATLoss}}``
     """
 
-    def __init__(self, p: float = 2) -> None:
+    def __init__(self, p: float = 2, squared: bool = True) -> None:
         super().__init__()
         check_positive("ATLoss", p=p)
-        self.p = p
+        self.p, self.squared = p, squared
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
         """Maps (N, C, *spatial); target is not used."""
         check_same_batch("ATLoss", student, teacher)
         with no_autocast(student):
             f_s = resize(full_precision(student), teacher.shape[2:])
-            return importance_distance(f_s, full_precision(teacher.detach()), self.p)
+            return at_loss(f_s, full_precision(teacher.detach()), self.p, self.squared)

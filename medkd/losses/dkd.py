@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -44,12 +46,13 @@ class DKDLoss(_Loss):
 
     with b = (p_y, 1 - p_y) of the tempered softmax and q the tempered softmax over the classes other than the label y.
 
-    With two classes q has one entry, the second term is 0 whatever beta is, and the value is alpha times `KDLoss`.
-    `medkd.methods.build` warns of it.
+    With two classes q has one entry, the second term is 0 whatever beta is, and the value is alpha times `KDLoss`: told
+    ``num_classes=2``, the constructor warns of it.
 
     Args:
         alpha, beta: weights of the two terms (mdistiller's defaults for CIFAR-100: 1 and 8).
         temperature: T, mdistiller's default.
+        num_classes: K, for the warning alone.
 
     Shape:
         student, teacher: logits (N, K, *spatial), equal shapes; target: (N, 1, *spatial) integer labels.
@@ -64,8 +67,12 @@ class DKDLoss(_Loss):
     In a preset: ``dkd: {tap: logits, weight: 1.0, loss: {_target_: medkd.losses.DKDLoss, alpha: 1.0, beta: 8.0}}``
     """
 
-    def __init__(self, alpha: float = 1.0, beta: float = 8.0, temperature: float = 4.0) -> None:
+    def __init__(
+        self, alpha: float = 1.0, beta: float = 8.0, temperature: float = 4.0, num_classes: int | None = None
+    ) -> None:
         super().__init__()
+        if num_classes == 2 and beta:
+            warnings.warn("DKDLoss: with two classes beta is inert and DKD equals alpha * KD", stacklevel=2)
         check_positive("DKDLoss", temperature=temperature)
         self.alpha, self.beta, self.temperature = alpha, beta, temperature
 

@@ -9,7 +9,12 @@ from torch.nn.modules.loss import _Loss
 
 from ._common import check_same_batch, full_precision, no_autocast, one_hot_at, resize
 
-__all__ = ["IFVDLoss"]
+__all__ = ["IFVDLoss", "ifvd_loss"]
+
+
+def ifvd_loss(student: Tensor, teacher: Tensor, regions: Tensor) -> Tensor:
+    """Mean over positions of the squared difference of `_variation`: maps (N, C, P), one-hot regions (N, K, P)."""
+    return (_variation(student, regions) - _variation(teacher, regions.to(teacher.dtype))).square().mean()
 
 
 def _variation(feature: Tensor, regions: Tensor) -> Tensor:
@@ -55,5 +60,4 @@ class IFVDLoss(_Loss):
             f_t = full_precision(teacher.detach())
             f_s = resize(full_precision(student), f_t.shape[2:])
             regions = one_hot_at("IFVDLoss", target, f_t, self.num_classes)
-            m_s, m_t = (_variation(f.flatten(2), regions.to(f.dtype)) for f in (f_s, f_t))
-            return (m_s - m_t).square().mean()
+            return ifvd_loss(f_s.flatten(2), f_t.flatten(2), regions.to(f_s.dtype))

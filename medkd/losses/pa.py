@@ -9,7 +9,20 @@ from torch.nn.modules.loss import _Loss
 
 from ._common import check_positive, check_same_batch, full_precision, no_autocast, smallest_size
 
-__all__ = ["PALoss"]
+__all__ = ["PALoss", "pa_loss"]
+
+
+def pa_loss(student: Tensor, teacher: Tensor, detach_norm: bool = False) -> Tensor:
+    """Mean squared difference of the cosines between all pairs of n nodes: (N, Cs, n) and (N, Ct, n)."""
+    return (_affinity(student, detach_norm) - _affinity(teacher, detach_norm)).square().mean()
+
+
+def _affinity(nodes: Tensor, detach_norm: bool) -> Tensor:
+    if detach_norm:
+        unit = nodes / torch.linalg.vector_norm(nodes.detach(), dim=1, keepdim=True).clamp_min(1e-12)
+    else:
+        unit = F.normalize(nodes, dim=1, eps=1e-12)
+    return unit.transpose(1, 2) @ unit
 
 
 class PALoss(_Loss):
@@ -47,16 +60,7 @@ class PALoss(_Loss):
         check_same_batch("PALoss", student, teacher)
         # both get the same nodes, also where one of them is shorter than the grid
         nodes = tuple(min(self.grid, edge) for edge in smallest_size([student, teacher]))
+        pool = F.adaptive_max_pool2d if student.ndim == 4 else F.adaptive_max_pool3d
         with no_autocast(student):
-            affinities = (self._affinity(full_precision(f), nodes) for f in (student, teacher.detach()))
-            a_s, a_t = affinities
-            return (a_s - a_t).square().mean()
-
-    def _affinity(self, feature: Tensor, nodes: tuple[int, ...]) -> Tensor:
-        pool = F.adaptive_max_pool2d if feature.ndim == 4 else F.adaptive_max_pool3d
-        pooled = pool(feature, nodes).flatten(2)
-        if self.detach_norm:
-            unit = pooled / torch.linalg.vector_norm(pooled.detach(), dim=1, keepdim=True).clamp_min(1e-12)
-        else:
-            unit = F.normalize(pooled, dim=1, eps=1e-12)
-        return unit.transpose(1, 2) @ unit
+            g_s, g_t = (pool(full_precision(f), nodes).flatten(2) for f in (student, teacher.detach()))
+            return pa_loss(g_s, g_t, self.detach_norm)

@@ -9,13 +9,27 @@ from torch.nn.modules.loss import _Loss
 
 from ._common import check_same_batch, full_precision, no_autocast, one_hot_at
 
-__all__ = ["RADLoss"]
+__all__ = ["RADLoss", "rad_loss"]
 
 
 def _region_means(feature: Tensor, regions: Tensor) -> Tensor:
     """(N, C, P) and one-hot regions (N, K, P) to unit vectors (N, K, C); an empty region stays zero."""
     means = torch.einsum("nkp,ncp->nkc", regions, feature) / regions.sum(dim=2, keepdim=True).clamp_min(1.0)
     return F.normalize(means, dim=2, eps=1e-12)
+
+
+def rad_loss(student: Tensor, teacher: Tensor, regions: tuple[Tensor, Tensor]) -> Tensor:
+    """Mean over pairs of present classes of the squared difference of their means' cosines.
+
+    Maps (N, C, P), each with its one-hot regions (N, K, P); C and P may differ.
+    """
+    cosines = []
+    for feature, region in zip((student, teacher), regions, strict=True):
+        means = _region_means(feature, region)
+        cosines.append(means @ means.transpose(1, 2))
+    present = regions[0].amax(dim=2) * regions[1].amax(dim=2)
+    pairs = torch.triu(present[:, :, None] * present[:, None, :], diagonal=1)
+    return ((cosines[0] - cosines[1]).square() * pairs).sum() / pairs.sum().clamp_min(1.0)
 
 
 class RADLoss(_Loss):
@@ -50,12 +64,6 @@ class RADLoss(_Loss):
         """Maps (N, C, *spatial) and labels (N, 1, *any)."""
         check_same_batch("RADLoss", student, teacher)
         with no_autocast(student):
-            cosines, present = [], []
-            for feature in (full_precision(student), full_precision(teacher.detach())):
-                regions = one_hot_at("RADLoss", target, feature, self.num_classes)
-                means = _region_means(feature.flatten(2), regions)
-                cosines.append(means @ means.transpose(1, 2))
-                present.append(regions.amax(dim=2))
-            both = present[0] * present[1]
-            pairs = torch.triu(both[:, :, None] * both[:, None, :], diagonal=1)
-            return ((cosines[0] - cosines[1]).square() * pairs).sum() / pairs.sum().clamp_min(1.0)
+            maps = full_precision(student), full_precision(teacher.detach())
+            regions = tuple(one_hot_at("RADLoss", target, feature, self.num_classes) for feature in maps)
+            return rad_loss(*(feature.flatten(2) for feature in maps), regions)

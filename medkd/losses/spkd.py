@@ -9,7 +9,19 @@ from torch.nn.modules.loss import _Loss
 
 from ._common import check_positive, check_same_batch, full_precision, no_autocast
 
-__all__ = ["SPKDLoss"]
+__all__ = ["SPKDLoss", "spkd_loss"]
+
+
+def spkd_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean squared difference of two row-normalised Gram matrices, of the same n samples: (n, Ds) and (n, Dt)."""
+    return (_gram(teacher) - _gram(student)).square().mean()
+
+
+def _gram(rows: Tensor) -> Tensor:
+    # the largest value cancels in the normalised rows: this keeps products of large maps finite
+    peak = rows.detach().abs().amax()
+    rows = rows / torch.where(peak > 0, peak, 1.0)
+    return F.normalize(rows @ rows.T, dim=1, eps=1e-12)
 
 
 class SPKDLoss(_Loss):
@@ -52,15 +64,10 @@ class SPKDLoss(_Loss):
                 "always alike to itself: use a larger batch, or grid"
             )
         with no_autocast(student):
-            return (self._gram(full_precision(teacher.detach())) - self._gram(full_precision(student))).square().mean()
+            return spkd_loss(self._rows(full_precision(student)), self._rows(full_precision(teacher.detach())))
 
-    def _gram(self, feature: Tensor) -> Tensor:
+    def _rows(self, feature: Tensor) -> Tensor:
         if self.grid is None:
-            rows = feature.flatten(1)
-        else:
-            pool = F.adaptive_avg_pool2d if feature.ndim == 4 else F.adaptive_avg_pool3d
-            rows = pool(feature, self.grid).flatten(2).transpose(1, 2).flatten(0, 1)
-        # the largest value cancels in the normalised rows: this keeps products of large maps finite
-        peak = rows.detach().abs().amax()
-        rows = rows / torch.where(peak > 0, peak, 1.0)
-        return F.normalize(rows @ rows.T, dim=1, eps=1e-12)
+            return feature.flatten(1)
+        pool = F.adaptive_avg_pool2d if feature.ndim == 4 else F.adaptive_avg_pool3d
+        return pool(feature, self.grid).flatten(2).transpose(1, 2).flatten(0, 1)

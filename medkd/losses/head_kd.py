@@ -1,0 +1,55 @@
+"""KD for a feature map, through a learnable head."""
+
+from __future__ import annotations
+
+from monai.networks.layers.factories import Conv
+from torch import Tensor
+from torch.nn.modules.loss import _Loss
+
+from ._common import check_positive, check_same_batch, full_precision, no_autocast, resize
+from .kd import kd_loss
+
+__all__ = ["HeadKDLoss"]
+
+
+class HeadKDLoss(_Loss):
+    r"""What a 1x1 convolution predicts from a feature map of the student follows the teacher's logits.
+
+    .. math:: L = T^2 \; \mathrm{mean}_{n,i} \; KL(p_T(z^t) \,\|\, p_T(up(h(f^s))))
+
+    Args:
+        spatial_dims: 2 or 3.
+        student_channels: of the tapped map.
+        num_classes: K of the teacher's logits.
+        temperature: T.
+
+    Shape:
+        student: features (N, Cs, *any); teacher: logits (N, K, *spatial). The head runs at the map's own resolution, its K
+        channels are then resized to the logits.
+
+    Raises:
+        ValueError: when T is not positive, or channels, batch size or number of axes do not fit.
+
+    Reference: the predictive terms of the baselines in the code of Gorade et al., HLFD, ISBI 2024. Differs: there the
+    convolution is created at random in each call, here it learns.
+
+    In a preset: ``kd: {tap: bottleneck -> logits, weight: 0.1, loss: {_target_: medkd.losses.HeadKDLoss, ...}}``
+    """
+
+    def __init__(self, spatial_dims: int, student_channels: int, num_classes: int, temperature: float = 4.0) -> None:
+        super().__init__()
+        check_positive("HeadKDLoss", temperature=temperature)
+        self.temperature = temperature
+        self.head = Conv[Conv.CONV, spatial_dims](student_channels, num_classes, kernel_size=1)
+
+    def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
+        """A map of the student and the teacher's logits; target is not used."""
+        check_same_batch("HeadKDLoss", student, teacher)
+        if (student.shape[1], teacher.shape[1]) != (self.head.in_channels, self.head.out_channels):
+            raise ValueError(
+                f"HeadKDLoss: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "
+                f"{self.head.in_channels} and {self.head.out_channels} channels"
+            )
+        with no_autocast(student):
+            predicted = resize(self.head(full_precision(student)), teacher.shape[2:])
+            return kd_loss(predicted, full_precision(teacher.detach()), self.temperature)

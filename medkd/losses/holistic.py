@@ -1,0 +1,152 @@
+"""Holistic distillation: the adversarial term of Structured KD."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn import functional as F
+from torch.nn.modules.loss import _Loss
+
+from ._common import check_classes, check_positive, check_same_shape, full_precision, no_autocast
+from ._discriminator import SMALLEST_EDGE, Discriminator
+
+__all__ = ["HolisticLoss", "gradient_penalty", "hinge_loss", "wasserstein_loss"]
+
+
+def hinge_loss(on_student: Tensor, on_teacher: Tensor) -> Tensor:
+    """What the discriminator minimises: E[relu(1 - D(t))] + E[relu(1 + D(s))]."""
+    return F.relu(1 - on_teacher).mean() + F.relu(1 + on_student).mean()
+
+
+def wasserstein_loss(on_student: Tensor, on_teacher: Tensor) -> Tensor:
+    """What the discriminator minimises: E[D(s)] - E[D(t)], with `gradient_penalty` beside it."""
+    return on_student.mean() - on_teacher.mean()
+
+
+def gradient_penalty(discriminator: nn.Module, student: Tensor, teacher: Tensor) -> Tensor:
+    """E[(|grad D(x)|_2 - 1)^2] at x between teacher and student, one random weight an image. Differentiated twice."""
+    weight = torch.rand(student.shape[0], *[1] * (student.ndim - 1), dtype=student.dtype, device=student.device)
+    between = (weight * teacher + (1 - weight) * student).requires_grad_()
+    (gradient,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
+    return (torch.linalg.vector_norm(gradient.flatten(1), dim=1) - 1).square().mean()
+
+
+class HolisticLoss(_Loss):
+    r"""A discriminator cannot tell the student's segmentation, seen as a whole, from the teacher's.
+
+    .. math:: L^S = -E[D(z^s)], \quad L^D = E[relu(1 - D(z^t))] + E[relu(1 + D(z^s))]
+
+    or with ``mode="wgan-gp"`` L^D = E[D(z^s)] - E[D(z^t)] + 10 E[(\|\|grad D\|\| - 1)^2].
+
+    `forward` is the student's term, to which the discriminator is a constant. Its own step is `step`, called by the trainer
+    after the student's, on the maps of the last training forward; the optimizer is part of ``state_dict``.
+    ``components["discriminator"]`` is L^D of the last step.
+
+    Args:
+        spatial_dims: 2 or 3.
+        num_classes: K of the logits.
+        mode: "hinge" or "wgan-gp" (slower: a second derivative).
+        learning_rate: of the discriminator's Adam with betas (0.9, 0.99), as in CIRKD's code.
+        penalty: weight of the gradient penalty (authors' code: 10).
+
+    Shape:
+        student, teacher: logits (N, K, *spatial), equal shapes, every edge at least 64.
+
+    Raises:
+        ValueError: for an unknown mode, other shapes, another number of classes, or an edge below 64.
+
+    Reference: Liu et al., Structured Knowledge Distillation for Dense Prediction, TPAMI 2020. As in the authors' code the
+    discriminator sees the logits alone; the paper's is conditioned on the image too. Differs from that code: Adam in the
+    place of SGD; keys and values of the attention pooled to 16 cells an axis, so that memory grows with the pixels and
+    not with their square (the same up to edges of 128); no attention in 3-D. Under Adam the weight 0.1 that their scripts
+    give L^D changes nothing, and is left out. With two classes this is a weak signal.
+
+    In a preset: ``holistic: {tap: logits, weight: 0.001, loss: {_target_: medkd.losses.HolisticLoss, spatial_dims: 2, ...}}``
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        num_classes: int,
+        mode: str = "hinge",
+        learning_rate: float = 4e-4,
+        penalty: float = 10.0,
+    ) -> None:
+        super().__init__()
+        if mode not in ("hinge", "wgan-gp"):
+            raise ValueError(f"HolisticLoss: mode must be 'hinge' or 'wgan-gp', found {mode!r}")
+        check_positive("HolisticLoss", learning_rate=learning_rate)
+        self.mode, self.penalty, self.num_classes = mode, penalty, num_classes
+        self.discriminator = Discriminator(spatial_dims, num_classes)
+        self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=learning_rate, betas=(0.9, 0.99))
+        self.components = {"discriminator": torch.zeros(())}
+        self._seen: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
+        """Both (N, K, *spatial); target is not used."""
+        self._check(student, teacher)
+        with no_autocast(student), _constant(self.discriminator):
+            z_s, z_t = full_precision(student), full_precision(teacher.detach())
+            if self.training and torch.is_grad_enabled():
+                self._seen = z_s.detach(), z_t
+            return -self.discriminator(z_s).mean()
+
+    def discriminator_loss(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """L^D on two maps of logits, neither of which gets a gradient."""
+        self._check(student, teacher)
+        with no_autocast(student):
+            z_s, z_t = full_precision(student.detach()), full_precision(teacher.detach())
+            scores = self.discriminator(z_s), self.discriminator(z_t)
+            if self.mode == "hinge":
+                return hinge_loss(*scores)
+            return wasserstein_loss(*scores) + self.penalty * gradient_penalty(self.discriminator, z_s, z_t)
+
+    def step(self) -> None:
+        """One step of the discriminator's optimizer, on what the last training forward saw; leaves no gradient behind."""
+        if self._seen is None:
+            return
+        seen, self._seen = self._seen, None
+        self.optimizer.zero_grad(set_to_none=True)
+        value = self.discriminator_loss(*seen)
+        value.backward()
+        _average_gradients(self.discriminator)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.components = {"discriminator": value.detach()}
+
+    def get_extra_state(self) -> dict[str, Any]:
+        return self.optimizer.state_dict()
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        self.optimizer.load_state_dict(state)
+
+    def _check(self, student: Tensor, teacher: Tensor) -> None:
+        check_same_shape("HolisticLoss", student, teacher)
+        check_classes("HolisticLoss", student)
+        if student.shape[1] != self.num_classes or min(student.shape[2:]) < SMALLEST_EDGE:
+            raise ValueError(
+                f"HolisticLoss: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "
+                f"{self.num_classes} classes and edges of at least {SMALLEST_EDGE}"
+            )
+
+
+@contextmanager
+def _constant(module: nn.Module) -> Iterator[None]:
+    """Within it no graph is built for the module's parameters: a backward leaves their gradients alone."""
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)
+
+
+def _average_gradients(module: nn.Module) -> None:
+    """Across processes, as DistributedDataParallel does for the student."""
+    if distributed.is_available() and distributed.is_initialized():
+        for parameter in module.parameters():
+            distributed.all_reduce(parameter.grad)
+            parameter.grad /= distributed.get_world_size()
