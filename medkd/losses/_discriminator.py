@@ -17,24 +17,27 @@ _KEYS = 16
 
 
 class Discriminator(nn.Module):
-    """Logits (N, K, *spatial), every edge at least 64, to scores (N, 1, *cells). 3.2 million parameters in 2-D.
+    """Batches of logits (N, K, *spatial), every edge at least 64, to scores (N, 1, *cells) of each.
 
-    Batch norm on the input, four convolutions of 4 with stride 2, attention after the third and the fourth (2-D alone:
+    In 2-D 3.2 million parameters. Batch norm on the input, four convolutions of 4 with stride 2, attention after the third and the fourth (2-D alone:
     in 3-D its tokens are too many), a last convolution of 4 without padding.
     """
 
     def __init__(self, spatial_dims: int, num_classes: int) -> None:
         super().__init__()
         conv = Conv[Conv.CONV, spatial_dims]
-        layers: list[nn.Module] = [Norm[Norm.BATCH, spatial_dims](num_classes)]
+        self.norm = Norm[Norm.BATCH, spatial_dims](num_classes)
+        layers: list[nn.Module] = []
         for i, (fan_in, fan_out) in enumerate(zip((num_classes, *_WIDTHS[:-1]), _WIDTHS, strict=True)):
             layers += [spectral_norm(conv(fan_in, fan_out, kernel_size=4, stride=2, padding=1)), nn.LeakyReLU(0.1)]
             if i >= 2 and spatial_dims == 2:
                 layers.append(SelfAttention(fan_out))
         self.layers = nn.Sequential(*layers, conv(_WIDTHS[-1], 1, kernel_size=4))
 
-    def forward(self, logits: Tensor) -> Tensor:
-        return self.layers(logits)
+    def forward(self, *logits: Tensor) -> tuple[Tensor, ...]:
+        """Scores of each batch of logits. They share a pass, but not the statistics of the first norm."""
+        scores = self.layers(torch.cat([self.norm(batch) for batch in logits]))
+        return scores.split([batch.shape[0] for batch in logits])
 
 
 class SelfAttention(nn.Module):

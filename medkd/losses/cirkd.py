@@ -16,6 +16,7 @@ from ._queue import ClassQueue
 __all__ = ["CIRKDLoss", "contrast_divergence", "image_pair_divergence"]
 
 _NODES = {2: 784, 3: 512}
+_FAR = 1e4
 
 
 def image_pair_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -23,11 +24,12 @@ def image_pair_divergence(student: Tensor, teacher: Tensor, temperature: float) 
 
     Unit vectors (N, n, C) of n nodes an image; the columns are the images of all processes. (N n)^2 numbers.
     """
-    log_s, log_t = (
-        F.log_softmax(torch.einsum("iac,jbc->iajb", x, _of_all_processes(x)) / temperature, dim=3)
-        for x in (student, teacher)
-    )
-    return (log_t.exp() * (log_t - log_s)).sum(dim=3).mean()
+    images, nodes, _ = student.shape
+    rows = []
+    for x in (student, teacher):
+        columns = _of_all_processes(x).flatten(0, 1)
+        rows.append(((x / temperature).flatten(0, 1) @ columns.T).reshape(images * nodes, -1, nodes))
+    return _divergence(*rows)
 
 
 def contrast_divergence(student: Tensor, teacher: Tensor, keys: Tensor, real: Tensor, temperature: float) -> Tensor:
@@ -35,14 +37,16 @@ def contrast_divergence(student: Tensor, teacher: Tensor, keys: Tensor, real: Te
 
     Unit vectors: anchors (A, C), keys (M, C); ``real`` (M,) is false for keys that do not count.
     """
-    # without any real key all count, and the result is thrown away: a softmax over nothing is not finite
-    hidden = ~real & real.any()
-    log_s, log_t = (
-        F.log_softmax((anchors @ keys.T / temperature).masked_fill(hidden, -torch.inf), dim=1)
-        for anchors in (student, teacher)
-    )
-    difference = (log_t - log_s).masked_fill(hidden, 0.0)
-    return (log_t.exp() * difference).sum(dim=1).mean() * real.any()
+    # not -inf: where no key is real, the softmax must stay finite
+    bias = torch.where(real, 0.0, -_FAR).to(student.dtype)
+    rows = (torch.addmm(bias, anchors / temperature, keys.T) for anchors in (student, teacher))
+    return _divergence(*rows) * real.any()
+
+
+def _divergence(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean over rows of KL(softmax(teacher) || softmax(student)), over the last axis. A dot product saves large copies."""
+    difference = F.log_softmax(student, dim=-1) - F.log_softmax(teacher, dim=-1)
+    return -torch.dot(F.softmax(teacher, dim=-1).flatten(), difference.flatten()) / teacher[..., 0].numel()
 
 
 class CIRKDLoss(_Loss):
@@ -104,7 +108,7 @@ class CIRKDLoss(_Loss):
         pixel_keys: int = 4096,
         region_keys: int = 1024,
         pixels_per_image: int = 16,
-        anchors: int = 256,
+        anchors: int = 128,
         norm: str = "batch",
     ) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ def gradient_penalty(discriminator: nn.Module, student: Tensor, teacher: Tensor)
     """E[(|grad D(x)|_2 - 1)^2] at x between teacher and student, one random weight an image. Differentiated twice."""
     weight = torch.rand(student.shape[0], *[1] * (student.ndim - 1), dtype=student.dtype, device=student.device)
     between = (weight * teacher + (1 - weight) * student).requires_grad_()
-    (gradient,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
+    (gradient,) = torch.autograd.grad(discriminator(between)[0].sum(), between, create_graph=True)
     return (torch.linalg.vector_norm(gradient.flatten(1), dim=1) - 1).square().mean()
 
 
@@ -52,6 +52,8 @@ class HolisticLoss(_Loss):
         mode: "hinge" or "wgan-gp" (slower: a second derivative).
         learning_rate: of the discriminator's Adam with betas (0.9, 0.99), as in CIRKD's code.
         penalty: weight of the gradient penalty (authors' code: 10).
+        edge: the logits are average-pooled by the largest factor that leaves their shortest edge at least so long; None:
+            they are taken as they are. (The authors' networks give logits at an eighth of the image, 65 x 65.)
 
     Shape:
         student, teacher: logits (N, K, *spatial), equal shapes, every edge at least 64.
@@ -75,14 +77,18 @@ class HolisticLoss(_Loss):
         mode: str = "hinge",
         learning_rate: float = 4e-4,
         penalty: float = 10.0,
+        edge: int | None = None,
     ) -> None:
         super().__init__()
         if mode not in ("hinge", "wgan-gp"):
             raise ValueError(f"HolisticLoss: mode must be 'hinge' or 'wgan-gp', found {mode!r}")
         check_positive("HolisticLoss", learning_rate=learning_rate)
+        if edge is not None and edge < SMALLEST_EDGE:
+            raise ValueError(f"HolisticLoss: edge {edge} found, expected at least {SMALLEST_EDGE}")
+        self.edge = edge
         self.mode, self.penalty, self.num_classes = mode, penalty, num_classes
         self.discriminator = Discriminator(spatial_dims, num_classes)
-        self.optimizer = torch.optim.Adam(self.discriminator.parameters(), lr=learning_rate, betas=(0.9, 0.99))
+        self.optimizer = torch.optim.Adam(self.discriminator.parameters(), learning_rate, (0.9, 0.99), fused=True)
         self.components = {"discriminator": torch.zeros(())}
         self._seen: tuple[Tensor, Tensor] | None = None
 
@@ -90,17 +96,17 @@ class HolisticLoss(_Loss):
         """Both (N, K, *spatial); target is not used."""
         self._check(student, teacher)
         with no_autocast(student), _constant(self.discriminator):
-            z_s, z_t = full_precision(student), full_precision(teacher.detach())
+            z_s, z_t = self._coarse(student), self._coarse(teacher.detach())
             if self.training and torch.is_grad_enabled():
                 self._seen = z_s.detach(), z_t
-            return -self.discriminator(z_s).mean()
+            return -self.discriminator(z_s)[0].mean()
 
     def discriminator_loss(self, student: Tensor, teacher: Tensor) -> Tensor:
         """L^D on two maps of logits, neither of which gets a gradient."""
         self._check(student, teacher)
         with no_autocast(student):
-            z_s, z_t = full_precision(student.detach()), full_precision(teacher.detach())
-            scores = self.discriminator(z_s), self.discriminator(z_t)
+            z_s, z_t = self._coarse(student.detach()), self._coarse(teacher.detach())
+            scores = self.discriminator(z_s, z_t)
             if self.mode == "hinge":
                 return hinge_loss(*scores)
             return wasserstein_loss(*scores) + self.penalty * gradient_penalty(self.discriminator, z_s, z_t)
@@ -111,7 +117,7 @@ class HolisticLoss(_Loss):
             return
         seen, self._seen = self._seen, None
         self.optimizer.zero_grad(set_to_none=True)
-        value = self.discriminator_loss(*seen)
+        value = self.discriminator_loss(*seen)  # pooled already: pooling them again changes nothing
         value.backward()
         _average_gradients(self.discriminator)
         self.optimizer.step()
@@ -123,6 +129,11 @@ class HolisticLoss(_Loss):
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         self.optimizer.load_state_dict(state)
+
+    def _coarse(self, logits: Tensor) -> Tensor:
+        factor = 1 if self.edge is None else min(logits.shape[2:]) // self.edge
+        pool = F.avg_pool2d if logits.ndim == 4 else F.avg_pool3d
+        return full_precision(logits) if factor <= 1 else pool(full_precision(logits), factor)
 
     def _check(self, student: Tensor, teacher: Tensor) -> None:
         check_same_shape("HolisticLoss", student, teacher)

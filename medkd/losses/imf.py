@@ -20,7 +20,7 @@ from .kd import kd_loss
 __all__ = ["IMFLoss"]
 
 # A branch never runs finer than this many times the teacher's deepest map an axis: its maps are as wide as the teacher.
-_FINEST = 4
+_FINEST = 2
 
 
 class IMFLoss(_Loss):
@@ -35,7 +35,7 @@ class IMFLoss(_Loss):
 
     **A reconstruction.** Known of the paper are the layers of a branch, the K weights a branch of the merge, and a grid
     search for alpha and beta over 10, 20, 30, ...; its equations and code are not public. The form for segmentation, the
-    weights 1 and 1, and the resolution of the branches (at most four times the teacher's deepest map an axis, finer stages
+    weights 1 and 1, and the resolution of the branches (at most twice the teacher's deepest map an axis, finer stages
     are average-pooled) are ours. What the HLFD paper ran under the name IFD is the method ``hlfd_ifd``.
 
     Args:

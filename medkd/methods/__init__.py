@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser
+from torch import Tensor
 
 from medkd.losses import CombinedLoss
+from medkd.losses.taps import tap_pair
 from medkd.networks import FeatureTaps
 
 __all__ = ["build", "load_preset", "names"]
 
 _FOLDER = Path(__file__).parent
+# Arguments of every method. warmup: the weights of its terms grow from 0 over so many epochs.
+_COMMON = {"warmup": 0}
 
 
 def names() -> list[str]:
@@ -23,7 +27,7 @@ def names() -> list[str]:
 
 
 def load_preset(name: str) -> dict[str, Any]:
-    """The preset as written: ``paper``, ``args`` with their defaults, ``terms``.
+    """The preset as written: ``paper``, ``reads``, ``cost``, ``args`` with their defaults, ``terms``.
 
     Raises:
         ValueError: for an unknown name, with the nearest one and the whole list.
@@ -46,31 +50,62 @@ def build(
         name: a preset, see `names`.
         task: the supervised loss, ``task(logits, target)``.
         student, teacher: the tapped networks; their channels size the learnable parts. Teacher None suits ``none`` only.
-        args: replaces defaults of the preset's ``args``.
+        args: replaces defaults of the preset's ``args``; ``warmup`` (epochs over which weights grow) is one of every method.
 
     Raises:
-        ValueError: for an unknown method or argument, or a missing teacher.
+        ValueError: for an unknown method or argument, a missing teacher, or a tap that one of the networks has not.
     """
     preset = load_preset(name)
-    args = dict(args or {})
-    for key in args:
-        if key not in preset["args"]:
-            known = ", ".join(preset["args"]) or "no arguments"
-            raise ValueError(f"method {name} has no argument {key!r}: {_nearest(key, preset['args'])}it has {known}")
-        if isinstance(preset["args"][key], int | float) and not isinstance(args[key], int | float):
-            raise ValueError(f"method {name}: {key}: found {args[key]!r}, expected a number")
+    defaults = {**_COMMON, **preset["args"]}
+    args = {**defaults, **_checked(name, dict(args or {}), defaults)}
     if preset["terms"] and teacher is None:
         raise ValueError(f"method {name} needs a teacher, found None")
     parser = ConfigParser(
         {
-            "args": {**preset["args"], **args},
+            "args": args,
             "terms": preset["terms"],
             "spatial_dims": student.spatial_dims,
             "student": student.channels._asdict(),
             "teacher": teacher.channels._asdict() if teacher is not None else None,
+            "channels": {},
         }
     )
-    return CombinedLoss(task, {term: parser.get_parsed_content(f"terms::{term}") for term in preset["terms"]})
+    terms = {}
+    for term in preset["terms"]:
+        if "tap" in preset["terms"][term]:
+            try:
+                parser[f"channels::{term}"] = _channels(
+                    student, teacher, parser.get_parsed_content(f"terms::{term}::tap")
+                )
+            except ValueError as error:
+                raise ValueError(f"method {name}: {error}") from error
+        content = dict(parser.get_parsed_content(f"terms::{term}"))
+        terms[term] = content if term == "task" else {"ramp": [0, args["warmup"]], **content}
+    return CombinedLoss(task, terms)
+
+
+def _channels(student: FeatureTaps, teacher: FeatureTaps, tap: str | list[str]) -> dict[str, int | None]:
+    """Channels of both sides of a term's tap (of a list: the first one's), for the presets to refer to."""
+    pairs = [tap_pair(student.shapes, teacher.shapes, name) for name in ([tap] if isinstance(tap, str) else tap)]
+    sides = ((side, pairs[0][i]) for i, side in enumerate(("student", "teacher")))
+    return {side: feature.shape[1] if isinstance(feature, Tensor) else None for side, feature in sides}
+
+
+def _checked(name: str, args: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    for key, value in args.items():
+        if key not in defaults:
+            known = ", ".join(defaults)
+            raise ValueError(f"method {name} has no argument {key!r}: {_nearest(key, defaults)}it has {known}")
+        default = defaults[key]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        wants_number = isinstance(default, int | float) and not isinstance(default, bool)
+        if wants_number and not is_number or default is None and not (is_number or value is None):
+            raise ValueError(f"method {name}: {key}: found {value!r}, expected a number")
+        if isinstance(default, bool) and not isinstance(value, bool):
+            raise ValueError(f"method {name}: {key}: found {value!r}, expected True or False")
+        if isinstance(default, str) and not default.startswith("$") and not isinstance(value, str):
+            raise ValueError(f"method {name}: {key}: found {value!r}, expected text such as {default!r}")
+    return args
 
 
 def _nearest(name: str, known: Any) -> str:

@@ -1,0 +1,107 @@
+"""What a method adds to a training step: time and memory, as ratios to the step that every distillation has to pay.
+
+The floor is the teacher's forward, and the student's forward and backward with the task loss. Every method is measured against
+it on the same tensors, round by round, so that a noisy machine slows both.
+
+    python benchmarks/step_cost.py --size 256
+    python benchmarks/step_cost.py --size 64 --dims 3
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+
+import fire
+import torch
+from monai.losses import DiceCELoss
+from torch import Tensor
+
+from medkd import methods
+from medkd.losses import CombinedLoss
+from medkd.networks import FeatureTaps, UNet, UNetPlusPlus
+
+WIDTH, BATCH = 16, 2
+
+
+def networks(dims: int) -> tuple[FeatureTaps, FeatureTaps]:
+    """UNet of width 16, learning from a UNet++ of width 16."""
+    student, teacher = UNet(dims, 1, 2, width=WIDTH), UNetPlusPlus(dims, 1, 2, width=WIDTH, deep_supervision=True)
+    student, teacher = (FeatureTaps(network, **network.default_taps()) for network in (student, teacher))
+    return student.train(), teacher.eval().requires_grad_(False)
+
+
+def step(student: FeatureTaps, teacher: FeatureTaps, loss: CombinedLoss, image: Tensor, label: Tensor) -> float:
+    """Seconds of one step."""
+    start = time.perf_counter()
+    with torch.no_grad():
+        guide = teacher(image)
+    loss(student(image), guide, label).backward()
+    loss.step()
+    seconds = time.perf_counter() - start
+    for parameter in (*student.parameters(), *loss.parameters()):
+        parameter.grad = None
+    return seconds
+
+
+def saved_bytes(student: FeatureTaps, teacher: FeatureTaps, loss: CombinedLoss, image: Tensor, label: Tensor) -> int:
+    """What autograd keeps for the backward, each storage once."""
+    storages: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.no_grad():
+        guide = teacher(image)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        value = loss(student(image), guide, label)  # alive while hooks run, so that no address is given twice
+    del value
+    return sum(storages.values())
+
+
+def interval(ratios: list[float]) -> tuple[float, float, float]:
+    """Median with its 95 % interval by order statistics."""
+    ordered = sorted(ratios)
+    reach = math.floor(len(ordered) / 2 - 0.98 * math.sqrt(len(ordered)))
+    return statistics.median(ordered), ordered[max(reach, 0)], ordered[-1 - max(reach, 0)]
+
+
+def main(size: int = 256, dims: int = 2, rounds: int = 20, only: tuple[str, ...] = (), seed: int = 0) -> None:
+    """Prints a table: method, step / floor (median and its 95 % interval), MiB saved for backward beyond the floor."""
+    warnings.filterwarnings("ignore", message="DKDLoss")
+    torch.manual_seed(seed)
+    student, teacher = networks(dims)
+    image = torch.rand(BATCH, 1, *[size] * dims)
+    label = (torch.rand(BATCH, 1, *[max(size // 16, 1)] * dims) > 0.7).float()
+    label = torch.nn.functional.interpolate(label, image.shape[2:])
+    task: Callable = DiceCELoss(softmax=True, to_onehot_y=True)
+    names = [only] if isinstance(only, str) else list(only) or [name for name in methods.names() if name != "none"]
+    floor = methods.build("none", task, student)
+    losses = {name: methods.build(name, task, student, teacher) for name in names}
+    ratios: dict[str, list[float]] = {name: [] for name in names}
+    floors = []
+    for loss in (floor, *losses.values()):
+        step(student, teacher, loss, image, label)  # warm caches
+    for number in range(rounds):
+        # the floor before each method: the two that are compared are neighbours in time
+        for name in names if number % 2 else reversed(names):
+            seconds = step(student, teacher, floor, image, label)
+            floors.append(seconds)
+            ratios[name].append(step(student, teacher, losses[name], image, label) / seconds)
+    least = saved_bytes(student, teacher, floor, image, label)
+    shape = " x ".join([str(size)] * dims)
+    print(f"{shape}, batch {BATCH}, {torch.get_num_threads()} thread(s), {rounds} rounds;", end=" ")
+    print(f"floor {statistics.median(floors):.3f} s\n")
+    print("| method | step / floor | 95 % interval | MiB beyond the floor |\n|---|---|---|---|")
+    for name in names:
+        middle, low, high = interval(ratios[name])
+        extra = (saved_bytes(student, teacher, losses[name], image, label) - least) / 2**20
+        print(f"| {name} | {middle:.3f} | {low:.3f} to {high:.3f} | {extra:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    fire.Fire(main)
