@@ -19,8 +19,8 @@ _KEYS = 16
 class Discriminator(nn.Module):
     """Batches of logits (N, K, *spatial), every edge at least 64, to scores (N, 1, *cells) of each.
 
-    In 2-D 3.2 million parameters. Batch norm on the input, four convolutions of 4 with stride 2, attention after the third and the fourth (2-D alone:
-    in 3-D its tokens are too many), a last convolution of 4 without padding.
+    In 2-D 3.2 million parameters. Batch norm on the input, four convolutions of 4 with stride 2, attention after the third
+    and the fourth (2-D alone: in 3-D its tokens are too many), a last convolution of 4 without padding.
     """
 
     def __init__(self, spatial_dims: int, num_classes: int) -> None:

@@ -108,7 +108,7 @@ class CIRKDLoss(_Loss):
         pixel_keys: int = 4096,
         region_keys: int = 1024,
         pixels_per_image: int = 16,
-        anchors: int = 128,
+        anchors: int = 64,
         norm: str = "batch",
     ) -> None:
         super().__init__()

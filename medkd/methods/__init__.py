@@ -17,7 +17,7 @@ from medkd.networks import FeatureTaps
 __all__ = ["build", "load_preset", "names"]
 
 _FOLDER = Path(__file__).parent
-# Arguments of every method. warmup: the weights of its terms grow from 0 over so many epochs.
+# Arguments of every method that has terms. warmup: the weights of its terms grow from 0 over so many epochs.
 _COMMON = {"warmup": 0}
 
 
@@ -56,7 +56,7 @@ def build(
         ValueError: for an unknown method or argument, a missing teacher, or a tap that one of the networks has not.
     """
     preset = load_preset(name)
-    defaults = {**_COMMON, **preset["args"]}
+    defaults = {**_COMMON, **preset["args"]} if preset["terms"] else {}
     args = {**defaults, **_checked(name, dict(args or {}), defaults)}
     if preset["terms"] and teacher is None:
         raise ValueError(f"method {name} needs a teacher, found None")
@@ -94,7 +94,7 @@ def _channels(student: FeatureTaps, teacher: FeatureTaps, tap: str | list[str]) 
 def _checked(name: str, args: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in args.items():
         if key not in defaults:
-            known = ", ".join(defaults)
+            known = ", ".join(defaults) or "no arguments"
             raise ValueError(f"method {name} has no argument {key!r}: {_nearest(key, defaults)}it has {known}")
         default = defaults[key]
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
