@@ -28,8 +28,8 @@ def tasks() -> list[str]:
     return sorted(path.parent.parent.name for path in BUNDLES.glob("*/configs/train.yaml"))
 
 
-def compose(verb: str, task: str, role: str, options: list[str]) -> list[str]:
-    """The arguments of ``python -m monai.bundle`` for a verb of ours."""
+def compose(verb: str, task: str, role: str, options: list[str], overlays: Collection[str] = ()) -> list[str]:
+    """The arguments of ``python -m monai.bundle`` for a verb of ours; ``overlays`` are the user's own files."""
     bundle = BUNDLES / task
     files = {
         "train": [bundle / "configs/train.yaml"],
@@ -42,7 +42,7 @@ def compose(verb: str, task: str, role: str, options: list[str]) -> list[str]:
             options = ["--network_def", "%teacher_def", *options]
         else:
             files.insert(1, BUNDLES / "overlays/teacher.yaml")
-    names = ", ".join(f"'{_short(file)}'" for file in files)
+    names = ", ".join(f"'{name}'" for name in (*map(_short, files), *overlays))
     about = [
         *("--meta_file", _short(bundle / "configs/metadata.json")),
         *("--logging_file", _short(bundle / "configs/logging.conf")),
@@ -111,6 +111,43 @@ def prepare(task: str, arguments: list[str]) -> None:
     print(json.dumps(function(target=target, **options), indent=2, default=str))
 
 
+def show_layers(task: str, role: str, depth: int | None, overlays: Collection[str], arguments: list[str]) -> None:
+    """Prints the sub-modules of a bundle's network with what they give for its image size, the default taps marked."""
+    import torch
+    from monai.bundle import ConfigParser
+    from tabulate import tabulate
+
+    from medkd.networks import input_form, layers
+    from medkd.options import check_options, merged_config, parse_command
+
+    files = [str(BUNDLES / task / "configs/train.yaml"), *overlays]
+    words, options = parse_command(arguments)
+    config = merged_config({"config_file": files})
+    check_options(words, options, config)
+    parser = ConfigParser(config)
+    parser.update(options)
+    network = parser.get_parsed_content("teacher_def" if role == "teacher" else "network_def")
+    _, channels = input_form(network)
+    found = layers(network, torch.zeros(1, channels, *parser.get_parsed_content("image_size")))
+    known = network.default_taps() if hasattr(network, "default_taps") else {}
+    taps = {name: f"{place}.{i}" for place, of in known.items() for i, name in enumerate(of)}
+    shown = [layer for layer in found if depth is None or layer.name.count(".") < depth or layer.name in taps]
+    table = [(layer.name, layer.kind, layer.shape or "no single tensor", taps.get(layer.name, "")) for layer in shown]
+    print(tabulate(table, headers=("sub-module", "class", "output", "default tap")))
+
+
+def show_methods() -> None:
+    """Prints the table of methods."""
+    from tabulate import tabulate
+
+    from medkd.methods.table import rows
+
+    print(tabulate(rows(), headers="keys"))
+    print(
+        "\nstep: cost of a training step beside one without distillation's teacher and task loss alone (benchmarks/README.md)"
+    )
+
+
 def _require(command: str, options: Collection[str], *names: str) -> None:
     for name in names:
         if name not in options:
@@ -134,6 +171,18 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("task", choices=tasks())
         if verb in ("train", "evaluate", "infer"):
             sub.add_argument("--role", choices=("student", "teacher"), default="student")
+    shown = verbs.add_parser(
+        "layers", help="a network's sub-modules, to choose taps among", epilog=_HELP, allow_abbrev=False
+    )
+    shown.add_argument("task", choices=tasks())
+    shown.add_argument("--role", choices=("student", "teacher"), default="student")
+    shown.add_argument("--depth", type=int, default=2, help="levels of names, 0 for all (default: %(default)s)")
+    for name in ("train", "distill", "evaluate", "infer", "layers"):
+        help_ = "YAML file over the bundle's, another teacher_def for example; may be repeated"
+        verbs.choices[name].add_argument("--overlay", action="append", default=[], metavar="FILE", help=help_)
+    verbs.add_parser(
+        "methods", help="the methods: papers, what they read and learn, what they cost", allow_abbrev=False
+    )
     demo = verbs.add_parser("demo", help="the whole way on drawn data, in five minutes", allow_abbrev=False)
     demo.add_argument("--output_dir", default="medkd_demo", help="folder for everything (default: %(default)s)")
     demo.add_argument("--seed", type=int, default=0)
@@ -152,10 +201,16 @@ def main(arguments: list[str] | None = None) -> int:
             from medkd.demo import demo
 
             demo(Path(parsed.output_dir), parsed.seed)
+        elif parsed.verb == "methods":
+            if rest:
+                raise ValueError(f"unknown option(s): {' '.join(rest)}")
+            show_methods()
         elif parsed.verb == "prepare":
             prepare(parsed.task, rest)
+        elif parsed.verb == "layers":
+            show_layers(parsed.task, parsed.role, parsed.depth or None, parsed.overlay, rest)
         else:
-            run_bundle(compose(parsed.verb, parsed.task, getattr(parsed, "role", "student"), rest))
+            run_bundle(compose(parsed.verb, parsed.task, getattr(parsed, "role", "student"), rest, parsed.overlay))
     except KeyboardInterrupt:
         print("medkd: interrupted; a training run goes on with the same command and --resume True", file=sys.stderr)
         return 130

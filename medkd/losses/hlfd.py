@@ -146,7 +146,7 @@ class HLFDLoss(_Loss):
             raise ValueError(f"HLFDLoss: needs at least three teacher encoder taps, found {len(teacher.encoder)}")
         if self.lambda_ and not teacher.maps:
             raise ValueError(
-                "HLFDLoss: teacher.maps is empty: UPD needs a teacher with deep-supervision heads (or lambda_=0)"
+                "HLFDLoss: teacher.maps is empty: UPD needs deep-supervision heads (TappedNetwork adds them) or lambda_=0"
             )
         for learner in student.encoder:
             for guide in (*teacher.encoder, teacher.logits):

@@ -1,7 +1,7 @@
 """Networks that return logits, and the taps that read their inner maps without editing them."""
 
 from .checkpoints import load_weights
-from .features import Features, FeatureTaps
+from .features import Features, FeatureTaps, input_form
 from .layers import Layer, layers
 from .resnet_fcn import ResNetFCN
 from .tapped import TappedNetwork
@@ -16,6 +16,7 @@ __all__ = [
     "TappedNetwork",
     "UNet",
     "UNetPlusPlus",
+    "input_form",
     "layers",
     "load_weights",
 ]

@@ -12,7 +12,7 @@ import torch
 from monai.networks.utils import eval_mode
 from torch import Tensor, nn
 
-__all__ = ["FeatureTaps", "Features"]
+__all__ = ["FeatureTaps", "Features", "input_form"]
 
 # Edge lengths tried by the dry forward: the small ones cost nothing, the larger ones suit networks with many strides.
 _DRY_EDGES = (32, 64, 96, 128, 224, 256)

@@ -17,20 +17,20 @@ def tapped(network):
     return FeatureTaps(network, **network.default_taps())
 
 
-def batches(count=3, size=2, dims=2):
+def batches(count=3, size=2, dims=2, edge=32):
     generator = torch.Generator().manual_seed(3)
-    shape = (count * size, 1, *[32] * dims)
+    shape = (count * size, 1, *[edge] * dims)
     images, labels = torch.rand(shape, generator=generator), torch.rand(shape, generator=generator) > 0.5
     items = [{"image": i, "label": y.long()} for i, y in zip(images, labels, strict=True)]
     return DataLoader(items, batch_size=size)
 
 
-def make(method="hlfd", dims=2, optimize_loss=True, **options):
+def make(method="hlfd", dims=2, optimize_loss=True, args=None, **options):
     torch.manual_seed(0)
     student = tapped(ResNetFCN(dims, 1, 2, width=4))
     teacher = tapped(UNetPlusPlus(dims, 1, 2, width=4, deep_supervision=True))
-    loss = methods.build(method, DiceCELoss(softmax=True, to_onehot_y=True), student, teacher)
-    parameters = [*student.network.parameters(), *(loss.parameters() if optimize_loss else ())]
+    loss = methods.build(method, DiceCELoss(softmax=True, to_onehot_y=True), student, teacher, args)
+    parameters = [*student.network.parameters(), *(loss.adaptors() if optimize_loss else ())]
     options = {"train_data_loader": batches(dims=dims), "max_epochs": 1, **options}
     return DistillationTrainer(
         device="cpu",
@@ -178,3 +178,43 @@ def test_monai_puts_the_image_into_the_output_before_the_loss_is_called():
     trainer.loss_function = spy
     trainer.run()
     assert all({"image", "label", "pred"} <= found for found in keys) and len(keys) == 3
+
+
+def weights_by_epoch(method, epochs, **args):
+    trainer = make(method, max_epochs=epochs, args=args)
+    seen = []
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda e: seen.append(dict(trainer.loss.weights)))
+    trainer.run()
+    return seen
+
+
+@pytest.mark.filterwarnings("ignore:DKDLoss")
+def test_dkd_grows_over_its_epochs_as_in_mdistiller():
+    weights = weights_by_epoch("dkd", 4, warmup=3, weight=2.0)
+    assert [w["dkd"] for w in weights] == pytest.approx([2 * min(epoch / 3, 1) for epoch in (1, 2, 3, 4)])
+    assert {w["task"] for w in weights} == {1.0}
+
+
+def test_fitnet_trains_its_hint_alone_first():
+    weights = weights_by_epoch("fitnet", 3, hint_epochs=2)
+    assert [(w["task"], w["kd"], w["hint"]) for w in weights] == [(0, 0, 10), (0, 0, 10), (1, 1, 10)]
+
+
+def test_without_warm_up_weights_are_whole_from_the_first_epoch():
+    assert [w["kd"] for w in weights_by_epoch("kd", 2)] == [1.0, 1.0]
+
+
+def test_the_discriminator_steps_once_after_each_step_of_the_student():
+    trainer = make("skd", train_data_loader=batches(size=2, edge=64))
+    holistic = trainer.loss.losses["holistic"]
+    held = {id(p) for group in trainer.optimizer.param_groups for p in group["params"]}
+    assert not held & {id(p) for p in holistic.parameters()}
+    order = []
+    holistic.optimizer.register_step_post_hook(lambda *_: order.append("discriminator"))
+    trainer.optimizer.register_step_post_hook(lambda *_: order.append("student"))
+    before = snapshot(holistic.discriminator)
+    trainer.run()
+    assert order == ["student", "discriminator"] * 3
+    assert {"layers.0.parametrizations.weight.original", "norm.weight"} <= changed(before, holistic.discriminator)
+    assert all(p.grad is None for p in holistic.parameters())
+    assert trainer.state.metrics["loss/holistic/discriminator"] > 0

@@ -104,3 +104,40 @@ def test_focal_dice_by_hand():
     focal = 0.25 * torch.log(torch.tensor(2.0))  # (1 - 1/2)^2 * -ln(1/2)
     dice = 1 - (2 * 0.5 + 1) / (1 + 1 + 1)
     torch.testing.assert_close(FocalDiceLoss()(logits, target), 0.5 * focal + 0.5 * dice)
+
+
+def test_the_task_has_a_weight_and_ramps_are_kept():
+    terms = {
+        "task": {"weight": 0.5, "ramp": [2, 2]},
+        "gap": {"loss": Gap(), "weight": 2.0, "tap": "logits", "ramp": [0, 4]},
+    }
+    loss = CombinedLoss(task, terms)
+    assert loss(STUDENT, TEACHER, TARGET).item() == 0.5 * 5.0 + 2.0 * 1.0
+    assert loss.ramps == {"task": (2, 2), "gap": (0, 4)}
+    loss.weights["task"] = 0.0
+    assert loss(STUDENT, TEACHER, TARGET).item() == 2.0
+
+
+@pytest.mark.parametrize("ramp", [[3, 1], [-1, 2]])
+def test_a_ramp_that_falls_is_refused(ramp):
+    with pytest.raises(ValueError, match=r"term 'gap': ramp .* expected epochs 0 <= first <= last"):
+        CombinedLoss(task, {"gap": {"loss": Gap(), "weight": 1.0, "tap": "logits", "ramp": ramp}})
+
+
+def test_losses_with_an_optimizer_of_their_own_step_themselves():
+    class Adversary(Gap):
+        def __init__(self):
+            super().__init__()
+            self.own, self.steps = nn.Parameter(torch.zeros(1)), 0
+
+        def step(self):
+            self.steps += 1
+
+    adversary, linear = Adversary(), nn.Linear(1, 1)
+    gap = Gap()
+    gap.head = linear
+    terms = {n: {"loss": x, "weight": 1.0, "tap": "logits"} for n, x in (("a", adversary), ("b", gap))}
+    loss = CombinedLoss(task, terms)
+    assert {id(p) for p in loss.adaptors()} == {id(p) for p in linear.parameters()}
+    loss.step()
+    assert adversary.steps == 1

@@ -5,12 +5,15 @@ import torch
 
 from medkd.losses import (
     ATLoss,
+    CIRKDLoss,
     CombinedLoss,
     CWDLoss,
     DKDLoss,
     FitNetLoss,
+    HIFDLoss,
     HLFDLoss,
     IFVDLoss,
+    IMFLoss,
     KDLoss,
     PALoss,
     RADLoss,
@@ -33,6 +36,13 @@ def features(dims, seed, channels=(3, 4, 5, 6), batch=2, dtype=torch.float32, de
     return Features(draw(2, 1), encoder, maps=(draw(2, 1), draw(2, 2)))
 
 
+def remembering(loss):
+    """CIRKD in eval mode, its queues filled: the same value at every call."""
+    for queue in loss.queues.values():
+        queue.push(torch.nn.functional.normalize(torch.randn(2, 9, 4), dim=2), torch.ones(2, 9, dtype=torch.bool))
+    return loss.eval()
+
+
 # name -> (loss for a number of axes, tap); the taps of a two-stage pair have 4 channels
 LOSSES = {
     "kd": (lambda dims: KDLoss(), "logits"),
@@ -47,6 +57,10 @@ LOSSES = {
     "pa": (lambda dims: PALoss(), "encoder.1"),
     "pa detached": (lambda dims: PALoss(detach_norm=True), "encoder.1"),
     "ifvd": (lambda dims: IFVDLoss(), "encoder.1"),
+    "cirkd batch": (lambda dims: CIRKDLoss(dims, 4, 4, 2, pixel_weight=0, region_weight=0, max_nodes=30), "encoder.1"),
+    "cirkd": (lambda dims: remembering(CIRKDLoss(dims, 4, 4, 2, anchors=10_000)), "encoder.1"),
+    "hifd": (lambda dims: HIFDLoss(dims, (3, 4, 5, 6), (3, 4, 5, 6), 2), "features"),
+    "imf": (lambda dims: IMFLoss(dims, (3, 4, 5, 6), 6, 2), "features"),
     "hlfd": (lambda dims: HLFDLoss(dims, (3, 4, 5, 6), 2), "features"),
 }
 NAMES = tuple(LOSSES)
@@ -98,7 +112,9 @@ class TestContract:
         value, loss = build(name, dims)
         student, teacher = (mapped(features(dims, seed), lambda x: x.requires_grad_()) for seed in (0, 1))
         value(student, teacher).backward()
-        used = {"hlfd": student.encoder[:-1]}.get(name, (tap_of(student, LOSSES[name][1]),))
+        used = {"hlfd": student.encoder[:-1], "hifd": student.encoder[:-1], "imf": student.encoder}.get(
+            name, (tap_of(student, LOSSES[name][1]),)
+        )
         assert all(x.grad is not None and x.grad.abs().sum() > 0 for x in used)
         assert all(x.grad is None for x in (teacher.logits, *teacher.encoder, *teacher.maps))
         assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in loss.parameters())
@@ -125,7 +141,7 @@ class TestContract:
         torch.testing.assert_close(twice, once, rtol=1e-5, atol=1e-6)
 
     def test_a_student_equal_to_its_teacher_costs_nothing(self, name, dims):
-        if name in ("fitnet", "hlfd"):
+        if name in ("fitnet", "hlfd", "hifd", "imf", "cirkd"):
             pytest.skip("compares with a learnable map of the student")
         value, _ = build(name, dims)
         student = mapped(features(dims, 0), lambda x: x.requires_grad_())
@@ -147,8 +163,8 @@ class TestContract:
                 assert torch.equal(x, y)
 
 
-# a grid of cells has cells along the depth too, be it 1
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "spkd grid"])
+# a grid of cells has cells along the depth too, be it 1; nodes are so many an axis; a 3-convolution is another one in 3-D
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("spkd grid", "cirkd batch", "cirkd", "imf")])
 def test_depth_one_in_3d_equals_2d(name):
     flat, flat_loss = build(name, 2)
     deep, deep_loss = build(name, 3)
@@ -173,8 +189,8 @@ def test_compiles_without_graph_break(name):
     torch.testing.assert_close(compiled(*arguments), value(student, teacher))
 
 
-# HLFD has its own; the gradient of PA with detached norms is not the derivative, by intention
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("hlfd", "pa detached")])
+# HLFD and those like it have their own; the gradient of PA with detached norms is not the derivative, by intention
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("hlfd", "hifd", "imf", "pa detached")])
 def test_gradient_is_the_derivative(name):
     _, loss = build(name, 2)
     loss.double()
