@@ -136,16 +136,13 @@ def show_layers(task: str, role: str, depth: int | None, overlays: Collection[st
     print(tabulate(table, headers=("sub-module", "class", "output", "default tap")))
 
 
-def show_methods() -> None:
-    """Prints the table of methods."""
+def show_methods(as_markdown: bool) -> None:
+    """Prints the table of methods, for a terminal or for README."""
     from tabulate import tabulate
 
-    from medkd.methods.table import rows
+    from medkd.methods.table import markdown, rows
 
-    print(tabulate(rows(), headers="keys"))
-    print(
-        "\nstep: cost of a training step beside one without distillation's teacher and task loss alone (benchmarks/README.md)"
-    )
+    print(markdown() if as_markdown else tabulate(rows(), headers="keys", disable_numparse=True))
 
 
 def _require(command: str, options: Collection[str], *names: str) -> None:
@@ -180,9 +177,8 @@ def parser() -> argparse.ArgumentParser:
     for name in ("train", "distill", "evaluate", "infer", "layers"):
         help_ = "YAML file over the bundle's, another teacher_def for example; may be repeated"
         verbs.choices[name].add_argument("--overlay", action="append", default=[], metavar="FILE", help=help_)
-    verbs.add_parser(
-        "methods", help="the methods: papers, what they read and learn, what they cost", allow_abbrev=False
-    )
+    listed = verbs.add_parser("methods", help="the methods: papers, what they read, learn and cost", allow_abbrev=False)
+    listed.add_argument("--markdown", action="store_true", help="as in README")
     demo = verbs.add_parser("demo", help="the whole way on drawn data, in five minutes", allow_abbrev=False)
     demo.add_argument("--output_dir", default="medkd_demo", help="folder for everything (default: %(default)s)")
     demo.add_argument("--seed", type=int, default=0)
@@ -204,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif parsed.verb == "methods":
             if rest:
                 raise ValueError(f"unknown option(s): {' '.join(rest)}")
-            show_methods()
+            show_methods(parsed.markdown)
         elif parsed.verb == "prepare":
             prepare(parsed.task, rest)
         elif parsed.verb == "layers":

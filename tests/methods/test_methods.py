@@ -75,7 +75,7 @@ def test_a_method_that_needs_a_teacher_says_so(pair):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ({"grid": "fine"}, "method pa: grid: found 'fine', expected a number"),
+        ({"weight": "much"}, "method pa: weight: found 'much', expected a number"),
         ({"detach_norm": 1}, "method pa: detach_norm: found 1, expected True or False"),
         ({"tap": 3}, "method pa: tap: found 3, expected text such as 'penultimate'"),
         ({"tap": "penultimat"}, "method pa: unknown tap 'penultimat'"),
