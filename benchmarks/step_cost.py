@@ -4,7 +4,11 @@ The floor is the teacher's forward, and the student's forward and backward with 
 it on the same tensors, round by round, so that a noisy machine slows both.
 
     python benchmarks/step_cost.py --size 256
-    python benchmarks/step_cost.py --size 64 --dims 3
+    python benchmarks/step_cost.py --size 64 --dims 3 --added
+
+With ``--added`` a round has one whole step, the floor's; of a method only the loss is run (forward, backward to the taps, its
+own optimizer's step), on the same maps, and what it takes beyond the task loss is added to the floor. For sizes at which
+twenty rounds of whole steps take hours.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from torch import Tensor
 
 from medkd import methods
 from medkd.losses import CombinedLoss
-from medkd.networks import FeatureTaps, UNet, UNetPlusPlus
+from medkd.networks import Features, FeatureTaps, UNet, UNetPlusPlus
 
 WIDTH, BATCH = 16, 2
 
@@ -45,6 +49,19 @@ def step(student: FeatureTaps, teacher: FeatureTaps, loss: CombinedLoss, image: 
     for parameter in (*student.parameters(), *loss.parameters()):
         parameter.grad = None
     return seconds
+
+
+def loss_step(maps: Features, guide: Features, loss: CombinedLoss, label: Tensor) -> float:
+    """Seconds of the loss alone, forward and backward to the student's maps."""
+    leaves = Features(*(_leaf(part) for part in maps))
+    start = time.perf_counter()
+    loss(leaves, guide, label).backward()
+    loss.step()
+    return time.perf_counter() - start
+
+
+def _leaf(part: Tensor | tuple[Tensor, ...]):
+    return tuple(map(_leaf, part)) if isinstance(part, tuple) else part.detach().requires_grad_()
 
 
 def saved_bytes(student: FeatureTaps, teacher: FeatureTaps, loss: CombinedLoss, image: Tensor, label: Tensor) -> int:
@@ -70,7 +87,14 @@ def interval(ratios: list[float]) -> tuple[float, float, float]:
     return statistics.median(ordered), ordered[max(reach, 0)], ordered[-1 - max(reach, 0)]
 
 
-def main(size: int = 256, dims: int = 2, rounds: int = 20, only: tuple[str, ...] = (), seed: int = 0) -> None:
+def main(
+    size: int = 256,
+    dims: int = 2,
+    rounds: int = 20,
+    added: bool = False,
+    only: tuple[str, ...] = (),
+    seed: int = 0,
+) -> None:
     """Prints a table: method, step / floor (median and its 95 % interval), MiB saved for backward beyond the floor."""
     warnings.filterwarnings("ignore", message="DKDLoss")
     torch.manual_seed(seed)
@@ -86,15 +110,22 @@ def main(size: int = 256, dims: int = 2, rounds: int = 20, only: tuple[str, ...]
     floors = []
     for loss in (floor, *losses.values()):
         step(student, teacher, loss, image, label)  # warm caches
+    with torch.no_grad():
+        maps, guide = student(image), teacher(image)
     for number in range(rounds):
-        # the floor before each method: the two that are compared are neighbours in time
+        floors.append(step(student, teacher, floor, image, label))
         for name in names if number % 2 else reversed(names):
-            seconds = step(student, teacher, floor, image, label)
-            floors.append(seconds)
-            ratios[name].append(step(student, teacher, losses[name], image, label) / seconds)
+            if added:
+                extra = loss_step(maps, guide, losses[name], label) - loss_step(maps, guide, floor, label)
+                ratios[name].append(1 + extra / floors[-1])
+            else:
+                # the floor before each method: the two that are compared are neighbours in time
+                floors.append(step(student, teacher, floor, image, label))
+                ratios[name].append(step(student, teacher, losses[name], image, label) / floors[-1])
     least = saved_bytes(student, teacher, floor, image, label)
     shape = " x ".join([str(size)] * dims)
-    print(f"{shape}, batch {BATCH}, {torch.get_num_threads()} thread(s), {rounds} rounds;", end=" ")
+    kind = "losses alone" if added else "whole steps"
+    print(f"{shape}, batch {BATCH}, {kind}, {torch.get_num_threads()} thread(s), {rounds} rounds;", end=" ")
     print(f"floor {statistics.median(floors):.3f} s\n")
     print("| method | step / floor | 95 % interval | MiB beyond the floor |\n|---|---|---|---|")
     for name in names:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from monai.networks.layers.factories import Conv
 from monai.networks.layers.utils import get_norm_layer
@@ -55,7 +57,7 @@ class CIRKDLoss(_Loss):
     value = batch_weight * batch + pixel_weight * pixel + region_weight * region, with unit feature vectors x and
 
     - batch: mean over image pairs i, j (i = j too) and rows of KL(softmax(X^t_i X^t_j / T) \|\| softmax(X^s_i X^s_j / T)),
-      no T^2, on maps average-pooled to at most ``max_nodes`` nodes;
+      no T^2, on maps average-pooled by the smallest whole factor an axis that leaves at most ``max_nodes`` nodes;
     - pixel, region: mean over anchors of KL(softmax(x^t V / T) \|\| softmax(g(x^s) V / T)), where V are vectors drawn from
       queues of the *teacher's* pixels and class means, the same number a class; g is a learnable projector.
 
@@ -108,7 +110,7 @@ class CIRKDLoss(_Loss):
         pixel_keys: int = 4096,
         region_keys: int = 1024,
         pixels_per_image: int = 16,
-        anchors: int = 64,
+        anchors: int = 128,
         norm: str = "batch",
     ) -> None:
         super().__init__()
@@ -153,7 +155,8 @@ class CIRKDLoss(_Loss):
 
     def _batch(self, f_s: Tensor, f_t: Tensor) -> Tensor:
         pool = F.adaptive_avg_pool2d if f_s.ndim == 4 else F.adaptive_avg_pool3d
-        nodes = tuple(min(self.grid, edge) for edge in smallest_size([f_s, f_t]))
+        # by a whole factor: cells of equal size, and never more than the grid
+        nodes = tuple(math.ceil(edge / math.ceil(edge / self.grid)) for edge in smallest_size([f_s, f_t]))
         x_s, x_t = (F.normalize(pool(f, nodes).flatten(2).transpose(1, 2), dim=2, eps=1e-12) for f in (f_s, f_t))
         return image_pair_divergence(x_s, x_t, self.temperature)
 
