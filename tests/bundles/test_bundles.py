@@ -12,6 +12,7 @@ import yaml
 from monai.bundle import ConfigParser
 from PIL import Image
 
+from medkd import methods
 from medkd.__main__ import BUNDLES, compose, tasks
 from medkd.data import load_datalist, read_volume
 from medkd.metrics import case_metrics
@@ -267,3 +268,49 @@ def test_metadata_is_complete(task):
         assert metadata[key]
     for name in ("LICENSE", "docs/README.md", "docs/data_license.txt", "configs/logging.conf"):
         assert (BUNDLES / task / name).is_file(), name
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_pages_transformer_teaches(task, data, medkd_run, tmp_path, capsys):
+    page = (BUNDLES / task / "docs/README.md").read_text()
+    overlay = tmp_path / "swin.yaml"
+    overlay.write_text(page.split("```yaml\n")[1].split("```")[0].replace("feature_size: 24", "feature_size: 12"))
+    options = ["--overlay", overlay, "--image_size", "[64,64]"]
+    assert medkd_run("layers", task, "--role", "teacher", *options, tiny=False) == 0
+    assert "network.encoder10  UnetrBasicBlock  (1, 192, 2, 2)" in capsys.readouterr().out
+    runs = [*options, "--dataset_dir", data[task]]
+    assert medkd_run("train", task, "--role", "teacher", *runs, "--output_dir", tmp_path / "teacher") == 0
+    options = ["--method", "hlfd", "--teacher", tmp_path / "teacher"]
+    assert medkd_run("distill", task, *runs, *options, "--output_dir", tmp_path / "student") == 0
+    assert (tmp_path / "student/metrics.csv").stat().st_size > 0
+
+
+# a method a task in turn; two of them, with a state of their own, in every run of the tests
+REST = [name for name in methods.names() if name not in ("none", "kd", "hlfd")]
+QUICK = ("cirkd", "skd")
+
+
+@pytest.mark.parametrize(
+    ("task", "method"),
+    [
+        pytest.param(TASKS[i % 2], method, marks=() if method in QUICK else pytest.mark.slow)
+        for i, method in enumerate(REST)
+    ],
+)
+@pytest.mark.filterwarnings("ignore:DKDLoss")
+def test_every_other_method_trains(task, method, data, teachers_64, medkd_run, tmp_path):
+    options = ["--dataset_dir", data[task], "--image_size", "[64,64]", "--batch_size", 2, "--output_dir", tmp_path]
+    assert medkd_run("distill", task, "--method", method, "--teacher", teachers_64[task], *options) == 0
+    assert set(torch.load(tmp_path / "model.pt", weights_only=True)) == set(
+        torch.load(tmp_path / "resume.pt", weights_only=True)["objects"]["network"]
+    )
+
+
+@pytest.fixture(scope="module")
+def teachers_64(data, medkd_run, tmp_path_factory):
+    """Task -> a teacher of larger images: SKD's discriminator wants edges of 64."""
+    folder = tmp_path_factory.mktemp("teachers_64")
+    for task in TASKS:
+        options = ["--dataset_dir", data[task], "--image_size", "[64,64]", "--output_dir", folder / task]
+        assert medkd_run("train", task, "--role", "teacher", *options) == 0
+    return {task: folder / task for task in TASKS}
