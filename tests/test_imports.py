@@ -10,11 +10,12 @@ LEAVES = {"data", "networks", "metrics", "options"}  # these import nothing else
 ALLOWED = {
     **{leaf: set() for leaf in LEAVES},
     "losses": {"networks"},
+    "correction": {"networks"},
     "methods": {"losses", "networks"},
-    "engines": LEAVES | {"losses", "methods", "handlers"},
-    "handlers": LEAVES | {"losses", "methods", "engines"},
-    "visuals": {"data", "networks", "metrics"},
-    "reports": {"data", "networks", "metrics"},
+    "engines": LEAVES | {"losses", "methods", "handlers", "correction"},
+    "handlers": LEAVES | {"losses", "methods", "engines", "correction"},
+    "visuals": {"data", "networks", "metrics", "correction"},
+    "reports": {"data", "networks", "metrics", "correction"},
     "demo": None,  # all
     "__main__": None,
     "__init__": set(),

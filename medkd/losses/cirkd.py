@@ -7,13 +7,13 @@ import math
 import torch
 from monai.networks.layers.factories import Conv
 from monai.networks.layers.utils import get_norm_layer
-from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_gather
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.loss import _Loss
 
+from medkd.networks import ClassQueue, gathered
+
 from ._common import check_positive, check_same_batch, full_precision, no_autocast, one_hot_at, resize, smallest_size
-from ._queue import ClassQueue
 
 __all__ = ["CIRKDLoss", "contrast_divergence", "image_pair_divergence"]
 
@@ -29,7 +29,7 @@ def image_pair_divergence(student: Tensor, teacher: Tensor, temperature: float) 
     images, nodes, _ = student.shape
     rows = []
     for x in (student, teacher):
-        columns = _of_all_processes(x).flatten(0, 1)
+        columns = gathered(x).flatten(0, 1)
         rows.append(((x / temperature).flatten(0, 1) @ columns.T).reshape(images * nodes, -1, nodes))
     return _divergence(*rows)
 
@@ -201,14 +201,7 @@ class CIRKDLoss(_Loss):
             "region": (means, regions.amax(dim=2, keepdim=True) > 0),
         }
         for name, (vectors, valid) in found.items():
-            vectors, valid = (_of_all_processes(x) for x in (vectors, valid))
+            vectors, valid = (gathered(x) for x in (vectors, valid))
             queue = self.queues[name]
             rows = vectors.permute(1, 0, 3, 2).flatten(1, 2)  # (N, K, C, M) to (K, N M, C)
-            queue.push(rows[:, -queue.capacity :], valid.transpose(0, 1).flatten(1)[:, -queue.capacity :])
-
-
-def _of_all_processes(x: Tensor) -> Tensor:
-    """Joined along the batch, with gradients to every process; x itself when there is one process. Equal shapes only."""
-    if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):
-        return x
-    return torch.cat(all_gather(x.contiguous()), dim=0)
+            queue.push(rows, valid.transpose(0, 1).flatten(1))

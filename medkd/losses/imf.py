@@ -102,14 +102,11 @@ class IMFLoss(_Loss):
             ]
             distances = [F.mse_loss(h, resize(late, h.shape[2:])) for h in maps]
             merged = self.attentive_logit(maps, logits.shape[2:])
-            parts = {
-                "prediction": self.alpha * kd_loss(merged, logits, self.temperature),
-                "features": self.beta * torch.stack(distances).sum(),
-            }
-            if target is not None:
-                parts["task"] = self.task(merged, target)
+            prediction, features = kd_loss(merged, logits, self.temperature), torch.stack(distances).sum()
+            task = merged.new_zeros(()) if target is None else self.task(merged, target)
+        parts = {"task": task, "prediction": prediction, "features": features}
         self.components = {name: part.detach() for name, part in parts.items()}
-        return torch.stack(list(parts.values())).sum()
+        return task + self.alpha * prediction + self.beta * features
 
     def attentive_logit(self, maps: Sequence[Tensor], size: Sequence[int]) -> Tensor:
         """z~ (N, K, *size) of the branches' maps."""

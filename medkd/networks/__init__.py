@@ -1,6 +1,7 @@
 """Networks that return logits, and the taps that read their inner maps without editing them."""
 
 from .checkpoints import load_weights
+from .class_queue import ClassQueue, gathered
 from .features import Features, FeatureTaps, input_form
 from .layers import Layer, layers
 from .resnet_fcn import ResNetFCN
@@ -9,6 +10,7 @@ from .unet import UNet
 from .unet_plus_plus import UNetPlusPlus
 
 __all__ = [
+    "ClassQueue",
     "FeatureTaps",
     "Features",
     "Layer",
@@ -16,6 +18,7 @@ __all__ = [
     "TappedNetwork",
     "UNet",
     "UNetPlusPlus",
+    "gathered",
     "input_form",
     "layers",
     "load_weights",

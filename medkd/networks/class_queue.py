@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_gather
 
-__all__ = ["ClassQueue"]
+__all__ = ["ClassQueue", "gathered"]
 
 
 class ClassQueue(nn.Module):
@@ -33,7 +34,12 @@ class ClassQueue(nn.Module):
 
     @torch.no_grad()
     def push(self, vectors: Tensor, valid: Tensor) -> None:
-        """Writes vectors (K, M, C) where ``valid`` (K, M) is true, M at most the capacity; the oldest give way."""
+        """Writes vectors (K, M, C) where ``valid`` (K, M) is true; the oldest give way."""
+        # no more at a time than there are slots: two of a push must not meet in one
+        for part, real in zip(vectors.split(self.capacity, 1), valid.split(self.capacity, 1), strict=True):
+            self._write(part, real)
+
+    def _write(self, vectors: Tensor, valid: Tensor) -> None:
         rank = valid.long().cumsum(dim=1) - 1  # of a valid vector among those of its class
         place = torch.where(valid, (self.pushed[:, None] + rank) % self.capacity, self.capacity)
         self.slots.scatter_(1, place[..., None].expand(-1, -1, vectors.shape[2]), vectors.to(self.slots.dtype))
@@ -50,3 +56,10 @@ class ClassQueue(nn.Module):
         index = order.topk(min(count, self.capacity), dim=1, sorted=False).indices
         vectors = self.slots.gather(1, index[..., None].expand(-1, -1, self.slots.shape[2]))
         return vectors, filled.gather(1, index)
+
+
+def gathered(x: Tensor) -> Tensor:
+    """Joined along the batch over all processes, with gradients to each; x itself when there is one. Equal shapes only."""
+    if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):
+        return x
+    return torch.cat(all_gather(x.contiguous()), dim=0)

@@ -1,0 +1,128 @@
+"""Similarity correction: a wrong pixel takes the probabilities of the most similar right pixel of its class."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+from torch.nn import functional as F
+
+from .wrong import is_right, swap_wrong
+
+__all__ = ["correct_by_similarity", "most_similar"]
+
+# A KD-tree wins in few dimensions; in more it visits every candidate.
+_TREE_DIMENSIONS = 8
+# Products of one block: 64 MiB of float32.
+_BLOCK = 2**24
+
+
+def correct_by_similarity(
+    probabilities: Tensor,
+    embedding: Tensor,
+    label: Tensor,
+    max_candidates: int | None = None,
+    tally: Counter | None = None,
+) -> Tensor:
+    """Gives every wrong pixel the probabilities of the right pixel of its class that is most similar to it.
+
+    Candidates are, in this order: right pixels of the class in the same image, then in the whole batch; where there are
+    none, the pixel's own probabilities are exchanged (`swap_wrong`).
+
+    Args:
+        probabilities: (N, K, *spatial).
+        embedding: (N, D, *any); similarity is the cosine, in float32. Resized to the probabilities where it is coarser.
+        label: (N, 1, *spatial) integers.
+        max_candidates: random candidates a class and image at most; None takes all, exactly.
+        tally: counts pixels by the source of their new value: "image", "batch", "swap".
+
+    Returns:
+        Probabilities whose argmax is the label everywhere; right pixels are bit-identical.
+
+    Raises:
+        ValueError: when shapes do not fit.
+
+    Reference: Wang et al., PLC-KD, MICCAI 2024 (similarity-based correction). The paper restricts candidates to right
+    pixels; that they are of the pixel's own class is ours, since otherwise a copy may be as wrong as before. The order of
+    the fallbacks is ours too.
+    """
+    if embedding.shape[0] != probabilities.shape[0] or embedding.ndim != probabilities.ndim:
+        raise ValueError(
+            f"correct_by_similarity: embedding {tuple(embedding.shape)} does not fit "
+            f"the probabilities {tuple(probabilities.shape)}"
+        )
+    right = is_right(probabilities, label).flatten(1)
+    phi = embedding.float()
+    if phi.shape[2:] != probabilities.shape[2:]:
+        mode = "bilinear" if phi.ndim == 4 else "trilinear"
+        phi = F.interpolate(phi, size=probabilities.shape[2:], mode=mode, align_corners=False)
+    phi, classes = phi.flatten(2).transpose(1, 2).flatten(0, 1), label.flatten()
+    positions = right.shape[1]
+    rows = probabilities.flatten(2).transpose(1, 2).reshape(-1, probabilities.shape[1])
+    right = right.flatten()
+    source = torch.arange(rows.shape[0], device=rows.device)
+    lost = torch.zeros_like(right)  # nothing of their class is right anywhere
+    counts: Counter = Counter()
+    # an unknown number of pixels is wrong: the one place where the host waits
+    wrong = (~right).nonzero().flatten()
+    groups = torch.stack([wrong // positions, classes[wrong].long()], dim=1)
+    for image, k in groups.unique(dim=0).tolist():
+        asking = wrong[(groups[:, 0] == image) & (groups[:, 1] == k)]
+        of_image = slice(image * positions, (image + 1) * positions)
+        offered = (right[of_image] & (classes[of_image] == k)).nonzero().flatten() + of_image.start
+        kind = "image"
+        if not len(offered):
+            offered, kind = (right & (classes == k)).nonzero().flatten(), "batch"
+        if not len(offered):
+            lost[asking], kind = True, "swap"
+        else:
+            if max_candidates is not None and len(offered) > max_candidates:
+                chosen = torch.randperm(len(offered), device=offered.device)[:max_candidates]
+                offered = offered[chosen.sort().values]
+            source[asking] = offered[most_similar(phi[asking], phi[offered])]
+        counts[kind] += len(asking)
+    if tally is not None:
+        tally.update(counts)
+    corrected = rows[source]
+    if counts["swap"]:
+        swapped = swap_wrong(probabilities, label).flatten(2).transpose(1, 2).reshape(rows.shape)
+        corrected = torch.where(lost[:, None], swapped, corrected)
+    restored = corrected.reshape(probabilities.shape[0], positions, -1).transpose(1, 2)
+    return restored.reshape(probabilities.shape)
+
+
+def most_similar(queries: Tensor, candidates: Tensor) -> Tensor:
+    """Index of the candidate with the largest cosine to each query, of equals the lowest: (W, D), (C, D) to (W,).
+
+    A KD-tree on the unit vectors in few dimensions on a CPU, else products in blocks; memory grows with W + C. An
+    all-zero vector has cosine 0 with everything.
+    """
+    queries, candidates = (F.normalize(x.float(), dim=1, eps=1e-30) for x in (queries, candidates))
+    if queries.device.type == "cpu" and queries.shape[1] <= _TREE_DIMENSIONS:
+        return _by_tree(queries.numpy(), candidates.numpy())
+    block = max(1, _BLOCK // candidates.shape[0])
+    # argmax gives any of several equal maxima: look for the first place that holds it
+    return torch.cat([_first_maximum(part @ candidates.T) for part in queries.split(block)])
+
+
+def _first_maximum(products: Tensor) -> Tensor:
+    return (products == products.amax(dim=1, keepdim=True)).to(torch.uint8).argmax(dim=1)
+
+
+def _by_tree(queries: np.ndarray, candidates: np.ndarray) -> Tensor:
+    """The nearest unit vector has the largest cosine. Equal vectors are one point of the tree, the first of them."""
+    is_zero = ~candidates.any(axis=1)
+    unique, first = np.unique(candidates[~is_zero], axis=0, return_index=True)
+    nearest = np.zeros(len(queries), dtype=np.int64)
+    if len(unique):
+        _, found = cKDTree(unique).query(queries)
+        nearest = np.flatnonzero(~is_zero)[first][found]
+        # a zero vector, of cosine 0, is better than one that points away
+        if is_zero.any():
+            away = np.einsum("ij,ij->i", queries, candidates[nearest]) < 0
+            nearest[away] = np.flatnonzero(is_zero)[0]
+    nearest[~queries.any(axis=1)] = 0
+    return torch.from_numpy(nearest)
