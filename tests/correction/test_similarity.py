@@ -1,0 +1,63 @@
+"""The most similar candidate: tree and blocks against a loop, ties, zero vectors, bounds."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medkd.correction import correct_by_similarity
+from medkd.correction.similarity import most_similar
+
+
+def cosine(a, b):
+    lengths = math.hypot(*a) * math.hypot(*b)
+    return sum(x * y for x, y in zip(a, b, strict=True)) / lengths if lengths else 0.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([1, 2, 3, 12]), st.booleans())
+def test_it_is_the_largest_cosine_and_of_equals_the_first(seed, dims, coarse):
+    draw = torch.Generator().manual_seed(seed)
+    queries, candidates = (torch.randn(n, dims, generator=draw) for n in (7, 30))
+    if coarse:  # many equal vectors, and zero ones
+        queries, candidates = queries.round(), candidates.round()
+    found = most_similar(queries, candidates).tolist()
+    for query, index in zip(queries.tolist(), found, strict=True):
+        cosines = [cosine(query, c) for c in candidates.tolist()]
+        assert cosines[index] == pytest.approx(max(cosines), abs=1e-6)
+        same = [i for i, c in enumerate(candidates.tolist()) if c == candidates[index].tolist()]
+        assert index == same[0]
+
+
+def test_zero_vectors():
+    candidates = torch.tensor([[-1.0, 0.0], [0.0, 0.0], [-2.0, 0.1], [0.0, 0.0]])
+    assert most_similar(torch.tensor([[1.0, 0.0]]), candidates).tolist() == [1]  # 0 is more than -1
+    assert most_similar(torch.tensor([[0.0, 0.0]]), candidates).tolist() == [0]
+    assert most_similar(torch.tensor([[-1.0, 0.0]]), candidates).tolist() == [0]
+
+
+def test_blocks_and_tree_agree():
+    draw = torch.Generator().manual_seed(0)
+    queries, candidates = torch.randn(50, 3, generator=draw), torch.randn(400, 3, generator=draw)
+    padded = [torch.cat([x, torch.zeros(len(x), 9)], dim=1) for x in (queries, candidates)]
+    assert torch.equal(most_similar(queries, candidates), most_similar(*padded))
+
+
+def test_max_candidates_bounds_the_search_and_stays_right():
+    draw = torch.Generator().manual_seed(1)
+    p = torch.softmax(torch.randn(1, 2, 20, 20, generator=draw), 1)
+    y, phi = torch.randint(0, 2, (1, 1, 20, 20), generator=draw), torch.randn(1, 12, 20, 20, generator=draw)
+    bounded = correct_by_similarity(p, phi, y, max_candidates=10)
+    assert torch.equal(bounded.argmax(1, keepdim=True), y)
+    assert not torch.equal(bounded, correct_by_similarity(p, phi, y))
+    assert torch.equal(correct_by_similarity(p, phi, y, max_candidates=400), correct_by_similarity(p, phi, y))
+
+
+def test_a_coarse_embedding_is_resized():
+    draw = torch.Generator().manual_seed(2)
+    p, y = torch.softmax(torch.randn(1, 2, 8, 8, generator=draw), 1), torch.randint(0, 2, (1, 1, 8, 8), generator=draw)
+    phi = torch.randn(1, 3, 4, 4, generator=draw)
+    fine = torch.nn.functional.interpolate(phi, size=(8, 8), mode="bilinear", align_corners=False)
+    assert torch.equal(correct_by_similarity(p, phi, y), correct_by_similarity(p, fine, y))
