@@ -3,9 +3,11 @@
 from .checkpoints import load_weights
 from .class_queue import ClassQueue, gathered
 from .features import Features, FeatureTaps, input_form
+from .imagenet21k import load_imagenet21k
 from .layers import Layer, layers
 from .resnet_fcn import ResNetFCN
 from .tapped import TappedNetwork
+from .transunet import TransUNet
 from .unet import UNet
 from .unet_plus_plus import UNetPlusPlus
 
@@ -16,10 +18,12 @@ __all__ = [
     "Layer",
     "ResNetFCN",
     "TappedNetwork",
+    "TransUNet",
     "UNet",
     "UNetPlusPlus",
     "gathered",
     "input_form",
     "layers",
+    "load_imagenet21k",
     "load_weights",
 ]

@@ -145,6 +145,16 @@ class TestDiscriminator:
                     expected[n, :, i] += 0.7 * e / sum(exponentials) * v[n, :, j]
         torch.testing.assert_close(attention(x).flatten(2), expected)
 
+    def test_attention_looks_at_16_cells_an_axis(self):
+        torch.manual_seed(0)
+        attention, x, swing = SelfAttention(8), draw(1, 8, 32, 16), 3 * draw(1, 8, 15, 16, seed=1)
+        attention.gamma.data.fill_(0.7)
+        other = x.clone()  # the same mean of every two rows; the first two rows, which ask, stay as they are
+        other[:, :, 2::2] += swing
+        other[:, :, 3::2] -= swing
+        torch.testing.assert_close(attention(other)[:, :, :2], attention(x)[:, :, :2])
+        assert (attention(other[:, :, :16])[:, :, :2] - attention(x[:, :, :16])[:, :, :2]).abs().max() > 1e-3
+
 
 class TestWhoGetsGradients:
     @pytest.mark.parametrize("mode", ["hinge", "wgan-gp"])

@@ -1,0 +1,140 @@
+"""TransUNet, the teacher of PLC-KD: ResNetV2, a Vision Transformer on its deepest map, a UNet-like decoder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from monai.networks.blocks.mlp import MLPBlock
+from monai.networks.blocks.selfattention import SABlock
+from monai.networks.layers.factories import Conv, Norm
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ._blocks import check_divisible
+from .resnet_v2 import ResNetV2
+
+__all__ = ["TransUNet"]
+
+_STRIDE = 16
+_RGB = 3
+
+
+class _TransformerLayer(nn.Module):
+    """Pre-norm attention and MLP, from MONAI's blocks. (MONAI's own layer has one dropout for both and another eps.)"""
+
+    def __init__(self, hidden_size: int, mlp_dim: int, num_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = (nn.LayerNorm(hidden_size, eps=1e-6) for _ in range(2))
+        self.attention = SABlock(hidden_size, num_heads, qkv_bias=True, use_flash_attention=True)
+        self.mlp = MLPBlock(hidden_size, mlp_dim, dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class TransUNet(nn.Module):
+    """R50+ViT-B/16 with a cascaded upsampler. ``TransUNet(2, 3, 2, img_size=224)`` has 105,276,066 parameters.
+
+    The PLC-KD paper says "TransUNet" alone; this is the usual variant. Without weights from ImageNet-21k
+    (`medkd.networks.load_imagenet21k`) expect a weaker teacher than the published one.
+
+    Args:
+        spatial_dims: 2 or 3.
+        in_channels: channels of the image; a single channel is repeated to three, as in the authors' code.
+        out_channels: classes K, background included.
+        img_size: edge, or edges, of the image for which the position table is made; images of other sizes get it
+            interpolated.
+        width: of the ResNet's root; the decoder has 4, 2, 1 and 1/4 times as many channels.
+        units: bottlenecks of the ResNet's stages.
+        hidden_size, mlp_dim, num_layers, num_heads, dropout: of the Transformer.
+        deep_supervision: 1x1 heads on all decoder stages but the last, seen through taps only (HLFD reads them).
+
+    Shape:
+        (N, in_channels, *spatial) to (N, out_channels, *spatial); every edge a multiple of 16, else ValueError.
+
+    Reference: Chen et al., TransUNet, arXiv 2102.04306. Differs from the authors' code: any size that is a multiple of
+    16, one matrix for queries, keys and values. 3-D follows the same plan; it is not the authors' 3-D network.
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        out_channels: int,
+        img_size: int | Sequence[int] = 224,
+        width: int = 64,
+        units: Sequence[int] = (3, 4, 9),
+        hidden_size: int = 768,
+        mlp_dim: int = 3072,
+        num_layers: int = 12,
+        num_heads: int = 12,
+        dropout: float = 0.1,
+        deep_supervision: bool = False,
+    ) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        edges = [img_size] * spatial_dims if isinstance(img_size, int) else list(img_size)
+        if len(edges) != spatial_dims or any(edge % _STRIDE for edge in edges):
+            raise ValueError(f"TransUNet: img_size {img_size} found, expected {spatial_dims} multiples of {_STRIDE}")
+        self.grid = tuple(edge // _STRIDE for edge in edges)
+        conv = Conv[Conv.CONV, spatial_dims]
+        self.mode = "bilinear" if spatial_dims == 2 else "trilinear"
+        self.resnet = ResNetV2(spatial_dims, _RGB if in_channels == 1 else in_channels, width, units)
+        self.embedding = conv(16 * width, hidden_size, kernel_size=1)
+        self.positions = nn.Parameter(torch.zeros(1, math.prod(self.grid), hidden_size))
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.Sequential(
+            *(_TransformerLayer(hidden_size, mlp_dim, num_heads, dropout) for _ in range(num_layers))
+        )
+        self.norm = nn.LayerNorm(hidden_size, eps=1e-6)
+        self.widen = _conv_block(spatial_dims, hidden_size, 8 * width)
+        outputs = (4 * width, 2 * width, width, max(1, width // 4))
+        inputs, skips = (8 * width, *outputs[:-1]), (8 * width, 4 * width, width, 0)
+        self.decoder = nn.ModuleList(
+            nn.Sequential(_conv_block(spatial_dims, i + s, o), _conv_block(spatial_dims, o, o))
+            for i, s, o in zip(inputs, skips, outputs, strict=True)
+        )
+        self.heads = nn.ModuleList(conv(o, out_channels, kernel_size=1) for o in outputs[:-1] if deep_supervision)
+        self.head = conv(outputs[-1], out_channels, kernel_size=3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        check_divisible(self, image, _STRIDE)
+        x = image.expand(-1, _RGB, *image.shape[2:]) if self.in_channels == 1 else image
+        x, skips = self.resnet(x)
+        x = self.embedding(x)
+        grid = x.shape[2:]
+        tokens = self.dropout(x.flatten(2).transpose(1, 2) + self._positions(tuple(grid)))
+        tokens = self.norm(self.layers(tokens))
+        x = self.widen(tokens.transpose(1, 2).reshape(x.shape))
+        for level, stage in enumerate(self.decoder):
+            x = F.interpolate(x, scale_factor=2, mode=self.mode, align_corners=True)
+            x = stage(torch.cat([x, skips[-1 - level]], dim=1) if level < len(skips) else x)
+            if level < len(self.heads):
+                self.heads[level](x)  # for taps: the forward itself gives the final logits alone
+        return self.head(x)
+
+    def _positions(self, grid: tuple[int, ...]) -> Tensor:
+        if grid == self.grid:
+            return self.positions
+        table = self.positions.transpose(1, 2).reshape(1, -1, *self.grid)
+        table = F.interpolate(table, size=grid, mode=self.mode, align_corners=False)
+        return table.flatten(2).transpose(1, 2)
+
+    def default_taps(self) -> dict[str, tuple[str, ...]]:
+        """ResNet at strides 2, 4, 8 and the Transformer's tokens at 16; decoder at 8 to 1; deep-supervision heads."""
+        return {
+            "encoder": (*(f"resnet.skips.{i}" for i in range(len(self.resnet.skips))), "norm"),
+            "decoder": tuple(f"decoder.{level}" for level in range(len(self.decoder))),
+            "maps": tuple(f"heads.{level}" for level in range(len(self.heads))),
+        }
+
+
+def _conv_block(spatial_dims: int, fan_in: int, fan_out: int) -> nn.Sequential:
+    return nn.Sequential(
+        Conv[Conv.CONV, spatial_dims](fan_in, fan_out, kernel_size=3, padding=1, bias=False),
+        Norm[Norm.BATCH, spatial_dims](fan_out),
+        nn.ReLU(inplace=True),
+    )
