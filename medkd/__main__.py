@@ -18,6 +18,8 @@ _PACKAGE = Path(__file__).parent
 # in a wheel bundles lie inside the package, in a clone beside it
 BUNDLES = next(p for p in (_PACKAGE / "bundles", _PACKAGE.parent / "bundles") if p.is_dir())
 
+ROLES = ("student", "teacher", "false_pixel_assistant", "boundary_assistant")
+
 _HELP = """\
 All further options are ids of the bundle's configuration: --max_epochs 20 --student_width 16 --seed 1 ...
 (see bundles/<task>/configs/train.yaml; nested ids are written train::trainer::clip_norm). A misspelt one stops the run."""
@@ -37,11 +39,13 @@ def compose(verb: str, task: str, role: str, options: list[str], overlays: Colle
         "evaluate": [bundle / "configs/train.yaml", bundle / "configs/evaluate.yaml"],
         "infer": [bundle / "configs/inference.yaml"],
     }[verb]
-    if role == "teacher":
+    if role != "student":
         if verb == "infer":
             options = ["--network_def", "%teacher_def", *options]
         else:
             files.insert(1, BUNDLES / "overlays/teacher.yaml")
+        if verb == "train" and role != "teacher":
+            files.append(BUNDLES / f"overlays/{role}.yaml")
     names = ", ".join(f"'{name}'" for name in (*map(_short, files), *overlays))
     about = [
         *("--meta_file", _short(bundle / "configs/metadata.json")),
@@ -81,6 +85,10 @@ def run_bundle(arguments: list[str]) -> None:
         runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
     finally:
         sys.argv = before
+
+
+def _train(task: str, overlays: Collection[str], role: str, options: list[str]) -> None:
+    run_bundle(compose("train", task, role, options, overlays))
 
 
 def _quiet() -> None:
@@ -158,7 +166,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = root.add_subparsers(dest="verb", required=True, metavar="verb")
     descriptions = {
         "prepare": "official download (--source) to a data set that the bundle reads (--dataset_dir)",
-        "train": "train a student, or with --role teacher the teacher, on labels alone",
+        "train": "train a student, or with --role the teacher or one of PLC-KD's assistants, on labels",
         "distill": "train a student with a teacher (--teacher PATH) by a method (--method NAME)",
         "evaluate": "evaluate a model (--model PATH) case by case",
         "infer": "predict for a file or folder (--input PATH) with a model (--model PATH)",
@@ -167,7 +175,7 @@ def parser() -> argparse.ArgumentParser:
         sub = verbs.add_parser(verb, help=description, description=f"{description}.", epilog=_HELP, allow_abbrev=False)
         sub.add_argument("task", choices=tasks())
         if verb in ("train", "evaluate", "infer"):
-            sub.add_argument("--role", choices=("student", "teacher"), default="student")
+            sub.add_argument("--role", choices=ROLES, default="student")
     shown = verbs.add_parser(
         "layers", help="a network's sub-modules, to choose taps among", epilog=_HELP, allow_abbrev=False
     )
@@ -206,6 +214,11 @@ def main(arguments: list[str] | None = None) -> int:
         elif parsed.verb == "layers":
             show_layers(parsed.task, parsed.role, parsed.depth or None, parsed.overlay, rest)
         else:
+            if parsed.verb == "distill":
+                from medkd.team import team_first
+
+                models = BUNDLES / parsed.task / "models"
+                rest = team_first(models, rest, lambda *member: _train(parsed.task, parsed.overlay, *member))
             run_bundle(compose(parsed.verb, parsed.task, getattr(parsed, "role", "student"), rest, parsed.overlay))
     except KeyboardInterrupt:
         print("medkd: interrupted; a training run goes on with the same command and --resume True", file=sys.stderr)

@@ -29,7 +29,17 @@ __all__ = ["check", "check_model", "check_options", "merged_config", "one_line_e
 # Ids whose children are free: their own owner checks them.
 _OPEN = ("method_args",)
 _WORDS = {"true": "True", "false": "False", "none": "'$None'", "null": "'$None'"}
-_PATHS = ("bundle_root", "dataset_dir", "output_dir", "input", "model", "teacher", "source")
+_PATHS = (
+    "bundle_root",
+    "dataset_dir",
+    "output_dir",
+    "input",
+    "model",
+    "teacher",
+    "false_pixel_assistant",
+    "boundary_assistant",
+    "source",
+)
 _NUMBERS = ("patience", "clip_norm")  # whose default is null
 # Raised by our own checks, by readers of broken files, by the file system.
 _INPUT_ERRORS = (ValueError, OSError, EOFError, zlib.error)

@@ -17,6 +17,7 @@ ALLOWED = {
     "visuals": {"data", "networks", "metrics", "correction"},
     "reports": {"data", "networks", "metrics", "correction"},
     "demo": None,  # all
+    "team": LEAVES | {"methods"},
     "__main__": None,
     "__init__": set(),
 }

@@ -4,16 +4,19 @@ from .boundary import boundary_and_inner, boundary_transform
 from .chain import SoftLabels, correct_soft_labels
 from .false_pixels import FalsePixelQueue, false_pixel_images
 from .similarity import correct_by_similarity
+from .team import TeacherTeam, log_probabilities
 from .wrong import is_right, swap_wrong
 
 __all__ = [
     "FalsePixelQueue",
     "SoftLabels",
+    "TeacherTeam",
     "boundary_and_inner",
     "boundary_transform",
     "correct_by_similarity",
     "correct_soft_labels",
     "false_pixel_images",
     "is_right",
+    "log_probabilities",
     "swap_wrong",
 ]

@@ -2,6 +2,17 @@
 
 from .inference import infer_each
 from .resume import ResumableRun
+from .teacher_team import BoundaryBatches, FalsePixelBatches, begun_from, norm_layers, teacher_team
 from .trainer import DistillationTrainer, frozen
 
-__all__ = ["DistillationTrainer", "ResumableRun", "frozen", "infer_each"]
+__all__ = [
+    "BoundaryBatches",
+    "DistillationTrainer",
+    "FalsePixelBatches",
+    "ResumableRun",
+    "begun_from",
+    "frozen",
+    "infer_each",
+    "norm_layers",
+    "teacher_team",
+]

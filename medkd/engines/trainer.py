@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from ignite.engine import Events
@@ -17,13 +17,16 @@ from monai.utils.enums import CommonKeys
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from medkd.correction import TeacherTeam
 from medkd.losses import CombinedLoss
 from medkd.networks import Features, FeatureTaps
 
 __all__ = ["DistillationTrainer", "frozen"]
 
+Teacher = TypeVar("Teacher", bound=nn.Module)
 
-def frozen(teacher: FeatureTaps) -> FeatureTaps:
+
+def frozen(teacher: Teacher) -> Teacher:
     """The teacher in eval mode, its parameters without gradient."""
     return teacher.eval().requires_grad_(False)
 
@@ -44,11 +47,12 @@ class DistillationTrainer(SupervisedTrainer):
         loss: see `CombinedLoss`. Its ramps are scheduled here, and its ``step`` follows the student's. Its named values go
             into ``state.output["terms"]`` each step, and as means over the epoch into ``state.metrics`` ("loss",
             "loss/task", "loss/kd", ...).
-        teacher: the tapped teacher; frozen here, run once a step in eval mode without gradient.
+        teacher: the tapped teacher, or a team that corrects it; frozen here, run once a step in eval mode without gradient.
         inferer: how the student is called, MONAI's `SimpleInferer` when None.
         amp: mixed precision of the device: float16 with gradient scaling on CUDA, bfloat16 elsewhere. The loss itself is
             always computed in float32.
         clip_norm: largest L2 norm of the whole gradient; None does not clip.
+        eval_modules: parts of the student that stay in eval mode, such as batch norms whose statistics are to stay.
         train_handlers: attached after the means of the loss terms, so that they can read these.
         **supervised: further keywords of MONAI's `SupervisedTrainer` (accumulation_steps, ...).
 
@@ -64,16 +68,18 @@ class DistillationTrainer(SupervisedTrainer):
         student: FeatureTaps,
         optimizer: Optimizer,
         loss: CombinedLoss,
-        teacher: FeatureTaps | None = None,
+        teacher: FeatureTaps | TeacherTeam | None = None,
         inferer: Inferer | None = None,
         amp: bool = False,
         clip_norm: float | None = None,
+        eval_modules: Sequence[nn.Module] = (),
         train_handlers: Sequence = (),
         **supervised: Any,
     ) -> None:
         device = torch.device(device)
         _check_optimized(optimizer, student, loss)
         self.student, self.loss = student, loss
+        self.eval_modules = tuple(eval_modules)
         self.teacher = None if teacher is None else frozen(teacher)
         self._inferer = SimpleInferer() if inferer is None else inferer
         # MONAI's amp is CUDA's: autocast and scaler. Elsewhere bfloat16 needs no scaler, and our own autocast is enough.
@@ -132,6 +138,8 @@ class DistillationTrainer(SupervisedTrainer):
 
     def _forward(self, image: Tensor, network: nn.Module) -> Tensor:
         """Around MONAI's inferer: the same student, called through its taps."""
+        for module in self.eval_modules:  # MONAI calls network.train() before every step
+            module.eval()
         with torch.autocast(**self._autocast):
             self._student_features: Features | None = self._inferer(image, self.student)
         return self._student_features.logits
@@ -142,10 +150,14 @@ class DistillationTrainer(SupervisedTrainer):
         teacher = None
         if self.teacher is not None:
             with torch.no_grad(), torch.autocast(**self._autocast):
-                teacher = self.teacher(self.state.output[CommonKeys.IMAGE])
+                teacher = self._guidance(self.state.output[CommonKeys.IMAGE], target)
         value = self.loss(student, teacher, target)
         self.state.output["terms"] = {**self.loss.values, **self.loss.components}
         return value
+
+    def _guidance(self, image: Tensor, target: Tensor) -> Features:
+        """A teacher team corrects itself by the labels of the training images; a single teacher never sees them."""
+        return self.teacher(image, target) if getattr(self.teacher, "needs_target", False) else self.teacher(image)
 
 
 def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:

@@ -12,8 +12,10 @@ from torch.nn import functional as F
 from medkd.networks import Features
 
 __all__ = [
+    "check_axes",
     "check_classes",
     "check_features",
+    "check_num_classes",
     "check_positive",
     "check_same_batch",
     "check_same_shape",
@@ -47,6 +49,14 @@ def check_same_shape(name: str, student: Tensor, teacher: Tensor) -> None:
         )
 
 
+def check_num_classes(name: str, num_classes: int) -> None:
+    """Raises ValueError for one class, whose softmax is 1 everywhere."""
+    if num_classes < 2:
+        raise ValueError(
+            f"{name}: num_classes {num_classes} found, expected 2 or more: write a sigmoid head z as [0, z]"
+        )
+
+
 def check_classes(name: str, logits: Tensor) -> None:
     """Raises ValueError for one channel, whose softmax is 1 everywhere."""
     if logits.shape[1] < 2:
@@ -59,6 +69,15 @@ def check_same_batch(name: str, student: Tensor, teacher: Tensor) -> None:
         raise ValueError(
             f"{name}: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "
             "the same batch size and number of axes"
+        )
+
+
+def check_axes(name: str, spatial_dims: int, student: Tensor, teacher: Tensor) -> None:
+    """Raises ValueError when maps (N, C, *spatial) have not the number of axes that a loss was built for."""
+    if not student.ndim == teacher.ndim == spatial_dims + 2:
+        raise ValueError(
+            f"{name}: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "
+            f"{spatial_dims} spatial axes"
         )
 
 

@@ -13,7 +13,17 @@ from torch.nn.modules.loss import _Loss
 
 from medkd.networks import ClassQueue, gathered
 
-from ._common import check_positive, check_same_batch, full_precision, no_autocast, one_hot_at, resize, smallest_size
+from ._common import (
+    check_axes,
+    check_num_classes,
+    check_positive,
+    check_same_batch,
+    full_precision,
+    no_autocast,
+    one_hot_at,
+    resize,
+    smallest_size,
+)
 
 __all__ = ["CIRKDLoss", "contrast_divergence", "image_pair_divergence"]
 
@@ -116,6 +126,12 @@ class CIRKDLoss(_Loss):
         super().__init__()
         max_nodes = _NODES[spatial_dims] if max_nodes is None else max_nodes
         check_positive("CIRKDLoss", temperature=temperature, max_nodes=max_nodes, anchors=anchors)
+        check_positive(
+            "CIRKDLoss", pixel_queue=pixel_queue, region_queue=region_queue, pixels_per_image=pixels_per_image
+        )
+        check_positive("CIRKDLoss", pixel_keys=pixel_keys, region_keys=region_keys)
+        check_num_classes("CIRKDLoss", num_classes)
+        self.spatial_dims = spatial_dims
         self.channels, self.num_classes = (student_channels, teacher_channels), num_classes
         self.temperature = temperature
         self.weights = {"batch": batch_weight, "pixel": pixel_weight, "region": region_weight}
@@ -140,6 +156,7 @@ class CIRKDLoss(_Loss):
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
         """The unweighted terms of the last call stay in ``components``, detached."""
         check_same_batch("CIRKDLoss", student, teacher)
+        check_axes("CIRKDLoss", self.spatial_dims, student, teacher)
         if (student.shape[1], teacher.shape[1]) != self.channels:
             raise ValueError(
                 f"CIRKDLoss: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "
@@ -167,7 +184,7 @@ class CIRKDLoss(_Loss):
         places = self._anchor_places(x_t)
         anchors_t = x_t.gather(2, places.expand(-1, x_t.shape[1], -1)).transpose(1, 2).flatten(0, 1)
         picked = resize(f_s, f_t.shape[2:]).flatten(2).gather(2, places.expand(-1, f_s.shape[1], -1))
-        # the projector's convolutions are 1x1: they may as well run on the anchors alone, laid out along one axis
+        # 1x1 convolutions may as well run on the anchors alone, laid out along one axis (the norm then sees no others)
         projected = self.projector(picked.reshape(*picked.shape, *[1] * (f_s.ndim - 3))).flatten(2)
         anchors_s = F.normalize(projected, dim=1, eps=1e-12).transpose(1, 2).flatten(0, 1)
         terms = {}

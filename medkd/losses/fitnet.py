@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.modules.loss import _Loss
 
-from ._common import check_same_batch, full_precision, no_autocast, resize
+from ._common import check_axes, check_same_batch, full_precision, no_autocast, resize
 
 __all__ = ["FitNetLoss"]
 
@@ -37,12 +37,14 @@ class FitNetLoss(_Loss):
 
     def __init__(self, spatial_dims: int, student_channels: int, teacher_channels: int) -> None:
         super().__init__()
+        self.spatial_dims = spatial_dims
         self.channels = (student_channels, teacher_channels)
         self.regressor = Conv[Conv.CONV, spatial_dims](student_channels, teacher_channels, kernel_size=1, bias=False)
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
         """Maps of the channels given to the constructor; target is not used."""
         check_same_batch("FitNetLoss", student, teacher)
+        check_axes("FitNetLoss", self.spatial_dims, student, teacher)
         if (student.shape[1], teacher.shape[1]) != self.channels:
             raise ValueError(
                 f"FitNetLoss: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "

@@ -6,7 +6,15 @@ from monai.networks.layers.factories import Conv
 from torch import Tensor
 from torch.nn.modules.loss import _Loss
 
-from ._common import check_positive, check_same_batch, full_precision, no_autocast, resize
+from ._common import (
+    check_axes,
+    check_num_classes,
+    check_positive,
+    check_same_batch,
+    full_precision,
+    no_autocast,
+    resize,
+)
 from .kd import kd_loss
 
 __all__ = ["HeadKDLoss"]
@@ -39,12 +47,15 @@ class HeadKDLoss(_Loss):
     def __init__(self, spatial_dims: int, student_channels: int, num_classes: int, temperature: float = 4.0) -> None:
         super().__init__()
         check_positive("HeadKDLoss", temperature=temperature)
+        check_num_classes("HeadKDLoss", num_classes)
+        self.spatial_dims = spatial_dims
         self.temperature = temperature
         self.head = Conv[Conv.CONV, spatial_dims](student_channels, num_classes, kernel_size=1)
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
         """A map of the student and the teacher's logits; target is not used."""
         check_same_batch("HeadKDLoss", student, teacher)
+        check_axes("HeadKDLoss", self.spatial_dims, student, teacher)
         if (student.shape[1], teacher.shape[1]) != (self.head.in_channels, self.head.out_channels):
             raise ValueError(
                 f"HeadKDLoss: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "

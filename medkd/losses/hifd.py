@@ -13,6 +13,7 @@ from medkd.networks import Features
 
 from ._common import (
     check_features,
+    check_num_classes,
     check_positive,
     full_precision,
     importance_distance,
@@ -77,6 +78,7 @@ class HIFDLoss(_Loss):
             raise ValueError(f"HIFDLoss: weighting must be 'adaptive' or 'uniform', found {weighting!r}")
         if len(student_channels) < 2:
             raise ValueError(f"HIFDLoss: needs at least two encoder taps, found {len(student_channels)}")
+        check_num_classes("HIFDLoss", num_classes)
         check_positive("HIFDLoss", temperature=temperature, p=p)
         self.student_channels, self.late_channels = tuple(student_channels), last_channels(teacher_channels)
         self.gamma, self.p, self.temperature, self.weighting = gamma, p, temperature, weighting

@@ -11,7 +11,7 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 from torch.nn.modules.loss import _Loss
 
-from ._common import check_classes, check_positive, check_same_shape, full_precision, no_autocast
+from ._common import check_axes, check_classes, check_positive, check_same_shape, full_precision, no_autocast
 from ._discriminator import SMALLEST_EDGE, Discriminator
 
 __all__ = ["HolisticLoss", "gradient_penalty", "hinge_loss", "wasserstein_loss"]
@@ -85,7 +85,7 @@ class HolisticLoss(_Loss):
         check_positive("HolisticLoss", learning_rate=learning_rate)
         if edge is not None and edge < SMALLEST_EDGE:
             raise ValueError(f"HolisticLoss: edge {edge} found, expected at least {SMALLEST_EDGE}")
-        self.edge = edge
+        self.edge, self.spatial_dims = edge, spatial_dims
         self.mode, self.penalty, self.num_classes = mode, penalty, num_classes
         self.discriminator = Discriminator(spatial_dims, num_classes)
         self.optimizer = torch.optim.Adam(self.discriminator.parameters(), learning_rate, (0.9, 0.99), fused=True)
@@ -138,6 +138,7 @@ class HolisticLoss(_Loss):
     def _check(self, student: Tensor, teacher: Tensor) -> None:
         check_same_shape("HolisticLoss", student, teacher)
         check_classes("HolisticLoss", student)
+        check_axes("HolisticLoss", self.spatial_dims, student, teacher)
         if student.shape[1] != self.num_classes or min(student.shape[2:]) < SMALLEST_EDGE:
             raise ValueError(
                 f"HolisticLoss: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "

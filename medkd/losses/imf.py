@@ -14,7 +14,15 @@ from torch.nn.modules.loss import _Loss
 
 from medkd.networks import Features
 
-from ._common import check_features, check_positive, full_precision, last_channels, no_autocast, resize
+from ._common import (
+    check_features,
+    check_num_classes,
+    check_positive,
+    full_precision,
+    last_channels,
+    no_autocast,
+    resize,
+)
 from .kd import kd_loss
 
 __all__ = ["IMFLoss"]
@@ -73,6 +81,7 @@ class IMFLoss(_Loss):
         norm: str = "batch",
     ) -> None:
         super().__init__()
+        check_num_classes("IMFLoss", num_classes)
         check_positive("IMFLoss", temperature=temperature)
         self.student_channels, self.late_channels = tuple(student_channels), last_channels(teacher_channels)
         self.num_classes, self.alpha, self.beta, self.temperature = num_classes, alpha, beta, temperature

@@ -14,11 +14,13 @@ from medkd.losses import CombinedLoss
 from medkd.losses.taps import tap_pair
 from medkd.networks import FeatureTaps
 
-__all__ = ["build", "load_preset", "names"]
+__all__ = ["build", "load_preset", "names", "team_arguments"]
 
 _FOLDER = Path(__file__).parent
 # Arguments of every method that has terms. warmup: the weights of its terms grow from 0 over so many epochs.
 _COMMON = {"warmup": 0}
+# Methods that read logits alone: what can be taught on corrected labels.
+_BASES = ("kd", "dkd", "cwd")
 
 
 def names() -> list[str]:
@@ -55,9 +57,7 @@ def build(
     Raises:
         ValueError: for an unknown method or argument, a missing teacher, or a tap that one of the networks has not.
     """
-    preset = load_preset(name)
-    defaults = {**_COMMON, **preset["args"]} if preset["terms"] else {}
-    args = {**defaults, **_checked(name, dict(args or {}), defaults)}
+    preset, args = _resolved(name, args)
     if preset["terms"] and teacher is None:
         raise ValueError(f"method {name} needs a teacher, found None")
     parser = ConfigParser(
@@ -82,6 +82,28 @@ def build(
         content = dict(parser.get_parsed_content(f"terms::{term}"))
         terms[term] = content if term == "task" else {"ramp": [0, args["warmup"]], **content}
     return CombinedLoss(task, terms)
+
+
+def team_arguments(name: str, args: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+    """Of a method whose teacher is corrected: what `medkd.correction.TeacherTeam` is to have. None for any other."""
+    preset, args = _resolved(name, args)
+    if "team" not in preset:
+        return None
+    return ConfigParser({"args": args, "team": preset["team"]}).get_parsed_content("team")
+
+
+def _resolved(name: str, args: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The preset and all its arguments. A preset with a base has the base's terms and the base's arguments beside its own."""
+    preset = load_preset(name)
+    own = preset["args"]
+    if "base" in preset:
+        base_name = {**own, **(args or {})}["base"]
+        if base_name not in _BASES:
+            raise ValueError(f"method {name}: base: found {base_name!r}, expected one of {', '.join(_BASES)}")
+        base = load_preset(base_name)
+        preset, own = {**preset, "terms": base["terms"]}, {**base["args"], **own}
+    defaults = {**_COMMON, **own} if preset["terms"] else {}
+    return preset, {**defaults, **_checked(name, dict(args or {}), defaults)}
 
 
 def _channels(student: FeatureTaps, teacher: FeatureTaps, tap: str | list[str]) -> dict[str, int | None]:

@@ -314,3 +314,28 @@ def teachers_64(data, medkd_run, tmp_path_factory):
         options = ["--dataset_dir", data[task], "--image_size", "[64,64]", "--output_dir", folder / task]
         assert medkd_run("train", task, "--role", "teacher", *options) == 0
     return {task: folder / task for task in TASKS}
+
+
+def test_plckd_trains_what_its_team_lacks_and_reuses_what_is_there(data, medkd_run, tmp_path, capsys):
+    options = ["--dataset_dir", data["cvc_endoscene"], "--batch_size", 4, "--method", "plckd"]
+    assert medkd_run("distill", "cvc_endoscene", *options, "--output_dir", tmp_path / "student") == 0
+    said = capsys.readouterr().out
+    missing = [line.split()[1] for line in said.splitlines() if line.startswith("medkd: ")]
+    assert missing == ["teacher", "false_pixel_assistant", "boundary_assistant"]
+    assert "false pixels of the teacher in the queue (16384 at most)" in said and "plckd epoch 1/1" in said
+    team = tmp_path / "student/team"
+    weights = {role: torch.load(team / role / "model.pt", weights_only=True) for role in missing}
+    assert not torch.equal(weights["teacher"]["head.weight"], weights["boundary_assistant"]["head.weight"])
+    assert "queue" in torch.load(team / "false_pixel_assistant/resume.pt", weights_only=True)["objects"]
+
+    paths = [word for role in missing for word in (f"--{role}", team / role)]
+    for method in ("plckd", "swap", "kd"):
+        words = [*options[:-1], method, *paths, "--output_dir", tmp_path / method]
+        assert medkd_run("distill", "cvc_endoscene", *words) == 0
+    assert "is missing" not in capsys.readouterr().out
+    ends = {
+        name: torch.load(tmp_path / name / "model.pt", weights_only=True)["head.weight"]
+        for name in ("student", "plckd", "swap", "kd")
+    }
+    assert torch.equal(ends["student"], ends["plckd"])
+    assert not torch.equal(ends["kd"], ends["plckd"]) and not torch.equal(ends["kd"], ends["swap"])

@@ -10,8 +10,10 @@ from medkd.losses import (
     CWDLoss,
     DKDLoss,
     FitNetLoss,
+    HeadKDLoss,
     HIFDLoss,
     HLFDLoss,
+    HolisticLoss,
     IFVDLoss,
     IMFLoss,
     KDLoss,
@@ -161,6 +163,21 @@ class TestContract:
         for before, after in ((features(dims, 0), student), (features(dims, 1), teacher)):
             for x, y in zip((before.logits, *before.encoder), (after.logits, *after.encoder), strict=True):
                 assert torch.equal(x, y)
+
+
+def test_other_axes_and_single_classes_are_refused_with_shapes():
+    flat, deep = torch.zeros(1, 2, 64, 64), torch.zeros(1, 2, 64, 64, 64)
+    for dims, maps in ((3, flat), (2, deep)):
+        for loss in (FitNetLoss(dims, 2, 2), HeadKDLoss(dims, 2, 2), HolisticLoss(dims, 2), CIRKDLoss(dims, 2, 2, 2)):
+            shape = r"\(" + ", ".join(map(str, maps.shape)) + r"\)"
+            message = f"{type(loss).__name__}: student {shape} and teacher {shape} must have {dims} spatial axes"
+            with pytest.raises(ValueError, match=message):
+                loss(maps, maps, maps[:, :1])
+    for build in (lambda: HeadKDLoss(2, 3, 1), lambda: IMFLoss(2, (3, 4), 4, 1), lambda: HIFDLoss(2, (3, 4), 4, 1)):
+        with pytest.raises(ValueError, match="num_classes 1 found, expected 2 or more"):
+            build()
+    with pytest.raises(ValueError, match="CIRKDLoss: pixel_queue must be positive, found 0"):
+        CIRKDLoss(2, 3, 4, 2, pixel_queue=0)
 
 
 # a grid of cells has cells along the depth too, be it 1; nodes are so many an axis; a 3-convolution is another one in 3-D

@@ -116,6 +116,7 @@ def test_dkd_with_two_classes_warns_once_when_it_is_built(pair):
 
 def test_all_methods_of_both_papers_are_there():
     wanted = "none kd fitnet at emkd cwd spkd pa skd ifvd cirkd dkd imf hifd hlfd hlfd_skd hlfd_ifd hlfd_dkd hlfd_hifd"
+    wanted += " plckd swap"
     assert set(methods.names()) == set(wanted.split())
 
 
@@ -138,4 +139,4 @@ def test_presets_are_short_and_name_their_sources(name):
     lines = (Path(methods.__file__).parent / f"{name}.yaml").read_text().splitlines()
     assert len(lines) <= 15
     assert lines[0].startswith("# ")
-    assert set(methods.load_preset(name)) == {"paper", "reads", "cost", "args", "terms"}
+    assert set(methods.load_preset(name)) - {"team", "base"} == {"paper", "reads", "cost", "args", "terms"}
