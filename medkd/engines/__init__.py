@@ -1,5 +1,6 @@
 """Who learns from whom: the trainer, and the exact restart."""
 
+from .correction_report import CorrectionReport
 from .inference import infer_each
 from .resume import ResumableRun
 from .teacher_team import BoundaryBatches, FalsePixelBatches, begun_from, norm_layers, teacher_team
@@ -7,6 +8,7 @@ from .trainer import DistillationTrainer, frozen
 
 __all__ = [
     "BoundaryBatches",
+    "CorrectionReport",
     "DistillationTrainer",
     "FalsePixelBatches",
     "ResumableRun",

@@ -338,4 +338,7 @@ def test_plckd_trains_what_its_team_lacks_and_reuses_what_is_there(data, medkd_r
         for name in ("student", "plckd", "swap", "kd")
     }
     assert torch.equal(ends["student"], ends["plckd"])
+    report = json.loads((tmp_path / "plckd/correction.json").read_text())["wrong_pixels_after"]
+    assert report["wrong"]["T"] > 0 and report["wrong"]["SC"] == 0
+    assert not (tmp_path / "swap/correction.json").exists() and not (tmp_path / "kd/correction.json").exists()
     assert not torch.equal(ends["kd"], ends["plckd"]) and not torch.equal(ends["kd"], ends["swap"])
