@@ -103,7 +103,11 @@ def main(
     label = (torch.rand(BATCH, 1, *[max(size // 16, 1)] * dims) > 0.7).float()
     label = torch.nn.functional.interpolate(label, image.shape[2:])
     task: Callable = DiceCELoss(softmax=True, to_onehot_y=True)
-    names = [only] if isinstance(only, str) else list(only) or [name for name in methods.names() if name != "none"]
+    names = (
+        [only]
+        if isinstance(only, str)
+        else list(only) or [name for name in methods.names() if name != "none" and methods.team_arguments(name) is None]
+    )
     floor = methods.build("none", task, student)
     losses = {name: methods.build(name, task, student, teacher) for name in names}
     ratios: dict[str, list[float]] = {name: [] for name in names}

@@ -32,7 +32,13 @@ def rows() -> list[dict[str, str]]:
             loss = build(name, None, student, teacher)
         # "hint.regressor.weight" is a part of the term "hint": regressor
         parts = {path.split(".")[1] for path, _ in loss.losses.named_parameters()}
-        cells = name, preset["paper"], preset["reads"], ", ".join(sorted(parts)) or "-", f"{preset['cost']:.2f}"
+        cells = (
+            name,
+            preset["paper"],
+            preset["reads"],
+            ", ".join(sorted(parts)) or "-",
+            f"{preset['cost']:.2f}" if preset["cost"] else "not measured",
+        )
         found.append(dict(zip(COLUMNS, cells, strict=True)))
     return found
 
