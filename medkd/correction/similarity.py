@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
@@ -115,11 +116,12 @@ def _first_maximum(products: Tensor) -> Tensor:
 def _by_tree(queries: np.ndarray, candidates: np.ndarray) -> Tensor:
     """The nearest unit vector has the largest cosine. Equal vectors are one point of the tree, the first of them."""
     is_zero = ~candidates.any(axis=1)
-    unique, first = np.unique(candidates[~is_zero], axis=0, return_index=True)
+    first = np.flatnonzero(~is_zero & ~pd.DataFrame(candidates).duplicated().to_numpy())
     nearest = np.zeros(len(queries), dtype=np.int64)
-    if len(unique):
-        _, found = cKDTree(unique).query(queries)
-        nearest = np.flatnonzero(~is_zero)[first][found]
+    if len(first):
+        # one look-up a query: a tree that is built fast is better than one that is searched fast
+        _, found = cKDTree(candidates[first], balanced_tree=False, compact_nodes=False).query(queries)
+        nearest = first[found]
         # a zero vector, of cosine 0, is better than one that points away
         if is_zero.any():
             away = np.einsum("ij,ij->i", queries, candidates[nearest]) < 0
