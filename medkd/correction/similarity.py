@@ -105,12 +105,7 @@ def most_similar(queries: Tensor, candidates: Tensor) -> Tensor:
     if queries.device.type == "cpu" and queries.shape[1] <= _TREE_DIMENSIONS:
         return _by_tree(queries.numpy(), candidates.numpy())
     block = max(1, _BLOCK // candidates.shape[0])
-    # argmax gives any of several equal maxima: look for the first place that holds it
-    return torch.cat([_first_maximum(part @ candidates.T) for part in queries.split(block)])
-
-
-def _first_maximum(products: Tensor) -> Tensor:
-    return (products == products.amax(dim=1, keepdim=True)).to(torch.uint8).argmax(dim=1)
+    return torch.cat([(part @ candidates.T).argmax(dim=1) for part in queries.split(block)])  # of equals the first
 
 
 def _by_tree(queries: np.ndarray, candidates: np.ndarray) -> Tensor:
