@@ -78,7 +78,7 @@ def build(
                     student, teacher, parser.get_parsed_content(f"terms::{term}::tap")
                 )
             except ValueError as error:
-                raise ValueError(f"method {name}: {error}") from error
+                raise ValueError(f"method {name}: {error}") from None  # one line: the deepest is shown
         content = dict(parser.get_parsed_content(f"terms::{term}"))
         terms[term] = content if term == "task" else {"ramp": [0, args["warmup"]], **content}
     return CombinedLoss(task, terms)
