@@ -55,28 +55,44 @@ def correct_by_similarity(
             f"correct_by_similarity: embedding {tuple(embedding.shape)} does not fit "
             f"the probabilities {tuple(probabilities.shape)}"
         )
-    right = is_right(probabilities, label).flatten(1)
     phi = embedding.float()
     if phi.shape[2:] != probabilities.shape[2:]:
         mode = "bilinear" if phi.ndim == 4 else "trilinear"
         phi = F.interpolate(phi, size=probabilities.shape[2:], mode=mode, align_corners=False)
-    phi, classes = phi.flatten(2).transpose(1, 2).flatten(0, 1), label.flatten()
+    right, classes = is_right(probabilities, label).flatten(1), label.flatten(1).long()
+    source, lost, counts = _sources(right, classes, _rows(phi), max_candidates)
+    if tally is not None:
+        tally.update(counts)
+    corrected = _rows(probabilities)[source]
+    if counts["swap"]:
+        corrected = torch.where(lost[:, None], _rows(swap_wrong(probabilities, label)), corrected)
+    restored = corrected.reshape(*right.shape, -1).transpose(1, 2)
+    return restored.reshape(probabilities.shape)
+
+
+def _rows(maps: Tensor) -> Tensor:
+    """(N, C, *spatial) to one row a pixel: (N P, C)."""
+    return maps.flatten(2).transpose(1, 2).flatten(0, 1)
+
+
+def _sources(right: Tensor, classes: Tensor, phi: Tensor, max_candidates: int | None) -> tuple[Tensor, Tensor, Counter]:
+    """From which pixel (N P,) each takes its value, those for which there is none, and how many of each kind there are.
+
+    ``right`` and ``classes`` are (N, P), ``phi`` (N P, D). The number of wrong pixels is not known beforehand: this is the one
+    place where the host waits.
+    """
     positions = right.shape[1]
-    rows = probabilities.flatten(2).transpose(1, 2).reshape(-1, probabilities.shape[1])
-    right = right.flatten()
-    source = torch.arange(rows.shape[0], device=rows.device)
-    lost = torch.zeros_like(right)  # nothing of their class is right anywhere
+    right, classes = right.flatten(), classes.flatten()
+    source = torch.arange(len(right), device=right.device)
+    lost = torch.zeros_like(right)
     counts: Counter = Counter()
-    # an unknown number of pixels is wrong: the one place where the host waits
     wrong = (~right).nonzero().flatten()
-    groups = torch.stack([wrong // positions, classes[wrong].long()], dim=1)
+    groups = torch.stack([wrong // positions, classes[wrong]], dim=1)
     for image, k in groups.unique(dim=0).tolist():
         asking = wrong[(groups[:, 0] == image) & (groups[:, 1] == k)]
-        of_image = slice(image * positions, (image + 1) * positions)
-        offered = (right[of_image] & (classes[of_image] == k)).nonzero().flatten() + of_image.start
-        kind = "image"
-        if not len(offered):
-            offered, kind = (right & (classes == k)).nonzero().flatten(), "batch"
+        alike = (right & (classes == k)).nonzero().flatten()
+        of_image = alike[alike // positions == image]
+        offered, kind = (of_image, "image") if len(of_image) else (alike, "batch")
         if not len(offered):
             lost[asking], kind = True, "swap"
         else:
@@ -85,14 +101,7 @@ def correct_by_similarity(
                 offered = offered[chosen.sort().values]
             source[asking] = offered[most_similar(phi[asking], phi[offered])]
         counts[kind] += len(asking)
-    if tally is not None:
-        tally.update(counts)
-    corrected = rows[source]
-    if counts["swap"]:
-        swapped = swap_wrong(probabilities, label).flatten(2).transpose(1, 2).reshape(rows.shape)
-        corrected = torch.where(lost[:, None], swapped, corrected)
-    restored = corrected.reshape(probabilities.shape[0], positions, -1).transpose(1, 2)
-    return restored.reshape(probabilities.shape)
+    return source, lost, counts
 
 
 def most_similar(queries: Tensor, candidates: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from medkd.networks import Features
 
 __all__ = [
     "check_axes",
+    "check_channels",
     "check_classes",
     "check_features",
     "check_num_classes",
@@ -69,6 +70,17 @@ def check_same_batch(name: str, student: Tensor, teacher: Tensor) -> None:
         raise ValueError(
             f"{name}: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "
             "the same batch size and number of axes"
+        )
+
+
+def check_channels(name: str, spatial_dims: int, channels: tuple[int, int], student: Tensor, teacher: Tensor) -> None:
+    """Raises ValueError when maps (N, C, *spatial) are not those for which a loss with parameters was built."""
+    check_same_batch(name, student, teacher)
+    check_axes(name, spatial_dims, student, teacher)
+    if (student.shape[1], teacher.shape[1]) != channels:
+        raise ValueError(
+            f"{name}: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "
+            f"{channels[0]} and {channels[1]} channels"
         )
 
 

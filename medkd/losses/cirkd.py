@@ -14,10 +14,9 @@ from torch.nn.modules.loss import _Loss
 from medkd.networks import ClassQueue, gathered
 
 from ._common import (
-    check_axes,
+    check_channels,
     check_num_classes,
     check_positive,
-    check_same_batch,
     full_precision,
     no_autocast,
     one_hot_at,
@@ -155,13 +154,7 @@ class CIRKDLoss(_Loss):
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
         """The unweighted terms of the last call stay in ``components``, detached."""
-        check_same_batch("CIRKDLoss", student, teacher)
-        check_axes("CIRKDLoss", self.spatial_dims, student, teacher)
-        if (student.shape[1], teacher.shape[1]) != self.channels:
-            raise ValueError(
-                f"CIRKDLoss: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "
-                f"{self.channels[0]} and {self.channels[1]} channels"
-            )
+        check_channels("CIRKDLoss", self.spatial_dims, self.channels, student, teacher)
         with no_autocast(student):
             f_s, f_t = full_precision(student), full_precision(teacher.detach())
             terms = {"batch": self._batch(f_s, f_t)}

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.modules.loss import _Loss
 
-from ._common import check_axes, check_same_batch, full_precision, no_autocast, resize
+from ._common import check_channels, full_precision, no_autocast, resize
 
 __all__ = ["FitNetLoss"]
 
@@ -43,13 +43,7 @@ class FitNetLoss(_Loss):
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
         """Maps of the channels given to the constructor; target is not used."""
-        check_same_batch("FitNetLoss", student, teacher)
-        check_axes("FitNetLoss", self.spatial_dims, student, teacher)
-        if (student.shape[1], teacher.shape[1]) != self.channels:
-            raise ValueError(
-                f"FitNetLoss: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "
-                f"{self.channels[0]} and {self.channels[1]} channels"
-            )
+        check_channels("FitNetLoss", self.spatial_dims, self.channels, student, teacher)
         with no_autocast(student):
             f_s = resize(full_precision(student), teacher.shape[2:])
             return F.mse_loss(self.regressor(f_s), full_precision(teacher.detach()))

@@ -7,10 +7,9 @@ from torch import Tensor
 from torch.nn.modules.loss import _Loss
 
 from ._common import (
-    check_axes,
+    check_channels,
     check_num_classes,
     check_positive,
-    check_same_batch,
     full_precision,
     no_autocast,
     resize,
@@ -48,19 +47,13 @@ class HeadKDLoss(_Loss):
         super().__init__()
         check_positive("HeadKDLoss", temperature=temperature)
         check_num_classes("HeadKDLoss", num_classes)
-        self.spatial_dims = spatial_dims
+        self.spatial_dims, self.channels = spatial_dims, (student_channels, num_classes)
         self.temperature = temperature
         self.head = Conv[Conv.CONV, spatial_dims](student_channels, num_classes, kernel_size=1)
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
         """A map of the student and the teacher's logits; target is not used."""
-        check_same_batch("HeadKDLoss", student, teacher)
-        check_axes("HeadKDLoss", self.spatial_dims, student, teacher)
-        if (student.shape[1], teacher.shape[1]) != (self.head.in_channels, self.head.out_channels):
-            raise ValueError(
-                f"HeadKDLoss: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "
-                f"{self.head.in_channels} and {self.head.out_channels} channels"
-            )
+        check_channels("HeadKDLoss", self.spatial_dims, self.channels, student, teacher)
         with no_autocast(student):
             predicted = resize(self.head(full_precision(student)), teacher.shape[2:])
             return kd_loss(predicted, full_precision(teacher.detach()), self.temperature)
