@@ -76,12 +76,21 @@ def merged_config(options: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: for a config file that is not there.
+        ValueError: for one that is not YAML or JSON, or holds no names.
     """
     files = options.get("config_file", [])
     files = [files] if isinstance(files, str) else list(files)
     for file in files:
         if not Path(file).is_file():
             raise FileNotFoundError(f"--config_file: {file}: no such file")
+        try:
+            content = yaml.safe_load(Path(file).read_text())
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ValueError(
+                f"--config_file: {file}: not a YAML or JSON file: {' '.join(str(error).split())}"
+            ) from None
+        if not isinstance(content, dict):
+            raise ValueError(f"--config_file: {file}: holds {type(content).__name__}, expected names and values")
     return ConfigParser.load_config_files(files)
 
 

@@ -120,3 +120,17 @@ def test_the_deepest_input_error_speaks():
     except RuntimeError as error:
         assert one_line_errors(error) == "case_1.nii.gz: not readable"
     assert one_line_errors(RuntimeError("a defect of ours keeps its trace")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1,\n", "own.yaml: not a YAML or JSON file: while parsing a flow node"),
+        ("", "own.yaml: holds NoneType, expected names and values"),
+        ("- 1\n", "own.yaml: holds list, expected names and values"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_named(tmp_path, text, message):
+    (tmp_path / "own.yaml").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        merged_config({"config_file": [str(tmp_path / "own.yaml")]})
