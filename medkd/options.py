@@ -44,6 +44,7 @@ _NUMBERS = ("patience", "clip_norm")  # whose default is null
 # Raised by our own checks, by readers of broken files, by the file system.
 _INPUT_ERRORS = (ValueError, OSError, EOFError, zlib.error)
 _WORKER = re.compile(r"^(?:ValueError|EOFError|OSError|FileNotFoundError|zlib\.error): (.+)$", re.MULTILINE)
+_COMPONENT = re.compile(r"^Failed to instantiate component '([\w.]+)'")
 _MONAI_OPTIONS = set(inspect.signature(monai_run).parameters) - {"override"}
 
 
@@ -241,6 +242,9 @@ def one_line_errors(error: BaseException) -> str | None:
     while cause is not None:
         if isinstance(cause, _INPUT_ERRORS):
             message = str(cause)
+        # a component with an argument too few or too many: MONAI's message names it
+        if isinstance(cause.__cause__, TypeError) and (component := _COMPONENT.search(str(cause))):
+            message = f"{component[1]}: {cause.__cause__}"
         # a data-loader worker hands over its whole trace as the text of a new error, of MONAI's type
         if found := _WORKER.findall(str(cause)):
             message = found[-1]

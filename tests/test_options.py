@@ -1,6 +1,7 @@
 """Reading the command line of a run, and which options it may have."""
 
 import pytest
+from monai.bundle import ConfigParser
 
 from medkd.options import check, check_model, check_options, merged_config, one_line_errors, parse_command
 
@@ -134,3 +135,11 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path, text, message):
     (tmp_path / "own.yaml").write_text(text)
     with pytest.raises(ValueError, match=message):
         merged_config({"config_file": [str(tmp_path / "own.yaml")]})
+
+
+def test_a_component_with_wrong_arguments_is_named():
+    parser = ConfigParser({"a": {"_target_": "medkd.networks.TappedNetwork", "network": 3}})
+    with pytest.raises(RuntimeError) as caught:
+        parser.get_parsed_content("a")
+    assert one_line_errors(caught.value).startswith("medkd.networks.TappedNetwork: ")
+    assert "missing 1 required positional argument: 'encoder'" in one_line_errors(caught.value)

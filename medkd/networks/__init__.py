@@ -6,7 +6,7 @@ from .features import Features, FeatureTaps, input_form
 from .imagenet21k import load_imagenet21k
 from .layers import Layer, layers
 from .resnet_fcn import ResNetFCN
-from .tapped import TappedNetwork
+from .tapped import TappedNetwork, default_taps
 from .transunet import TransUNet
 from .unet import UNet
 from .unet_plus_plus import UNetPlusPlus
@@ -21,6 +21,7 @@ __all__ = [
     "TransUNet",
     "UNet",
     "UNetPlusPlus",
+    "default_taps",
     "gathered",
     "input_form",
     "layers",

@@ -10,7 +10,20 @@ from torch import Tensor, nn
 
 from .features import FeatureTaps, input_form
 
-__all__ = ["TappedNetwork"]
+__all__ = ["TappedNetwork", "default_taps"]
+
+
+def default_taps(network: nn.Module) -> dict[str, tuple[str, ...]]:
+    """The stages that a network names itself: `FeatureTaps` takes them as keywords.
+
+    Raises:
+        ValueError: for a network that names none.
+    """
+    if not hasattr(network, "default_taps"):
+        raise ValueError(
+            f"{type(network).__name__} names no stages to tap: make it the network of a medkd.networks.TappedNetwork"
+        )
+    return network.default_taps()
 
 
 class TappedNetwork(nn.Module):

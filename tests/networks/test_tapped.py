@@ -7,7 +7,7 @@ import torch
 from monai.networks.nets import UNETR, BasicUNetPlusPlus, SwinUNETR
 from torch import nn
 
-from medkd.networks import FeatureTaps, Layer, TappedNetwork, UNet, layers
+from medkd.networks import FeatureTaps, Layer, TappedNetwork, UNet, default_taps, layers
 
 STAGES = ["encoder1", "encoder2", "encoder3", "encoder4", "encoder10"]
 RISING = ["decoder4", "decoder3", "decoder2", "decoder1"]
@@ -84,6 +84,10 @@ def test_mistakes_are_named():
     inner = SwinUNETR(in_channels=1, out_channels=2, feature_size=12, spatial_dims=2)
     with pytest.raises(ValueError, match=r"has no sub-module 'network.encoder9': did you mean network.encoder"):
         TappedNetwork(inner, ["encoder9"])
+    with pytest.raises(
+        ValueError, match="SwinUNETR names no stages to tap: make it the network of a medkd.networks.Tapped"
+    ):
+        default_taps(inner)
     with pytest.raises(ValueError, match=r"deep supervision needs two decoder stages, found \['decoder1'\]"):
         TappedNetwork(inner, STAGES, ["decoder1"], deep_supervision=True)
 
