@@ -59,7 +59,8 @@ class TappedNetwork(nn.Module):
         spatial_dims, self.in_channels = input_form(network)
         self.frozen = frozen
         self.network = network.requires_grad_(not frozen)
-        self.names = {"encoder": tuple(encoder), "decoder": tuple(decoder)}
+        encoder, decoder = (_inner_names(network, names) for names in (encoder, decoder))
+        self.names = {"encoder": encoder, "decoder": decoder}
         self.heads = nn.ModuleList()
         taps = FeatureTaps(self, **self.default_taps())
         channels = taps.channels  # the dry forward also finds names that are not there
@@ -86,6 +87,12 @@ class TappedNetwork(nn.Module):
         """The names given to the constructor, and the deep-supervision heads."""
         names = {role: tuple(f"network.{name}" for name in names) for role, names in self.names.items()}
         return {**names, "maps": tuple(f"heads.{i}" for i in range(len(self.heads)))}
+
+
+def _inner_names(network: nn.Module, names: Sequence[str]) -> tuple[str, ...]:
+    """`medkd layers` prints the names within the `TappedNetwork`, "network.encoder1": these are meant too."""
+    modules = dict(network.named_modules())
+    return tuple(name if name in modules else name.removeprefix("network.") for name in names)
 
 
 def _last(output: Tensor | Sequence[Tensor]) -> Tensor:

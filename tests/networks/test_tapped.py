@@ -80,6 +80,12 @@ def test_tokens_that_are_no_grid_are_refused():
         FeatureTaps(Odd(), encoder=["tokens"])(torch.zeros(1, 1, 32, 32))
 
 
+def test_names_as_they_are_listed_are_understood():
+    inner = swin().network
+    listed = TappedNetwork(inner, [f"network.{name}" for name in STAGES], RISING)
+    assert listed.default_taps() == TappedNetwork(inner, STAGES, RISING).default_taps()
+
+
 def test_mistakes_are_named():
     inner = SwinUNETR(in_channels=1, out_channels=2, feature_size=12, spatial_dims=2)
     with pytest.raises(ValueError, match=r"has no sub-module 'network.encoder9': did you mean network.encoder"):
