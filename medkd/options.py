@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-import os
-import re
 import sys
 import warnings
-import zlib
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,7 +21,9 @@ from monai.bundle import ConfigParser
 from monai.bundle import run as monai_run
 from monai.utils import optional_import
 
-__all__ = ["check", "check_model", "check_options", "merged_config", "one_line_errors", "parse_command"]
+from medkd.errors import print_one_line
+
+__all__ = ["check", "check_model", "check_options", "merged_config", "parse_command"]
 
 # Ids whose children are free: their own owner checks them.
 _OPEN = ("method_args",)
@@ -41,10 +40,6 @@ _PATHS = (
     "source",
 )
 _NUMBERS = ("patience", "clip_norm")  # whose default is null
-# Raised by our own checks, by readers of broken files, by the file system.
-_INPUT_ERRORS = (ValueError, OSError, EOFError, zlib.error)
-_WORKER = re.compile(r"^(?:ValueError|EOFError|OSError|FileNotFoundError|zlib\.error): (.+)$", re.MULTILINE)
-_COMPONENT = re.compile(r"^Failed to instantiate component '([\w.]+)'")
 _MONAI_OPTIONS = set(inspect.signature(monai_run).parameters) - {"override"}
 
 
@@ -189,7 +184,7 @@ def check(
     # spawned by torchrun or called through `medkd`, argv[0] is the file of monai.bundle all the same
     if Path(sys.argv[0]).parts[-3:-1] != ("monai", "bundle") or sys.argv[1:2] != ["run"]:
         return None
-    sys.excepthook = _print_one_line
+    sys.excepthook = print_one_line
     # MONAI warns of its own use of an argument that it will remove
     warnings.filterwarnings("ignore", message=".*always_return_as_numpy", category=FutureWarning)
     words, options = parse_command(sys.argv[2:])
@@ -233,28 +228,3 @@ def check_model(model: str | Path, **values: Any) -> None:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-def one_line_errors(error: BaseException) -> str | None:
-    """What a user needs of an error that the input caused: the deepest such message of the chain. None for any other."""
-    message = None
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, _INPUT_ERRORS):
-            message = str(cause)
-        # a component with an argument too few or too many: MONAI's message names it
-        if isinstance(cause.__cause__, TypeError) and (component := _COMPONENT.search(str(cause))):
-            message = f"{component[1]}: {cause.__cause__}"
-        # a data-loader worker hands over its whole trace as the text of a new error, of MONAI's type
-        if found := _WORKER.findall(str(cause)):
-            message = found[-1]
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-    return None if message is None else " ".join(message.split())
-
-
-def _print_one_line(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
-    if message is None:
-        sys.__excepthook__(kind, error, trace)
-    else:
-        print(f"medkd: error: {message}", file=sys.stderr)

@@ -3,7 +3,8 @@
 import pytest
 from monai.bundle import ConfigParser
 
-from medkd.options import check, check_model, check_options, merged_config, one_line_errors, parse_command
+from medkd.errors import one_line_errors
+from medkd.options import check, check_model, check_options, merged_config, parse_command
 
 CONFIG = {
     "max_epochs": 120,

@@ -56,8 +56,8 @@ def correct_soft_labels(
         ValueError: when shapes do not fit.
 
     Reference: Wang et al., PLC-KD, MICCAI 2024. The paper says "refine" and "correct" without saying how; taking over an
-    assistant's pixel only where it is right is our reading: the only one of five tried under which the number of wrong
-    pixels never grows and right ones stay.
+    assistant's pixel only where it is right is our reading, under which the number of wrong pixels never grows and right
+    ones stay.
     """
     with torch.no_grad():
         initial = teacher.detach()

@@ -8,7 +8,7 @@ from monai.data import list_data_collate
 from monai.engines import SupervisedEvaluator
 from tqdm import tqdm
 
-from medkd.options import one_line_errors
+from medkd.errors import one_line_errors
 
 __all__ = ["infer_each"]
 

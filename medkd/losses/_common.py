@@ -21,7 +21,6 @@ __all__ = [
     "check_same_batch",
     "check_same_shape",
     "full_precision",
-    "importance_distance",
     "importance_map",
     "last_channels",
     "no_autocast",
@@ -184,8 +183,3 @@ def importance_map(feature: Tensor, p: float) -> Tensor:
     peak = magnitude.detach().amax(dim=(1, 2), keepdim=True)
     power = (magnitude / torch.where(peak > 0, peak, 1.0)) ** p
     return F.normalize(power.mean(dim=1), dim=1, eps=1e-12)
-
-
-def importance_distance(student: Tensor, teacher: Tensor, p: float) -> Tensor:
-    """Squared L2 distance of two importance maps, summed over positions, averaged over images: in [0, 2], any size."""
-    return (importance_map(student, p) - importance_map(teacher, p)).square().sum(dim=1).mean()

@@ -16,12 +16,12 @@ from ._common import (
     check_num_classes,
     check_positive,
     full_precision,
-    importance_distance,
     last_channels,
     no_autocast,
     resize,
     smallest_size,
 )
+from .at import at_loss
 from .kd import kd_loss
 
 __all__ = ["HIFDLoss"]
@@ -95,7 +95,7 @@ class HIFDLoss(_Loss):
             for head, feature in zip(self.heads, student.encoder, strict=False):
                 stage = full_precision(feature)
                 size = smallest_size([stage, late])
-                seen = importance_distance(resize(stage, size), resize(late, size), self.p)
+                seen = at_loss(resize(stage, size), resize(late, size), self.p)
                 predicted = resize(head(stage), logits.shape[2:])
                 stages.append(kd_loss(predicted, logits, self.temperature) + self.gamma * seen)
             losses = torch.stack(stages)

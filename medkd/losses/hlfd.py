@@ -17,12 +17,12 @@ from ._common import (
     check_positive,
     check_same_batch,
     full_precision,
-    importance_distance,
     no_autocast,
     resize,
     smallest_size,
     tempered_kl,
 )
+from .at import at_loss
 
 __all__ = ["HLFDLoss"]
 
@@ -116,13 +116,13 @@ class HLFDLoss(_Loss):
     def _unified_features(self, early: Tensor, mids: list[Tensor]) -> Tensor:
         joined = torch.cat([resize(mid, smallest_size(mids)) for mid in mids], dim=1)
         size = tuple(early.shape[2:]) if self.preset == "repo" else smallest_size([early, joined])
-        return importance_distance(resize(early, size), resize(joined, size), self.p)
+        return at_loss(resize(early, size), resize(joined, size), self.p)
 
     def _individual_features(self, mids: list[Tensor], late: Tensor) -> Tensor:
         distances = []
         for mid in mids:
             size = tuple(late.shape[2:]) if self.preset == "repo" else smallest_size([mid, late])
-            distances.append(importance_distance(resize(mid, size), resize(late, size), self.p))
+            distances.append(at_loss(resize(mid, size), resize(late, size), self.p))
         return torch.stack(distances).sum()
 
     def _predictions(self, stages: list[Tensor], teacher: Features) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from monai.data import DataLoader
 from monai.losses import DiceCELoss
 
 from medkd import methods
-from medkd.correction import FalsePixelQueue, TeacherTeam, is_right
+from medkd.correction import FalsePixelQueue, TeacherTeam, correct_soft_labels, is_right
 from medkd.engines import (
     BoundaryBatches,
     DistillationTrainer,
@@ -62,6 +62,22 @@ class TestTeam:
         lonely = TeacherTeam(tapped())
         lonely(x, y)
         assert sum(lonely.tally.values()) == int((~right[:, :1]).sum()) > 0
+
+    def test_each_assistant_has_its_place_and_similarity_is_that_of_the_penultimate_map(self):
+        x, y = images()
+        team = TeacherTeam(tapped(), network(1).eval(), network(2).eval())
+        with torch.no_grad():
+            features, found = team.teacher(x), team.soft_labels(x, y)
+            first, second = (torch.softmax(net(x), 1) for net in (team.false_pixel, team.boundary))
+        initial = torch.softmax(features.logits, 1)
+        expected = correct_soft_labels(initial, y, first, second, features.decoder[-1])
+        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+        assert not torch.equal(found.false_pixel, correct_soft_labels(initial, y, second, first).false_pixel)
+        alone = TeacherTeam(tapped())
+        with torch.no_grad():
+            ultimate = alone.soft_labels(x, y).ultimate
+        assert torch.equal(ultimate, correct_soft_labels(initial, y, embedding=features.decoder[-1]).ultimate)
+        assert not torch.equal(ultimate, correct_soft_labels(initial, y, embedding=features.logits).ultimate)
 
     def test_swap_needs_nobody_else(self):
         x, y = images()

@@ -56,6 +56,25 @@ def test_any_multiple_of_16_and_positions_are_interpolated():
         TransUNet(2, 3, 2, img_size=100)
 
 
+def test_positions_and_every_skip_reach_the_logits():
+    network, image = small(), torch.rand(1, 3, 32, 32)
+    torch.nn.init.normal_(network.positions)
+    before = network(image)
+    for skip in network.resnet.skips:
+        handle = skip.register_forward_hook(lambda module, inputs, output: output * 0)
+        assert not torch.allclose(network(image), before)
+        handle.remove()
+    torch.nn.init.zeros_(network.positions)
+    assert not torch.allclose(network(image), before)
+
+
+def test_a_unit_without_its_branch_is_its_shortcut():
+    unit = small().resnet.stages[1][1]  # no projection: the size stays
+    torch.nn.init.zeros_(unit.norm3.weight)
+    x = torch.randn(1, 64, 4, 4)
+    torch.testing.assert_close(unit(x), torch.relu(x))
+
+
 def test_one_channel_is_repeated():
     network = small(channels=1)
     gray = torch.rand(1, 1, 32, 32)

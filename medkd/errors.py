@@ -1,0 +1,42 @@
+"""What a user is told of an error: one line, where the input caused it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import zlib
+from typing import Any
+
+__all__ = ["one_line_errors", "print_one_line"]
+
+# Raised by our own checks, by readers of broken files, by the file system.
+_INPUT_ERRORS = (ValueError, OSError, EOFError, zlib.error)
+_WORKER = re.compile(r"^(?:ValueError|EOFError|OSError|FileNotFoundError|zlib\.error): (.+)$", re.MULTILINE)
+_COMPONENT = re.compile(r"^Failed to instantiate component '([\w.]+)'")
+
+
+def one_line_errors(error: BaseException) -> str | None:
+    """What a user needs of an error that the input caused: the deepest such message of the chain. None for any other."""
+    message = None
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, _INPUT_ERRORS):
+            message = str(cause)
+        # a component with an argument too few or too many: MONAI's message names it
+        if isinstance(cause.__cause__, TypeError) and (component := _COMPONENT.search(str(cause))):
+            message = f"{component[1]}: {cause.__cause__}"
+        # a data-loader worker hands over its whole trace as the text of a new error, of MONAI's type
+        if found := _WORKER.findall(str(cause)):
+            message = found[-1]
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return None if message is None else " ".join(message.split())
+
+
+def print_one_line(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """A ``sys.excepthook``: the one line, or the whole trace of any other error and with MEDKD_TRACEBACK set."""
+    message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
+    if message is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        print(f"medkd: error: {message}", file=sys.stderr)
