@@ -11,6 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import medkd
+from medkd.errors import one_line_errors
 
 __all__ = ["main"]
 
@@ -196,7 +197,6 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Entry point: 0, or 1 after one line about what was wrong (MEDKD_TRACEBACK=1 shows where)."""
     parsed, rest = parser().parse_known_args(arguments)
-    from medkd.errors import one_line_errors  # MONAI's import takes seconds: --help does not wait for it
 
     try:
         if parsed.verb == "demo":
