@@ -1,0 +1,99 @@
+"""That the pixels marked and counted are those that are wrong, in a picture and in a volume's right slice."""
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
+
+from medkd.correction import SoftLabels, correct_soft_labels, is_right
+from medkd.visuals import draw_progression, progression_figure
+
+
+def stages(label, channels=2, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    teacher, first, second = (
+        torch.randn(1, channels, *label.shape[2:], generator=generator).softmax(dim=1) for _ in range(3)
+    )
+    return correct_soft_labels(teacher, label, first, second)
+
+
+def lesion(*shape, classes=2):
+    label = torch.zeros(1, 1, *shape, dtype=torch.long)
+    label[..., 4:10, 3:9] = classes - 1
+    label[..., 4:6, 3:9] = 1
+    return label
+
+
+def marked(axis, colour):
+    layer = np.asarray(axis.images[1].get_array())
+    return (np.abs(layer[..., :3] - to_rgb(colour)).max(axis=-1) < 0.01) & (layer[..., 3] > 0)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_wrong_pixels_are_marked_and_counted(classes):
+    label = lesion(14, 12, classes=classes)
+    chain = stages(label, classes)
+    figure = progression_figure(torch.randn(3, 14, 12), label[0], chain, "case_7")
+    assert "case_7" in figure.get_suptitle()
+    for axis, stage in zip(figure.axes[1:5], chain, strict=True):
+        wrong, positive = ~is_right(stage, label)[0, 0], label[0, 0] == 0
+        np.testing.assert_array_equal(marked(axis, "#00e5ff"), wrong & positive)
+        np.testing.assert_array_equal(marked(axis, "#ff00ff"), wrong & ~positive)
+        counts = int((wrong & positive).sum()), int((wrong & ~positive).sum())
+        text = f"{sum(counts)} wrong\n{counts[0]} false positive, {counts[1]} false negative"
+        assert axis.get_xlabel() == text
+        shown = np.asarray(axis.images[0].get_array()).squeeze()
+        np.testing.assert_allclose(shown, 1 - stage[0, 0], atol=1e-6)
+        assert axis.images[0].get_clim() == (0, 1)
+    assert figure.axes[1].get_xlabel() != figure.axes[2].get_xlabel()  # the test has something to tell apart
+    assert figure.axes[4].get_xlabel().startswith("0 wrong")
+
+
+def test_a_tie_is_wrong():
+    label = torch.ones(1, 1, 4, 4, dtype=torch.long)
+    tie = torch.full((1, 2, 4, 4), 0.5)
+    figure = progression_figure(torch.zeros(1, 4, 4), label[0], SoftLabels(tie, tie, tie, tie), "a")
+    assert figure.axes[1].get_xlabel() == "16 wrong\n0 false positive, 16 false negative"
+
+
+def test_a_volume_shows_the_slice_with_most_wrong_pixels_of_the_first_stage():
+    label = lesion(5, 14, 12)
+    right = torch.cat([1.0 - label, label.float()], dim=1)
+    first = right.clone()
+    first[:, :, 3, :3] = right[:, :, 3, :3].flip(1)  # 36 wrong pixels
+    first[:, :, 1, 0, :4] = right[:, :, 1, 0, :4].flip(1)
+    first[:, :, 1, 5, 3:5] = right[:, :, 1, 5, 3:5].flip(1)
+    second = right.clone()
+    second[:, :, 1] = right[:, :, 1].flip(1)
+    figure = progression_figure(
+        torch.randn(1, 5, 14, 12).numpy(), label[0], SoftLabels(first, second, right, right), "volume"
+    )
+    assert figure.get_suptitle().startswith("volume, slice 3 ")
+    labels = [axis.get_xlabel() for axis in figure.axes[1:3]]
+    whole = (
+        "36 wrong\n36 false positive, 0 false negative\n(whole volume: 42 wrong\n40 false positive, 2 false negative)"
+    )
+    assert labels[0] == whole
+    assert labels[1].startswith("0 wrong") and "whole volume: 168 wrong" in labels[1]
+    assert marked(figure.axes[1], "#00e5ff").sum() == 36
+
+
+def test_the_file_shows_the_marks(tmp_path):
+    label = lesion(14, 12)
+    chain = SoftLabels(*(stage[0] for stage in stages(label)))  # without the batch's axis, as arrays
+    path = draw_progression(np.random.rand(3, 14, 12), label[0].numpy(), chain, tmp_path / "new/a.png", "a")
+    assert path == tmp_path / "new/a.png" and [file.name for file in path.parent.iterdir()] == ["a.png"]
+    picture = imread(path)[..., :3]
+    for colour in ("#ff00ff", "#00e5ff"):
+        assert (np.abs(picture - to_rgb(colour)).max(axis=-1) < 0.02).sum() > 100
+
+
+def test_what_does_not_fit_is_told():
+    label = lesion(14, 12)
+    with pytest.raises(ValueError, match=r"draw_progression: label \(1, 14, 12\) does not fit the image \(1, 9, 9\)"):
+        progression_figure(torch.zeros(1, 9, 9), label[0], stages(label), "a")
+    with pytest.raises(ValueError, match=r"does not fit the probabilities \(2, 2, 14, 12\)"):
+        progression_figure(torch.zeros(1, 14, 12), label[0], SoftLabels(*[torch.rand(2, 2, 14, 12)] * 4), "a")
+    with pytest.raises(ValueError, match="2 channels cannot be shown, expected 1 or 3"):
+        progression_figure(torch.zeros(2, 14, 12), label[0], stages(label), "a")
