@@ -1,5 +1,22 @@
-"""Pictures of what the networks do."""
+"""Pictures of what the networks do, and of what corrects a teacher."""
 
+from .boundary import boundary_figure, draw_boundary_transform, histogram_overlap
+from .comparison import comparison_figure, draw_comparison, pick_quantiles
+from .false_pixels import draw_false_pixels, false_pixels_figure
 from .overlays import draw_runs, pick_cases
+from .progression import draw_progression, progression_figure
 
-__all__ = ["draw_runs", "pick_cases"]
+__all__ = [
+    "boundary_figure",
+    "comparison_figure",
+    "draw_boundary_transform",
+    "draw_comparison",
+    "draw_false_pixels",
+    "draw_progression",
+    "draw_runs",
+    "false_pixels_figure",
+    "histogram_overlap",
+    "pick_cases",
+    "pick_quantiles",
+    "progression_figure",
+]
