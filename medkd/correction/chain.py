@@ -32,6 +32,7 @@ def correct_soft_labels(
     similarity: bool = True,
     max_candidates: int | None = None,
     tally: Counter | None = None,
+    memory: Tensor | None = None,
 ) -> SoftLabels:
     """Corrects a teacher's wrong pixels, for training images alone: labels say which pixels are wrong.
 
@@ -47,7 +48,7 @@ def correct_soft_labels(
         embedding: features (N, D, *spatial) in which similarity is measured, of T's penultimate map say; None measures it
             between the probabilities themselves.
         similarity: whether the last step is taken. With it argmax(ultimate) == label everywhere.
-        max_candidates, tally: see `correct_by_similarity`.
+        max_candidates, tally, memory: see `correct_by_similarity`.
 
     Returns:
         The four stages; a step that is left out repeats the one before. Right pixels are bit-identical to ``initial``.
@@ -66,7 +67,7 @@ def correct_soft_labels(
         ultimate = second
         if similarity:
             phi = second if embedding is None else embedding.detach()
-            ultimate = correct_by_similarity(second, phi, label, max_candidates, tally)
+            ultimate = correct_by_similarity(second, phi, label, max_candidates, tally, memory)
     return SoftLabels(initial, first, second, ultimate)
 
 

@@ -27,18 +27,20 @@ def correct_by_similarity(
     label: Tensor,
     max_candidates: int | None = None,
     tally: Counter | None = None,
+    memory: Tensor | None = None,
 ) -> Tensor:
     """Gives every wrong pixel the probabilities of the right pixel of its class that is most similar to it.
 
     Candidates are, in this order: right pixels of the class in the same image, then in the whole batch; where there are
-    none, the pixel's own probabilities are exchanged (`swap_wrong`).
+    none, the class's row of ``memory``; failing that too, the pixel's own probabilities are exchanged (`swap_wrong`).
 
     Args:
         probabilities: (N, K, *spatial).
         embedding: (N, D, *any); similarity is the cosine, in float32. Resized to the probabilities where it is coarser.
         label: (N, 1, *spatial) integers.
         max_candidates: random candidates a class and image at most; None takes all, exactly.
-        tally: counts pixels by the source of their new value: "image", "batch", "swap".
+        tally: counts pixels by the source of their new value: "image", "batch", "memory", "swap".
+        memory: (K, K), row k probabilities that are right for class k, zeros where none are known; see `RightMemory`.
 
     Returns:
         Probabilities whose argmax is the label everywhere; right pixels are bit-identical.
@@ -61,11 +63,16 @@ def correct_by_similarity(
         phi = F.interpolate(phi, size=probabilities.shape[2:], mode=mode, align_corners=False)
     right, classes = is_right(probabilities, label).flatten(1), label.flatten(1).long()
     source, lost, counts = _sources(right, classes, _rows(phi), max_candidates)
-    if tally is not None:
-        tally.update(counts)
     corrected = _rows(probabilities)[source]
-    if counts["swap"]:
-        corrected = torch.where(lost[:, None], _rows(swap_wrong(probabilities, label)), corrected)
+    if counts["lost"]:
+        own = _rows(swap_wrong(probabilities, label))
+        rows = torch.zeros_like(own) if memory is None else memory.to(own)[classes.flatten()]
+        remembered = lost & (rows.sum(dim=1) > 0)
+        corrected = torch.where(lost[:, None], torch.where(remembered[:, None], rows, own), corrected)
+        counts["memory"] = int(remembered.sum())
+        counts["swap"] = counts["lost"] - counts["memory"]
+    if tally is not None:
+        tally.update({kind: n for kind, n in counts.items() if n and kind != "lost"})
     restored = corrected.reshape(*right.shape, -1).transpose(1, 2)
     return restored.reshape(probabilities.shape)
 
@@ -94,7 +101,7 @@ def _sources(right: Tensor, classes: Tensor, phi: Tensor, max_candidates: int | 
         of_image = alike[alike // positions == image]
         offered, kind = (of_image, "image") if len(of_image) else (alike, "batch")
         if not len(offered):
-            lost[asking], kind = True, "swap"
+            lost[asking], kind = True, "lost"
         else:
             if max_candidates is not None and len(offered) > max_candidates:
                 chosen = torch.randperm(len(offered), device=offered.device)[:max_candidates]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
+from monai.utils.enums import CommonKeys
 from torch import Tensor, nn
 
 from medkd.networks import Features, FeatureTaps
 
 from .chain import SoftLabels, correct_soft_labels
+from .memory import RightMemory
 from .wrong import swap_wrong
 
-__all__ = ["TeacherTeam", "log_probabilities"]
+__all__ = ["Correction", "TeacherTeam", "TeamOutputs", "log_probabilities"]
 
 # Below it a probability is as good as none, and its logarithm would rule the loss.
 _FLOOR = 1e-6
@@ -24,23 +28,56 @@ def log_probabilities(probabilities: Tensor) -> Tensor:
     return (floored / floored.sum(dim=1, keepdim=True)).log()
 
 
-class TeacherTeam(nn.Module):
-    """T's `Features`, with logits that are right at every pixel of a training image.
+class TeamOutputs(NamedTuple):
+    """What the networks of a team say of a batch: logits (N, K, *spatial), T's embedding (N, D, *any)."""
 
-    Called ``team(image, target)``; ``needs_target`` tells the trainer so. For training images alone: the label decides what
-    is wrong.
+    teacher: Tensor
+    false_pixel: Tensor | None = None
+    boundary: Tensor | None = None
+    embedding: Tensor | None = None
+
+
+class Correction:
+    """From the outputs of a team to right soft labels: the chain with its settings, its memory and its counts.
 
     Args:
-        teacher: T, tapped; its penultimate map is the embedding of the similarity correction.
-        false_pixel, boundary: the assistants TA_f and TA_b; None leaves one out.
-        similarity: whether what is still wrong is copied from the most similar right pixel.
+        similarity: whether what is still wrong after the assistants is copied from the most similar right pixel.
         swap: the control in the place of all that: the two values of a wrong pixel are exchanged.
         max_candidates: of the similarity correction, None is exact.
 
     ``tally`` counts the pixels that similarity corrected, by the source of their new value.
     """
 
-    needs_target = True
+    def __init__(self, similarity: bool = True, swap: bool = False, max_candidates: int | None = None) -> None:
+        self.similarity, self.swap, self.max_candidates = similarity, swap, max_candidates
+        self.memory = RightMemory()
+        self.tally: Counter = Counter()
+
+    def __call__(self, outputs: TeamOutputs, target: Tensor) -> SoftLabels:
+        """The four stages for labels (N, 1, *spatial); swap has its result in the last."""
+        # float32: half precision makes ties at 0.5
+        initial, first, second = (None if z is None else torch.softmax(z.float(), dim=1) for z in outputs[:3])
+        if self.swap:
+            return SoftLabels(initial, initial, initial, swap_wrong(initial, target))
+        settings = (self.similarity, self.max_candidates, self.tally, self.memory.rows)
+        labels = correct_soft_labels(initial, target, first, second, outputs.embedding, *settings)
+        if self.similarity:
+            self.memory.update(labels.boundary, target)
+        return labels
+
+
+class TeacherTeam(nn.Module):
+    """T's `Features`, with logits that are right at every pixel of a training image.
+
+    Called ``team(image, target)``. For training images alone: the label decides what is wrong.
+
+    Args:
+        teacher: T, tapped; its penultimate map is the embedding of the similarity correction.
+        false_pixel, boundary: the assistants TA_f and TA_b; None leaves one out.
+        similarity, swap, max_candidates: see `Correction`.
+    """
+
+    reads = CommonKeys.IMAGE  # what of a batch it is called with, beside the labels
 
     def __init__(
         self,
@@ -53,28 +90,33 @@ class TeacherTeam(nn.Module):
     ) -> None:
         super().__init__()
         self.teacher, self.false_pixel, self.boundary = teacher, false_pixel, boundary
-        self.similarity, self.swap, self.max_candidates = similarity, swap, max_candidates
-        self.tally: Counter = Counter()
+        self.correction = Correction(similarity, swap, max_candidates)
 
     def forward(self, image: Tensor, target: Tensor) -> Features:
         """Image (N, C, *spatial) and labels (N, 1, *spatial)."""
         features = self.teacher(image)
-        if self.swap:
-            ultimate = swap_wrong(torch.softmax(features.logits.float(), dim=1), target)
-        else:
-            ultimate = self.soft_labels(image, target, features).ultimate
+        ultimate = self.correction(self._outputs(image, features), target).ultimate
         return features._replace(logits=log_probabilities(ultimate))
 
-    def soft_labels(self, image: Tensor, target: Tensor, features: Features | None = None) -> SoftLabels:
-        """The four stages of the chain; T's features may be given where they are there already."""
-        features = self.teacher(image) if features is None else features
-        # float32: half precision makes ties at 0.5
-        initial = torch.softmax(features.logits.float(), dim=1)
-        first, second = (
-            None if network is None else torch.softmax(network(image).float(), dim=1)
-            for network in (self.false_pixel, self.boundary)
-        )
-        embedding = (features.decoder or features.encoder)[-1]
-        return correct_soft_labels(
-            initial, target, first, second, embedding, self.similarity, self.max_candidates, self.tally
-        )
+    def soft_labels(self, image: Tensor, target: Tensor) -> SoftLabels:
+        """The four stages of the chain."""
+        return self.correction(self.outputs(image), target)
+
+    def outputs(self, image: Tensor) -> TeamOutputs:
+        """Of all its networks."""
+        return self._outputs(image, self.teacher(image))
+
+    def _outputs(self, image: Tensor, features: Features) -> TeamOutputs:
+        assistants = (None if network is None else network(image) for network in (self.false_pixel, self.boundary))
+        embedding = (features.decoder or features.encoder)[-1] if self.searches else None
+        return TeamOutputs(features.logits, *assistants, embedding)
+
+    @property
+    def searches(self) -> bool:
+        """Whether the similarity correction is part of it, which reads the embedding."""
+        return self.correction.similarity and not self.correction.swap
+
+    @property
+    def members(self) -> Sequence[nn.Module]:
+        """Its networks: T and the assistants that it has."""
+        return [network for network in (self.teacher.network, self.false_pixel, self.boundary) if network is not None]

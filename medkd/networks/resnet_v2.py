@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -30,7 +31,7 @@ class StdConv3d(_Standardised, nn.Conv3d):
 
 
 def _group_norm(channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(min(32, channels), channels, eps=1e-6)
+    return nn.GroupNorm(math.gcd(32, channels), channels, eps=1e-6)
 
 
 class _Bottleneck(nn.Module):
