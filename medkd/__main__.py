@@ -31,7 +31,9 @@ def tasks() -> list[str]:
     return sorted(path.parent.parent.name for path in BUNDLES.glob("*/configs/train.yaml"))
 
 
-def compose(verb: str, task: str, role: str, options: list[str], overlays: Collection[str] = ()) -> list[str]:
+def compose(
+    verb: str, task: str, role: str, options: list[str], overlays: Collection[str] = (), soft_labels: str = "online"
+) -> list[str]:
     """The arguments of ``python -m monai.bundle`` for a verb of ours; ``overlays`` are the user's own files."""
     bundle = BUNDLES / task
     files = {
@@ -47,6 +49,8 @@ def compose(verb: str, task: str, role: str, options: list[str], overlays: Colle
             files.insert(1, BUNDLES / "overlays/teacher.yaml")
         if verb == "train" and role != "teacher":
             files.append(BUNDLES / f"overlays/{role}.yaml")
+    if soft_labels == "cached":
+        files.append(BUNDLES / "overlays/cached.yaml")
     names = ", ".join(f"'{name}'" for name in (*map(_short, files), *overlays))
     about = [
         *("--meta_file", _short(bundle / "configs/metadata.json")),
@@ -177,6 +181,12 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("task", choices=tasks())
         if verb in ("train", "evaluate", "infer"):
             sub.add_argument("--role", choices=ROLES, default="student")
+    verbs.choices["distill"].add_argument(
+        "--soft_labels",
+        choices=("online", "cached"),
+        default="online",
+        help="compute the teacher's in every step, or once an image, kept beside the data set (default: %(default)s)",
+    )
     shown = verbs.add_parser(
         "layers", help="a network's sub-modules, to choose taps among", epilog=_HELP, allow_abbrev=False
     )
@@ -219,7 +229,8 @@ def main(arguments: list[str] | None = None) -> int:
 
                 models = BUNDLES / parsed.task / "models"
                 rest = team_first(models, rest, lambda *member: _train(parsed.task, parsed.overlay, *member))
-            run_bundle(compose(parsed.verb, parsed.task, getattr(parsed, "role", "student"), rest, parsed.overlay))
+            role, soft_labels = getattr(parsed, "role", "student"), getattr(parsed, "soft_labels", "online")
+            run_bundle(compose(parsed.verb, parsed.task, role, rest, parsed.overlay, soft_labels))
     except KeyboardInterrupt:
         print("medkd: interrupted; a training run goes on with the same command and --resume True", file=sys.stderr)
         return 130

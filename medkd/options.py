@@ -38,6 +38,8 @@ _PATHS = (
     "false_pixel_assistant",
     "boundary_assistant",
     "source",
+    "imagenet21k",
+    "soft_labels_dir",
 )
 _NUMBERS = ("patience", "clip_norm")  # whose default is null
 _MONAI_OPTIONS = set(inspect.signature(monai_run).parameters) - {"override"}

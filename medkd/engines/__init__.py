@@ -1,8 +1,10 @@
 """Who learns from whom: the trainer, and the exact restart."""
 
+from .assistant_scores import score_assistants
 from .correction_report import CorrectionReport
 from .inference import infer_each
 from .resume import ResumableRun
+from .stored import StoredSoftLabels, StoredTeacher
 from .teacher_team import BoundaryBatches, FalsePixelBatches, begun_from, norm_layers, teacher_team
 from .trainer import DistillationTrainer, frozen
 
@@ -12,9 +14,12 @@ __all__ = [
     "DistillationTrainer",
     "FalsePixelBatches",
     "ResumableRun",
+    "StoredSoftLabels",
+    "StoredTeacher",
     "begun_from",
     "frozen",
     "infer_each",
     "norm_layers",
+    "score_assistants",
     "teacher_team",
 ]

@@ -1,9 +1,9 @@
-"""What the team corrects on the training images, before the student learns from it."""
+"""What the team corrects on the training images, and what its assistants know, before the student learns from it."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from ignite.engine import Engine, Events
 from monai.engines import SupervisedTrainer
 from monai.engines.utils import default_prepare_batch
+from monai.inferers import Inferer
 from tabulate import tabulate
 from torch import Tensor
 from torch.nn import functional as F
@@ -18,6 +19,9 @@ from tqdm import tqdm
 
 from medkd.correction import SoftLabels, TeacherTeam, is_right
 from medkd.data.files import write_atomically
+
+from .assistant_scores import score_assistants
+from .stored import StoredTeacher
 
 __all__ = ["CorrectionReport", "count_errors"]
 
@@ -54,40 +58,90 @@ def count_errors(labels: SoftLabels, target: Tensor) -> dict[str, Tensor]:
 
 
 class CorrectionReport:
-    """At the start of a run, passes once over the training images, prints a table and writes ``correction.json``.
+    """At the start of a run, one pass over the training images and one over the validation images: ``correction.json``.
 
-    Labels decide which assistant's pixel is taken, so "corrected" says little about an assistant: one that always
-    contradicted the teacher would correct everything. How good it is alone stands in the results of its own run.
+    On the training images labels decide which assistant's pixel is taken, so "corrected" says little about an assistant. On the
+    validation images nothing is corrected: each network is scored by itself (`score_assistants`).
 
     Args:
-        team: any teacher; nothing is done unless it is a team.
+        teacher: any; nothing is done unless it is a team, stored or not.
         output_dir: of the run.
+        validation: batches of one image; None leaves the scores out.
+        inferer: how networks are called on them.
     """
 
-    def __init__(self, team: Any, output_dir: str | Path) -> None:
-        self.team, self.output_dir = team, Path(output_dir)
+    def __init__(
+        self,
+        teacher: Any,
+        output_dir: str | Path,
+        validation: Iterable | None = None,
+        inferer: Inferer | None = None,
+    ) -> None:
+        self.teacher, self.output_dir = teacher, Path(output_dir)
+        self.validation, self.inferer = validation, inferer
 
     def attach(self, trainer: SupervisedTrainer) -> None:
-        if isinstance(self.team, TeacherTeam) and not self.team.swap:
+        team = self.teacher.team if isinstance(self.teacher, StoredTeacher) else self.teacher
+        if isinstance(team, TeacherTeam) and not team.correction.swap:
+            self.team = team
             trainer.add_event_handler(Events.STARTED, self._report)
 
     @torch.no_grad()
     def _report(self, trainer: Engine) -> None:
         if trainer.state.iteration > 0:  # a resumed run has it already
             return
+        report = self._corrected(trainer)
+        if self.validation is not None:
+            names = {"T": self.team.teacher.network, "TA_f": self.team.false_pixel, "TA_b": self.team.boundary}
+            networks = {name: network for name, network in names.items() if network is not None}
+            report["on_validation_images"] = score_assistants(
+                networks, self.validation, trainer.state.device, self.inferer
+            )
+        text = json.dumps(report, indent=2)
+        write_atomically(self.output_dir / "correction.json", lambda path: path.write_text(text))
+        _show(report)
+
+    def _corrected(self, trainer: Engine) -> dict[str, Any]:
         counts: dict[str, Tensor] = {}
-        pixels, self.team.tally = 0, Counter()
+        pixels, correction = 0, self.team.correction
+        correction.tally.clear()
         for batch in tqdm(trainer.data_loader, desc="correction", leave=False, disable=None):
-            image, target = default_prepare_batch(batch, trainer.state.device)
+            given, target = default_prepare_batch(
+                {"image": batch[self.teacher.reads], "label": batch["label"]}, trainer.state.device
+            )
             pixels += target.numel()
-            for kind, found in count_errors(self.team.soft_labels(image, target), target).items():
+            for kind, found in count_errors(self.teacher.soft_labels(given, target), target).items():
                 counts[kind] = counts.get(kind, 0) + found.cpu()
         table = {kind: dict(zip(_STAGES, found.tolist(), strict=True)) for kind, found in counts.items()}
-        report = {"pixels": pixels, "wrong_pixels_after": table, "similarity_took_from": dict(self.team.tally)}
-        self.team.tally = Counter()
-        write_atomically(
-            self.output_dir / "correction.json", lambda path: path.write_text(json.dumps(report, indent=2))
+        report = {"pixels": pixels, "wrong_pixels_after": table, "similarity_took_from": dict(correction.tally)}
+        correction.tally.clear()
+        correction.memory.forget()
+        return report
+
+
+def _show(report: dict[str, Any]) -> None:
+    pixels = report["pixels"]
+    rows = [
+        [kind, *(f"{stages[stage]} ({stages[stage] / pixels:.2%})" for stage in _STAGES)]
+        for kind, stages in report["wrong_pixels_after"].items()
+    ]
+    print(f"wrong pixels of {pixels} on the training images, after each step of the correction")
+    print(tabulate(rows, headers=("", *_STAGES)), flush=True)
+    if "on_validation_images" in report:
+        print("each network by itself on the validation images")
+        print(
+            tabulate([_score_row(*item) for item in report["on_validation_images"].items()], headers=_COLUMNS),
+            flush=True,
         )
-        rows = [[kind, *(f"{stages[s]} ({stages[s] / pixels:.2%})" for s in _STAGES)] for kind, stages in table.items()]
-        print(f"wrong pixels of {pixels} on the training images, after each step of the correction")
-        print(tabulate(rows, headers=("", *_STAGES)), flush=True)
+
+
+_COLUMNS = ("", "Dice", "right on T's false negatives", "on its false positives", "wrong where T is right", "beyond T")
+
+
+def _score_row(name: str, scores: dict[str, Any]) -> list[str]:
+    if "beyond_teacher" not in scores:
+        return [name, f"{scores['dice']:.3f}", "", "", "", ""]
+    shares = ("right_on_false_negatives", "right_on_false_positives", "wrong_where_teacher_right")
+    shown = ["-" if scores[share] is None else f"{scores[share]:.1%}" for share in shares]
+    low, high = scores["interval"]
+    return [name, f"{scores['dice']:.3f}", *shown, f"{scores['beyond_teacher']:.3f} ({low:.3f} to {high:.3f})"]

@@ -21,6 +21,8 @@ from medkd.correction import TeacherTeam
 from medkd.losses import CombinedLoss
 from medkd.networks import Features, FeatureTaps
 
+from .stored import StoredTeacher
+
 __all__ = ["DistillationTrainer", "frozen"]
 
 Teacher = TypeVar("Teacher", bound=nn.Module)
@@ -47,7 +49,8 @@ class DistillationTrainer(SupervisedTrainer):
         loss: see `CombinedLoss`. Its ramps are scheduled here, and its ``step`` follows the student's. Its named values go
             into ``state.output["terms"]`` each step, and as means over the epoch into ``state.metrics`` ("loss",
             "loss/task", "loss/kd", ...).
-        teacher: the tapped teacher, or a team that corrects it; frozen here, run once a step in eval mode without gradient.
+        teacher: the tapped teacher, a team that corrects it, or a `StoredTeacher`; frozen here, run once a step in eval mode
+            without gradient.
         inferer: how the student is called, MONAI's `SimpleInferer` when None.
         amp: mixed precision of the device: float16 with gradient scaling on CUDA, bfloat16 elsewhere. The loss itself is
             always computed in float32.
@@ -68,7 +71,7 @@ class DistillationTrainer(SupervisedTrainer):
         student: FeatureTaps,
         optimizer: Optimizer,
         loss: CombinedLoss,
-        teacher: FeatureTaps | TeacherTeam | None = None,
+        teacher: FeatureTaps | TeacherTeam | StoredTeacher | None = None,
         inferer: Inferer | None = None,
         amp: bool = False,
         clip_norm: float | None = None,
@@ -105,6 +108,9 @@ class DistillationTrainer(SupervisedTrainer):
         if clip_norm is not None:
             # Runs inside optimizer.step, hence after MONAI's scaler has unscaled the gradients.
             optimizer.register_step_pre_hook(partial(_clip, clip_norm=clip_norm))
+        if self.teacher is not None and not isinstance(self.teacher, FeatureTaps):
+            # its memory is a function of the epoch's batches alone, as resume needs it
+            self.add_event_handler(Events.EPOCH_STARTED, self.teacher.correction.memory.forget)
         self._schedule_weights()
         self.add_event_handler(IterationEvents.MODEL_COMPLETED, self._step_of_the_loss)
         self._average("loss", lambda output: output[CommonKeys.LOSS].detach())
@@ -156,8 +162,11 @@ class DistillationTrainer(SupervisedTrainer):
         return value
 
     def _guidance(self, image: Tensor, target: Tensor) -> Features:
-        """A teacher team corrects itself by the labels of the training images; a single teacher never sees them."""
-        return self.teacher(image, target) if getattr(self.teacher, "needs_target", False) else self.teacher(image)
+        """A single teacher sees the image; a team, or a stored teacher, what it reads of the batch, and the labels."""
+        if isinstance(self.teacher, FeatureTaps):
+            return self.teacher(image)
+        given = image if self.teacher.reads == CommonKeys.IMAGE else self.state.batch[self.teacher.reads]
+        return self.teacher(given.to(image.device, non_blocking=True), target)
 
 
 def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:

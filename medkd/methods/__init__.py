@@ -14,12 +14,12 @@ from medkd.losses import CombinedLoss
 from medkd.losses.taps import tap_pair
 from medkd.networks import FeatureTaps
 
-__all__ = ["build", "load_preset", "names", "team_arguments"]
+__all__ = ["build", "check_reads_logits", "load_preset", "names", "team_arguments"]
 
 _FOLDER = Path(__file__).parent
 # Arguments of every method that has terms. warmup: the weights of its terms grow from 0 over so many epochs.
 _COMMON = {"warmup": 0}
-# Methods that read logits alone: what can be taught on corrected labels.
+# Methods that read logits alone: what can be taught on corrected, or on stored labels.
 _BASES = ("kd", "dkd", "cwd")
 
 
@@ -90,6 +90,17 @@ def team_arguments(name: str, args: Mapping[str, Any] | None = None) -> dict[str
     if "team" not in preset:
         return None
     return ConfigParser({"args": args, "team": preset["team"]}).get_parsed_content("team")
+
+
+def check_reads_logits(name: str, args: Mapping[str, Any] | None = None) -> None:
+    """Raises ValueError when a method reads more of the teacher than its logits: stored soft labels have nothing else."""
+    preset, _ = _resolved(name, args)
+    for term, content in preset["terms"].items():
+        if content.get("tap", "logits") != "logits":
+            raise ValueError(
+                f"method {name} reads {content['tap']} of the teacher ({term}), which --soft_labels cached does not keep: "
+                "use --soft_labels online"
+            )
 
 
 def _resolved(name: str, args: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -70,7 +70,7 @@ class TestTeam:
         torch.testing.assert_close(torch.softmax(features.logits, 1)[right], torch.softmax(plain.logits, 1)[right])
         lonely = TeacherTeam(tapped())
         lonely(x, y)
-        assert sum(lonely.tally.values()) == int((~right[:, :1]).sum()) > 0
+        assert sum(lonely.correction.tally.values()) == int((~right[:, :1]).sum()) > 0
 
     def test_each_assistant_has_its_place_and_similarity_is_that_of_the_penultimate_map(self):
         x, y = images()
@@ -105,7 +105,7 @@ class TestTeam:
             paths.append(tmp_path / f"{seed}.pt")
             torch.save(network(seed).state_dict(), paths[-1])
         team = teacher_team("plckd", args, tapped(), *paths)
-        assert (team.false_pixel is not None, team.boundary is not None, team.similarity) == parts
+        assert (team.false_pixel is not None, team.boundary is not None, team.correction.similarity) == parts
         if team.false_pixel is not None:
             torch.testing.assert_close(team.false_pixel.state_dict(), network(1).state_dict())
         if team.boundary is not None:
@@ -114,7 +114,7 @@ class TestTeam:
     def test_other_methods_keep_the_teacher_and_read_no_assistant(self, tmp_path):
         teacher = tapped()
         assert teacher_team("kd", {}, teacher, tmp_path / "a", tmp_path / "b") is teacher
-        assert teacher_team("swap", {}, teacher, tmp_path / "a", tmp_path / "b").swap
+        assert teacher_team("swap", {}, teacher, tmp_path / "a", tmp_path / "b").correction.swap
         with pytest.raises(FileNotFoundError, match="false_pixel_assistant .*no such file"):
             teacher_team("plckd", {}, teacher, tmp_path / "a", tmp_path / "b")
 
