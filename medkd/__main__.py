@@ -35,12 +35,15 @@ def compose(
     verb: str, task: str, role: str, options: list[str], overlays: Collection[str] = (), soft_labels: str = "online"
 ) -> list[str]:
     """The arguments of ``python -m monai.bundle`` for a verb of ours; ``overlays`` are the user's own files."""
-    bundle = BUNDLES / task
+    from medkd.options import parse_command
+
+    bundle, given = BUNDLES / task, parse_command(options)[1]
     files = {
         "train": [bundle / "configs/train.yaml"],
         "distill": [bundle / "configs/train.yaml", BUNDLES / "overlays/distill.yaml"],
         "evaluate": [bundle / "configs/train.yaml", bundle / "configs/evaluate.yaml"],
         "infer": [bundle / "configs/inference.yaml"],
+        "figures": [bundle / "configs/train.yaml"],
     }[verb]
     if role != "student":
         if verb == "infer":
@@ -49,6 +52,13 @@ def compose(
             files.insert(1, BUNDLES / "overlays/teacher.yaml")
         if verb == "train" and role != "teacher":
             files.append(BUNDLES / f"overlays/{role}.yaml")
+    if verb == "figures":
+        if ("runs" in given) == ("teacher" in given):
+            raise ValueError(
+                "medkd figures needs --runs (compares their predictions) or --teacher (draws PLC-KD's team)"
+            )
+        overlays_of = ["comparison"] if "runs" in given else ["distill", "team_figures"]
+        files += [BUNDLES / f"overlays/{name}.yaml" for name in overlays_of]
     if soft_labels == "cached":
         files.append(BUNDLES / "overlays/cached.yaml")
     names = ", ".join(f"'{name}'" for name in (*map(_short, files), *overlays))
@@ -56,9 +66,6 @@ def compose(
         *("--meta_file", _short(bundle / "configs/metadata.json")),
         *("--logging_file", _short(bundle / "configs/logging.conf")),
     ]
-    from medkd.options import parse_command
-
-    given = parse_command(options)[1]
     _require(f"{verb} {task}", given, *(("input", "model") if verb == "infer" else ("dataset_dir",)), "output_dir")
     return ["run", "--config_file", f"[{names}]", *about, "--bundle_root", _short(bundle), *options]
 
@@ -175,6 +182,7 @@ def parser() -> argparse.ArgumentParser:
         "distill": "train a student with a teacher (--teacher PATH) by a method (--method NAME)",
         "evaluate": "evaluate a model (--model PATH) case by case",
         "infer": "predict for a file or folder (--input PATH) with a model (--model PATH)",
+        "figures": "draw runs side by side (--runs \"{'title': 'FOLDER'}\"), or PLC-KD's team (--teacher and assistants)",
     }
     for verb, description in descriptions.items():
         sub = verbs.add_parser(verb, help=description, description=f"{description}.", epilog=_HELP, allow_abbrev=False)
@@ -193,7 +201,7 @@ def parser() -> argparse.ArgumentParser:
     shown.add_argument("task", choices=tasks())
     shown.add_argument("--role", choices=("student", "teacher"), default="student")
     shown.add_argument("--depth", type=int, default=2, help="levels of names, 0 for all (default: %(default)s)")
-    for name in ("train", "distill", "evaluate", "infer", "layers"):
+    for name in (*(verb for verb in descriptions if verb != "prepare"), "layers"):
         help_ = "YAML file over the bundle's, another teacher_def for example; may be repeated"
         verbs.choices[name].add_argument("--overlay", action="append", default=[], metavar="FILE", help=help_)
     listed = verbs.add_parser("methods", help="the methods: papers, what they read, learn and cost", allow_abbrev=False)

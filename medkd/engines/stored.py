@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from monai.data import Dataset
+from monai.transforms import DivisiblePad
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -130,9 +131,8 @@ class StoredSoftLabels(Dataset):
     def _outputs(self, image: Tensor) -> np.ndarray:
         """(channels, *spatial) in half precision: logits of T and its assistants, then T's embedding."""
         size = image.shape[1:]
-        padding = [side for edge in reversed(size) for side in (0, -edge % _MULTIPLE)]
-        image = image.to(self.device, torch.float32)[None]
-        padded = F.pad(image, padding, mode="replicate") if any(padding) else image
+        padded = DivisiblePad(_MULTIPLE, mode="edge", method="end")(image).as_subclass(Tensor)
+        padded = padded.to(self.device, torch.float32)[None]
         is_team = isinstance(self.teacher, TeacherTeam)
         outputs = self.teacher.outputs(padded) if is_team else TeamOutputs(self.teacher(padded).logits)
         mode = "bilinear" if len(size) == 2 else "trilinear"

@@ -5,6 +5,7 @@ from .comparison import comparison_figure, draw_comparison, pick_quantiles
 from .false_pixels import draw_false_pixels, false_pixels_figure
 from .overlays import draw_runs, pick_cases
 from .progression import draw_progression, progression_figure
+from .team import draw_team
 
 __all__ = [
     "boundary_figure",
@@ -14,6 +15,7 @@ __all__ = [
     "draw_false_pixels",
     "draw_progression",
     "draw_runs",
+    "draw_team",
     "false_pixels_figure",
     "histogram_overlap",
     "pick_cases",
