@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from scipy.ndimage import binary_dilation
 
-from medkd.data import draw_cvc_endoscene, draw_kits19
+from medkd.data import draw_cvc_endoscene, draw_idrid, draw_isic2018, draw_kits19
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,58 @@ def test_cvc_is_deterministic(tmp_path):
     assert not any(np.array_equal(x, y) for x, y in zip(a, c, strict=True))
 
 
+def test_isic_official(tmp_path):
+    assert draw_isic2018(tmp_path, images=12, scale=0.1) == 12
+    counts = {}
+    for part in ("Training", "Validation", "Test"):
+        inputs, masks = tmp_path / f"ISIC2018_Task1-2_{part}_Input", tmp_path / f"ISIC2018_Task1_{part}_GroundTruth"
+        counts[part] = len(list(inputs.glob("ISIC_*.jpg")))
+        assert len(list(masks.iterdir())) == counts[part]
+        assert (inputs / "ATTRIBUTION.txt").is_file() and len(list(inputs.glob("*_superpixels.png"))) == 1
+        for path in inputs.glob("*.jpg"):
+            image, mask = Image.open(path), Image.open(masks / f"{path.stem}_segmentation.png")
+            assert image.mode == "RGB" and mask.mode == "L" and image.size == mask.size
+            assert image.size in {(102, 77), (77, 58), (60, 45)}
+            pixels, lesion = np.asarray(image).astype(float), np.asarray(mask)
+            assert np.unique(lesion).tolist() == [0, 255] and 0.02 < (lesion > 0).mean() < 0.8
+            around = binary_dilation(lesion > 0, iterations=6) & (lesion == 0)
+            assert (pixels[around].mean(0) - pixels[lesion > 0].mean(0) > 8).all()  # darker than the skin
+    assert counts == {"Training": 8, "Validation": 1, "Test": 3}
+
+
+def test_idrid_official(tmp_path):
+    assert draw_idrid(tmp_path, images=9, scale=0.04) == 9
+    images, masks = (
+        tmp_path / "A. Segmentation" / name for name in ("1. Original Images", "2. All Segmentation Groundtruths")
+    )
+    assert len(list((images / "a. Training Set").glob("IDRiD_*.jpg"))) == 6
+    assert len(list((images / "b. Testing Set").glob("IDRiD_*.jpg"))) == 3
+    modes = set()
+    for path in images.rglob("*.jpg"):
+        assert (int(path.stem[-2:]) > 54) == (path.parent.name == "b. Testing Set")
+        image = Image.open(path)
+        mask = Image.open(masks / path.parent.name / "5. Optic Disc" / f"{path.stem}_OD.tif")
+        assert image.mode == "RGB" and image.size == mask.size == (172, 114)
+        modes.add(mask.mode)
+        assert sorted(colour for _, colour in mask.convert("RGB").getcolors()) == [(0, 0, 0), (255, 0, 0)]
+        pixels, disc = np.asarray(image).astype(float), np.asarray(mask.convert("RGB"))[..., 0] > 0
+        assert 0.005 < disc.mean() < 0.05 and pixels[:8, :8].max() < 20  # dark outside the camera's field
+        assert (pixels[disc].mean(0) > pixels[20:-20, 60:-60].reshape(-1, 3).mean(0)).all()
+    assert modes == {"P", "RGB"}
+
+
+@pytest.mark.parametrize(("draw", "scale"), [(draw_isic2018, 0.1), (draw_idrid, 0.03)])
+def test_pictures_are_deterministic(tmp_path, draw, scale):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        draw(tmp_path / name, images=6, seed=seed, scale=scale)
+    pictures = [path for path in (tmp_path / "a").rglob("*.*") if path.suffix in (".jpg", ".png", ".tif")]
+    files = [path.relative_to(tmp_path / "a") for path in pictures]
+    assert len(files) >= 12
+    a, b, c = ([np.asarray(Image.open(tmp_path / name / file)) for file in files] for name in "abc")
+    assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+    assert not any(np.array_equal(x, y) for x, y in zip(a, c, strict=True))
+
+
 def test_phantoms_refuse(tmp_path):
     with pytest.raises(ValueError, match="size=16, .*expected cases >= 1, size >= 32"):
         draw_kits19(tmp_path, size=16)
@@ -105,3 +157,7 @@ def test_phantoms_refuse(tmp_path):
         draw_cvc_endoscene(tmp_path, variant="cvc")
     with pytest.raises(ValueError, match="frames=3"):
         draw_cvc_endoscene(tmp_path, frames=3)
+    with pytest.raises(ValueError, match="images=5, scale=0.25; expected 6 to 3694"):
+        draw_isic2018(tmp_path, images=5)
+    with pytest.raises(ValueError, match="images=82, scale=0.06; expected 6 to 81"):
+        draw_idrid(tmp_path, images=82)
