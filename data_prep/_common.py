@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from medkd.data import PARTS, natural_key, save_datalist, split_cases
 
-__all__ = ["Options", "files_by_name", "pair_files", "require_source", "run"]
+__all__ = ["Found", "Options", "files_by_name", "pair_files", "require_source", "run"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Found:
     patients: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     published: dict[str, str] = field(default_factory=dict)  # case -> part of the published split, when there is one
+    held_out: str = ""  # what was held out of the published split's parts, in words for split.json
 
 
 def require_source(source: PathLike) -> Path:
@@ -62,16 +63,22 @@ def files_by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]
 
 
 def pair_files(
-    images: Path, labels: Path, image_suffixes: Sequence[str], label_suffixes: Sequence[str], name: Callable[[str], str]
+    images: Path,
+    labels: Path,
+    image_suffixes: Sequence[str],
+    label_suffixes: Sequence[str],
+    name: Callable[[str], str],
+    keep: Callable[[str], bool] = lambda stem: True,
 ) -> Found:
     """Pair the files of two folders by their names without suffix; what has no partner, or two, is refused.
 
     Args:
         name: file name without suffix -> case name.
+        keep: whether files of a name without suffix are looked at, or passed over.
     """
     by_image, by_label = files_by_name(images, image_suffixes), files_by_name(labels, label_suffixes)
     found = Found()
-    for stem in sorted({*by_image, *by_label}, key=natural_key):
+    for stem in sorted(filter(keep, {*by_image, *by_label}), key=natural_key):
         case, of_image, of_label = name(stem), by_image.get(stem, []), by_label.get(stem, [])
         if case in found.files or case in found.refused:
             found.files.pop(case, None)
@@ -132,7 +139,7 @@ def run(
         extra = {"refused": refused} if refused else {}
         save_datalist(folder, listed, **about, **extra)
         left_out = sorted(set(found.patients) - set(wanted), key=natural_key)
-        _save_split(folder, listed, options, left_out)
+        _save_split(folder, listed, options, left_out, found.held_out)
     counts = {part: len(listed[part]) for part in PARTS}
     return {"target": str(target), "cases": counts, "refused": refused, "left_out": left_out}
 
@@ -160,7 +167,11 @@ def _convert_all(
 
 
 def _save_split(
-    folder: Path, listed: Mapping[str, Sequence[Mapping[str, Any]]], options: Options, left_out: Sequence[str]
+    folder: Path,
+    listed: Mapping[str, Sequence[Mapping[str, Any]]],
+    options: Options,
+    left_out: Sequence[str],
+    held_out: str,
 ) -> None:
     """Write how the split was made and its names; the file can be given as ``split=`` again."""
     split = {
@@ -168,6 +179,7 @@ def _save_split(
         "fold": options.fold,
         "folds": options.folds,
         "seed": options.seed,
+        **({"held_out": held_out} if held_out and options.split == "published" else {}),
         **{part: [entry["case"] for entry in listed[part]] for part in PARTS},
         "left_out": list(left_out),
     }

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 from monai.config import PathLike
-from PIL import Image
 
-from ._common import Found, Options, pair_files, require_source, run
+from ._common import Found, Options, files_by_name, pair_files, require_source, run
+from ._pictures import SUFFIXES, check_ends, convert, plain_pairs, read_grey
+from ._published import merge, require_published
 
 __all__ = ["PUBLISHED", "prepare"]
 
@@ -31,8 +32,6 @@ PUBLISHED: dict[str, dict[str, list[tuple[int, int]]]] = {
     },
 }
 FOLDERS_912 = {"train": "training", "valid": "validation", "test": "test"}
-PAIR = ("images", "masks")
-IMAGE_SUFFIXES = (".bmp", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
 POLYP = 1
 HIGHEST = {"masks2": 2, "masks3": 4, "masks4": 4}  # class values: 2 is void, or lumen with others above it
 
@@ -74,16 +73,12 @@ def prepare(
     """
     folder = require_source(source)
     found = _find(folder)
-    if split == "published" and not found.published:
-        raise ValueError(
-            f"source {source}: no published split for these file names (expected numbers from 1 to 612); "
-            "pass split='random', 'sorted' or a JSON file."
-        )
+    require_published(source, found, split, "these file names (expected numbers from 1 to 612)")
     return run(
         folder,
         target,
         found,
-        lambda case, files, to: _convert(case, files, to, found.patients[case]),
+        lambda case, files, to: convert(case, files, to, found.patients[case], _read_mask),
         Options(split, fold, folds, seed, overwrite, skip_bad),
         name="cvc_endoscene",
         description="Colonoscopy frames, RGB, original size; void is background",
@@ -94,30 +89,19 @@ def prepare(
 
 def _find(source: Path) -> Found:
     if any((source / name).is_dir() for name in PUBLISHED):
-        return _merge([_find_frames(source / name, name) for name in PUBLISHED if (source / name).is_dir()])
+        return merge([_find_frames(source / name, name) for name in PUBLISHED if (source / name).is_dir()])
     root = source / "CVC-912" if (source / "CVC-912").is_dir() else source
     if any((root / part).is_dir() for part in FOLDERS_912):
-        return _merge([_find_part(root / part, part) for part in FOLDERS_912 if (root / part).is_dir()])
-    images, masks = (source / name for name in PAIR)
-    if images.is_dir() and masks.is_dir():
-        stems = {
-            path.stem for path in images.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."
-        }
+        return merge([_find_part(root / part, part) for part in FOLDERS_912 if (root / part).is_dir()])
+    if found := plain_pairs(source):
+        stems = files_by_name(source / "images", SUFFIXES)
         if stems and all(stem.isdecimal() and 1 <= int(stem) <= 612 for stem in stems):
-            return _number(images, masks, "CVC-612")
-        return pair_files(images, masks, IMAGE_SUFFIXES, IMAGE_SUFFIXES, name=str)
+            return _number(source / "images", source / "masks", "CVC-612")
+        return found
     raise ValueError(
         f"source {source}: expected CVC-300/ or CVC-612/ (bbdd, gtpolyp), CVC-912/train (images, masks2), or images/ + "
         "masks/; found none of them."
     )
-
-
-def _merge(several: list[Found]) -> Found:
-    merged = Found()
-    for found in several:
-        for name in ("files", "patients", "refused", "published"):
-            getattr(merged, name).update(getattr(found, name))
-    return merged
 
 
 def _find_frames(folder: Path, name: str) -> Found:
@@ -131,7 +115,7 @@ def _number(images: Path, masks: Path, name: str) -> Found:
     """Pair frames whose names are frame numbers; patients and the published part follow from the number."""
     prefix = name.lower().replace("-", "")
     to_case = lambda stem: f"{prefix}_{int(stem):03d}" if stem.isdecimal() else f"{prefix}_{stem}"  # noqa: E731
-    found = pair_files(images, masks, IMAGE_SUFFIXES, IMAGE_SUFFIXES, name=to_case)
+    found = pair_files(images, masks, SUFFIXES, SUFFIXES, name=to_case)
     for case in list(found.patients):
         number = case.removeprefix(f"{prefix}_")
         place = _stretch(name, int(number)) if number.isdecimal() else None
@@ -158,54 +142,16 @@ def _find_part(folder: Path, part: str) -> Found:
     if masks is None or not (folder / "images").is_dir():
         raise ValueError(f"source {folder}: expected images and one of {', '.join(HIGHEST)} in it.")
     to_case = lambda stem: f"cvc912_{part}_{stem}"  # noqa: E731
-    found = pair_files(folder / "images", masks, IMAGE_SUFFIXES, IMAGE_SUFFIXES, name=to_case)
+    found = pair_files(folder / "images", masks, SUFFIXES, SUFFIXES, name=to_case)
     found.published = dict.fromkeys(found.patients, FOLDERS_912[part])
     found.patients = dict.fromkeys(found.patients, f"cvc912_{part}")
     return found
 
 
-def _convert(case: str, files: tuple[Path, Path], folder: Path, patient: str) -> dict[str, Any]:
-    image, mask = _read_image(files[0]), _read_mask(files[1])
-    if image.shape[:2] != mask.shape:
-        raise ValueError(f"image {image.shape[:2]} and mask {mask.shape} (height, width) have different sizes")
-    names = {"image": f"images/{case}.png", "label": f"labels/{case}.png"}
-    for key, array in (("image", image), ("label", mask)):
-        (folder / names[key]).parent.mkdir(exist_ok=True)
-        # Level 1: a tenth larger than the default and several times faster to write.
-        Image.fromarray(array).save(folder / names[key], compress_level=1)
-    return {**names, "case": case, "patient": patient}
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        with Image.open(path) as file:
-            file.load()
-            return file.copy()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} is unreadable or truncated ({' '.join(str(error).split())[:120]})") from error
-
-
-def _read_image(path: Path) -> np.ndarray:
-    image = _open(path)
-    if image.mode != "RGB":
-        kind = {"L": "greyscale", "1": "black and white", "RGBA": "with an alpha channel", "P": "with a palette"}
-        raise ValueError(f"{path} is {kind.get(image.mode, f'of mode {image.mode}')}, expected RGB with 8 bit")
-    return np.asarray(image)
-
-
 def _read_mask(path: Path) -> np.ndarray:
     """Return the mask ``(H, W)`` uint8, 0 background and 1 polyp."""
-    picture = _open(path)
-    mask = np.asarray(picture)
-    if picture.mode == "RGB" and (mask == mask[..., :1]).all():
-        mask = mask[..., 0]
-    if mask.ndim != 2:
-        raise ValueError(f"{path} is a mask of mode {picture.mode} with unequal channels, expected greyscale")
-    values = np.unique(mask)
-    if values.max() <= HIGHEST.get(path.parent.name, 2):
+    mask = read_grey(path)
+    if mask.max() <= HIGHEST.get(path.parent.name, 2):
         return (mask == POLYP).astype(np.uint8)
-    soft = values[((values > 10) & (values < 245)) | (values > 255)]
-    if soft.size or values.max() < 245:
-        shown = (soft if soft.size else values)[:8].tolist()
-        raise ValueError(f"{path} holds the mask values {shown}, expected 0 and 255, or 0, 1 and 2 (void)")
+    check_ends(path, mask, "0 and 255, or 0, 1 and 2 (void)")
     return (mask > 127).astype(np.uint8)
