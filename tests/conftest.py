@@ -36,6 +36,20 @@ def cvc_data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def more_data(tmp_path_factory) -> dict[str, Path]:
+    """Task -> prepared data set, of the tasks whose bundles are those of polyps but for a word."""
+    from medkd.data import draw_idrid, draw_isic2018
+    from medkd.data_prep import idrid, isic2018
+
+    folder = tmp_path_factory.mktemp("pictures")
+    draw_isic2018(folder / "isic_raw", images=14, scale=0.1)
+    draw_idrid(folder / "idrid_raw", images=12, scale=0.02)
+    isic2018.prepare(folder / "isic_raw", folder / "isic2018")
+    idrid.prepare(folder / "idrid_raw", folder / "idrid")
+    return {"isic2018": folder / "isic2018", "idrid": folder / "idrid"}
+
+
+@pytest.fixture(scope="session")
 def data(kits19_data, cvc_data) -> dict[str, Path]:
     """Task -> prepared data set."""
     return {"kits19": kits19_data, "cvc_endoscene": cvc_data}

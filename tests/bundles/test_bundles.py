@@ -19,10 +19,21 @@ from medkd.metrics import case_metrics
 from medkd.networks import UNet
 
 TASKS = ("cvc_endoscene", "kits19")
+LIKE_POLYPS = ("idrid", "isic2018")
 
 
 def test_the_tasks_are_found():
-    assert tasks() == sorted(TASKS)
+    assert tasks() == sorted((*TASKS, *LIKE_POLYPS))
+
+
+@pytest.mark.parametrize("task", LIKE_POLYPS)
+def test_bundles_of_pictures_differ_in_the_title_and_the_class_alone(task):
+    """So what is tested of one holds for all; each is complete by itself all the same."""
+    for name in ("train.yaml", "inference.yaml", "evaluate.yaml"):
+        ours, polyps = ((BUNDLES / t / "configs" / name).read_text().splitlines() for t in (task, "cvc_endoscene"))
+        differing = [line for line, other in zip(ours, polyps, strict=True) if line != other]
+        assert [line.split(":")[0] for line in differing[1:]] == (["classes"] if name == "train.yaml" else [])
+        assert all(line.startswith("# ") for line in differing[:1])
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +271,7 @@ def test_inference_on_pictures(scribbler, data, medkd_run, tmp_path):
         np.testing.assert_array_equal(ours, stored)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", tasks())
 def test_metadata_is_complete(task):
     metadata = json.loads((BUNDLES / task / "configs/metadata.json").read_text())
     assert metadata["version"] in metadata["changelog"]
@@ -326,6 +337,8 @@ def test_plckd_trains_what_its_team_lacks_and_reuses_what_is_there(data, medkd_r
     team = tmp_path / "student/team"
     weights = {role: torch.load(team / role / "model.pt", weights_only=True) for role in missing}
     assert not torch.equal(weights["teacher"]["head.weight"], weights["boundary_assistant"]["head.weight"])
+    pictures = {path.name.split("_cvc")[0] for path in (tmp_path / "student/figures").iterdir()}
+    assert {"soft_labels", "boundary_transform"} <= pictures
     assert "queue" in torch.load(team / "false_pixel_assistant/resume.pt", weights_only=True)["objects"]
 
     paths = [word for role in missing for word in (f"--{role}", team / role)]
@@ -338,7 +351,68 @@ def test_plckd_trains_what_its_team_lacks_and_reuses_what_is_there(data, medkd_r
         for name in ("student", "plckd", "swap", "kd")
     }
     assert torch.equal(ends["student"], ends["plckd"])
-    report = json.loads((tmp_path / "plckd/correction.json").read_text())["wrong_pixels_after"]
-    assert report["wrong"]["T"] > 0 and report["wrong"]["SC"] == 0
+    report = json.loads((tmp_path / "plckd/correction.json").read_text())
+    assert report["wrong_pixels_after"]["wrong"]["T"] > 0 and report["wrong_pixels_after"]["wrong"]["SC"] == 0
+    scores = report["on_validation_images"]
+    assert list(scores) == ["T", "TA_f", "TA_b"] and -1 <= scores["TA_f"]["beyond_teacher"] <= 1
+    assert not (tmp_path / "swap/figures").exists()
     assert not (tmp_path / "swap/correction.json").exists() and not (tmp_path / "kd/correction.json").exists()
     assert not torch.equal(ends["kd"], ends["plckd"]) and not torch.equal(ends["kd"], ends["swap"])
+
+
+@pytest.mark.parametrize("task", [LIKE_POLYPS[0], pytest.param(LIKE_POLYPS[1], marks=pytest.mark.slow)])
+def test_plckd_with_cached_labels_on_the_other_pictures(task, more_data, medkd_run, tmp_path, capsys):
+    options = ["--dataset_dir", more_data[task], "--batch_size", 4, "--method", "plckd", "--soft_labels", "cached"]
+    assert medkd_run("distill", task, *options, "--output_dir", tmp_path / "run") == 0
+    said = capsys.readouterr().out
+    assert "soft labels of" in said and "overlays/cached.yaml" in said
+    assert list((more_data[task] / "soft_labels").glob("*/*.npy"))
+    (name,) = json.loads((tmp_path / "run/summary.json").read_text())
+    assert name == {"idrid": "optic_disc", "isic2018": "lesion"}[task]
+    case = load_datalist(more_data[task], "test")[0]
+    assert (
+        medkd_run("infer", task, "--model", tmp_path / "run", "--input", case["image"], "--output_dir", tmp_path) == 0
+    )
+    with Image.open(case["image"]) as image, Image.open(tmp_path / f"{case['case']}.png") as mask:
+        assert image.size == mask.size
+
+
+def test_cached_labels_of_slices(data, teachers, medkd_run, tmp_path, capsys):
+    """Slices are stored whole, larger than the patches that are cropped from them."""
+    options = [
+        "--dataset_dir",
+        data["kits19"],
+        "--teacher",
+        teachers["kits19"],
+        "--soft_labels_dir",
+        tmp_path / "store",
+    ]
+    words = ["--soft_labels", "cached", *options, "--output_dir"]
+    assert medkd_run("distill", "kits19", "--method", "kd", *words, tmp_path / "kd") == 0
+    assert "kd epoch 1/1" in capsys.readouterr().out
+    assert {np.load(file).shape for file in (tmp_path / "store").glob("*/*.npy")} == {(2, 48, 48)}
+    assert medkd_run("distill", "kits19", "--method", "hlfd", *words, tmp_path / "hlfd") == 1
+    assert "method hlfd reads features of the teacher (hlfd), which --soft_labels cached" in capsys.readouterr().err
+    assert not (tmp_path / "hlfd").exists()
+
+
+def test_figures_by_command(students, data, teachers, medkd_run, tmp_path, capsys):
+    teacher, out = teachers["cvc_endoscene"], tmp_path / "figures"
+    team = [
+        word for role in ("teacher", "false_pixel_assistant", "boundary_assistant") for word in (f"--{role}", teacher)
+    ]
+    words = ["--dataset_dir", data["cvc_endoscene"], "--output_dir", out]
+    case = load_datalist(data["cvc_endoscene"], "training")[0]["case"]
+    assert medkd_run("figures", "cvc_endoscene", *team, *words, "--cases", case) == 0
+    assert {f"soft_labels_{case}.png", f"boundary_transform_{case}.png"} <= {path.name for path in out.iterdir()}
+    assert (out / "figures_environment.json").exists()
+    assert medkd_run("figures", "cvc_endoscene", *team, *words) == 1
+    assert "already holds results" in capsys.readouterr().err
+
+    runs = {"student": str(students["kits19", "none"]), "kd": str(students["kits19", "kd"])}
+    words = ["--dataset_dir", data["kits19"], "--output_dir", tmp_path / "comparison"]
+    assert medkd_run("figures", "kits19", "--runs", runs, *words) == 0
+    assert (tmp_path / "comparison/comparison.png").stat().st_size > 0
+    for wrong in ([], ["--runs", runs, "--teacher", teacher]):
+        assert medkd_run("figures", "kits19", *wrong, *words) == 1
+        assert "medkd figures needs --runs (compares their predictions) or --teacher" in capsys.readouterr().err

@@ -1,0 +1,62 @@
+"""The memory of right probabilities: means by hand, right for their class, used when a whole batch has none."""
+
+from collections import Counter
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medkd.correction import Correction, RightMemory, TeamOutputs, correct_by_similarity
+
+
+def pixel(*rows):
+    """Probabilities (1, K, 1, P) of P pixels."""
+    return torch.tensor(rows).T[None, :, None]
+
+
+def test_means_by_hand():
+    memory = RightMemory()
+    label = torch.tensor([0, 0, 1, 1])[None, None, None]
+    memory.update(pixel([0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.6, 0.4]), label)  # the last one is wrong
+    torch.testing.assert_close(memory.rows, torch.tensor([[0.8, 0.2], [0.2, 0.8]]))
+    memory.update(pixel([0.6, 0.4], [0.6, 0.4], [0.9, 0.1], [0.9, 0.1]), label)  # nothing right of class 1: it stays
+    torch.testing.assert_close(memory.rows, torch.tensor([[0.78, 0.22], [0.2, 0.8]]))
+    memory.forget()
+    assert memory.rows is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 4))
+def test_a_known_row_is_right_for_its_class(seed, classes):
+    draw, memory = torch.Generator().manual_seed(seed), RightMemory()
+    for _ in range(3):
+        p = torch.softmax(torch.randn(2, classes, 3, 3, generator=draw), 1)
+        memory.update(p, torch.randint(0, classes, (2, 1, 3, 3), generator=draw))
+    for k, row in enumerate(memory.rows):
+        if row.sum() > 0:
+            assert row.argmax() == k
+            torch.testing.assert_close(row.sum(), torch.tensor(1.0))
+
+
+def test_it_comes_after_image_and_batch_and_before_the_exchange():
+    label = torch.tensor([0, 0, 1, 2])[None, None, None]
+    p = pixel([0.8, 0.1, 0.1], [0.3, 0.4, 0.3], [0.6, 0.3, 0.1], [0.5, 0.3, 0.2])
+    memory = torch.tensor([[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.0, 0.0, 0.0]])
+    tally = Counter()
+    found = correct_by_similarity(p, p, label, tally=tally, memory=memory)
+    expected = pixel([0.8, 0.1, 0.1], [0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.2, 0.3, 0.5])
+    torch.testing.assert_close(found, expected)
+    assert tally == {"image": 1, "memory": 1, "swap": 1}
+
+
+def test_a_correction_remembers_the_batches_before():
+    correction = Correction()
+    first = torch.tensor([[2.0, -2.0], [-1.0, 1.0]]).T[None, :, None]
+    correction(TeamOutputs(first), torch.tensor([0, 1])[None, None, None])
+    lost = torch.tensor([[3.0, -3.0], [3.0, -3.0]]).T[None, :, None]
+    labels = correction(TeamOutputs(lost), torch.ones(1, 1, 1, 2, dtype=torch.long))
+    assert correction.tally == {"memory": 2}
+    torch.testing.assert_close(labels.ultimate[0, :, 0, 0], torch.softmax(torch.tensor([-1.0, 1.0]), 0))
+    correction.memory.forget()
+    labels = correction(TeamOutputs(lost), torch.ones(1, 1, 1, 2, dtype=torch.long))
+    torch.testing.assert_close(labels.ultimate[0, :, 0, 0], torch.softmax(torch.tensor([-3.0, 3.0]), 0))
