@@ -15,8 +15,9 @@ from .wrong import is_right, swap_wrong
 
 __all__ = ["correct_by_similarity", "most_similar"]
 
-# A KD-tree wins in few dimensions; in more it visits every candidate.
+# A KD-tree wins in few dimensions, in more it visits every candidate; and where pairs are many enough to pay for building it.
 _TREE_DIMENSIONS = 8
+_TREE_PAIRS = 2**21
 # Products of one block: 64 MiB of float32.
 _BLOCK = 2**24
 
@@ -94,9 +95,11 @@ def _sources(right: Tensor, classes: Tensor, phi: Tensor, max_candidates: int | 
     lost = torch.zeros_like(right)
     counts: Counter = Counter()
     wrong = (~right).nonzero().flatten()
-    groups = torch.stack([wrong // positions, classes[wrong]], dim=1)
-    for image, k in groups.unique(dim=0).tolist():
-        asking = wrong[(groups[:, 0] == image) & (groups[:, 1] == k)]
+    count = int(classes.max()) + 1
+    groups = wrong // positions * count + classes[wrong]
+    for group in groups.unique().tolist():
+        image, k = divmod(group, count)
+        asking = wrong[groups == group]
         alike = (right & (classes == k)).nonzero().flatten()
         of_image = alike[alike // positions == image]
         offered, kind = (of_image, "image") if len(of_image) else (alike, "batch")
@@ -114,11 +117,12 @@ def _sources(right: Tensor, classes: Tensor, phi: Tensor, max_candidates: int | 
 def most_similar(queries: Tensor, candidates: Tensor) -> Tensor:
     """Index of the candidate with the largest cosine to each query, of equals the lowest: (W, D), (C, D) to (W,).
 
-    A KD-tree on the unit vectors in few dimensions on a CPU, else products in blocks; memory grows with W + C. An
-    all-zero vector has cosine 0 with everything.
+    A KD-tree on the unit vectors for many pairs in few dimensions on a CPU, else products in blocks; memory grows with
+    W + C. An all-zero vector has cosine 0 with everything.
     """
     queries, candidates = (F.normalize(x.float(), dim=1, eps=1e-30) for x in (queries, candidates))
-    if queries.device.type == "cpu" and queries.shape[1] <= _TREE_DIMENSIONS:
+    pairs = queries.shape[0] * candidates.shape[0]
+    if queries.device.type == "cpu" and queries.shape[1] <= _TREE_DIMENSIONS and pairs > _TREE_PAIRS:
         return _by_tree(queries.numpy(), candidates.numpy())
     block = max(1, _BLOCK // candidates.shape[0])
     return torch.cat([(part @ candidates.T).argmax(dim=1) for part in queries.split(block)])  # of equals the first

@@ -7,8 +7,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medkd.correction import correct_by_similarity
+from medkd.correction import correct_by_similarity, similarity
 from medkd.correction.similarity import most_similar
+
+
+@pytest.fixture(params=["tree", "blocks"], autouse=True)
+def few_or_many(request, monkeypatch):
+    """Every test by both ways of searching, whatever the number of pairs."""
+    if request.param == "tree":
+        monkeypatch.setattr(similarity, "_TREE_PAIRS", 0)
 
 
 def cosine(a, b):
