@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -74,10 +75,11 @@ def merged_config(options: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: for a config file that is not there.
-        ValueError: for one that is not YAML or JSON, or holds no names.
+        ValueError: for one that is not YAML or JSON, or holds no names, or holds a name that nothing reads.
     """
     files = options.get("config_file", [])
     files = [files] if isinstance(files, str) else list(files)
+    names = {}
     for file in files:
         if not Path(file).is_file():
             raise FileNotFoundError(f"--config_file: {file}: no such file")
@@ -89,7 +91,24 @@ def merged_config(options: dict[str, Any]) -> dict[str, Any]:
             ) from None
         if not isinstance(content, dict):
             raise ValueError(f"--config_file: {file}: holds {type(content).__name__}, expected names and values")
-    return ConfigParser.load_config_files(files)
+        names[file] = [str(name) for name in content]
+    config = ConfigParser.load_config_files(files)
+    _check_overlays(names, config)
+    return config
+
+
+def _check_overlays(names: dict[str, list[str]], config: dict[str, Any]) -> None:
+    """A name at the top of a later file must be one of an earlier file, or be referred to: else it is misspelt."""
+    known: set[str] = set()
+    text = yaml.safe_dump(config, width=2**20)
+    for number, (file, found) in enumerate(names.items()):
+        tops = {re.split("::|#", name.removeprefix("+"))[0] for name in found}
+        for name in sorted(tops - known) if number else ():
+            if not re.search(rf"[@%]{re.escape(name)}\b", text):
+                near = get_close_matches(name, known, n=2)
+                hint = f": did you mean {' or '.join(near)}?" if near else ""
+                raise ValueError(f"--config_file: {file}: nothing reads {name!r}{hint}")
+        known |= tops
 
 
 def check_options(words: list[str], options: dict[str, Any], config: dict[str, Any]) -> None:

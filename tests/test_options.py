@@ -144,3 +144,26 @@ def test_a_component_with_wrong_arguments_is_named():
         parser.get_parsed_content("a")
     assert one_line_errors(caught.value).startswith("medkd.networks.TappedNetwork: ")
     assert "missing 1 required positional argument: 'encoder'" in one_line_errors(caught.value)
+
+
+def test_a_misspelt_name_in_an_overlay_is_told(tmp_path):
+    (tmp_path / "train.yaml").write_text("teacher_def: {width: 4}\nnobody_reads_me: 1\nnetwork: '@teacher_def'\n")
+    overlay = tmp_path / "overlay.yaml"
+    options = {"config_file": [str(tmp_path / "train.yaml"), str(overlay)]}
+    for good in (
+        "teacher_def: {width: 8}",
+        "size: 3\nteacher_def: {width: '@size'}",
+        "size: 3\nteacher_def: {width: $2 * @size}",
+        "'teacher_def::width': 9",
+        "'+teacher_def': {depth: 3}",
+        "other: {width: 2}\nteacher_def: '%other'",
+    ):
+        overlay.write_text(good)
+        merged_config(options)
+    for bad, message in (
+        ("techer_def: {width: 8}", "nothing reads 'techer_def': did you mean teacher_def"),
+        ("size: 3\nteacher_def: {width: '@sizes'}", "nothing reads 'size'"),
+    ):
+        overlay.write_text(bad)
+        with pytest.raises(ValueError, match=f"overlay.yaml: {message}"):
+            merged_config(options)

@@ -121,6 +121,8 @@ class DistillationTrainer(SupervisedTrainer):
     def _schedule_weights(self) -> None:
         """Weights that grow over epochs; a function of the epoch alone, so a resumed run has the same."""
         for name, (start, end) in self.loss.ramps.items():
+            if end >= self.state.max_epochs > 1:
+                print(f"note: of {self.state.max_epochs} epochs, {end} are the warm-up of the term {name}", flush=True)
             ParamSchedulerHandler(
                 partial(self.loss.weights.__setitem__, name),
                 "linear",
