@@ -79,7 +79,7 @@ def merged_config(options: dict[str, Any]) -> dict[str, Any]:
     """
     files = options.get("config_file", [])
     files = [files] if isinstance(files, str) else list(files)
-    names = {}
+    contents = {}
     for file in files:
         if not Path(file).is_file():
             raise FileNotFoundError(f"--config_file: {file}: no such file")
@@ -91,18 +91,17 @@ def merged_config(options: dict[str, Any]) -> dict[str, Any]:
             ) from None
         if not isinstance(content, dict):
             raise ValueError(f"--config_file: {file}: holds {type(content).__name__}, expected names and values")
-        names[file] = [str(name) for name in content]
-    config = ConfigParser.load_config_files(files)
-    _check_overlays(names, config)
-    return config
+        contents[file] = content
+    _check_overlays(contents)
+    return ConfigParser.load_config_files(files)
 
 
-def _check_overlays(names: dict[str, list[str]], config: dict[str, Any]) -> None:
-    """A name at the top of a later file must be one of an earlier file, or be referred to: else it is misspelt."""
+def _check_overlays(contents: dict[str, dict]) -> None:
+    """A name at the top of a later file must be one of an earlier file, or be referred to by some file: else it is misspelt."""
     known: set[str] = set()
-    text = yaml.safe_dump(config, width=2**20)
-    for number, (file, found) in enumerate(names.items()):
-        tops = {re.split("::|#", name.removeprefix("+"))[0] for name in found}
+    text = yaml.safe_dump(list(contents.values()), width=2**20)
+    for number, (file, content) in enumerate(contents.items()):
+        tops = {re.split("::|#", str(name).removeprefix("+"))[0] for name in content}
         for name in sorted(tops - known) if number else ():
             if not re.search(rf"[@%]{re.escape(name)}\b", text):
                 near = get_close_matches(name, known, n=2)

@@ -329,12 +329,17 @@ def teachers_64(data, medkd_run, tmp_path_factory):
 
 def test_plckd_trains_what_its_team_lacks_and_reuses_what_is_there(data, medkd_run, tmp_path, capsys):
     options = ["--dataset_dir", data["cvc_endoscene"], "--batch_size", 4, "--method", "plckd"]
-    assert medkd_run("distill", "cvc_endoscene", *options, "--output_dir", tmp_path / "student") == 0
+    own = ["--output_dir", tmp_path / "student", "--false_pixel_assistant::mix_real"]
+    assert medkd_run("distill", "cvc_endoscene", *options, *own, 0.25) == 0
     said = capsys.readouterr().out
     missing = [line.split()[1] for line in said.splitlines() if line.startswith("medkd: ")]
     assert missing == ["teacher", "false_pixel_assistant", "boundary_assistant"]
     assert "false pixels of the teacher in the queue (16384 at most)" in said and "plckd epoch 1/1" in said
     team = tmp_path / "student/team"
+    assert yaml.safe_load((team / "false_pixel_assistant/config.yaml").read_text())["mix_real"] == 0.25
+    assert "mix_real" not in yaml.safe_load((team / "boundary_assistant/config.yaml").read_text())
+    assert medkd_run("distill", "cvc_endoscene", *options, *own, 0.75) == 1
+    assert "was trained with --mix_real 0.25, this command has 0.75" in capsys.readouterr().err
     weights = {role: torch.load(team / role / "model.pt", weights_only=True) for role in missing}
     assert not torch.equal(weights["teacher"]["head.weight"], weights["boundary_assistant"]["head.weight"])
     pictures = {path.name.split("_cvc")[0] for path in (tmp_path / "student/figures").iterdir()}
