@@ -97,6 +97,11 @@ def stepper(
     return step
 
 
+def median_ratio(first: list[float], second: list[float]) -> float:
+    """Of what was measured in the same rounds."""
+    return statistics.median(a / b for a, b in zip(first, second, strict=True))
+
+
 def main(
     size: int = 224,
     batch: int = 2,
@@ -122,10 +127,11 @@ def main(
         mebibytes = sum(file.stat().st_size for file in stored.files) / len(data) / 2**20
         keys = ["image", "label"]
         plain, cached = loader(data, batch, keys), loader(stored, batch, [*keys, "soft_labels"])
-    teacher, kept = team.teacher, StoredTeacher(team)
+    teacher, control, kept = team.teacher, TeacherTeam(team.teacher, swap=True), StoredTeacher(team)
     ways = {
         "supervised": stepper(student_width, teacher, "none", None, plain),
         "kd": stepper(student_width, teacher, "kd", lambda b: teacher(b["image"]), plain),
+        "swap": stepper(student_width, teacher, "swap", lambda b: control(b["image"], b["label"]), plain),
         "plckd, online": stepper(student_width, teacher, "plckd", lambda b: team(b["image"], b["label"]), plain),
         "plckd, cached": stepper(student_width, teacher, "plckd", lambda b: kept(b["soft_labels"], b["label"]), cached),
     }
@@ -142,11 +148,11 @@ def main(
     print(f"{size} x {size}, batch {batch}, {torch.get_num_threads()} thread(s), {rounds} rounds")
     print(f"parameters of teacher and student: {' and '.join(sizes)}")
     print(f"stored: {spent:.2f} s and {mebibytes:.2f} MiB an image\n")
-    print("| | step, s | step / supervised | chain / step |\n|---|---|---|---|")
+    print("| | step, s | step / supervised | step / kd | chain / step |\n|---|---|---|---|---|")
     for way, values in seconds.items():
-        ratio = statistics.median(a / b for a, b in zip(values, seconds["supervised"], strict=True))
-        share = statistics.median(a / b for a, b in zip(chain[way], values, strict=True))
-        print(f"| {way} | {statistics.median(values):.3f} | {ratio:.2f} | {share:.3f} |", flush=True)
+        to_plain, to_kd = (median_ratio(values, seconds[other]) for other in ("supervised", "kd"))
+        share = median_ratio(chain[way], values)
+        print(f"| {way} | {statistics.median(values):.3f} | {to_plain:.2f} | {to_kd:.2f} | {share:.3f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ __all__ = ["MEMBERS", "team_first"]
 
 MEMBERS = ("teacher", "false_pixel_assistant", "boundary_assistant")
 # Options of the student alone, which do not pass to the team.
-_OWN = ("method", "method_args", "output_dir", "resume", *MEMBERS)
+_OWN = ("method", "method_args", "output_dir", "resume", "learning_rate", *MEMBERS)
 
 
 def team_first(models: Path, options: list[str], train: Callable[[str, list[str]], None]) -> list[str]:
