@@ -240,10 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
             role, soft_labels = getattr(parsed, "role", "student"), getattr(parsed, "soft_labels", "online")
             run_bundle(compose(parsed.verb, parsed.task, role, rest, parsed.overlay, soft_labels))
     except KeyboardInterrupt:
-        print(
-            "medkd: interrupted; a training run that has ended an epoch goes on with the same command and --resume True",
-            file=sys.stderr,
-        )
+        print("medkd: interrupted; a run that has ended an epoch goes on with --resume True", file=sys.stderr)
         return 130
     except Exception as error:
         import os
