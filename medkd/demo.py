@@ -9,7 +9,7 @@ import torch
 from monai.bundle import ConfigParser
 from torch import nn
 
-from medkd.__main__ import BUNDLES, compose, prepare, run_bundle
+from medkd.commands import BUNDLES, compose, prepare, run_bundle
 from medkd.data import draw_kits19
 from medkd.data.files import write_atomically
 from medkd.metrics import milliseconds_per_slice

@@ -19,6 +19,7 @@ ALLOWED = {
     "reports": {"data", "networks", "metrics", "correction"},
     "demo": None,  # all
     "team": LEAVES | {"options", "methods"},
+    "commands": None,
     "__main__": None,
     "__init__": set(),
 }

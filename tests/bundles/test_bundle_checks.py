@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from monai.bundle import ConfigParser, verify_net_in_out
 
-from medkd.__main__ import BUNDLES, tasks
+from medkd.commands import BUNDLES, tasks
 
 SCHEMA = json.loads((Path(__file__).parent / "metadata_schema.json").read_text())
 

@@ -13,7 +13,7 @@ from monai.bundle import ConfigParser
 from PIL import Image
 
 from medkd import methods
-from medkd.__main__ import BUNDLES, compose, tasks
+from medkd.commands import BUNDLES, compose, tasks
 from medkd.data import load_datalist, read_volume
 from medkd.metrics import case_metrics
 from medkd.networks import UNet

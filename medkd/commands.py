@@ -1,0 +1,179 @@
+"""What the verbs of `medkd` do; those of a bundle compose a ``monai.bundle run`` command, print it and run it."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+
+__all__ = ["BUNDLES", "compose", "prepare", "report", "run_bundle", "show_layers", "show_methods", "tasks", "train"]
+
+_PACKAGE = Path(__file__).parent
+# in a wheel bundles lie inside the package, in a clone beside it
+BUNDLES = next(p for p in (_PACKAGE / "bundles", _PACKAGE.parent / "bundles") if p.is_dir())
+
+
+def tasks() -> list[str]:
+    """Names of the bundles, sorted."""
+    return sorted(path.parent.parent.name for path in BUNDLES.glob("*/configs/train.yaml"))
+
+
+def compose(
+    verb: str, task: str, role: str, options: list[str], overlays: Collection[str] = (), soft_labels: str = "online"
+) -> list[str]:
+    """The arguments of ``python -m monai.bundle`` for a verb of ours; ``overlays`` are the user's own files."""
+    from medkd.options import parse_command
+
+    bundle, given = BUNDLES / task, parse_command(options)[1]
+    files = {
+        "train": [bundle / "configs/train.yaml"],
+        "distill": [bundle / "configs/train.yaml", BUNDLES / "overlays/distill.yaml"],
+        "evaluate": [bundle / "configs/train.yaml", bundle / "configs/evaluate.yaml"],
+        "infer": [bundle / "configs/inference.yaml"],
+        "figures": [bundle / "configs/train.yaml"],
+    }[verb]
+    if role != "student":
+        if verb == "infer":
+            options = ["--network_def", "%teacher_def", *options]
+        else:
+            files.insert(1, BUNDLES / "overlays/teacher.yaml")
+        if verb == "train" and role != "teacher":
+            files.append(BUNDLES / f"overlays/{role}.yaml")
+    if verb == "figures":
+        if ("runs" in given) == ("teacher" in given):
+            raise ValueError(
+                "medkd figures needs --runs (compares their predictions) or --teacher (draws PLC-KD's team)"
+            )
+        overlays_of = ["comparison"] if "runs" in given else ["distill", "team_figures"]
+        files += [BUNDLES / f"overlays/{name}.yaml" for name in overlays_of]
+    if soft_labels == "cached":
+        files.append(BUNDLES / "overlays/cached.yaml")
+    names = ", ".join(f"'{name}'" for name in (*map(_short, files), *overlays))
+    about = [
+        *("--meta_file", _short(bundle / "configs/metadata.json")),
+        *("--logging_file", _short(bundle / "configs/logging.conf")),
+    ]
+    _require(f"{verb} {task}", given, *(("input", "model") if verb == "infer" else ("dataset_dir",)), "output_dir")
+    return ["run", "--config_file", f"[{names}]", *about, "--bundle_root", _short(bundle), *options]
+
+
+def _short(path: Path) -> str:
+    """Relative to the working directory where that is shorter to read."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _quoted(argument: str) -> str:
+    """For a shell; lists of file names stay readable."""
+    return f'"{argument}"' if "'" in argument and not set(argument) & set('"$`\\!') else shlex.quote(argument)
+
+
+def run_bundle(arguments: list[str]) -> None:
+    """Runs ``python -m monai.bundle`` with the arguments, in this process, after printing it."""
+    import runpy
+
+    from medkd.options import check_options, merged_config, parse_command
+
+    # The bundle's own first step checks them too, but MONAI takes a stray word for the name of another first step.
+    words, options = parse_command(arguments[1:])
+    check_options(words, options, merged_config(options))
+    print(f"python -m monai.bundle {' '.join(_quoted(argument) for argument in arguments)}", flush=True)
+    _quiet()
+    before = sys.argv
+    try:
+        sys.argv = ["monai.bundle", *arguments]
+        runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
+    finally:
+        sys.argv = before
+
+
+def train(task: str, overlays: Collection[str], role: str, options: list[str]) -> None:
+    """Trains a role of a task."""
+    run_bundle(compose("train", task, role, options, overlays))
+
+
+def _quiet() -> None:
+    """MONAI warns of the code in a configuration, and lists what was printed just now: these are our own files."""
+    import monai.bundle  # noqa: F401  its loggers get their level when it is imported
+
+    warnings.filterwarnings("ignore", message="parsing config_file")
+    for name in ("scripts", "workflows"):
+        logging.getLogger(f"monai.bundle.{name}").setLevel(logging.ERROR)
+
+
+def prepare(task: str, arguments: list[str]) -> None:
+    """Runs ``prepare`` of the task's module in data_prep, its options checked against that function's arguments."""
+    import importlib
+    import inspect
+    import json
+
+    from medkd.options import check_options, parse_command
+
+    function = importlib.import_module(f"medkd.data_prep.{task}").prepare
+    words, options = parse_command(arguments)
+    # what prepare writes to is what every other verb reads from, so it has the name that it has there
+    arguments_of = inspect.signature(function).parameters.values()
+    known = {p.name: None if p.default is p.empty else p.default for p in arguments_of if p.name != "target"}
+    check_options(words, options, {**known, "dataset_dir": None})
+    _require(f"prepare {task}", options, "source", "dataset_dir")
+    target = options.pop("dataset_dir")
+    print(json.dumps(function(target=target, **options), indent=2, default=str))
+
+
+def show_layers(task: str, role: str, depth: int | None, overlays: Collection[str], arguments: list[str]) -> None:
+    """Prints the sub-modules of a bundle's network with what they give for its image size, the default taps marked."""
+    import torch
+    from monai.bundle import ConfigParser
+    from tabulate import tabulate
+
+    from medkd.networks import input_form, layers
+    from medkd.options import check_options, merged_config, parse_command
+
+    files = [str(BUNDLES / task / "configs/train.yaml"), *overlays]
+    words, options = parse_command(arguments)
+    config = merged_config({"config_file": files})
+    check_options(words, options, config)
+    parser = ConfigParser(config)
+    parser.update(options)
+    network = parser.get_parsed_content("teacher_def" if role == "teacher" else "network_def")
+    _, channels = input_form(network)
+    found = layers(network, torch.zeros(1, channels, *parser.get_parsed_content("image_size")))
+    known = network.default_taps() if hasattr(network, "default_taps") else {}
+    taps = {name: f"{place}.{i}" for place, of in known.items() for i, name in enumerate(of)}
+    shown = [layer for layer in found if depth is None or layer.name.count(".") < depth or layer.name in taps]
+    table = [(layer.name, layer.kind, layer.shape or "no single tensor", taps.get(layer.name, "")) for layer in shown]
+    print(tabulate(table, headers=("sub-module", "class", "output", "default tap")))
+
+
+def show_methods(as_markdown: bool) -> None:
+    """Prints the table of methods, for a terminal or for README."""
+    from tabulate import tabulate
+
+    from medkd.methods.table import markdown, rows
+
+    print(markdown() if as_markdown else tabulate(rows(), headers="keys", disable_numparse=True))
+
+
+def report(runs: str, baseline: str | None, output_dir: str) -> None:
+    """Prints and writes the table of methods over seeds."""
+    from medkd.data.files import write_atomically
+    from medkd.options import parse_command
+    from medkd.reports import seeds_table
+
+    folders = parse_command(["--runs", runs])[1]["runs"]
+    if not isinstance(folders, dict) or not folders:
+        raise ValueError(f"--runs: found {runs!r}, expected titles and folders: \"{{'kd': ['KD_0', 'KD_1']}}\"")
+    if (Path(output_dir) / "table.csv").exists():
+        raise FileExistsError(f"output_dir {output_dir} already holds results (table.csv): choose another folder")
+    table = seeds_table(folders, baseline)
+    write_atomically(Path(output_dir) / "table.csv", table.to_csv)
+    write_atomically(Path(output_dir) / "table.md", lambda path: path.write_text(table.to_markdown() + "\n"))
+    print(table.to_markdown())
+
+
+def _require(command: str, options: Collection[str], *names: str) -> None:
+    for name in names:
+        if name not in options:
+            raise ValueError(f"medkd {command} needs --{name}")
