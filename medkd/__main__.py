@@ -102,12 +102,9 @@ def _run(parsed: argparse.Namespace, options: list[str]) -> None:
     elif parsed.verb == "layers":
         commands.show_layers(parsed.task, parsed.role, parsed.depth or None, parsed.overlay, options)
     else:
-        if parsed.verb == "distill":
-            from medkd.team import team_first
-
-            models = commands.BUNDLES / parsed.task / "models"
-            options = team_first(models, options, lambda *member: commands.train(parsed.task, parsed.overlay, *member))
         role, soft_labels = getattr(parsed, "role", "student"), getattr(parsed, "soft_labels", "online")
+        if parsed.verb == "distill":
+            options = commands.train_team(parsed.task, options, parsed.overlay, soft_labels)
         commands.run_bundle(commands.compose(parsed.verb, parsed.task, role, options, parsed.overlay, soft_labels))
 
 

@@ -8,8 +8,19 @@ import sys
 import warnings
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
-__all__ = ["BUNDLES", "compose", "prepare", "report", "run_bundle", "show_layers", "show_methods", "tasks", "train"]
+__all__ = [
+    "BUNDLES",
+    "compose",
+    "prepare",
+    "report",
+    "run_bundle",
+    "show_layers",
+    "show_methods",
+    "tasks",
+    "train_team",
+]
 
 _PACKAGE = Path(__file__).parent
 # in a wheel bundles lie inside the package, in a clone beside it
@@ -21,43 +32,49 @@ def tasks() -> list[str]:
     return sorted(path.parent.parent.name for path in BUNDLES.glob("*/configs/train.yaml"))
 
 
+def config_files(verb: str, task: str, role: str = "student", soft_labels: str = "online") -> list[Path]:
+    """The bundle's file and the overlays of a run."""
+    configs, over = BUNDLES / task / "configs", BUNDLES / "overlays"
+    if verb == "infer":
+        return [configs / "inference.yaml"]
+    files = [configs / "train.yaml"]
+    if role != "student":
+        files.append(over / "teacher.yaml")
+        if verb == "train" and role != "teacher":
+            files.append(over / f"{role}.yaml")
+    files += {
+        "distill": [over / "distill.yaml"],
+        "evaluate": [configs / "evaluate.yaml"],
+        "comparison": [over / "comparison.yaml"],
+        "team_figures": [over / "distill.yaml", over / "team_figures.yaml"],
+    }.get(verb, [])
+    return [*files, over / "cached.yaml"] if soft_labels == "cached" else files
+
+
 def compose(
     verb: str, task: str, role: str, options: list[str], overlays: Collection[str] = (), soft_labels: str = "online"
 ) -> list[str]:
     """The arguments of ``python -m monai.bundle`` for a verb of ours; ``overlays`` are the user's own files."""
     from medkd.options import parse_command
 
-    bundle, given = BUNDLES / task, parse_command(options)[1]
-    files = {
-        "train": [bundle / "configs/train.yaml"],
-        "distill": [bundle / "configs/train.yaml", BUNDLES / "overlays/distill.yaml"],
-        "evaluate": [bundle / "configs/train.yaml", bundle / "configs/evaluate.yaml"],
-        "infer": [bundle / "configs/inference.yaml"],
-        "figures": [bundle / "configs/train.yaml"],
-    }[verb]
-    if role != "student":
-        if verb == "infer":
-            options = ["--network_def", "%teacher_def", *options]
-        else:
-            files.insert(1, BUNDLES / "overlays/teacher.yaml")
-        if verb == "train" and role != "teacher":
-            files.append(BUNDLES / f"overlays/{role}.yaml")
+    given = parse_command(options)[1]
+    needed = ("input", "model", "output_dir") if verb == "infer" else ("dataset_dir", "output_dir")
+    _require(f"{verb} {task}", given, *needed)
     if verb == "figures":
         if ("runs" in given) == ("teacher" in given):
             raise ValueError(
                 "medkd figures needs --runs (compares their predictions) or --teacher (draws PLC-KD's team)"
             )
-        overlays_of = ["comparison"] if "runs" in given else ["distill", "team_figures"]
-        files += [BUNDLES / f"overlays/{name}.yaml" for name in overlays_of]
-    if soft_labels == "cached":
-        files.append(BUNDLES / "overlays/cached.yaml")
-    names = ", ".join(f"'{name}'" for name in (*map(_short, files), *overlays))
+        verb = "comparison" if "runs" in given else "team_figures"
+    if verb == "infer" and role != "student":
+        options = ["--network_def", "%teacher_def", *options]
+    names = ", ".join(f"'{name}'" for name in (*map(_short, config_files(verb, task, role, soft_labels)), *overlays))
+    configs = BUNDLES / task / "configs"
     about = [
-        *("--meta_file", _short(bundle / "configs/metadata.json")),
-        *("--logging_file", _short(bundle / "configs/logging.conf")),
+        *("--meta_file", _short(configs / "metadata.json")),
+        *("--logging_file", _short(configs / "logging.conf")),
     ]
-    _require(f"{verb} {task}", given, *(("input", "model") if verb == "infer" else ("dataset_dir",)), "output_dir")
-    return ["run", "--config_file", f"[{names}]", *about, "--bundle_root", _short(bundle), *options]
+    return ["run", "--config_file", f"[{names}]", *about, "--bundle_root", _short(BUNDLES / task), *options]
 
 
 def _short(path: Path) -> str:
@@ -89,9 +106,19 @@ def run_bundle(arguments: list[str]) -> None:
         sys.argv = before
 
 
-def train(task: str, overlays: Collection[str], role: str, options: list[str]) -> None:
-    """Trains a role of a task."""
-    run_bundle(compose("train", task, role, options, overlays))
+def train_team(task: str, options: list[str], overlays: Collection[str], soft_labels: str) -> list[str]:
+    """Trains what is missing of the team that a distillation wants; its options with the team's paths."""
+    from medkd.options import merged_config
+    from medkd.team import team_first
+
+    def config_of(role: str) -> dict[str, Any]:
+        kind = ("distill", task, role, soft_labels) if role == "student" else ("train", task, role)
+        return merged_config({"config_file": [*map(str, config_files(*kind)), *overlays]})
+
+    def train(role: str, words: list[str]) -> None:
+        run_bundle(compose("train", task, role, words, overlays))
+
+    return team_first(BUNDLES / task / "models", options, config_of, train)
 
 
 def _quiet() -> None:

@@ -24,7 +24,7 @@ from monai.utils import optional_import
 
 from medkd.errors import print_one_line
 
-__all__ = ["check", "check_model", "check_options", "merged_config", "parse_command"]
+__all__ = ["check", "check_model", "check_options", "is_known", "merged_config", "parse_command"]
 
 # Ids whose children are free: their own owner checks them.
 _OPEN = ("method_args",)
@@ -119,19 +119,22 @@ def check_options(words: list[str], options: dict[str, Any], config: dict[str, A
     """
     if words:
         raise ValueError(f"unexpected word(s) {' '.join(words)}: options are written --name value")
-    ids = _ids(config)
     unknown = []
     for name, value in options.items():
         if name in _MONAI_OPTIONS:
             continue
-        known = ids | _arguments(config, name)
-        if name in known or name.split("::")[0] in _OPEN:
+        if is_known(name, config):
             _check_value(name, value, _get(config, name))
         else:
-            near = get_close_matches(name, known, n=3)
+            near = get_close_matches(name, _ids(config) | _arguments(config, name), n=3)
             unknown.append(f"--{name}" + (f" (did you mean {', '.join('--' + n for n in near)}?)" if near else ""))
     if unknown:
         raise ValueError(f"unknown option(s): {'; '.join(unknown)}")
+
+
+def is_known(name: str, config: dict[str, Any]) -> bool:
+    """Whether an option is an id of the configuration, or an argument of the class that the id builds."""
+    return name.split("::")[0] in _OPEN or name in _ids(config) or name in _arguments(config, name)
 
 
 def _check_value(name: str, value: Any, default: Any) -> None:
@@ -229,7 +232,7 @@ def check_model(model: str | Path, **values: Any) -> None:
 
     Args:
         model: the output folder of a run, or its ``model.pt``; without a ``config.yaml`` beside it nothing is compared.
-        **values: ids of the configuration with the values that they have now.
+        **values: ids of the configuration, nested ones as ``a::b``, with the values that they have now.
 
     Raises:
         ValueError: for the first id that differs.
@@ -240,9 +243,10 @@ def check_model(model: str | Path, **values: Any) -> None:
         return
     trained = yaml.safe_load(record.read_text())
     for name, value in values.items():
-        if name in trained and _plain(trained[name]) != _plain(value):
+        before = _get(trained, name)
+        if (before is not None or name in trained) and _plain(before) != _plain(value):
             raise ValueError(
-                f"model {model} was trained with --{name} {trained[name]}, this command has {value}: give --{name} as there"
+                f"model {model} was trained with --{name} {before}, this command has {value}: give --{name} as there"
             )
 
 

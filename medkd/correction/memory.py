@@ -16,8 +16,9 @@ _MOMENTUM = 0.9
 class RightMemory:
     """A running mean, for each class, of the probabilities of its right pixels.
 
-    A mean of probabilities whose largest is that of class k has its largest there too, so it is right for class k. It is not
-    in the checkpoint: `forget` is called at the start of each epoch, so a resumed run has what an uninterrupted one has.
+    A mean of probabilities whose largest is that of class k has its largest there too, so it is right for class k (but for
+    rounding, which whoever reads it must check). Sums run in float64: an image may have millions of pixels. It is not in
+    the checkpoint: `forget` is called at the start of each epoch, so a resumed run has what an uninterrupted one has.
 
     ``rows`` is (K, K), row k for class k, all zeros before a right pixel of the class was seen; None before the first batch.
     """
@@ -35,10 +36,10 @@ class RightMemory:
         classes = probabilities.shape[1]
         right = is_right(probabilities, label).flatten(1)
         kind = torch.where(right, label.flatten(1).long(), classes).flatten()  # class K: pixels left out
-        rows = probabilities.flatten(2).transpose(1, 2).flatten(0, 1)
+        rows = probabilities.flatten(2).transpose(1, 2).flatten(0, 1).double()
         sums = rows.new_zeros(classes + 1, classes).index_add_(0, kind, rows)[:classes]
         counts = torch.bincount(kind, minlength=classes + 1)[:classes, None]
-        means = sums / counts.clamp_min(1)
+        means = (sums / counts.clamp_min(1)).to(probabilities.dtype)
         if self.rows is None:
             self.rows = torch.zeros_like(means)
         known = self.rows.sum(dim=1, keepdim=True) > 0

@@ -58,7 +58,19 @@ def correct_by_similarity(
             f"correct_by_similarity: embedding {tuple(embedding.shape)} does not fit "
             f"the probabilities {tuple(probabilities.shape)}"
         )
-    phi = embedding.float()
+    # in float32 under mixed precision too: rounded cosines are ties
+    with torch.autocast(probabilities.device.type, enabled=False):
+        return _corrected(probabilities, embedding.float(), label, max_candidates, tally, memory)
+
+
+def _corrected(
+    probabilities: Tensor,
+    phi: Tensor,
+    label: Tensor,
+    max_candidates: int | None,
+    tally: Counter | None,
+    memory: Tensor | None,
+) -> Tensor:
     if phi.shape[2:] != probabilities.shape[2:]:
         mode = "bilinear" if phi.ndim == 4 else "trilinear"
         phi = F.interpolate(phi, size=probabilities.shape[2:], mode=mode, align_corners=False)
@@ -67,15 +79,23 @@ def correct_by_similarity(
     corrected = _rows(probabilities)[source]
     if counts["lost"]:
         own = _rows(swap_wrong(probabilities, label))
-        rows = torch.zeros_like(own) if memory is None else memory.to(own)[classes.flatten()]
-        remembered = lost & (rows.sum(dim=1) > 0)
-        corrected = torch.where(lost[:, None], torch.where(remembered[:, None], rows, own), corrected)
-        counts["memory"] = int(remembered.sum())
+        rows, known = _remembered(memory, own, classes.flatten())
+        corrected = torch.where(lost[:, None], torch.where(known[:, None], rows, own), corrected)
+        counts["memory"] = int((lost & known).sum())
         counts["swap"] = counts["lost"] - counts["memory"]
     if tally is not None:
         tally.update({kind: n for kind, n in counts.items() if n and kind != "lost"})
     restored = corrected.reshape(*right.shape, -1).transpose(1, 2)
     return restored.reshape(probabilities.shape)
+
+
+def _remembered(memory: Tensor | None, like: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+    """The memory's row of each pixel's class, and whether it is right for it: (N P, K), (N P,)."""
+    if memory is None:
+        return like, torch.zeros_like(classes, dtype=torch.bool)
+    memory = memory.to(like)
+    own = torch.arange(len(memory), device=memory.device)[:, None, None]
+    return memory[classes], is_right(memory[:, :, None], own).flatten()[classes]
 
 
 def _rows(maps: Tensor) -> Tensor:
@@ -124,6 +144,12 @@ def most_similar(queries: Tensor, candidates: Tensor) -> Tensor:
     pairs = queries.shape[0] * candidates.shape[0]
     if queries.device.type == "cpu" and queries.shape[1] <= _TREE_DIMENSIONS and pairs > _TREE_PAIRS:
         return _by_tree(queries.numpy(), candidates.numpy())
+    return _by_products(queries, candidates)
+
+
+def _by_products(queries: Tensor, candidates: Tensor) -> Tensor:
+    if not len(queries):
+        return torch.zeros(0, dtype=torch.long, device=queries.device)
     block = max(1, _BLOCKS.get(queries.device.type, 2**24) // candidates.shape[0])
     products = (part @ candidates.T for part in queries.split(block))
     if queries.device.type == "cpu":
@@ -139,11 +165,12 @@ def _by_tree(queries: np.ndarray, candidates: np.ndarray) -> Tensor:
     nearest = np.zeros(len(queries), dtype=np.int64)
     if len(first):
         # one look-up a query: a tree that is built fast is better than one that is searched fast
-        _, found = cKDTree(candidates[first], balanced_tree=False, compact_nodes=False).query(queries)
-        nearest = first[found]
-        # a zero vector, of cosine 0, is better than one that points away
+        distances, found = cKDTree(candidates[first], balanced_tree=False, compact_nodes=False).query(queries, k=2)
+        nearest = first[np.minimum(found[:, 0], len(first) - 1)]
+        # of others as near the lowest index counts, and a zero vector, of cosine 0, is better than one that points away
+        unclear = distances[:, 0] == distances[:, 1]
         if is_zero.any():
-            away = np.einsum("ij,ij->i", queries, candidates[nearest]) < 0
-            nearest[away] = np.flatnonzero(is_zero)[0]
+            unclear |= np.einsum("ij,ij->i", queries, candidates[nearest]) <= 0
+        nearest[unclear] = _by_products(torch.from_numpy(queries[unclear]), torch.from_numpy(candidates)).numpy()
     nearest[~queries.any(axis=1)] = 0
     return torch.from_numpy(nearest)

@@ -54,7 +54,11 @@ class Correction:
         self.tally: Counter = Counter()
 
     def __call__(self, outputs: TeamOutputs, target: Tensor) -> SoftLabels:
-        """The four stages for labels (N, 1, *spatial); swap has its result in the last."""
+        """The four stages for labels (N, 1, *spatial), in float32 whatever the precision; swap has its result in the last."""
+        with torch.autocast(target.device.type, enabled=False):
+            return self._corrected(outputs, target)
+
+    def _corrected(self, outputs: TeamOutputs, target: Tensor) -> SoftLabels:
         # float32: half precision makes ties at 0.5
         initial, first, second = (None if z is None else torch.softmax(z.float(), dim=1) for z in outputs[:3])
         if self.swap:

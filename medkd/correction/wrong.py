@@ -34,12 +34,14 @@ def is_right(probabilities: Tensor, label: Tensor) -> Tensor:
 def swap_wrong(probabilities: Tensor, label: Tensor) -> Tensor:
     """The labelled and the winning class of each wrong pixel exchange their probabilities: right, at no cost.
 
-    The control of PLC-KD: it makes every pixel right without assistants and without similarity. In a tie, where an exchange
-    changes nothing, 0.001 goes to the labelled class.
+    The control of PLC-KD: it makes every pixel right without assistants and without similarity. Where a tie is left by the
+    exchange, 0.001 of the pixel's probability moves to the labelled class.
     """
     index = label.long()
     own = probabilities.gather(1, index)
     best, winner = probabilities.scatter(1, index, -torch.inf).max(dim=1, keepdim=True)
-    margin = torch.where(own == best, torch.minimum(best, torch.full_like(best, _MARGIN)), 0.0)
-    swapped = probabilities.scatter(1, index, best + margin).scatter(1, winner, own - margin)
+    swapped = probabilities.scatter(1, index, best).scatter(1, winner, own)
+    moved = (1 - _MARGIN) * swapped
+    moved = moved.scatter_add(1, index, torch.full_like(own, _MARGIN))
+    swapped = torch.where(is_right(swapped, label), swapped, moved)
     return torch.where(own > best, probabilities, swapped)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 __all__ = ["beyond_teacher", "score_assistants"]
 
 _DRAWS = 500
+_FEWEST = 5  # images for an interval
 
 
 @torch.no_grad()
@@ -41,7 +42,9 @@ def score_assistants(
         - right_on_false_negatives, right_on_false_positives: share of the teacher's wrong pixels that it has right; a coin
           has 0.5 of each, and a network that says "lesion" everywhere 1 and 0.
         - wrong_where_teacher_right: share of the teacher's right pixels that it has wrong.
-        - beyond_teacher, interval: see `beyond_teacher`.
+        - beyond_teacher, interval: see `beyond_teacher`; 95 % over images drawn anew.
+
+        None stands for what these images cannot tell.
     """
     counts: dict[str, list[Tensor]] = {name: [] for name in networks}
     dice: dict[str, list[float]] = {name: [] for name in networks}
@@ -55,7 +58,9 @@ def score_assistants(
             counts[name].append(torch.bincount(place.flatten(), minlength=8).reshape(2, 2, 2).cpu())
             if bool(truth.any()):
                 dice[name].append(float(compute_dice(decision.float(), truth.float()).mean()))
-    scores = {name: {"dice": float(np.mean(values)), "n": len(values)} for name, values in dice.items()}
+    scores: dict[str, dict[str, Any]] = {
+        name: {"dice": float(np.mean(values)) if values else None, "n": len(values)} for name, values in dice.items()
+    }
     for name in list(networks)[1:]:
         scores[name] |= _of_assistant(torch.stack(counts[name]).double().numpy())
     return scores
@@ -70,14 +75,13 @@ def _lesion(logits: Tensor, size: tuple[int, ...]) -> Tensor:
 def _of_assistant(counts: np.ndarray) -> dict[str, Any]:
     """From counts (images, teacher's answer, truth, assistant's answer)."""
     total = counts.sum(axis=0)
-    low, high = np.nanquantile(_resampled(counts), [0.025, 0.975])
     right = total[0, 0].sum() + total[1, 1].sum()
     return {
         "right_on_false_negatives": _share(total[0, 1, 1], total[0, 1].sum()),
         "right_on_false_positives": _share(total[1, 0, 0], total[1, 0].sum()),
         "wrong_where_teacher_right": _share(total[0, 0, 1] + total[1, 1, 0], right),
-        "beyond_teacher": float(beyond_teacher(total)),
-        "interval": [float(low), float(high)],
+        "beyond_teacher": _number(beyond_teacher(total)),
+        "interval": _interval(counts),
     }
 
 
@@ -90,16 +94,28 @@ def beyond_teacher(counts: np.ndarray) -> np.ndarray:
 
     Args:
         counts: pixels (..., teacher's answer, truth, assistant's answer), each 0 for background and 1 for lesion.
+
+    Returns:
+        (...); NaN where the teacher makes no error of one of the two kinds, or has nothing of the kind right.
     """
     with np.errstate(invalid="ignore"):
         says_lesion = counts[..., 1] / counts.sum(axis=-1)
-    return np.nanmean(says_lesion[..., 1] - says_lesion[..., 0], axis=-1)
+    return (says_lesion[..., 1] - says_lesion[..., 0]).mean(axis=-1)
 
 
-def _resampled(counts: np.ndarray) -> np.ndarray:
-    """`beyond_teacher` of data sets drawn from the images with replacement."""
+def _interval(counts: np.ndarray) -> list[float] | None:
+    """95 % of data sets drawn from the images with replacement; None for too few images, or too few with both errors."""
     drawn = np.random.default_rng(0).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=_DRAWS)
-    return beyond_teacher(np.tensordot(drawn, counts, axes=1))
+    values = beyond_teacher(np.tensordot(drawn, counts, axes=1))
+    values = values[np.isfinite(values)]
+    if len(counts) < _FEWEST or len(values) < _DRAWS / 2:
+        return None
+    return [float(value) for value in np.quantile(values, [0.025, 0.975])]
+
+
+def _number(value: np.ndarray | float) -> float | None:
+    """None, which JSON has, in the place of NaN."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _share(part: float, whole: float) -> float | None:

@@ -97,7 +97,7 @@ class CorrectionReport:
             report["on_validation_images"] = score_assistants(
                 networks, self.validation, trainer.state.device, self.inferer
             )
-        text = json.dumps(report, indent=2)
+        text = json.dumps(report, indent=2, allow_nan=False)
         write_atomically(self.output_dir / "correction.json", lambda path: path.write_text(text))
         _show(report)
 
@@ -139,9 +139,18 @@ _COLUMNS = ("", "Dice", "right on T's false negatives", "on its false positives"
 
 
 def _score_row(name: str, scores: dict[str, Any]) -> list[str]:
-    if "beyond_teacher" not in scores:
-        return [name, f"{scores['dice']:.3f}", "", "", "", ""]
     shares = ("right_on_false_negatives", "right_on_false_positives", "wrong_where_teacher_right")
-    shown = ["-" if scores[share] is None else f"{scores[share]:.1%}" for share in shares]
-    low, high = scores["interval"]
-    return [name, f"{scores['dice']:.3f}", *shown, f"{scores['beyond_teacher']:.3f} ({low:.3f} to {high:.3f})"]
+    row = [
+        name,
+        _shown(scores["dice"], ".3f"),
+        *(_shown(scores[share], ".1%") if share in scores else "" for share in shares),
+    ]
+    if "beyond_teacher" not in scores:  # the teacher itself
+        return [*row, ""]
+    interval = scores["interval"]
+    about = f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
+    return [*row, _shown(scores["beyond_teacher"], ".3f") + about]
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "-" if value is None else f"{value:{form}}"

@@ -19,7 +19,17 @@ from medkd.data.files import save_atomically
 __all__ = ["ResumableRun"]
 
 # What may differ when a run goes on: where it runs, and the steps around the training.
-_FREE = ("resume", "bundle_root", "dataset_dir", "output_dir", "device", "command", "initialize", "run")
+_FREE = (
+    "resume",
+    "bundle_root",
+    "dataset_dir",
+    "output_dir",
+    "device",
+    "command",
+    "initialize",
+    "run",
+    "soft_labels_dir",
+)
 _FREE += ("teacher", "false_pixel_assistant", "boundary_assistant")
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from medkd.correction import Correction, TeacherTeam, TeamOutputs, log_probabilities
+from medkd.correction import Correction, SoftLabels, TeacherTeam, TeamOutputs, log_probabilities
 from medkd.data.files import write_atomically
 from medkd.networks import Features, FeatureTaps
 
@@ -27,6 +27,7 @@ _KEY = "soft_labels"
 # Largest power of two that every network here may want an edge to be a multiple of.
 _MULTIPLE = 32
 _HALF_MAX = 6e4
+_VERSION = 1  # of what a file holds
 
 
 class StoredTeacher(nn.Module):
@@ -44,40 +45,43 @@ class StoredTeacher(nn.Module):
     def __init__(self, teacher: FeatureTaps | TeacherTeam) -> None:
         super().__init__()
         self.team = teacher
-        self.is_team = isinstance(teacher, TeacherTeam)
-        self.correction = teacher.correction if self.is_team else Correction()
-        taps = teacher.teacher if self.is_team else teacher
-        self.num_classes = taps.channels.logits
+        # a single teacher corrects nothing
+        self.correction = teacher.correction if isinstance(teacher, TeacherTeam) else Correction(similarity=False)
+        self.channels = _channels(teacher)
 
     def forward(self, stored: Tensor, target: Tensor) -> Features:
         """Stored outputs (N, channels, *spatial), labels (N, 1, *spatial); the features hold nothing but logits."""
-        if not self.is_team:
+        if not isinstance(self.team, TeacherTeam):
             return Features(stored.float())
         return Features(log_probabilities(self.soft_labels(stored, target).ultimate))
 
-    def soft_labels(self, stored: Tensor, target: Tensor) -> Any:
+    def soft_labels(self, stored: Tensor, target: Tensor) -> SoftLabels:
         """The four stages of the chain."""
-        return self.correction(self._unpacked(stored), target)
+        parts = stored.split(list(self.channels.values()), dim=1)
+        return self.correction(TeamOutputs(**dict(zip(self.channels, parts, strict=True))), target)
 
-    def _unpacked(self, stored: Tensor) -> TeamOutputs:
-        parts = {"teacher": None, "false_pixel": self.team.false_pixel, "boundary": self.team.boundary}
-        present = [name for name, network in parts.items() if name == "teacher" or network is not None]
-        logits, rest = stored.split(
-            [len(present) * self.num_classes, stored.shape[1] - len(present) * self.num_classes], 1
-        )
-        outputs = dict(zip(present, logits.split(self.num_classes, 1), strict=True))
-        return TeamOutputs(**outputs, embedding=rest if self.team.searches else None)
+
+def _channels(teacher: FeatureTaps | TeacherTeam) -> dict[str, int]:
+    """What is stored, in order, as names of `TeamOutputs` with channels."""
+    if not isinstance(teacher, TeacherTeam):
+        return {"teacher": teacher.channels.logits}
+    found = teacher.teacher.channels
+    assistants = {"false_pixel": teacher.false_pixel, "boundary": teacher.boundary}
+    logits = ["teacher", *(name for name, network in assistants.items() if network is not None)]
+    embedding = {"embedding": (found.decoder or found.encoder)[-1]} if teacher.searches else {}
+    return {**dict.fromkeys(logits, found.logits), **embedding}
 
 
 class StoredSoftLabels(Dataset):
     """A data set whose items get what the teacher's networks say of their images, under "soft_labels".
 
     Each network is run once an image; its logits, and T's embedding where the similarity correction reads it, are kept in
-    half precision, one file an image. A file is found again by the weights of the networks and the content of the image, so
-    another teacher, window or image size has files of its own, and a run that was stopped goes on where it was.
+    half precision, one file an image. A file is found again by the networks with their weights and the content of the image,
+    so another teacher, window or image size has files of its own, and a run that was stopped goes on where it was.
 
-    Against a teacher that sees the augmented image two things differ: values are rounded to half precision, and a network that
-    is shown a flipped image does not say exactly the flipped answer. (benchmarks/README.md has how much.)
+    Against a teacher that sees the augmented image three things differ: values are rounded to half precision; a network that
+    is shown a flipped image does not say exactly the flipped answer; and where the random transforms crop, it saw the whole
+    image. benchmarks/README.md has how much the first two are.
 
     Args:
         data: items with "image" (C, *spatial) and "case" (and "slice"), before any random transform.
@@ -101,17 +105,18 @@ class StoredSoftLabels(Dataset):
 
     def _fill(self) -> list[Path]:
         files, begun, made = [], time.monotonic(), 0
+        channels = sum(_channels(self.teacher).values())
         for index in tqdm(range(len(self.data)), desc="soft labels", leave=False, disable=None):
             item = self.data[index]
             image = torch.as_tensor(item["image"])
             place = f"_{item['slice']:04d}" if "slice" in item else ""
-            content = zlib.crc32(np.ascontiguousarray(image.numpy()).tobytes())
-            files.append(self.folder / f"{item['case']}{place}-{content:08x}.npy")
-            if files[-1].is_file():
+            content = repr((image.dtype, image.shape)).encode() + np.ascontiguousarray(image.numpy()).tobytes()
+            files.append(self.folder / f"{item['case']}{place}-{zlib.crc32(content):08x}.npy")
+            if _is_whole(files[-1], (channels, *image.shape[1:])):
                 continue
             maps = self._outputs(image)
             if not made:
-                self._check_room(maps.nbytes * (len(self.data) - len(files) + 1))
+                self._check_room(maps.nbytes * (len(self.data) - index))
             write_atomically(files[-1], lambda path, maps=maps: np.save(path, maps))
             made += 1
         size = sum(file.stat().st_size for file in files) / 2**20
@@ -145,13 +150,25 @@ class StoredSoftLabels(Dataset):
         return kept.float().clamp(-_HALF_MAX, _HALF_MAX).half().cpu().numpy()
 
 
+def _is_whole(file: Path, shape: tuple[int, ...]) -> bool:
+    """Whether the file is there and can be read: one that was cut off is computed again."""
+    if not file.is_file():
+        return False
+    try:
+        maps = np.load(file, mmap_mode="r")
+    except (ValueError, EOFError, OSError):
+        return False
+    return maps.shape == shape and maps.dtype == np.float16
+
+
 def _fingerprint(teacher: FeatureTaps | TeacherTeam) -> str:
-    """Of the weights of all networks, and of what is kept of them."""
+    """Of what is stored: the networks, their weights and buffers, the taps of T, the channels."""
     is_team = isinstance(teacher, TeacherTeam)
-    digest = hashlib.sha256(repr((is_team and teacher.searches,)).encode())
+    taps = teacher.teacher if is_team else teacher
+    digest = hashlib.sha256(repr((_VERSION, _MULTIPLE, _channels(teacher), taps.names)).encode())
     for network in teacher.members if is_team else [teacher.network]:
-        digest.update(type(network).__name__.encode())
+        digest.update(repr(network).encode())
         for name, value in network.state_dict().items():
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+            digest.update(repr((name, value.dtype, value.shape)).encode())
+            digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]

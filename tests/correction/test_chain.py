@@ -102,6 +102,32 @@ def test_swap_exchanges_two_values_of_wrong_pixels(classes):
     assert torch.equal(swapped[kept], t[kept])
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 4))
+def test_ties_of_any_classes_end_right(seed, classes):
+    """Probabilities of few values, where two, three or all classes tie."""
+    draw = torch.Generator().manual_seed(seed)
+    t = torch.randint(0, 4, (1, classes, 6, 6), generator=draw).float() + 1e-3
+    t, y = t / t.sum(1, keepdim=True), torch.randint(0, classes, (1, 1, 6, 6), generator=draw)
+    for ended in (swap_wrong(t, y), correct_soft_labels(t, y).ultimate):
+        assert wrong(ended, y) == 0 and bool((ended >= 0).all())
+        torch.testing.assert_close(ended.sum(1), torch.ones(1, 6, 6))
+
+
+def test_two_others_tie():
+    p, y = pixel([0.4, 0.4, 0.2]), torch.tensor([2])[None, None, None]
+    torch.testing.assert_close(swap_wrong(p, y), pixel([0.2 * 0.999, 0.4 * 0.999, 0.4 * 0.999 + 0.001]))
+
+
+def test_mixed_precision_changes_nothing():
+    t, f, b, phi, y = case(7)
+    plain = correct_soft_labels(t, y, f, b, phi).ultimate
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(correct_soft_labels(t, y, f, b, phi).ultimate, plain)
+        many = torch.randn(2, 12, 5, 6)
+        correct_soft_labels(t, y, f, b, many)
+
+
 def test_a_tie_is_wrong_and_swap_breaks_it():
     tie = torch.full((1, 2, 1, 2), 0.5)
     for k in (0, 1):

@@ -25,6 +25,19 @@ def test_means_by_hand():
     assert memory.rows is None
 
 
+def test_a_mean_of_millions_is_a_mean():
+    memory = RightMemory()
+    p = torch.tensor([0.9, 0.1])[None, :, None].expand(1, 2, 2**23)[..., None]
+    memory.update(p, torch.zeros(1, 1, 2**23, 1, dtype=torch.long))
+    torch.testing.assert_close(memory.rows[0], torch.tensor([0.9, 0.1]), rtol=0, atol=1e-6)
+
+
+def test_a_row_that_is_not_right_is_not_used():
+    p, label = pixel([0.7, 0.3]), torch.ones(1, 1, 1, 1, dtype=torch.long)
+    tie = torch.tensor([[0.9, 0.1], [0.5, 0.5]])
+    torch.testing.assert_close(correct_by_similarity(p, p, label, memory=tie), pixel([0.3, 0.7]))
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 4))
 def test_a_known_row_is_right_for_its_class(seed, classes):

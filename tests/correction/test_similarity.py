@@ -45,6 +45,21 @@ def test_zero_vectors():
     assert most_similar(torch.tensor([[-1.0, 0.0]]), candidates).tolist() == [0]
 
 
+def test_of_others_as_near_the_first_counts():
+    """Mirrored at the query, two different candidates have one cosine."""
+    draw = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        side = torch.rand(6, 1, generator=draw) + 0.1
+        pairs = torch.cat([torch.ones(6, 1), side], dim=1)
+        candidates = torch.stack([pairs, pairs * torch.tensor([1.0, -1.0])], dim=1).flatten(0, 1)
+        candidates = candidates[torch.randperm(12, generator=draw)]
+        cosines = candidates[:, 0] / candidates.norm(dim=1)
+        expected = int((cosines >= cosines.max() - 1e-9).nonzero()[0])
+        assert most_similar(torch.tensor([[1.0, 0.0]]), candidates).tolist() == [expected]
+    tied = torch.tensor([[0.0, 0.0], [0.0, 1.0]])  # both have cosine 0
+    assert most_similar(torch.tensor([[1.0, 0.0]]), tied).tolist() == [0]
+
+
 def test_blocks_and_tree_agree():
     draw = torch.Generator().manual_seed(0)
     queries, candidates = torch.randn(50, 3, generator=draw), torch.randn(400, 3, generator=draw)

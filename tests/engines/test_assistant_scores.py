@@ -1,5 +1,7 @@
 """Scores of assistants: who knows nothing scores nothing, whatever it corrects under the labels."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -71,8 +73,35 @@ def test_beyond_teacher_by_hand():
     # where T says background: lesion 1 of 4 said lesion, background 2 of 10; where T says lesion: 3 of 4, 1 of 2
     counts = np.array([[[8, 2], [3, 1]], [[1, 1], [1, 3]]], dtype=float)
     assert beyond_teacher(counts) == pytest.approx(((1 / 4 - 2 / 10) + (3 / 4 - 1 / 2)) / 2)
-    counts[1] = 0  # T never says lesion: what it says of background is all that there is
-    assert beyond_teacher(counts) == pytest.approx(1 / 4 - 2 / 10)
+    counts[1, 0] = 0  # no false positive: nothing can be said
+    assert np.isnan(beyond_teacher(counts))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("lesion", [True, False])
+def test_what_images_cannot_tell_is_none(lesion):
+    """A teacher without errors, and images without lesions."""
+    truth = torch.zeros(1, 1, 8, 8)
+    truth[..., 4:, :] = lesion
+    image = torch.cat([truth, truth, torch.rand(1, 1, 8, 8)], dim=1)
+    nets = {"T": Says(lambda y, t, z: y), "coin": Says(lambda y, t, z: z < 0.5)}
+    found = score_assistants(nets, [{"image": image, "label": truth.long()}], "cpu")
+    assert found["coin"]["beyond_teacher"] is None and found["coin"]["interval"] is None
+    assert found["coin"]["right_on_false_negatives"] is None
+    assert found["T"]["dice"] == (1 if lesion else None)
+    json.dumps(found, allow_nan=False)
+
+
+def test_few_images_have_no_interval():
+    draw = torch.Generator().manual_seed(0)
+    batches = [
+        {"image": torch.rand(1, 3, 8, 8, generator=draw) - 0.5, "label": torch.ones(1, 1, 8, 8)} for _ in range(4)
+    ]
+    for batch in batches:
+        batch["label"] = (batch["image"][:, :1] > 0).long()
+    nets = {"T": Says(lambda y, t, z: t), "coin": Says(lambda y, t, z: z < 0)}
+    found = score_assistants(nets, batches, "cpu")["coin"]
+    assert found["interval"] is None and abs(found["beyond_teacher"]) < 0.5
 
 
 def test_logits_are_resized_to_the_label():

@@ -95,22 +95,56 @@ def test_files_are_found_again_by_weights_and_content(tmp_path, capsys):
     with torch.no_grad():
         changed.boundary.head.bias += 1
     assert StoredSoftLabels(items(), changed, tmp_path, "cpu").folder != first.folder
+    statistics = team()
+    next(b for name, b in statistics.teacher.network.named_buffers() if name.endswith("running_mean")).add_(1)
+    assert StoredSoftLabels(items(), statistics, tmp_path, "cpu").folder != first.folder
+    other_tap = team()
+    other_tap.teacher = FeatureTaps(other_tap.teacher.network, decoder=["decoder.2"])
+    assert StoredSoftLabels(items(), other_tap, tmp_path, "cpu").folder != first.folder
     assert not list(tmp_path.rglob("*partial*"))
+
+
+def test_a_file_that_was_cut_off_is_made_anew(tmp_path, capsys):
+    files = StoredSoftLabels(items(), tapped(), tmp_path, "cpu").files
+    whole = files[0].read_bytes()
+    for rest in (b"", whole[:90], whole[:-10]):
+        files[0].write_bytes(rest)
+        capsys.readouterr()
+        data = StoredSoftLabels(items(), tapped(), tmp_path, "cpu")
+        assert "1 of them new" in capsys.readouterr().out and files[0].read_bytes() == whole
+        assert data[0]["soft_labels"].shape == (2, 32, 32)
+
+
+def test_an_image_in_another_shape_is_another_image(tmp_path):
+    flat = {"label": torch.zeros(1, 32, 64).long(), "case": "c"}
+    files = [
+        StoredSoftLabels(Dataset([{**flat, "image": torch.zeros(shape)}]), tapped(), tmp_path, "cpu").files[0]
+        for shape in ((1, 32, 64), (1, 64, 32))
+    ]
+    assert files[0] != files[1]
 
 
 def test_slices_and_edges_that_networks_do_not_take(tmp_path):
     data = Dataset([{**item, "slice": 7} for item in items(2, size=(40, 33))])
     stored = StoredSoftLabels(data, tapped(), tmp_path, "cpu")
     assert stored[0]["soft_labels"].shape == (2, 40, 33) and stored.files[0].name.startswith("c0_0007-")
+    # padded behind: what was there stays in its place
+    padded = torch.nn.functional.pad(data[0]["image"][None], (0, 31, 0, 24), mode="replicate")
+    with torch.no_grad():
+        expected = tapped()(padded).logits[0, :, :40, :33]
+    torch.testing.assert_close(stored[0]["soft_labels"].float(), expected, atol=2e-3, rtol=2e-3)
 
 
 def test_volumes(tmp_path):
     teachers = TeacherTeam(tapped(dims=3), network(1, dims=3))
     data = StoredSoftLabels(items(1, size=(32, 32, 16)), teachers, tmp_path, "cpu")
-    label, stored = batch(data, "label", "soft_labels")
+    image, label, stored = batch(data, "image", "label", "soft_labels")
     assert stored.shape[2:] == (32, 32, 16)
-    found = StoredTeacher(teachers)(stored, label).logits
-    assert torch.equal(found.argmax(1, keepdim=True), label)
+    with torch.no_grad():
+        computed, found = teachers.soft_labels(image, label), StoredTeacher(teachers).soft_labels(stored, label)
+    for a, b in zip(computed[:3], found[:3], strict=True):
+        assert (a - b).abs().quantile(0.99) < 2e-3
+    assert torch.equal(found.ultimate.argmax(1, keepdim=True), label)
 
 
 def test_no_room_on_the_disk(tmp_path, monkeypatch):
