@@ -116,6 +116,8 @@ def _read_mask(path: Path) -> np.ndarray:
     rgb = picture.convert("RGB")
     brightest = np.maximum.reduce([np.asarray(channel) for channel in rgb.split()])
     colours = [colour for _, colour in rgb.getcolors(2) or []]  # none when there are more than two
+    if not brightest.any():
+        raise ValueError(f"{path} is black all over, expected the colour of a disc")
     if (0, 0, 0) in colours:
         return (brightest > 0).astype(np.uint8)
     check_ends(path, np.asarray(rgb), "two colours: black, and one for the disc")

@@ -24,7 +24,7 @@ from monai.utils import optional_import
 
 from medkd.errors import print_one_line
 
-__all__ = ["check", "check_model", "check_options", "is_known", "merged_config", "parse_command"]
+__all__ = ["check", "check_model", "check_options", "is_known", "merged_config", "parse_command", "recorded"]
 
 # Ids whose children are free: their own owner checks them.
 _OPEN = ("method_args",)
@@ -237,17 +237,25 @@ def check_model(model: str | Path, **values: Any) -> None:
     Raises:
         ValueError: for the first id that differs.
     """
-    path = Path(model)
-    record = (path if path.is_dir() else path.parent) / "config.yaml"
-    if not record.is_file():
-        return
-    trained = yaml.safe_load(record.read_text())
-    for name, value in values.items():
+    trained = _record(model)
+    for name, value in values.items() if trained else ():
         before = _get(trained, name)
         if (before is not None or name in trained) and _plain(before) != _plain(value):
             raise ValueError(
                 f"model {model} was trained with --{name} {before}, this command has {value}: give --{name} as there"
             )
+
+
+def recorded(model: str | Path, name: str, default: Any) -> Any:
+    """The value of an id that a model was trained with; the default where none is recorded, or an expression is."""
+    value = (_record(model) or {}).get(name, default)
+    return default if isinstance(value, str) else value
+
+
+def _record(model: str | Path) -> dict[str, Any] | None:
+    path = Path(model)
+    file = (path if path.is_dir() else path.parent) / "config.yaml"
+    return yaml.safe_load(file.read_text()) if file.is_file() else None
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ import pytest
 from monai.bundle import ConfigParser
 
 from medkd.errors import one_line_errors
-from medkd.options import check, check_model, check_options, merged_config, parse_command
+from medkd.options import check, check_model, check_options, merged_config, parse_command, recorded
 
 CONFIG = {
     "max_epochs": 120,
@@ -167,3 +167,10 @@ def test_a_misspelt_name_in_an_overlay_is_told(tmp_path):
         overlay.write_text(bad)
         with pytest.raises(ValueError, match=f"overlay.yaml: {message}"):
             merged_config(options)
+
+
+def test_what_a_model_was_trained_with(tmp_path):
+    (tmp_path / "config.yaml").write_text("width: 3\nratio: $1 / 2\n")
+    assert recorded(tmp_path / "model.pt", "width", 5) == recorded(tmp_path, "width", 5) == 3
+    assert recorded(tmp_path, "ratio", 1.0) == 1.0 and recorded(tmp_path, "other", 7) == 7
+    assert recorded(tmp_path / "nowhere/model.pt", "width", 5) == 5

@@ -28,7 +28,18 @@ class Case(NamedTuple):
 
 
 def read_tables(runs: Runs) -> dict[str, pd.DataFrame]:
-    """The metrics of each run."""
+    """The metrics of each run.
+
+    Raises:
+        ValueError: when runs are no titles with folders.
+        FileNotFoundError: for a folder without results.
+    """
+    if not isinstance(runs, Mapping) or not runs:
+        raise ValueError(f"runs: found {runs!r}, expected titles and folders such as {{'student': 'FOLDER'}}")
+    for title, folder in runs.items():
+        for name in ("metrics.csv", "predictions"):
+            if not (Path(folder) / name).exists():
+                raise FileNotFoundError(f"run {title}: no {name} in {folder}, expected the folder of a finished run")
     return {title: pd.read_csv(Path(folder) / "metrics.csv", dtype={"case": str}) for title, folder in runs.items()}
 
 

@@ -61,6 +61,8 @@ def comparison_figure(
     Raises:
         ValueError: when there is no case with ground truth and none is named, or a case is not in the data.
     """
+    if count < 1:
+        raise ValueError(f"draw_comparison: count {count} found, expected 1 or more")
     tables = read_tables(runs)
     last = list(tables)[-1]
     words = pick_quantiles(tables[last], count) if cases is None else dict.fromkeys(map(str, cases), "")
@@ -70,6 +72,9 @@ def comparison_figure(
     for case in words:
         if case not in entries:
             raise ValueError(f"draw_comparison: case {case} is not in the data ({len(entries)} cases)")
+        for title, table in tables.items():
+            if case not in set(table["case"]):
+                raise ValueError(f"draw_comparison: case {case} is not among those of run {title}: {runs[title]}")
     found = [(word, read_case(runs, tables, entries[case], preprocessing)) for case, word in words.items()]
     how = "" if cases is not None else f"; rows: quantiles of Dice{f' of {last}' if last else ''}"
     return _table(found, f"green: truth, red: prediction{how}")

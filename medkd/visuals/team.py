@@ -53,14 +53,15 @@ def draw_team(
         The files: ``soft_labels_<case>.png``, ``boundary_transform_<case>.png``, ``false_pixels.png``.
 
     Raises:
-        ValueError: when a named case is not in the data, or none has a lesion.
+        ValueError: when a named case is not in the data, or has no lesion.
     """
     if not isinstance(team, TeacherTeam) or team.correction.swap:
         return []
     team = team.eval()
     found = _with_lesions(data, cases)
     if not found:
-        raise ValueError(f"figures of the team: no image with a lesion among {len(data)} training images")
+        print(f"no figures of the team: none of the {_LOOKED_AT} images looked at has a lesion", flush=True)
+        return []
     wrong = [int((~is_right(_probabilities(team, image, device), label[None])).sum()) for _, image, label in found]
     order = np.argsort(wrong, kind="stable")[::-1]
     places = range(len(order)) if cases else dict.fromkeys((0, len(order) // 2, len(order) - 1))
@@ -129,7 +130,8 @@ def _draw_false_pixels(
     present = torch.cat([label.unique() for _, _, label in shown]).unique()
     if not bool((queue.filled[present] > 0).all()):
         return None
-    names, images, labels = zip(*shown, strict=True)
+    # one figure has images of one size
+    names, images, labels = zip(*(item for item in shown if item[1].shape == shown[0][1].shape), strict=True)
     guess = torch.cat([guesses[name] for name in names])
     title = f"the teacher's false pixels in {len(found)} training images"
     return draw_false_pixels(torch.stack(images), torch.stack(labels), guess, queue, path, title, generator, names)

@@ -110,3 +110,27 @@ def test_errors(frames):
     pd.DataFrame([{"case": "a", "class": "x", "dice": np.nan}]).to_csv(runs["last"] / "metrics.csv", index=False)
     with pytest.raises(ValueError, match="draw_comparison: no case to show"):
         comparison_figure(runs, data, lambda entry: entry)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda runs: "one", "runs: found 'one', expected titles and folders"),
+        (lambda runs: {}, "expected titles and folders"),
+        (lambda runs: {**runs, "third": "nowhere"}, "run third: no metrics.csv in nowhere"),
+    ],
+)
+def test_runs_that_are_none(frames, change, message):
+    runs, data, _ = frames
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        comparison_figure(change(runs), data, dict)
+
+
+def test_a_case_that_a_run_has_not_and_a_count_of_none(frames):
+    runs, data, _ = frames
+    table = pd.read_csv(runs["first"] / "metrics.csv")
+    table[table["case"] != "c"].to_csv(runs["first"] / "metrics.csv", index=False)
+    with pytest.raises(ValueError, match="case c is not among those of run first"):
+        comparison_figure(runs, data, dict, cases=["c"])
+    with pytest.raises(ValueError, match="count 0 found, expected 1 or more"):
+        comparison_figure(runs, data, dict, count=0)

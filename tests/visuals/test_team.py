@@ -32,6 +32,15 @@ def items(count=6):
     return data
 
 
+def half():
+    """A team whose teacher calls half of the pixels lesion."""
+    net = team()
+    with torch.no_grad():
+        logits = torch.cat([net.teacher(item["image"][None]).logits for item in items()])
+        net.teacher.network[1].bias[1] -= (logits[:, 1] - logits[:, 0]).median()
+    return net
+
+
 def names(paths):
     return [path.name for path in paths]
 
@@ -45,11 +54,7 @@ def test_the_cases_with_most_and_fewest_errors_are_shown(tmp_path):
 
 
 def test_false_pixels_need_errors_of_each_class(tmp_path):
-    net = team()
-    with torch.no_grad():
-        logits = torch.cat([net.teacher(item["image"][None]).logits for item in items()])
-        net.teacher.network[1].bias[1] -= (logits[:, 1] - logits[:, 0]).median()
-    paths = draw_team(net, items(), tmp_path)
+    paths = draw_team(half(), items(), tmp_path)
     assert names(paths)[-1] == "false_pixels.png" and len(paths) == 5
 
 
@@ -72,5 +77,17 @@ def test_nothing_is_drawn_of_other_teachers(tmp_path):
     net = team()
     assert draw_team(net.teacher, items(), tmp_path) == draw_team(team(swap=True), items(), tmp_path) == []
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ValueError, match="no image with a lesion among 1 training images"):
-        draw_team(net, items(1), tmp_path)
+
+
+def test_images_of_several_sizes(tmp_path):
+    data = items()
+    for item, width in zip(data, (32, 64, 32, 64, 32, 64), strict=True):
+        item["image"], item["label"] = (torch.cat([item[key], item[key]], 2)[..., :width] for key in ("image", "label"))
+    net = half()
+    paths = draw_team(net, data, tmp_path)
+    assert names(paths)[-1] == "false_pixels.png"
+
+
+def test_no_lesion_is_told_and_no_error(tmp_path, capsys):
+    assert draw_team(team(), items(1), tmp_path) == []
+    assert "none of the 48 images looked at has a lesion" in capsys.readouterr().out
