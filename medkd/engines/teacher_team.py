@@ -131,7 +131,8 @@ class FalsePixelBatches:
                     break
         if not self.queue.filled.any():
             raise ValueError(
-                "the teacher makes no error on the training images: a false-pixel assistant has nothing to learn"
+                "the teacher makes no error on the training images: a false-pixel assistant has nothing to learn "
+                "(distil without it: --method_args::false_pixel False)"
             )
         self._fill_empty_classes(trainer)
         counts = ", ".join(f"class {k} {n}" for k, n in enumerate(self.queue.filled.tolist()))

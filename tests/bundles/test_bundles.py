@@ -1,6 +1,7 @@
 """Every task and method on phantoms, run as a user runs them, and what a run leaves behind."""
 
 import json
+import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -14,7 +15,9 @@ from PIL import Image
 
 from medkd import methods
 from medkd.commands import BUNDLES, compose, tasks
+from medkd.correction import Correction, FalsePixelQueue
 from medkd.data import load_datalist, read_volume
+from medkd.data_prep import cvc_endoscene
 from medkd.metrics import case_metrics
 from medkd.networks import UNet
 
@@ -421,3 +424,43 @@ def test_figures_by_command(students, data, teachers, medkd_run, tmp_path, capsy
     for wrong in ([], ["--runs", runs, "--teacher", teacher]):
         assert medkd_run("figures", "kits19", *wrong, *words) == 1
         assert "medkd figures needs --runs (compares their predictions) or --teacher" in capsys.readouterr().err
+
+
+@pytest.fixture
+def told_apart(tmp_path):
+    """Frames of 32 x 32: those of training are dark with a lesion of 81 pixels, all others bright with one of 49."""
+    random = np.random.default_rng(0)
+    for number in (26, 27, 28, 29, 51, 52, 1, 2):  # published: four of training, two of validation, two of test
+        image, mask = random.integers(0, 100, (32, 32, 3)), np.zeros((32, 32), np.uint8)
+        edge, brighter = (9, 0) if 26 <= number <= 50 else (7, 150)
+        mask[8 : 8 + edge, 8 : 8 + edge] = 255
+        for folder, array in (("images", (image + brighter).astype(np.uint8)), ("masks", mask)):
+            (tmp_path / "raw" / folder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array).save(tmp_path / "raw" / folder / f"{number}.png")
+    cvc_endoscene.prepare(tmp_path / "raw", tmp_path / "data")
+    return tmp_path / "data"
+
+
+def test_what_reads_labels_sees_training_images_alone(told_apart, medkd_run, tmp_path, monkeypatch):
+    """The queue of false pixels, the boundary transform and the correction, in a whole run of plckd."""
+    seen = {"pushed": [], "transformed": [], "corrected": []}
+
+    def watch(owner, name, kind, find):
+        original = getattr(owner, name)
+
+        def watched(*args, **keywords):
+            seen[kind].append(find(args))
+            return original(*args, **keywords)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    watch(FalsePixelQueue, "push", "pushed", lambda args: (args[1], args[2]))
+    watch(sys.modules["medkd.engines.teacher_team"], "boundary_transform", "transformed", lambda args: (args[0], args[1]))
+    watch(Correction, "__call__", "corrected", lambda args: (None, args[2]))
+    options = ["--dataset_dir", told_apart, "--method", "plckd", "--output_dir", tmp_path / "run", "--batch_size", 2]
+    assert medkd_run("distill", "cvc_endoscene", *options) == 0
+    for kind, calls in seen.items():
+        assert calls, kind
+        for image, label in calls:
+            assert (label > 0).flatten(1).sum(1).unique().tolist() == [81]
+            assert image is None or image.max() < 0
