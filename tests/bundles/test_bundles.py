@@ -1,7 +1,7 @@
 """Every task and method on phantoms, run as a user runs them, and what a run leaves behind."""
 
+import importlib
 import json
-import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -455,7 +455,12 @@ def test_what_reads_labels_sees_training_images_alone(told_apart, medkd_run, tmp
         monkeypatch.setattr(owner, name, watched)
 
     watch(FalsePixelQueue, "push", "pushed", lambda args: (args[1], args[2]))
-    watch(sys.modules["medkd.engines.teacher_team"], "boundary_transform", "transformed", lambda args: (args[0], args[1]))
+    watch(
+        importlib.import_module("medkd.engines.teacher_team"),
+        "boundary_transform",
+        "transformed",
+        lambda args: (args[0], args[1]),
+    )
     watch(Correction, "__call__", "corrected", lambda args: (None, args[2]))
     options = ["--dataset_dir", told_apart, "--method", "plckd", "--output_dir", tmp_path / "run", "--batch_size", 2]
     assert medkd_run("distill", "cvc_endoscene", *options) == 0
