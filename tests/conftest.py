@@ -94,3 +94,28 @@ def teachers(data, medkd_run, tmp_path_factory) -> dict[str, Path]:
         options = ["--dataset_dir", dataset_dir, "--output_dir", folder / task]
         assert medkd_run("train", task, "--role", "teacher", *options) == 0
     return {task: folder / task for task in data}
+
+
+@pytest.fixture(scope="session")
+def two_processes():
+    """Runs ``work(rank, port, results)`` in two processes; what each put into results, a tuple with the rank first."""
+    import socket
+
+    from torch import multiprocessing
+
+    def run(work):
+        context = multiprocessing.get_context("spawn")
+        results = context.SimpleQueue()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        processes = [context.Process(target=work, args=(rank, port, results)) for rank in range(2)]
+        for process in processes:
+            process.start()
+        found = sorted((results.get() for _ in processes), key=lambda entry: entry[0])
+        for process in processes:
+            process.join()
+            assert process.exitcode == 0
+        return found
+
+    return run

@@ -1,10 +1,8 @@
 """Two processes: both fill the queue of false pixels from the images of both."""
 
-import socket
-
 import pytest
 import torch
-from torch import distributed, multiprocessing, nn
+from torch import distributed, nn
 
 from medkd.correction import FalsePixelQueue
 from medkd.engines import FalsePixelBatches
@@ -34,20 +32,8 @@ def work(rank, port, results):
 
 
 @pytest.fixture(scope="module")
-def ranks():
-    context = multiprocessing.get_context("spawn")
-    results = context.SimpleQueue()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    processes = [context.Process(target=work, args=(rank, port, results)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    found = sorted((results.get() for _ in processes), key=lambda entry: entry[0])
-    for process in processes:
-        process.join()
-        assert process.exitcode == 0
-    return found
+def ranks(two_processes):
+    return two_processes(work)
 
 
 def test_the_queue_holds_the_false_pixels_of_both_and_is_the_same_in_both(ranks):
