@@ -95,7 +95,9 @@ class ResumableRun:
         random.seed(int(words[0]))
         np.random.seed(int(words[1]))
         torch.manual_seed(int(words[2]))
-        set_rnd(trainer.data_loader.dataset, int(words[3]))
+        # the transform alone: what lies beneath it (a cache, stored soft labels) must not shift the draws
+        dataset = trainer.data_loader.dataset
+        set_rnd(getattr(dataset, "transform", None) or dataset, int(words[3]))
 
     def _save(self, trainer: SupervisedTrainer) -> None:
         state = {

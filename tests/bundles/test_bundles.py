@@ -405,6 +405,15 @@ def test_cached_labels_of_slices(data, teachers, medkd_run, tmp_path, capsys):
     assert not (tmp_path / "hlfd").exists()
 
 
+def test_a_student_sees_the_same_batches_with_cached_labels(data, teachers, medkd_run, tmp_path):
+    task = "cvc_endoscene"
+    options = ["--dataset_dir", data[task], "--method", "kd", "--teacher", teachers[task], "--method_args::weight", 0.0]
+    for way in ("online", "cached"):
+        assert medkd_run("distill", task, "--soft_labels", way, *options, "--output_dir", tmp_path / way) == 0
+    online, cached = (torch.load(tmp_path / way / "model.pt", weights_only=True) for way in ("online", "cached"))
+    assert all(torch.equal(online[name], cached[name]) for name in online)
+
+
 def test_figures_by_command(students, data, teachers, medkd_run, tmp_path, capsys):
     teacher, out = teachers["cvc_endoscene"], tmp_path / "figures"
     team = [
