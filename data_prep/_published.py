@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from monai.config import PathLike
@@ -13,9 +14,9 @@ from tqdm import tqdm
 from medkd.data import natural_key
 from medkd.data.datalist import VALIDATION_SHARE
 
-from ._common import Found, pair_files
+from ._common import Found, Options, pair_files, run
 
-__all__ = ["Part", "find_parts", "hold_out", "image_counts", "merge", "require_published"]
+__all__ = ["Part", "find_parts", "hold_out", "image_counts", "merge", "require_published", "run_parts"]
 
 
 @dataclass(frozen=True)
@@ -102,3 +103,28 @@ def require_published(source: PathLike, found: Found, split: PathLike, why: str)
         raise ValueError(
             f"source {source}: no published split for {why}; pass split='random', 'sorted' or a JSON file."
         )
+
+
+def run_parts(
+    source: Path,
+    target: PathLike,
+    found: Found,
+    parts: Sequence[Part],
+    convert: Callable[[str, Any, Path], dict[str, Any]],
+    options: Options,
+    why: str,
+    **about: Any,
+) -> dict[str, Any]:
+    """`_common.run` for a published split without a validation part: one is held out of training.
+
+    Args:
+        why: what has no published split, for the message.
+
+    Returns:
+        the summary of ``run``, with ``"folders"``: the number of images with a mask in each folder of the split.
+    """
+    require_published(source, found, options.split, why)
+    counts = image_counts(source, found, parts)
+    if found.published:
+        hold_out(found, options.seed)
+    return {**run(source, target, found, convert, options, **about), "folders": counts}

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
-from ._common import Found, Options, require_source, run
+from ._common import Found, Options, require_source
 from ._pictures import SUFFIXES, check_ends, check_size, convert, mask_suffixes, open_picture, plain_pairs
-from ._published import Part, find_parts, hold_out, image_counts, require_published
+from ._published import Part, find_parts, run_parts
 
 __all__ = ["OFFICIAL", "prepare"]
 
@@ -69,22 +69,19 @@ def prepare(
     folder = require_source(source)
     parts, suffixes = _parts(folder, split == "published")
     found = find_parts(folder, parts, *suffixes) if parts else _find_plain(folder)
-    require_published(source, found, split, "images/ + masks/ (train/ and test/ with these two have one)")
-    counts = image_counts(folder, found, parts)
-    if found.published:
-        hold_out(found, seed)
-    summary = run(
+    return run_parts(
         folder,
         target,
         found,
+        parts,
         lambda case, files, to: convert(case, files, to, found.patients[case], _read_mask, size),
         Options(split, fold, folds, seed, overwrite, skip_bad),
+        "images/ + masks/ (train/ and test/ with these two have one)",
         name="idrid",
         description=f"Fundus photographs, RGB, {f'longest edge at most {size} pixels' if size else 'original size'}",
         modality={"0": "red", "1": "green", "2": "blue"},
         labels={"0": "background", "1": "optic disc"},
     )
-    return {**summary, "folders": counts}
 
 
 def _parts(source: Path, published: bool) -> tuple[list[Part], tuple[tuple[str, ...], tuple[str, ...]]]:

@@ -13,6 +13,7 @@ from typing import Any
 __all__ = [
     "BUNDLES",
     "compose",
+    "config_files",
     "prepare",
     "report",
     "run_bundle",

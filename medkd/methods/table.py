@@ -20,7 +20,7 @@ def rows() -> list[dict[str, str]]:
     """One entry a method: its name, paper, what it reads, its learnable parts, the cost of a step beside the floor's.
 
     The learnable parts are those that `build` makes for a pair of small networks; cost is the preset's, measured by
-    ``benchmarks/step_cost.py`` (256 x 256).
+    ``benchmarks/step_cost.py`` (256 x 256), of a team by ``benchmarks/soft_labels.py`` (224 x 224).
     """
     networks = UNet(2, 3, 2, width=2), UNetPlusPlus(2, 3, 2, width=2, deep_supervision=True)
     student, teacher = (FeatureTaps(network, **network.default_taps()) for network in networks)
