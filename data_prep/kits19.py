@@ -5,33 +5,24 @@ Heller et al., "The KiTS19 Challenge Data", arXiv:1904.00445. Labels: 0 backgrou
 
 from __future__ import annotations
 
-import gzip
 import warnings
-import zlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from monai.config import PathLike
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
-
-from medkd.data import SUFFIX, write_volume
 
 from ._common import Found, Options, pair_files, require_source, run
+from ._volumes import AXES, check_same_grid, read_nifti, store_case, whole_numbers
 
 __all__ = ["prepare"]
 
 SUFFIXES = (".nii.gz", ".nii")
 PAIRS = (("imagesTr", "labelsTr"), ("images", "masks"))
-AXES = "IPL"  # slices downwards, rows backwards, columns to the left: KiTS19's own order
 # Label values in the files -> values stored.
 LABEL_VALUES = {"kits19": {0: 0, 1: 1, 2: 2}, "tumour": {0: 0, 1: 2}, "organ": {0: 0, 1: 1}}
 FIRST_UNLABELLED = 210  # case_00210 to case_00299 are the challenge's test cases; their masks were never published
-AFFINE_TOLERANCE = 1e-3  # mm
-WHOLE_TOLERANCE = 1e-3
 
 
 def prepare(
@@ -129,76 +120,8 @@ def _find_official(cases: list[Path]) -> Found:
 
 
 def _convert(case: str, files: tuple[Path, Path], folder: Path, values: dict[int, int]) -> dict[str, Any]:
-    (image, affine), (label, label_affine) = (_read(path) for path in files)
-    if image.shape != label.shape:
-        raise ValueError(f"image {image.shape} and mask {label.shape} have different shapes")
-    if not np.allclose(affine, label_affine, rtol=0, atol=AFFINE_TOLERANCE):
-        difference = np.abs(affine - label_affine).max()
-        raise ValueError(f"affines of image and mask differ by up to {difference:.4g} (tolerance {AFFINE_TOLERANCE:g})")
-    hu = _whole_numbers(image, np.int16, "HU of the image")
-    raw = _whole_numbers(label, np.uint8, "label values of the mask")
-    present = np.flatnonzero(np.bincount(raw.ravel(), minlength=256))
-    if unknown := [int(value) for value in present if value not in values]:
-        raise ValueError(f"label values {unknown} in the mask, expected only {list(values)}")
-    stored = np.array([values.get(value, 0) for value in range(256)], np.uint8)[raw]
-    hu, turned = _turn(hu, affine)
-    stored, _ = _turn(stored, affine)
-    names = {"image": f"imagesTr/{case}{SUFFIX}", "label": f"labelsTr/{case}{SUFFIX}"}
-    for key, array in (("image", hu), ("label", stored)):
-        (folder / names[key]).parent.mkdir(exist_ok=True)
-        write_volume(folder / names[key], array, turned)
-    return {
-        **names,
-        "case": case,
-        "patient": case,
-        "spacing": [round(float(mm), 6) for mm in nib.affines.voxel_sizes(turned)],
-        "shape": list(hu.shape),
-        "slices_with": {str(value): np.flatnonzero((stored == value).any((1, 2))).tolist() for value in (1, 2)},
-    }
-
-
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the array as scaled by the header, and the affine; the whole file is read, and its checksum checked."""
-    try:
-        header = nib.load(path)
-        # From a stream of our own: nibabel stops at the last voxel, gzip compares the checksum only at the end.
-        with gzip.open(path) if path.name.lower().endswith(".gz") else open(path, "rb") as stream:
-            array = np.asanyarray(type(header).from_stream(stream).dataobj)
-            while stream.read(1 << 20):
-                pass
-    except (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError) as error:
-        raise ValueError(f"{path} is unreadable or truncated ({' '.join(str(error).split())[:120]})") from error
-    if array.ndim != 3 or 0 in array.shape:
-        raise ValueError(f"{path} has shape {array.shape}, expected three axes")
-    if array.dtype.kind not in "iuf":
-        raise ValueError(f"{path} has voxels of type {array.dtype}, expected numbers")
-    affine = np.asarray(header.affine, dtype=np.float64)
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise ValueError(f"{path} has an affine without a volume or with NaN: {affine[:3].tolist()}")
-    return array, affine
-
-
-def _whole_numbers(array: np.ndarray, dtype: type, what: str) -> np.ndarray:
-    """Cast to an integer type, refusing everything that the cast would change by more than the tolerance."""
-    out, limits = np.empty(array.shape, dtype), np.iinfo(dtype)
-    # By planes along the last axis, contiguous in NIfTI: no float copy of a volume of a thousand slices.
-    for k in range(array.shape[-1]):
-        plane = array[..., k]
-        if not np.isfinite(plane).all():
-            raise ValueError(f"{what}: NaN or infinite voxels")
-        rounded = np.rint(plane)
-        if rounded.min() < limits.min or rounded.max() > limits.max:
-            worst = min if rounded.min() < limits.min else max
-            raise ValueError(f"{what}: {worst(plane.ravel()):g} is outside {limits.min} to {limits.max}")
-        wrong = np.abs(plane - rounded) > WHOLE_TOLERANCE
-        if wrong.any():
-            raise ValueError(f"{what}: {plane[wrong][0]:g} is not a whole number")
-        out[..., k] = rounded
-    return out
-
-
-def _turn(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Permute and flip the axes to ``AXES``; nothing is interpolated, an oblique volume keeps its angles."""
-    turn = nib.orientations.ornt_transform(nib.io_orientation(affine), nib.orientations.axcodes2ornt(AXES))
-    turned = nib.orientations.apply_orientation(array, turn)
-    return np.ascontiguousarray(turned), affine @ nib.orientations.inv_ornt_aff(turn, array.shape)
+    (image, affine), (label, label_affine) = (read_nifti(path) for path in files)
+    check_same_grid(image, affine, label, label_affine)
+    hu = whole_numbers(image, np.int16, "HU of the image")
+    raw = whole_numbers(label, np.uint8, "label values of the mask")
+    return store_case(case, hu, raw, affine, folder, values)
