@@ -52,6 +52,11 @@ def parser() -> argparse.ArgumentParser:
     shown.add_argument("--depth", type=int, default=2, help="levels of names, 0 for all (default: %(default)s)")
     for name in (*(verb for verb in descriptions if verb != "prepare"), "layers"):
         help_ = "YAML file over the bundle's, another teacher_def for example; may be repeated"
+        verbs.choices[name].add_argument(
+            "--mode",
+            choices=("2d", "3d"),
+            help="slices, or volumes of a CT task (default: 2d, or as the model was trained)",
+        )
         verbs.choices[name].add_argument("--overlay", action="append", default=[], metavar="FILE", help=help_)
     listed = verbs.add_parser("methods", help="the methods: papers, what they read, learn and cost", allow_abbrev=False)
     listed.add_argument("--markdown", action="store_true", help="as in README")
@@ -100,12 +105,16 @@ def _run(parsed: argparse.Namespace, options: list[str]) -> None:
     elif parsed.verb == "prepare":
         commands.prepare(parsed.task, options)
     elif parsed.verb == "layers":
-        commands.show_layers(parsed.task, parsed.role, parsed.depth or None, parsed.overlay, options)
+        commands.show_layers(
+            parsed.task, parsed.role, parsed.depth or None, parsed.overlay, options, parsed.mode or "2d"
+        )
     else:
         role, soft_labels = getattr(parsed, "role", "student"), getattr(parsed, "soft_labels", "online")
+        options, mode = commands.as_trained(parsed.verb, options, parsed.mode)
         if parsed.verb == "distill":
-            options = commands.train_team(parsed.task, options, parsed.overlay, soft_labels)
-        commands.run_bundle(commands.compose(parsed.verb, parsed.task, role, options, parsed.overlay, soft_labels))
+            options = commands.train_team(parsed.task, options, parsed.overlay, soft_labels, mode)
+        arguments = commands.compose(parsed.verb, parsed.task, role, options, parsed.overlay, soft_labels, mode)
+        commands.run_bundle(arguments)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 
 __all__ = [
     "BUNDLES",
+    "as_trained",
     "compose",
     "config_files",
     "prepare",
@@ -33,12 +34,19 @@ def tasks() -> list[str]:
     return sorted(path.parent.parent.name for path in BUNDLES.glob("*/configs/train.yaml"))
 
 
-def config_files(verb: str, task: str, role: str = "student", soft_labels: str = "online") -> list[Path]:
-    """The bundle's file and the overlays of a run."""
+def config_files(
+    verb: str, task: str, role: str = "student", soft_labels: str = "online", mode: str = "2d"
+) -> list[Path]:
+    """The bundle's file and the overlays of a run.
+
+    Raises:
+        ValueError: for ``mode`` "3d" of a task without volumes, or with stored soft labels.
+    """
     configs, over = BUNDLES / task / "configs", BUNDLES / "overlays"
+    volumes = _volumetric(task, soft_labels) if mode == "3d" else []
     if verb == "infer":
-        return [configs / "inference.yaml"]
-    files = [configs / "train.yaml"]
+        return [configs / "inference.yaml", *volumes[:1]]
+    files = [configs / "train.yaml", *volumes]
     if role != "student":
         files.append(over / "teacher.yaml")
         if verb == "train" and role != "teacher":
@@ -52,8 +60,55 @@ def config_files(verb: str, task: str, role: str = "student", soft_labels: str =
     return [*files, over / "cached.yaml"] if soft_labels == "cached" else files
 
 
+def _volumetric(task: str, soft_labels: str) -> list[Path]:
+    if "\nmode: 2d" not in (BUNDLES / task / "configs/train.yaml").read_text():
+        raise ValueError(f"--mode 3d: {task} is a task of pictures, it has no volumes")
+    if soft_labels == "cached":
+        raise ValueError(
+            "--soft_labels cached keeps whole slices and pictures: with --mode 3d use --soft_labels online"
+        )
+    return [BUNDLES / "overlays" / name for name in ("volumetric.yaml", "volumetric_train.yaml")]
+
+
+# What a model is used with as it was trained; the rest of its record is about its training.
+_OF_A_MODEL = (
+    "target",
+    "window",
+    "image_size",
+    "patch_size",
+    "spacing",
+    "student_width",
+    "teacher_width",
+    "teacher_layers",
+)
+
+
+def as_trained(verb: str, options: list[str], mode: str | None) -> tuple[list[str], str]:
+    """The options and the mode of a command, where they say nothing those that its model, or teacher, was trained with."""
+    from medkd.options import parse_command, recorded
+
+    given = parse_command(options)[1]
+    names, model = {
+        "evaluate": (("mode", *_OF_A_MODEL), given.get("model", given.get("output_dir"))),
+        "infer": (("mode", *_OF_A_MODEL), given.get("model")),
+        "distill": (("teacher_width", "teacher_layers"), given.get("teacher")),
+        "figures": (("teacher_width", "teacher_layers"), given.get("teacher")),
+    }.get(verb, ((), None))
+    found = {name: recorded(model, name, ...) for name in names} if isinstance(model, str) else {}
+    before = {name: "$None" if value is None else str(value) for name, value in found.items() if value is not ...}
+    mode = mode or before.get("mode", "2d")
+    added = [(f"--{name}", value) for name, value in before.items() if name not in (*given, "mode")]
+    return [*options, *(word for pair in added for word in pair)], mode
+
+
 def compose(
-    verb: str, task: str, role: str, options: list[str], overlays: Collection[str] = (), soft_labels: str = "online"
+    verb: str,
+    task: str,
+    role: str,
+    options: list[str],
+    overlays: Collection[str] = (),
+    soft_labels: str = "online",
+    mode: str = "2d",
 ) -> list[str]:
     """The arguments of ``python -m monai.bundle`` for a verb of ours; ``overlays`` are the user's own files."""
     from medkd.options import parse_command
@@ -69,7 +124,8 @@ def compose(
         verb = "comparison" if "runs" in given else "team_figures"
     if verb == "infer" and role != "student":
         options = ["--network_def", "%teacher_def", *options]
-    names = ", ".join(f"'{name}'" for name in (*map(_short, config_files(verb, task, role, soft_labels)), *overlays))
+    files = map(_short, config_files(verb, task, role, soft_labels, mode))
+    names = ", ".join(f"'{name}'" for name in (*files, *overlays))
     configs = BUNDLES / task / "configs"
     about = [
         *("--meta_file", _short(configs / "metadata.json")),
@@ -107,17 +163,18 @@ def run_bundle(arguments: list[str]) -> None:
         sys.argv = before
 
 
-def train_team(task: str, options: list[str], overlays: Collection[str], soft_labels: str) -> list[str]:
+def train_team(task: str, options: list[str], overlays: Collection[str], soft_labels: str, mode: str) -> list[str]:
     """Trains what is missing of the team that a distillation wants; its options with the team's paths."""
     from medkd.options import merged_config
     from medkd.team import team_first
 
     def config_of(role: str) -> dict[str, Any]:
-        kind = ("distill", task, role, soft_labels) if role == "student" else ("train", task, role)
-        return merged_config({"config_file": [*map(str, config_files(*kind)), *overlays]})
+        verb = "distill" if role == "student" else "train"
+        files = config_files(verb, task, role, soft_labels if role == "student" else "online", mode)
+        return merged_config({"config_file": [*map(str, files), *overlays]})
 
     def train(role: str, words: list[str]) -> None:
-        run_bundle(compose("train", task, role, words, overlays))
+        run_bundle(compose("train", task, role, words, overlays, mode=mode))
 
     return team_first(BUNDLES / task / "models", options, config_of, train)
 
@@ -150,7 +207,9 @@ def prepare(task: str, arguments: list[str]) -> None:
     print(json.dumps(function(target=target, **options), indent=2, default=str))
 
 
-def show_layers(task: str, role: str, depth: int | None, overlays: Collection[str], arguments: list[str]) -> None:
+def show_layers(
+    task: str, role: str, depth: int | None, overlays: Collection[str], arguments: list[str], mode: str
+) -> None:
     """Prints the sub-modules of a bundle's network with what they give for its image size, the default taps marked."""
     import torch
     from monai.bundle import ConfigParser
@@ -159,7 +218,7 @@ def show_layers(task: str, role: str, depth: int | None, overlays: Collection[st
     from medkd.networks import input_form, layers
     from medkd.options import check_options, merged_config, parse_command
 
-    files = [str(BUNDLES / task / "configs/train.yaml"), *overlays]
+    files = [*map(str, config_files("train", task, mode=mode)), *overlays]
     words, options = parse_command(arguments)
     config = merged_config({"config_file": files})
     check_options(words, options, config)

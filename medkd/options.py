@@ -139,6 +139,10 @@ def is_known(name: str, config: dict[str, Any]) -> bool:
 
 
 def _check_value(name: str, value: Any, default: Any) -> None:
+    if name == "mode":
+        raise ValueError(
+            "--mode: add bundles/overlays/volumetric.yaml and volumetric_train.yaml to --config_file instead"
+        )
     is_text = isinstance(default, str) and not default.startswith(("$", "@"))
     if value is None or (isinstance(value, str) and value.lower() in _WORDS and not is_text):
         word = str(value)

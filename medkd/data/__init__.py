@@ -2,10 +2,19 @@
 
 from medkd.data.datalist import PARTS, check_leaks, load_datalist, natural_key, save_datalist, split_cases
 from medkd.data.images import NIFTI, PICTURES, SaveLabelsd, case_name, find_images
+from medkd.data.patches import RandPatchd, cases_for_patches, native_size, repeated_sampler
 from medkd.data.phantoms import draw_cvc_endoscene, draw_idrid, draw_isic2018, draw_kits19
 from medkd.data.slices import SliceDataset, balanced_sampler
 from medkd.data.transforms import CheckImaged, TargetLabeld, class_names, foreground_values, target_values
-from medkd.data.volume_store import SUFFIX, VolumeStoreReader, read_slice, read_volume, volume_shape, write_volume
+from medkd.data.volume_store import (
+    SUFFIX,
+    VolumeStoreReader,
+    read_region,
+    read_slice,
+    read_volume,
+    volume_shape,
+    write_volume,
+)
 
 __all__ = [
     "NIFTI",
@@ -16,10 +25,12 @@ __all__ = [
     "PARTS",
     "SUFFIX",
     "CheckImaged",
+    "RandPatchd",
     "SliceDataset",
     "TargetLabeld",
     "VolumeStoreReader",
     "balanced_sampler",
+    "cases_for_patches",
     "check_leaks",
     "class_names",
     "draw_cvc_endoscene",
@@ -28,9 +39,12 @@ __all__ = [
     "draw_kits19",
     "foreground_values",
     "load_datalist",
+    "native_size",
     "natural_key",
+    "read_region",
     "read_slice",
     "read_volume",
+    "repeated_sampler",
     "save_datalist",
     "split_cases",
     "target_values",

@@ -20,7 +20,7 @@ from monai.data.image_reader import ImageReader, _copy_compatible_dict, _stack_i
 from monai.data.utils import is_supported_format
 from monai.utils import MetaKeys, SpaceKeys
 
-__all__ = ["SUFFIX", "VolumeStoreReader", "read_slice", "read_volume", "volume_shape", "write_volume"]
+__all__ = ["SUFFIX", "VolumeStoreReader", "read_region", "read_slice", "read_volume", "volume_shape", "write_volume"]
 
 SUFFIX = ".b2nd"
 DTYPES = (np.dtype("int16"), np.dtype("uint8"))
@@ -75,6 +75,11 @@ def read_slice(path: PathLike, index: int) -> np.ndarray:
     return _decompress(path, store, int(index))
 
 
+def read_region(path: PathLike, region: tuple[slice, slice, slice]) -> np.ndarray:
+    """Return the voxels of a box inside the volume; only the chunks of its slices are read and decompressed."""
+    return _decompress(path, _open(path), region)
+
+
 def read_volume(path: PathLike) -> tuple[np.ndarray, np.ndarray]:
     """Return the volume ``(S, H, W)`` and its affine ``(4, 4)`` (float64, mm, RAS+)."""
     store = _open(path)
@@ -100,7 +105,7 @@ def _open(path: PathLike) -> blosc2.NDArray:
     return store
 
 
-def _decompress(path: PathLike, store: blosc2.NDArray, key: int | slice) -> np.ndarray:
+def _decompress(path: PathLike, store: blosc2.NDArray, key: int | slice | tuple[slice, ...]) -> np.ndarray:
     try:
         return store[key]
     except (RuntimeError, ValueError, OSError) as error:

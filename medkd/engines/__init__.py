@@ -7,6 +7,7 @@ from .resume import ResumableRun
 from .stored import StoredSoftLabels, StoredTeacher
 from .teacher_team import BoundaryBatches, FalsePixelBatches, begun_from, norm_layers, teacher_team
 from .trainer import DistillationTrainer, frozen
+from .volume_inferer import VolumeInferer
 
 __all__ = [
     "BoundaryBatches",
@@ -16,6 +17,7 @@ __all__ = [
     "ResumableRun",
     "StoredSoftLabels",
     "StoredTeacher",
+    "VolumeInferer",
     "begun_from",
     "frozen",
     "infer_each",

@@ -67,6 +67,8 @@ def score_assistants(
 
 
 def _lesion(logits: Tensor, size: tuple[int, ...]) -> Tensor:
+    if logits.shape[1] == 1:  # decided by the inferer
+        return logits > 0
     if logits.shape[2:] != size:
         logits = F.interpolate(logits, size, mode="bilinear" if len(size) == 2 else "trilinear")
     return logits.argmax(dim=1, keepdim=True) > 0

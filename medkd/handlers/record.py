@@ -31,8 +31,8 @@ class RunRecord:
         config: the merged configuration, from `medkd.options.merged_config`; None writes no config.
         seed: of the run.
         prefix: in front of both names, such as "evaluate_".
-        trained_with: what weights alone cannot tell, as values: in the configuration they may be expressions, which nobody
-            can evaluate where the data set is not at hand. Replaces the configuration's ``trained_with``.
+        values: ids of the configuration that are written as values: they may be expressions there, which nobody can evaluate
+            where the data set is not at hand.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class RunRecord:
         config: dict[str, Any] | None,
         seed: int,
         prefix: str = "",
-        trained_with: dict[str, Any] | None = None,
+        values: dict[str, Any] | None = None,
     ) -> None:
         self.output_dir = Path(output_dir)
         self.config = config
         self.seed = seed
         self.prefix = prefix
-        self.trained_with = {} if trained_with is None else {"trained_with": trained_with}
+        self.values = values or {}
 
     def attach(self, engine: Workflow) -> None:
         engine.add_event_handler(Events.STARTED, self)
@@ -62,7 +62,7 @@ class RunRecord:
         }
         self._write("environment.json", json.dumps(environment, indent=2))
         if self.config is not None:
-            self._write("config.yaml", yaml.safe_dump({**self.config, **self.trained_with}, sort_keys=False, width=120))
+            self._write("config.yaml", yaml.safe_dump({**self.config, **self.values}, sort_keys=False, width=120))
 
     def _write(self, name: str, text: str) -> None:
         write_atomically(self.output_dir / f"{self.prefix}{name}", lambda path: path.write_text(text))

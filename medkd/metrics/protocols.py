@@ -21,12 +21,14 @@ def check_protocol(protocol: str) -> None:
 
 
 def label_map(logits: Tensor, protocol: str = "whole") -> Tensor:
-    """Logits (K, *spatial) to labels (1, *spatial), uint8.
+    """Logits (K, *spatial) to labels (1, *spatial), uint8. Labels stay as they are: an inferer may have decided already.
 
     Raises:
         ValueError: for an unknown protocol, or "hlfd" with more than two classes (its threshold is for one foreground).
     """
     check_protocol(protocol)
+    if logits.dtype == torch.uint8:
+        return logits
     if protocol == "whole":
         return logits.argmax(dim=0, keepdim=True).to(torch.uint8)
     if logits.shape[0] != 2:
