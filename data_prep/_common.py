@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,14 @@ class Options:
     seed: int
     overwrite: bool
     skip_bad: bool
+
+    def __post_init__(self) -> None:
+        for name in ("fold", "folds", "seed"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < 0:
+                raise ValueError(f"{name}: found {value!r}, expected a whole number from 0 on.")
+        if not isinstance(self.split, str | os.PathLike):
+            raise ValueError(f"split: found {self.split!r}, expected the name of a split or the path of a JSON file.")
 
 
 @dataclass

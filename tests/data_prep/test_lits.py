@@ -1,7 +1,9 @@
 """LiTS preparation: layouts as people unzip them, orientation, its two splits, and every refusal in one line."""
 
 import json
+import os
 import re
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -193,6 +195,9 @@ def test_a_bad_case_is_named_in_one_line(tmp_path, capsys, spoil, message):
         (["--split", "5fold", "--fold", "5"], "fold 5 of 5: expected folds >= 2 and 0 <= fold < folds"),
         (["--split", "5fold", "--folds", "3"], "split '5fold' with folds 3: expected 5"),
         (["--split", "3fold"], "split '3fold': neither '5fold', 'hlfd_61_70', 'random', 'sorted' nor an existing JSON"),
+        (["--split", "5"], "split: found 5, expected the name of a split or the path of a JSON file"),
+        (["--fold", "1.5"], "fold: found 1.5, expected a whole number from 0 on"),
+        (["--seed", "-1"], "seed: found -1, expected a whole number from 0 on"),
         (["--split", "LIST"], "list.json: no such case: volume-9"),
         (["--label_values", "kits19"], "label_values 'kits19' is unknown, expected one of lits, tumour, organ"),
         (["--folds", "9", "--split", "random"], "6 patients cannot be split into 9 folds.*expected at least 9"),
@@ -229,3 +234,28 @@ def test_masks_that_know_no_tumour(tmp_path):
         lits.prepare(source, tmp_path / "out")
     lits.prepare(source, tmp_path / "out", label_values="organ")
     assert load_datalist(tmp_path / "out", "test")[0]["slices_with"] == {"1": [1, 2, 3, 4]}
+
+
+@pytest.mark.skipif("MEDKD_SAMPLE_DATA" not in os.environ, reason="MEDKD_SAMPLE_DATA is not set")
+def test_a_real_liver_on_other_axes(tmp_path):
+    """One scan of L, A, S, turned as other volumes of LiTS are: one store, liver right of and before the spine."""
+    folder = Path(os.environ["MEDKD_SAMPLE_DATA"]) / "ct_liver"
+    for kind, part in (("volume", "imagesTr"), ("segmentation", "labelsTr")):
+        file = nib.load(folder / part / "ircad_e17.nii.gz")
+        for number, axes in enumerate(("LAS", "LPS", "RAS")):
+            to = nib.orientations.axcodes2ornt(axes)
+            turned = file.as_reoriented(nib.orientations.ornt_transform(nib.io_orientation(file.affine), to))
+            (tmp_path / "raw").mkdir(exist_ok=True)
+            nib.save(turned, tmp_path / f"raw/{kind}-{number}.nii")
+    lits.prepare(tmp_path / "raw", tmp_path / "out", split="random", folds=3)
+    stores = [
+        [read_volume(tmp_path / f"out/{k}/volume-{n}.b2nd")[0] for n in range(3)] for k in ("imagesTr", "labelsTr")
+    ]
+    for store in stores:
+        assert np.array_equal(store[0], store[1]) and np.array_equal(store[0], store[2])
+    image, label = stores[0][0], stores[1][0]
+    original = nib.load(folder / "imagesTr/ircad_e17.nii.gz")  # columns to the left already, rows forwards, slices up
+    assert np.array_equal(image, np.asarray(original.dataobj).transpose(2, 1, 0)[::-1, ::-1])
+    bone = np.argwhere(image[60:] > 500).mean(0)
+    liver = np.argwhere(label[60:] > 0).mean(0)
+    assert liver[1] < bone[1] and liver[2] < bone[2]
