@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ class Options:
     overwrite: bool
     skip_bad: bool
 
+    def __post_init__(self) -> None:
+        for name in ("fold", "folds", "seed"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < 0:
+                raise ValueError(f"{name}: found {value!r}, expected a whole number from 0 on.")
+        if not isinstance(self.split, str | os.PathLike):
+            raise ValueError(f"split: found {self.split!r}, expected the name of a split or the path of a JSON file.")
+
 
 @dataclass
 class Found:
@@ -40,6 +49,7 @@ class Found:
     refused: dict[str, str] = field(default_factory=dict)
     published: dict[str, str] = field(default_factory=dict)  # case -> part of the published split, when there is one
     held_out: str = ""  # what was held out of the published split's parts, in words for split.json
+    split_name: str = "published"  # by which that split is asked for; a data set may draw one of its own
 
 
 def require_source(source: PathLike) -> Path:
@@ -139,13 +149,14 @@ def run(
         extra = {"refused": refused} if refused else {}
         save_datalist(folder, listed, **about, **extra)
         left_out = sorted(set(found.patients) - set(wanted), key=natural_key)
-        _save_split(folder, listed, options, left_out, found.held_out)
+        held_out = found.held_out if options.split == found.split_name else ""
+        _save_split(folder, listed, options, left_out, held_out)
     counts = {part: len(listed[part]) for part in PARTS}
     return {"target": str(target), "cases": counts, "refused": refused, "left_out": left_out}
 
 
 def _split(found: Found, options: Options) -> dict[str, list[str]]:
-    if options.split == "published":
+    if options.split == found.split_name:
         return {part: [case for case in found.patients if found.published.get(case) == part] for part in PARTS}
     return split_cases(found.patients, options.split, options.fold, options.folds, options.seed)
 
@@ -179,7 +190,7 @@ def _save_split(
         "fold": options.fold,
         "folds": options.folds,
         "seed": options.seed,
-        **({"held_out": held_out} if held_out and options.split == "published" else {}),
+        **({"held_out": held_out} if held_out else {}),
         **{part: [entry["case"] for entry in listed[part]] for part in PARTS},
         "left_out": list(left_out),
     }

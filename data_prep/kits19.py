@@ -6,23 +6,19 @@ Heller et al., "The KiTS19 Challenge Data", arXiv:1904.00445. Labels: 0 backgrou
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from monai.config import PathLike
 
-from ._common import Found, Options, pair_files, require_source, run
-from ._volumes import AXES, check_same_grid, read_nifti, store_case, whole_numbers
+from ._common import Found, Options, require_source
+from ._tumours import PAIRS, SUFFIXES, find_pairs, run_tumours
 
-__all__ = ["prepare"]
+__all__ = ["CORRECTED", "prepare"]
 
-SUFFIXES = (".nii.gz", ".nii")
-PAIRS = (("imagesTr", "labelsTr"), ("images", "masks"))
-# Label values in the files -> values stored.
-LABEL_VALUES = {"kits19": {0: 0, 1: 1, 2: 2}, "tumour": {0: 0, 1: 2}, "organ": {0: 0, 1: 1}}
 FIRST_UNLABELLED = 210  # case_00210 to case_00299 are the challenge's test cases; their masks were never published
+# Their labels were corrected in December 2019: a figure needs the commit of the clone that it was measured on.
+CORRECTED = ("case_00015", "case_00023", "case_00037", "case_00125")
 
 
 def prepare(
@@ -43,6 +39,10 @@ def prepare(
     not published. The default, fold 0 of 5 of a random split, has the same 42 test cases in number, not in name;
     validation cases are taken from the 168.
 
+    Every volume keeps its size: case_00160 has slices of 512 x 796, all others of 512 x 512. ``datalist.json`` records
+    the commit of the clone as ``"revision"`` (None when the source is none), and as ``"corrected_in_december_2019"``
+    which of the cases are here whose labels changed then.
+
     Args:
         source: the official download (``data/case_*/imaging.nii.gz`` and ``segmentation.nii.gz``, or ``case_*`` in the
             folder itself), or ``imagesTr`` + ``labelsTr`` or ``images`` + ``masks`` with files of equal names.
@@ -59,29 +59,20 @@ def prepare(
     Raises:
         FileNotFoundError, ValueError: no source, no cases, a target in use, refused cases (each with its reason).
     """
-    if label_values not in LABEL_VALUES:
-        raise ValueError(f"label_values {label_values!r} is unknown, expected one of {', '.join(LABEL_VALUES)}.")
     folder = require_source(source)
-    return run(
+    found = _find(folder)
+    corrected = [case for case in CORRECTED if case in found.patients]
+    return run_tumours(
         folder,
         target,
-        _find(folder),
-        lambda case, files, to: _convert(case, files, to, LABEL_VALUES[label_values]),
+        found,
+        label_values,
         Options(split, fold, folds, seed, overwrite, skip_bad),
-        _check_tumours if label_values == "kits19" else lambda entries: None,
         name="kits19",
-        description=f"CT, axes {AXES} (slices, rows, columns), HU as int16; masks read as {label_values!r}",
-        modality={"0": "CT"},
-        labels={"0": "background", "1": "kidney", "2": "tumour"},
+        organ="kidney",
+        revision=_revision(folder),
+        corrected_in_december_2019=corrected,
     )
-
-
-def _check_tumours(entries: Collection[dict[str, Any]]) -> None:
-    if not any(entry["slices_with"].get("2") for entry in entries):
-        raise ValueError(
-            "no mask holds the value 2 (tumour), nothing was written: masks of 0 and 1 alone need --label_values tumour "
-            "(1 is tumour) or --label_values organ"
-        )
 
 
 def _find(source: Path) -> Found:
@@ -89,9 +80,8 @@ def _find(source: Path) -> Found:
     cases = sorted(path for path in root.glob("case_*") if path.is_dir())
     if cases:
         return _find_official(cases)
-    for images, labels in PAIRS:
-        if (source / images).is_dir() and (source / labels).is_dir():
-            return pair_files(source / images, source / labels, SUFFIXES, SUFFIXES, name=str)
+    if found := find_pairs(source):
+        return found
     pairs = " or ".join(f"{images}/ + {labels}/" for images, labels in PAIRS)
     raise ValueError(f"source {source}: expected data/case_*/ or case_*/ (KiTS19), or {pairs}; found none of them.")
 
@@ -119,9 +109,19 @@ def _find_official(cases: list[Path]) -> Found:
     return found
 
 
-def _convert(case: str, files: tuple[Path, Path], folder: Path, values: dict[int, int]) -> dict[str, Any]:
-    (image, affine), (label, label_affine) = (read_nifti(path) for path in files)
-    check_same_grid(image, affine, label, label_affine)
-    hu = whole_numbers(image, np.int16, "HU of the image")
-    raw = whole_numbers(label, np.uint8, "label values of the mask")
-    return store_case(case, hu, raw, affine, folder, values)
+def _revision(source: Path) -> str | None:
+    """Return the commit that a clone of KiTS19 is at, read from its files; None for a folder that is no clone."""
+    root = source.resolve()
+    root = root if (root / "data").is_dir() else root.parent
+    # starter_code: a repository of the user's own around the data has a commit too, which says nothing of KiTS19.
+    if not (root / ".git" / "HEAD").is_file() or not (root / "starter_code").is_dir():
+        return None
+    head = (root / ".git" / "HEAD").read_text(encoding="utf-8").strip()
+    if not head.startswith("ref: "):
+        return head
+    branch = head.removeprefix("ref: ")
+    if (root / ".git" / branch).is_file():
+        return (root / ".git" / branch).read_text(encoding="utf-8").strip()
+    packed = root / ".git" / "packed-refs"
+    lines = packed.read_text(encoding="utf-8").splitlines() if packed.is_file() else []
+    return next((line.split()[0] for line in lines if line.endswith(f" {branch}")), None)

@@ -204,7 +204,11 @@ def prepare(task: str, arguments: list[str]) -> None:
     check_options(words, options, {**known, "dataset_dir": None})
     _require(f"prepare {task}", options, "source", "dataset_dir")
     target = options.pop("dataset_dir")
-    print(json.dumps(function(target=target, **options), indent=2, default=str))
+    with warnings.catch_warnings():
+        # for whom gives a command, the line of our code that warned is noise
+        warnings.showwarning = lambda message, *_, **__: print(f"medkd: warning: {message}", file=sys.stderr)
+        summary = function(target=target, **options)
+    print(json.dumps(summary, indent=2, default=str))
 
 
 def show_layers(

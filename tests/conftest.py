@@ -50,6 +50,18 @@ def more_data(tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
+def lits_data(tmp_path_factory) -> Path:
+    """Six small prepared LiTS phantoms: 3 training, 1 validation, 2 test, of which one without a tumour."""
+    from medkd.data import draw_lits
+    from medkd.data_prep import lits
+
+    folder = tmp_path_factory.mktemp("lits")
+    draw_lits(folder / "raw", cases=6, size=48, slices=(8, 10))
+    lits.prepare(folder / "raw", folder / "data", split="sorted", folds=3)
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
 def data(kits19_data, cvc_data) -> dict[str, Path]:
     """Task -> prepared data set."""
     return {"kits19": kits19_data, "cvc_endoscene": cvc_data}

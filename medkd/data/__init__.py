@@ -3,7 +3,7 @@
 from medkd.data.datalist import PARTS, check_leaks, load_datalist, natural_key, save_datalist, split_cases
 from medkd.data.images import NIFTI, PICTURES, SaveLabelsd, case_name, find_images
 from medkd.data.patches import RandPatchd, cases_for_patches, native_size, repeated_sampler
-from medkd.data.phantoms import draw_cvc_endoscene, draw_idrid, draw_isic2018, draw_kits19
+from medkd.data.phantoms import draw_cvc_endoscene, draw_idrid, draw_isic2018, draw_kits19, draw_lits
 from medkd.data.slices import SliceDataset, balanced_sampler
 from medkd.data.transforms import CheckImaged, TargetLabeld, class_names, foreground_values, target_values
 from medkd.data.volume_store import (
@@ -37,6 +37,7 @@ __all__ = [
     "draw_idrid",
     "draw_isic2018",
     "draw_kits19",
+    "draw_lits",
     "foreground_values",
     "load_datalist",
     "native_size",

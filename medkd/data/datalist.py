@@ -146,7 +146,10 @@ def split_cases(
     if not (folds >= 2 and 0 <= fold < folds):
         raise ValueError(f"fold {fold} of {folds}: expected folds >= 2 and 0 <= fold < folds.")
     if len(names) < max(3, folds):
-        raise ValueError(f"{len(names)} patients cannot be split into {folds} folds, a validation and a training part.")
+        raise ValueError(
+            f"{len(names)} patients cannot be split into {folds} folds, a validation and a training part: expected "
+            f"at least {max(3, folds)} (or other folds)."
+        )
     if split == "random":
         names = [names[k] for k in np.random.default_rng(seed).permutation(len(names))]
     # Contiguous folds: in the sorted order neighbours stay together; in a permuted order it makes no difference.

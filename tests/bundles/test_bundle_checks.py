@@ -51,7 +51,7 @@ def test_ids_that_consumers_look_for(task, file, ids):
 @pytest.mark.parametrize("task", tasks())
 def test_defaults_build_the_published_networks(task):
     # TransUNet's 105,276,066 and three heads of 902
-    expected = (11_177_538, 36_171_848) if task == "kits19" else (31_043_586, 105_276_968)
+    expected = (11_177_538, 36_171_848) if task in ("kits19", "lits") else (31_043_586, 105_276_968)
     for file in ("train.yaml", "inference.yaml"):
         parser = ConfigParser(ConfigParser.load_config_file(BUNDLES / task / "configs" / file))
         networks = (parser.get_parsed_content(name) for name in ("network_def", "teacher_def"))

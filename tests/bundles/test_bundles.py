@@ -23,10 +23,11 @@ from medkd.networks import UNet
 
 TASKS = ("cvc_endoscene", "kits19")
 LIKE_POLYPS = ("idrid", "isic2018")
+LIKE_KIDNEYS = ("lits",)
 
 
 def test_the_tasks_are_found():
-    assert tasks() == sorted((*TASKS, *LIKE_POLYPS))
+    assert tasks() == sorted((*TASKS, *LIKE_POLYPS, *LIKE_KIDNEYS))
 
 
 @pytest.mark.parametrize("task", LIKE_POLYPS)

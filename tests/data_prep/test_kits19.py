@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from medkd.data import PARTS, draw_kits19, load_datalist, read_slice, read_volume
+from medkd.data import PARTS, draw_kits19, load_datalist, read_slice, read_volume, split_cases
 from medkd.data_prep import kits19
 
 KITS_AFFINE = np.array([[0, 0, -0.7, 30], [0, -0.8, 0, 40], [-3.0, 0, 0, 900], [0, 0, 0, 1.0]])
@@ -96,6 +96,53 @@ def test_phantom_download(tmp_path):
     label = read_volume(entry["label"])[0]
     for value in (1, 2):
         assert entry["slices_with"][str(value)] == [k for k in range(len(label)) if (label[k] == value).any()]
+
+
+def test_a_wide_case_keeps_its_size(tmp_path):
+    """case_00160 is 252 x 512 x 796; the paper's code resizes its slices and not its masks."""
+    draw_kits19(tmp_path / "source", cases=3, size=32, slices=(8, 9), wide_case=1)
+    kits19.prepare(tmp_path / "source", tmp_path / "out", folds=3)
+    entries = {entry["case"]: entry for part in PARTS for entry in load_datalist(tmp_path / "out", part)}
+    assert [entries[f"case_0000{n}"]["shape"][1:] for n in range(3)] == [[32, 32], [32, 50], [32, 32]]
+    for kind, name in (("image", "imaging"), ("label", "segmentation")):
+        original = nib.load(tmp_path / f"source/data/case_00001/{name}.nii.gz")
+        assert np.array_equal(read_volume(entries["case_00001"][kind])[0], original.dataobj)
+
+
+def test_the_papers_168_and_42(tmp_path):
+    parts = split_cases({f"case_{n:05d}": f"case_{n:05d}" for n in range(210)})
+    assert {part: len(cases) for part, cases in parts.items()} == {"training": 151, "validation": 17, "test": 42}
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    ("files", "revision"),
+    [
+        ({"HEAD": COMMIT}, COMMIT),
+        ({"HEAD": "ref: refs/heads/master", "refs/heads/master": COMMIT}, COMMIT),
+        ({"HEAD": "ref: refs/heads/master", "packed-refs": f"# pack-refs\n{COMMIT} refs/heads/master"}, COMMIT),
+        ({"HEAD": "ref: refs/heads/master", "packed-refs": f"{COMMIT} refs/heads/xmaster"}, None),
+        ({}, None),
+    ],
+    ids=["detached", "branch", "packed", "unborn", "no clone"],
+)
+@pytest.mark.parametrize("inner", ["", "data"])
+def test_the_clones_commit_and_corrected_cases_are_recorded(tmp_path, files, revision, inner):
+    source = source_of(tmp_path / "source")
+    for number in (15, 125):
+        save(source / "data", f"case_{number:05d}")
+    for name, content in files.items():
+        path = source / ".git" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content + "\n")
+    kits19.prepare(source / inner, tmp_path / "own")  # some repository of the user's around the data
+    (source / "starter_code").mkdir()
+    kits19.prepare(source / inner, tmp_path / "clone")
+    own, clone = (json.loads((tmp_path / name / "datalist.json").read_text()) for name in ("own", "clone"))
+    assert own["revision"] is None and clone["revision"] == revision
+    assert clone["corrected_in_december_2019"] == ["case_00015", "case_00125"]
 
 
 def test_splits_and_split_file(tmp_path):

@@ -4,5 +4,6 @@ from medkd.data.phantoms.cvc_endoscene import draw_cvc_endoscene
 from medkd.data.phantoms.idrid import draw_idrid
 from medkd.data.phantoms.isic2018 import draw_isic2018
 from medkd.data.phantoms.kits19 import draw_kits19
+from medkd.data.phantoms.lits import draw_lits
 
-__all__ = ["draw_cvc_endoscene", "draw_idrid", "draw_isic2018", "draw_kits19"]
+__all__ = ["draw_cvc_endoscene", "draw_idrid", "draw_isic2018", "draw_kits19", "draw_lits"]

@@ -12,12 +12,10 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from monai.config import PathLike
-from scipy.ndimage import gaussian_filter
+
+from ._abdomen import FAT, Grid, draw_body, inside, scanned, texture, unit_cube
 
 __all__ = ["draw_kits19"]
-
-AIR, FAT, SOFT, BOWEL_GAS, BONE = -1000.0, -100.0, 45.0, -700.0, 450.0  # HU
-Grid = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass
@@ -30,7 +28,12 @@ class Kidney:
 
 
 def draw_kits19(
-    folder: PathLike, cases: int = 8, size: int = 96, slices: tuple[int, int] = (24, 40), seed: int = 0
+    folder: PathLike,
+    cases: int = 8,
+    size: int = 96,
+    slices: tuple[int, int] = (24, 40),
+    seed: int = 0,
+    wide_case: int | None = None,
 ) -> list[str]:
     """Write ``cases`` labelled cases; the same arguments give the same voxels.
 
@@ -41,6 +44,7 @@ def draw_kits19(
         folder: the data set's folder; ``folder/data/case_<5 digits>`` are made.
         size: rows and columns in voxels, at least 32.
         slices: fewest and most slices of a case (inclusive), at least 8.
+        wide_case: number of the case whose slices are 796/512 as wide as high, as those of case_00160 are.
 
     Returns:
         the names of the cases.
@@ -53,7 +57,8 @@ def draw_kits19(
     names = [f"case_{number:05d}" for number in range(cases)]
     for number, name in enumerate(names):
         rng = np.random.default_rng([seed, number])
-        shape = (int(rng.integers(slices[0], slices[1] + 1)), size, size)
+        columns = round(size * 796 / 512) if number == wide_case else size
+        shape = (int(rng.integers(slices[0], slices[1] + 1)), size, columns)
         image, label = draw_case(rng, shape, small=number % 3 == 2)
         affine = kits19_affine(rng.choice([1.0, 2.0, 2.5, 3.0, 5.0]), round(rng.uniform(0.6, 0.9), 4))
         target = Path(folder) / "data" / name
@@ -73,10 +78,8 @@ def kits19_affine(thickness: float, in_plane: float) -> np.ndarray:
 
 def draw_case(rng: np.random.Generator, shape: tuple[int, int, int], small: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return image (int16, HU) and label (uint8) of one case, both ``shape`` (S, H, W)."""
-    grid = np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in shape), indexing="ij")
-    body = _inside(grid, (0.0, 0.0, 0.0), (9.0, rng.uniform(0.62, 0.72), rng.uniform(0.82, 0.92)))
-    image = np.where(body, np.float32(FAT), np.float32(AIR))
-    _draw_surroundings(rng, grid, image)
+    grid = unit_cube(shape)
+    image = draw_body(rng, grid)
     label = np.zeros(shape, np.uint8)
     enhancement = rng.uniform(90, 200)
     kidneys = [_draw_kidney(rng, grid, image, label, side, enhancement) for side in (-1, 1)]
@@ -84,33 +87,7 @@ def draw_case(rng: np.random.Generator, shape: tuple[int, int, int], small: bool
     order = rng.permutation(2)
     for kidney in [kidneys[k] for k in order[: 1 + int(rng.random() < 0.25)]]:
         _draw_tumour(rng, grid, image, label, kidney, small)
-    tissue = _texture(rng, shape, 1.5) * 9 + gaussian_filter(rng.normal(0, 22, shape), (0, 0.6, 0.6))
-    # Partial volume first, noise after it: edges are blurred by the scanner, its noise is not.
-    image = gaussian_filter(image, (0.3, 0.7, 0.7)) + tissue
-    return np.clip(np.rint(image), -1024, 3071).astype(np.int16), label
-
-
-def _draw_surroundings(rng: np.random.Generator, grid: Grid, image: np.ndarray) -> None:
-    """Muscle and organs of the abdomen: a wall, spine with canal, vessels, liver, spleen, bowel with gas."""
-    jitter = lambda scale: rng.uniform(-scale, scale)  # noqa: E731
-    wall, cavity = _inside(grid, (0, 0, 0), (9, 0.6, 0.8)), _inside(grid, (0, -0.05, 0), (9, 0.5, 0.7))
-    image[wall] = SOFT + 10
-    image[cavity] = FAT
-    spine = (0, 0.42, 0)
-    image[_inside(grid, (0, 0.4, 0), (9, 0.2, 0.34))] = SOFT + 5
-    image[_inside(grid, spine, (9, 0.14, 0.15))] = BONE
-    image[_inside(grid, spine, (9, 0.11, 0.12))] = BONE - 230
-    image[_inside(grid, (0, 0.58, 0), (9, 0.05, 0.06))] = 20
-    image[_inside(grid, (0, 0.2, 0.06), (9, 0.06, 0.06))] = rng.uniform(120, 260)
-    image[_inside(grid, (0, 0.2, -0.08), (9, 0.06, 0.07))] = rng.uniform(80, 160)
-    image[_inside(grid, (-0.7, -0.12 + jitter(0.05), -0.38), (0.9, 0.32, 0.34))] = rng.uniform(80, 130)
-    image[_inside(grid, (-0.7, 0.0, 0.52), (0.5, 0.2, 0.14))] = rng.uniform(80, 140)
-    for _ in range(7):
-        centre = (jitter(0.9), -0.22 + jitter(0.14), jitter(0.5))
-        radius = rng.uniform(0.07, 0.13)
-        image[_inside(grid, centre, (0.5, radius, radius))] = rng.uniform(10, 60)
-        if rng.random() < 0.5:
-            image[_inside(grid, (centre[0], centre[1] - 0.03, centre[2]), (0.3, 0.03, 0.05))] = BOWEL_GAS
+    return scanned(rng, image), label
 
 
 def _draw_kidney(
@@ -120,16 +97,16 @@ def _draw_kidney(
     centre = np.array([rng.uniform(-0.15, 0.15), rng.uniform(0.18, 0.26), side * rng.uniform(0.42, 0.48)])
     half = np.array([rng.uniform(0.5, 0.62), rng.uniform(0.15, 0.18), rng.uniform(0.13, 0.16)])
     kidney = Kidney(centre, half, hu)
-    outline = _inside(grid, centre, half, wobble=0.12 * _texture(rng, image.shape, 4))
-    hilum = _inside(grid, centre - [0, 0.03, side * 0.8 * half[2]], half * [0.3, 0.35, 0.5])
+    outline = inside(grid, centre, half, wobble=0.12 * texture(rng, image.shape, 4))
+    hilum = inside(grid, centre - [0, 0.03, side * 0.8 * half[2]], half * [0.3, 0.35, 0.5])
     image[outline] = hu
-    medulla = _inside(grid, centre, half * 0.62) & (_texture(rng, image.shape, 2) > 0)
+    medulla = inside(grid, centre, half * 0.62) & (texture(rng, image.shape, 2) > 0)
     image[outline & medulla] = max(30.0, hu - 45)
     label[outline] = 1
     image[outline & hilum] = FAT + 20
     label[outline & hilum] = 0
     if rng.random() < 0.5:
-        cyst = _inside(grid, centre + half * [rng.uniform(-0.6, 0.6), 0.6, side * 0.5], half * [0.16, 0.3, 0.3])
+        cyst = inside(grid, centre + half * [rng.uniform(-0.6, 0.6), 0.6, side * 0.5], half * [0.16, 0.3, 0.3])
         image[cyst], label[cyst] = rng.uniform(0, 15), 1
     return kidney
 
@@ -146,24 +123,12 @@ def _draw_tumour(
     radius = rng.uniform(0.05, 0.07) if small else rng.uniform(0.1, 0.15)
     pixel, step = 2 / image.shape[1], 2 / image.shape[0]
     half = np.array([max(1.6 * radius, 1.6 * step), max(radius, 2.2 * pixel), max(radius, 2.2 * pixel)])
-    lump = _inside(grid, centre, half, wobble=0.25 * _texture(rng, image.shape, 3))
-    lump |= _inside(grid, centre, half * 0.7)
-    lump &= _inside(grid, (0, 0, 0), (9, 0.6, 0.8))  # inside the body wall
+    lump = inside(grid, centre, half, wobble=0.25 * texture(rng, image.shape, 3))
+    lump |= inside(grid, centre, half * 0.7)
+    lump &= inside(grid, (0, 0, 0), (9, 0.6, 0.8))  # inside the body wall
     hu = max(15.0, kidney.hu - rng.uniform(40, 80))
-    image[lump] = hu + 14 * _texture(rng, image.shape, 1.2)[lump]
+    image[lump] = hu + 14 * texture(rng, image.shape, 1.2)[lump]
     if not small:
-        core = lump & _inside(grid, centre, half * 0.45)
+        core = lump & inside(grid, centre, half * 0.45)
         image[core] = max(5.0, hu - 30)
     label[lump] = 2
-
-
-def _inside(grid: Grid, centre: np.ndarray, half_axes: np.ndarray, wobble: np.ndarray | float = 0.0) -> np.ndarray:
-    """Mask of an ellipsoid in the unit cube; ``wobble`` moves its surface by that share of the radius."""
-    distance = sum(((axis - c) / h) ** 2 for axis, c, h in zip(grid, centre, half_axes, strict=True))
-    return distance < (1 + wobble) ** 2
-
-
-def _texture(rng: np.random.Generator, shape: tuple[int, ...], width: float) -> np.ndarray:
-    """A smooth random field of zero mean and unit variance; ``width`` in voxels, half of it between slices."""
-    field = gaussian_filter(rng.standard_normal(shape, dtype=np.float32), (width / 2, width, width))
-    return (field - field.mean()) / field.std()
