@@ -42,7 +42,7 @@ _PATHS = (
     "imagenet21k",
     "soft_labels_dir",
 )
-_NUMBERS = ("patience", "clip_norm")  # whose default is null
+_NUMBERS = ("patience", "clip_norm", "teacher_width")  # whose default is no number
 _MONAI_OPTIONS = set(inspect.signature(monai_run).parameters) - {"override"}
 
 
@@ -144,6 +144,8 @@ def _check_value(name: str, value: Any, default: Any) -> None:
         raise ValueError(f"--{name} {word} does not mean {word} to MONAI: write {_WORDS[word.lower()]}")
     if isinstance(value, str) and value.startswith(("$", "@", "%")):
         return  # MONAI evaluates it
+    if name == "teacher" and isinstance(value, list | tuple) and all(isinstance(path, str) for path in value):
+        return  # several, as an ensemble
     if name.split("::")[-1] in _PATHS and not isinstance(value, str):
         raise ValueError(
             f"--{name}: MONAI reads this as the {type(value).__name__} {value}, expected a path: write ./NAME"
@@ -227,16 +229,21 @@ def check(
     return parser.config
 
 
-def check_model(model: str | Path, **values: Any) -> None:
+def check_model(model: str | Path | Sequence[str | Path], **values: Any) -> None:
     """Compares what a model was trained with to what it is used with: weights alone cannot tell a window or a target.
 
     Args:
-        model: the output folder of a run, or its ``model.pt``; without a ``config.yaml`` beside it nothing is compared.
+        model: the output folder of a run, or its ``model.pt``, or several; without a ``config.yaml`` beside it nothing is
+            compared.
         **values: ids of the configuration, nested ones as ``a::b``, with the values that they have now.
 
     Raises:
         ValueError: for the first id that differs.
     """
+    if not isinstance(model, str | Path):
+        for one in model:
+            check_model(one, **values)
+        return
     trained = _record(model)
     for name, value in values.items() if trained else ():
         before = _get(trained, name)
@@ -246,8 +253,13 @@ def check_model(model: str | Path, **values: Any) -> None:
             )
 
 
-def recorded(model: str | Path, name: str, default: Any) -> Any:
-    """The value of an id that a model was trained with; the default where none is recorded, or an expression is."""
+def recorded(model: str | Path | Sequence[str | Path], name: str, default: Any) -> Any:
+    """The value of an id that a model was trained with; the default where none is recorded, or an expression is.
+
+    Of several models, the first that has it recorded.
+    """
+    if not isinstance(model, str | Path):
+        return next((found for one in model if (found := recorded(one, name, None)) is not None), default)
     value = (_record(model) or {}).get(name, default)
     return default if isinstance(value, str) else value
 

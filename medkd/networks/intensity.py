@@ -9,7 +9,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Intensity", "Linear", "RescaleTo01", "Scaling", "ZScore", "ct_normalization", "named_scaling", "range_scaling"]
+__all__ = [
+    "Intensity",
+    "Linear",
+    "RescaleTo01",
+    "Scaling",
+    "ZScore",
+    "ct_normalization",
+    "named_scaling",
+    "range_scaling",
+]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -58,7 +57,7 @@ class NNUNet(nn.Module):
         residual: bool = False,
         bias: bool = True,
         norm: Callable[[int], nn.Module] | None = None,
-        activation: Callable[[], nn.Module] | None = partial(nn.LeakyReLU, inplace=True),
+        activation: Callable[[], nn.Module] | None = nn.LeakyReLU,
         stem_channels: int | None = None,
         activation_first: bool = False,
     ) -> None:
@@ -149,9 +148,7 @@ def _stack(
     return nn.Sequential(OrderedDict(convs=nn.Sequential(first, *rest)))
 
 
-def _residual_stack(
-    ops: _Ops, fan_in: int, fan_out: int, kernel: Sizes, stride: Sizes, count: int
-) -> nn.Sequential:
+def _residual_stack(ops: _Ops, fan_in: int, fan_out: int, kernel: Sizes, stride: Sizes, count: int) -> nn.Sequential:
     first = _ResidualBlock(ops, fan_in, fan_out, kernel, stride)
     rest = (_ResidualBlock(ops, fan_out, fan_out, kernel, [1] * len(stride)) for _ in range(count - 1))
     return nn.Sequential(OrderedDict(blocks=nn.Sequential(first, *rest)))

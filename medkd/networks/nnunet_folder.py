@@ -17,7 +17,7 @@ from .checkpoints import check_fit, read_weights
 from .intensity import Scaling, ct_normalization, named_scaling
 from .nnunet import NNUNet
 
-__all__ = ["NNUNetModel", "nnunet_folder", "read_nnunet"]
+__all__ = ["NNUNetModel", "build_network", "nnunet_folder", "read_nnunet"]
 
 _CLASSES = ("PlainConvUNet", "ResidualEncoderUNet")
 _CHECKPOINTS = ("checkpoint_final.pth", "checkpoint_best.pth")
@@ -37,7 +37,7 @@ class NNUNetModel(NamedTuple):
 
 
 def nnunet_folder(path: Path) -> Path | None:
-    """The folder with ``plans.json`` of a model folder, of one of its folds or of a checkpoint in it; None of any other path."""
+    """The folder with ``plans.json`` of a model folder, of its folds and their checkpoints; None of another path."""
     return next((folder for folder in (path, *path.parents[:2]) if (folder / "plans.json").is_file()), None)
 
 
@@ -68,7 +68,7 @@ def read_nnunet(path: Path) -> NNUNetModel:
             raise ValueError("a cascade reads the segmentation of an earlier stage: use another configuration")
         if any(isinstance(value, list) and len(value) > 1 for value in dataset["labels"].values()):
             raise ValueError("its labels are regions that overlap, which classes of a softmax cannot stand for")
-        network = _build(configuration, weights)
+        network = build_network(configuration, *_channels(weights))
         scalings = _scalings(plans, configuration, network.in_channels)
     except KeyError as error:
         raise ValueError(f"{folder}: plans.json or dataset.json without {error}") from None
@@ -139,8 +139,22 @@ def _configuration(plans: Mapping[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def _build(plan: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> NNUNet:
-    """Numbers of channels and classes are those of the weights: dataset.json counts an ignored label too."""
+def _channels(weights: Mapping[str, torch.Tensor]) -> tuple[int, int]:
+    """Of the image and of the logits, by the weights: dataset.json counts an ignored label too."""
+    first = [value for name, value in weights.items() if name.endswith("convs.0.conv.weight")]
+    last = [value for name, value in weights.items() if name.startswith("decoder.seg_layers.")]
+    if not first or not last:
+        raise ValueError("the weights are not those of a U-Net of nnU-Net")
+    return first[0].shape[1], last[-1].shape[0]
+
+
+def build_network(plan: Mapping[str, Any], in_channels: int, out_channels: int) -> NNUNet:
+    """The network of one configuration of the plans, without weights.
+
+    Raises:
+        ValueError: for an architecture that is not one of the two U-Nets, or has layers that are not known here.
+        KeyError: when the plan lacks a name.
+    """
     kind, args = _architecture(plan)
     layers = {name: _layer(args.pop(name)) for name in ("conv_op", "norm_op", "nonlin")}
     if layers["conv_op"] not in (nn.Conv2d, nn.Conv3d):
@@ -148,14 +162,10 @@ def _build(plan: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> NNUN
     dims = 2 if layers["conv_op"] is nn.Conv2d else 3
     of_norm, of_nonlin = (args.pop(name, None) or {} for name in ("norm_op_kwargs", "nonlin_kwargs"))
     count, residual = args.pop("n_stages"), kind == "ResidualEncoderUNet"
-    first = "encoder.stem.convs.0.conv.weight" if residual else "encoder.stages.0.0.convs.0.conv.weight"
-    last = f"decoder.seg_layers.{count - 2}.weight"
-    if first not in weights or last not in weights:
-        raise ValueError(f"the weights are not those of a {kind} of {count} stages")
     network = NNUNet(
         dims,
-        in_channels=weights[first].shape[1],
-        out_channels=weights[last].shape[0],
+        in_channels,
+        out_channels,
         features=_each(args.pop("features_per_stage"), count),
         kernel_sizes=[_each(edge, dims) for edge in _each(args.pop("kernel_sizes"), count)],
         strides=[_each(edge, dims) for edge in _each(args.pop("strides"), count)],
