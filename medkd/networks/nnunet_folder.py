@@ -72,7 +72,7 @@ def read_nnunet(path: Path) -> NNUNetModel:
         scalings = _scalings(plans, configuration, network.in_channels)
     except KeyError as error:
         raise ValueError(f"{folder}: plans.json or dataset.json without {error}") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder}: {error}") from None
     check_fit(network, weights, f"teacher {file}")
     network.load_state_dict(weights)
@@ -111,10 +111,11 @@ def _numpy_scalars() -> list[Any]:
 
 def _weights(content: Any, file: Path) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """The state dict under our names, and what the run was begun with."""
-    if not isinstance(content, dict) or not isinstance(content.get("network_weights"), dict):
+    found = content.get("network_weights") if isinstance(content, dict) else None
+    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise ValueError(f"{file}: no network_weights in it, expected a checkpoint of nnU-Net v2")
     weights = {}
-    for name, value in content["network_weights"].items():
+    for name, value in found.items():
         name = name.removeprefix("module.").removeprefix("_orig_mod.")
         # the same tensors once more: the decoder holds the encoder, a block its list of layers
         if not name.startswith("decoder.encoder.") and ".all_modules." not in name:
