@@ -57,7 +57,8 @@ def begun_from(network: nn.Module, teacher: str | Path | Sequence[str | Path], i
         raise ValueError(f"init: found {init!r}, expected teacher or scratch")
     if init == "teacher" and (not isinstance(teacher, str | Path) or teacher_kind(teacher) != "weights"):
         raise ValueError(
-            f"init: an assistant cannot begin from {teacher}, which is not one run of ours: use --init scratch"
+            f"init: an assistant cannot begin from {teacher}, which is not one run of ours: use --init scratch "
+            "(--false_pixel_assistant::init scratch and the like in medkd distill)"
         )
     return load_weights(network, teacher, "teacher") if init == "teacher" else network
 

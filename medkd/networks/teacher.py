@@ -141,10 +141,11 @@ def _torchscript(path: Path) -> Found:
 
 def _is_torchscript(file: Path) -> bool:
     """A file of weights is a zip archive too, but without code."""
-    if not zipfile.is_zipfile(file):
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return any("/code/" in name for name in archive.namelist())
+    except zipfile.BadZipFile:
         return False
-    with zipfile.ZipFile(file) as archive:
-        return any("/code/" in name for name in archive.namelist())
 
 
 def _spatial_dims(network: nn.Module) -> int | None:
