@@ -164,7 +164,8 @@ def _intensity(
         return Intensity((range_scaling(*given),), window)
     if None in scalings or (window is None and any(isinstance(scaling, Linear) for scaling in scalings)):
         print(
-            f"note: how the images of {source} were scaled is not known: it sees ours as they are (--teacher_intensity)"
+            f"note: how the images of {source} were scaled is not known: it sees ours as they are (--teacher_intensity)",
+            flush=True,
         )
         return None
     return Intensity(tuple(scalings), window)
