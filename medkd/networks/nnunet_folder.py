@@ -230,7 +230,11 @@ def _scalings(plans: Mapping[str, Any], plan: Mapping[str, Any], channels: int) 
         raise ValueError(f"{len(schemes)} normalization_schemes for {channels} channels")
     key = "foreground_intensity_properties_per_channel"
     properties = plans[key] if key in plans else plans.get("foreground_intensity_properties_by_modality", {})
-    return [
-        ct_normalization(properties[str(i)]) if scheme == "CTNormalization" else named_scaling(scheme)
-        for i, scheme in enumerate(schemes)
-    ]
+    masked = plan.get("use_mask_for_norm") or [False] * channels
+    found: list[Scaling | None] = []
+    for channel, scheme in enumerate(schemes):
+        if scheme == "CTNormalization":
+            found.append(ct_normalization(properties[str(channel)]))
+        else:  # a mask is of the whole case, which is not there
+            found.append(None if scheme == "ZScoreNormalization" and masked[channel] else named_scaling(scheme))
+    return found

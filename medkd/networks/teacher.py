@@ -59,35 +59,44 @@ def load_teacher(
         num_classes: K.
         window: the HU of -1 and 1 in our images; None where the task has none.
         intensity: (a_min, a_max, b_min, b_max), the range in HU that a teacher from elsewhere was given as b_min..b_max (of our
-            own scale without a window); None takes what its folder says. Of several teachers also a list with one for each.
+            own scale without a window); None takes what its folder says. Of several teachers, a list with one for each, or one
+            for all whose folders say nothing.
         classes: for each channel of such a teacher, the class that it stands for; of several also a list with one for each.
 
     Raises:
         FileNotFoundError: for a path that holds none of these.
         ValueError: for files that cannot be read, or a network that does not suit the task.
     """
+    for name, given in (("intensity", intensity), ("classes", classes)):
+        if given is not None and (isinstance(given, str) or not isinstance(given, Sequence)):
+            raise ValueError(f"--teacher_{name}: found {given!r}, expected a list")
     if isinstance(path, str | Path):
         return _one(path, teacher_def, num_classes, window, intensity, classes)
     if len(path) < 2:
         raise ValueError(f"teacher: found {list(path)}, expected a path, or several")
-    intensities, all_classes = (
-        _for_each(*given, len(path)) for given in (("intensity", intensity), ("classes", classes))
-    )
+    fallback = None if _is_for_each(intensity) else intensity
+    intensities = _for_each("intensity", intensity if fallback is None else None, len(path))
+    all_classes = _for_each("classes", classes, len(path))
     members = []
     for number, one in enumerate(path):
         own = teacher_kind(one) == "weights"
         mapping = (None, None) if own else (intensities[number], all_classes[number])
-        members.append(_one(one, copy.deepcopy(teacher_def) if own else teacher_def, num_classes, window, *mapping))
+        definition = copy.deepcopy(teacher_def) if own else teacher_def
+        members.append(_one(one, definition, num_classes, window, *mapping, fallback))
     return Ensemble(members, input_form(teacher_def))
 
 
 def _for_each(name: str, given: Sequence[Any] | None, count: int) -> Sequence[Any]:
     """One for each member: as given, or the same for all."""
-    if given is None or not any(item is None or isinstance(item, Sequence) for item in given):
+    if not _is_for_each(given):
         return [given] * count
     if len(given) != count:
         raise ValueError(f"--teacher_{name}: found {len(given)} entries, expected one for each of {count} teachers")
     return given
+
+
+def _is_for_each(given: Sequence[Any] | None) -> bool:
+    return given is not None and any(item is None or isinstance(item, Sequence) for item in given)
 
 
 def _one(
@@ -97,6 +106,7 @@ def _one(
     window: Sequence[float] | None,
     intensity: Sequence[float] | None,
     classes: Sequence[int] | None,
+    fallback: Sequence[float] | None = None,
 ) -> nn.Module:
     kind, form = teacher_kind(path), input_form(teacher_def)
     if kind == "weights":
@@ -111,7 +121,7 @@ def _one(
     dims = _spatial_dims(network)
     if dims not in (None, form[0]):
         raise ValueError(f"teacher {source} is a {dims}-D network, the task's images are {form[0]}-D")
-    scale = _intensity(source, scalings, window, intensity)
+    scale = _intensity(source, scalings, window, intensity, fallback)
     # what a script computes is not part of its repr
     code = hashlib.sha256(weights_file(path).read_bytes()).hexdigest()[:16] if kind == "torchscript" else ""
     return ForeignTeacher(network, source, form, num_classes, classes, scale, multiple, code)
@@ -156,13 +166,19 @@ def _spatial_dims(network: nn.Module) -> int | None:
 
 
 def _intensity(
-    source: str, scalings: Sequence[Scaling | None], window: Sequence[float] | None, given: Sequence[float] | None
+    source: str,
+    scalings: Sequence[Scaling | None],
+    window: Sequence[float] | None,
+    given: Sequence[float] | None,
+    fallback: Sequence[float] | None,
 ) -> Intensity | None:
+    is_known = None not in scalings and (window is not None or not any(isinstance(one, Linear) for one in scalings))
+    given = fallback if given is None and not is_known else given
     if given is not None:
-        if len(given) != 4:
+        if len(given) != 4 or not all(isinstance(number, int | float) for number in given):
             raise ValueError(f"--teacher_intensity: found {list(given)}, expected a_min, a_max, b_min, b_max")
         return Intensity((range_scaling(*given),), window)
-    if None in scalings or (window is None and any(isinstance(scaling, Linear) for scaling in scalings)):
+    if not is_known:
         print(
             f"note: how the images of {source} were scaled is not known: it sees ours as they are (--teacher_intensity)",
             flush=True,

@@ -125,6 +125,12 @@ def test_normalizations(nnunet_model, tmp_path, scheme, scaling):
     assert read_nnunet(tmp_path / "model").scalings == [scaling]
 
 
+def test_a_normalization_within_a_mask_is_not_known(nnunet_model, tmp_path):
+    nnunet_model(tmp_path / "model", scheme="ZScoreNormalization")
+    change(tmp_path / "model/plans.json", lambda p: p["configurations"]["model"].update(use_mask_for_norm=[True]))
+    assert read_nnunet(tmp_path / "model").scalings == [None]
+
+
 def change(file, edit):
     content = json.loads(file.read_text())
     edit(content)
