@@ -94,7 +94,7 @@ def as_trained(verb: str, options: list[str], mode: str | None) -> tuple[list[st
         "distill": (("teacher_width", "teacher_layers"), given.get("teacher")),
         "figures": (("teacher_width", "teacher_layers"), given.get("teacher")),
     }.get(verb, ((), None))
-    found = {name: recorded(model, name, ...) for name in names} if isinstance(model, str) else {}
+    found = {name: recorded(model, name, ...) for name in names} if model else {}
     before = {name: "$None" if value is None else str(value) for name, value in found.items() if value is not ...}
     mode = mode or before.get("mode", "2d")
     added = [(f"--{name}", value) for name, value in before.items() if name not in (*given, "mode")]

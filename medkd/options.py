@@ -149,6 +149,8 @@ def _check_value(name: str, value: Any, default: Any) -> None:
         raise ValueError(f"--{name} {word} does not mean {word} to MONAI: write {_WORDS[word.lower()]}")
     if isinstance(value, str) and value.startswith(("$", "@", "%")):
         return  # MONAI evaluates it
+    if name == "teacher" and isinstance(value, list | tuple) and all(isinstance(path, str) for path in value):
+        return  # several, as an ensemble
     if name.split("::")[-1] in _PATHS and not isinstance(value, str):
         raise ValueError(
             f"--{name}: MONAI reads this as the {type(value).__name__} {value}, expected a path: write ./NAME"
@@ -232,16 +234,21 @@ def check(
     return parser.config
 
 
-def check_model(model: str | Path, **values: Any) -> None:
+def check_model(model: str | Path | Sequence[str | Path], **values: Any) -> None:
     """Compares what a model was trained with to what it is used with: weights alone cannot tell a window or a target.
 
     Args:
-        model: the output folder of a run, or its ``model.pt``; without a ``config.yaml`` beside it nothing is compared.
+        model: the output folder of a run, or its ``model.pt``, or several; without a ``config.yaml`` beside it nothing is
+            compared.
         **values: ids of the configuration, nested ones as ``a::b``, with the values that they have now.
 
     Raises:
         ValueError: for the first id that differs.
     """
+    if not isinstance(model, str | Path):
+        for one in model:
+            check_model(one, **values)
+        return
     trained = _record(model)
     for name, value in values.items() if trained else ():
         before = _trained(trained, name)
@@ -251,16 +258,20 @@ def check_model(model: str | Path, **values: Any) -> None:
             )
 
 
-def recorded(model: str | Path, name: str, default: Any = _ABSENT) -> Any:
+def recorded(model: str | Path | Sequence[str | Path], name: str, default: Any = _ABSENT) -> Any:
     """The value of an id that a model was trained with; the default where none is recorded, or an expression is.
+
+    Of several models, the first that has it recorded.
 
     Raises:
         ValueError: without a default.
     """
-    value = _trained(_record(model) or {}, name)
-    if value is _ABSENT and default is _ABSENT:
+    models = [model] if isinstance(model, str | Path) else model
+    found = (_trained(_record(one) or {}, name) for one in models)
+    value = next((value for value in found if value is not _ABSENT), default)
+    if value is _ABSENT:
         raise ValueError(f"model {model}: no config.yaml beside it says its {name}: give the output folder of the run")
-    return default if value is _ABSENT else value
+    return value
 
 
 def _trained(config: dict[str, Any], name: str) -> Any:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from medkd.methods import load_preset, team_arguments
+from medkd.methods import check_embedding, load_preset, team_arguments
+from medkd.networks import teacher_kind, weights_file
 from medkd.options import check_model, check_options, is_known, parse_command
 
 __all__ = ["MEMBERS", "team_first"]
@@ -35,7 +36,9 @@ def team_first(
         train: trains a role with options, among them its ``--output_dir``.
 
     Raises:
-        ValueError: for unknown options, and for options of a member that is there already and was not trained with them.
+        FileNotFoundError: for a member that an option names and that is not there.
+        ValueError: for unknown options, options of a member that is there already and was not trained with them, and a
+            teacher without the map that the method's similarity correction reads.
     """
     words, given = parse_command(options)
     config = config_of("student")
@@ -48,17 +51,20 @@ def team_first(
     }
     given = {name: value for name, value in given.items() if not name.startswith(tuple(f"{role}::" for role in roles))}
     check_options(words, given, config)
-    found, missing = {}, []
+    found: dict[str, Any] = {}
+    missing = []
     for role in roles:
         folder, packed = Path(str(given["output_dir"])) / "team" / role, models / f"{role}.pt"
         if role in given or packed.is_file():
-            found[role] = str(given.get(role, packed))
+            found[role] = given.get(role, str(packed))
+            _check_there(role, found[role])
         else:
             found[role] = str(folder)
             if not (folder / "metrics.csv").is_file():  # written when training and test are over
                 missing.append((role, _run(role, config_of(role), given, own[role], found["teacher"], folder)))
                 continue
         check_model(found[role], **own[role])
+    check_embedding(*_method(given, config), _may_have_maps(found["teacher"]))
     for role, run in missing:
         print(f"medkd: {role} is missing: it is trained first", flush=True)
         train(role, _words(run))
@@ -67,16 +73,33 @@ def team_first(
 
 def _wanted(given: dict[str, Any], config: dict[str, Any]) -> dict[str, Any] | None:
     """Who is in the team of the method that options and overlays choose."""
-    method = str(given.get("method", config["method"]))
-    if "team" not in load_preset(method):
-        return None
+    method, arguments = _method(given, config)
+    return team_arguments(method, arguments) if "team" in load_preset(method) else None
+
+
+def _method(given: dict[str, Any], config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The method that options and overlays choose, with its arguments."""
     arguments = dict(given.get("method_args", config["method_args"]))
     arguments |= {k.removeprefix("method_args::"): v for k, v in given.items() if k.startswith("method_args::")}
-    return team_arguments(method, arguments)
+    return str(given.get("method", config["method"])), arguments
+
+
+def _check_there(role: str, given: Any) -> None:
+    """Raises FileNotFoundError for what would be missed only after the members before it were trained."""
+    for path in [given] if isinstance(given, str) else given:
+        if not path.startswith(("$", "@", "%")):  # those MONAI evaluates
+            teacher_kind(path) if role == "teacher" else weights_file(path, role)
+
+
+def _may_have_maps(teacher: Any) -> bool:
+    """Whether it is worth asking the network: of several, and of a script, it is known that there are none."""
+    if not isinstance(teacher, str):
+        return False
+    return not Path(teacher).exists() or teacher_kind(teacher) != "torchscript"
 
 
 def _run(
-    role: str, config: dict[str, Any], given: dict[str, Any], own: dict[str, Any], teacher: str, folder: Path
+    role: str, config: dict[str, Any], given: dict[str, Any], own: dict[str, Any], teacher: Any, folder: Path
 ) -> dict[str, Any]:
     """The options of a member's training."""
     shared = {k: v for k, v in given.items() if k.split("::")[0] not in (*_OWN, *MEMBERS) and is_known(k, config)}

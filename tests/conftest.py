@@ -131,3 +131,65 @@ def two_processes():
         return found
 
     return run
+
+
+@pytest.fixture(scope="session")
+def nnunet_model():
+    """Writes a model folder as nnU-Net v2 leaves it, with random weights; returns the folder and its network."""
+    import json
+
+    import numpy as np
+
+    from medkd.networks.nnunet_folder import build_network
+
+    def layers(dims: int, blocks: str) -> dict:
+        kernels, strides = [[3] * dims] * 3, [[1] * dims, [2] * dims, [2] * dims]
+        return {
+            "n_stages": 3,
+            "features_per_stage": [2, 4, 4],
+            "kernel_sizes": kernels,
+            "strides": strides,
+            blocks: [1, 1, 1],
+            "n_conv_per_stage_decoder": [1, 1],
+            "conv_op": f"torch.nn.modules.conv.Conv{dims}d",
+            "conv_bias": True,
+            "norm_op": f"torch.nn.modules.instancenorm.InstanceNorm{dims}d",
+            "norm_op_kwargs": {"eps": 1e-5, "affine": True},
+            "dropout_op": None,
+            "dropout_op_kwargs": None,
+            "nonlin": "torch.nn.LeakyReLU",
+            "nonlin_kwargs": {"inplace": True},
+        }
+
+    def write(folder: Path, dims: int = 2, classes: int = 2, scheme: str = "CTNormalization", residual: bool = False):
+        kind, blocks = (
+            ("ResidualEncoderUNet", "n_blocks_per_stage") if residual else ("PlainConvUNet", "n_conv_per_stage")
+        )
+        plan = {
+            "architecture": {
+                "network_class_name": f"dynamic_network_architectures.architectures.unet.{kind}",
+                "arch_kwargs": layers(dims, blocks),
+                "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
+            },
+            "patch_size": [32] * dims,
+            "normalization_schemes": [scheme],
+        }
+        foreground = {"mean": 90.0, "std": 60.0, "percentile_00_5": -70.0, "percentile_99_5": 280.0}
+        name = folder.name.split("__")[-1]
+        plans = {"configurations": {name: plan}, "foreground_intensity_properties_per_channel": {"0": foreground}}
+        labels = {str(k): k for k in range(classes)}
+        (folder / "fold_0").mkdir(parents=True)
+        (folder / "plans.json").write_text(json.dumps(plans))
+        (folder / "dataset.json").write_text(json.dumps({"labels": labels}))
+        network = build_network(plan, in_channels=1, out_channels=classes).eval()
+        weights = {**network.state_dict()}
+        content = {
+            "network_weights": {f"module._orig_mod.{key}": value for key, value in weights.items()},
+            "logging": {"dice": [np.float64(0.5), np.float32(0.5)], "epoch": np.int64(1)},
+            "_best_ema": np.float64(0.5),
+            "init_args": {"configuration": name, "fold": 0, "device": torch.device("cpu")},
+        }
+        torch.save(content, folder / "fold_0/checkpoint_final.pth")
+        return network
+
+    return write

@@ -87,10 +87,31 @@ def test_what_is_there_is_used_resumed_or_refused(tmp_path):
         torch.save(UNet(2, 3, 2, width=2).state_dict(), team / role / "model.pt")
     (team / "teacher/metrics.csv").touch()
     (team / "teacher/config.yaml").write_text(yaml.safe_dump({"max_epochs": 9, "train": {"trainer": {"amp": True}}}))
-    trained, student = plan(tmp_path, "--teacher::max_epochs", 9, "--boundary_assistant", "elsewhere")
+    elsewhere = tmp_path / "elsewhere.pt"
+    elsewhere.touch()
+    trained, student = plan(tmp_path, "--teacher::max_epochs", 9, "--boundary_assistant", elsewhere)
     # killed between its best model and its first resume file
     assert list(trained) == ["false_pixel_assistant"] and trained["false_pixel_assistant"]["resume"] is True
-    assert student["boundary_assistant"] == "elsewhere"
+    assert student["boundary_assistant"] == str(elsewhere)
     for name, value in (("max_epochs", 8), ("train::trainer::amp", False)):
         with pytest.raises(ValueError, match=f"was trained with --{name}"):
             plan(tmp_path, f"--teacher::{name}", value)
+
+
+@pytest.mark.parametrize("role", ["teacher", "boundary_assistant"])
+def test_a_path_that_is_not_there_is_told_before_anything_is_trained(tmp_path, role):
+    options = ["--dataset_dir", "D", "--output_dir", str(tmp_path), "--method", "plckd", f"--{role}", "nowhere"]
+    with pytest.raises(FileNotFoundError, match=f"{role} nowhere: no such file"):
+        team_first(tmp_path, options, config_of, lambda *run: pytest.fail(f"trained {run}"))
+
+
+def test_an_ensemble_teaches_a_team_without_similarity(tmp_path):
+    paths = [str(tmp_path / name) for name in ("a.pt", "b.pt")]
+    for path in paths:
+        torch.save(UNet(2, 3, 2, width=2).state_dict(), path)
+    trained, student = plan(tmp_path, "--teacher", paths, "--method_args::similarity", False)
+    assert list(trained) == ["false_pixel_assistant", "boundary_assistant"]
+    assert trained["false_pixel_assistant"]["teacher"] == paths and student["teacher"] == paths
+    options = ["--dataset_dir", "D", "--output_dir", str(tmp_path), "--method", "plckd", "--teacher", str(paths)]
+    with pytest.raises(ValueError, match="method plckd: similarity reads the penultimate map of the teacher"):
+        team_first(tmp_path, options, config_of, lambda *run: pytest.fail(f"trained {run}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from medkd import methods
 from medkd.correction import FalsePixelQueue, TeacherTeam, boundary_transform, false_pixel_images
-from medkd.networks import FeatureTaps, load_weights
+from medkd.networks import FeatureTaps, load_weights, teacher_kind
 
 __all__ = ["BoundaryBatches", "FalsePixelBatches", "begun_from", "norm_layers", "teacher_team"]
 
@@ -27,31 +27,39 @@ def teacher_team(
     teacher: FeatureTaps,
     false_pixel: str | Path,
     boundary: str | Path,
+    assistant_def: nn.Module | None = None,
 ) -> FeatureTaps | TeacherTeam:
     """The teacher that a method wants: corrected by a team where its preset says so, else as it is.
 
     Args:
         method, method_args: as for `medkd.methods.build`.
         teacher: T, tapped, with its weights.
-        false_pixel, boundary: weights of the assistants, of T's architecture; read where the method has that assistant.
+        false_pixel, boundary: weights of the assistants; read where the method has that assistant.
+        assistant_def: the assistants' architecture, T's when None.
 
     Raises:
-        FileNotFoundError, ValueError: as `medkd.networks.load_weights`.
+        FileNotFoundError, ValueError: as `medkd.networks.load_weights`; when T has no map for the similarity correction.
     """
     wanted = methods.team_arguments(method, method_args)
     if wanted is None:
         return teacher
+    methods.check_embedding(method, method_args, any(teacher.names.values()))
     paths = {"false_pixel": false_pixel, "boundary": boundary}
     for role, path in paths.items():
         if wanted.pop(role, False):
-            wanted[role] = load_weights(copy.deepcopy(teacher.network), path, f"{role}_assistant")
+            wanted[role] = load_weights(copy.deepcopy(assistant_def or teacher.network), path, f"{role}_assistant")
     return TeacherTeam(teacher, **wanted)
 
 
-def begun_from(network: nn.Module, teacher: str | Path, init: str) -> nn.Module:
+def begun_from(network: nn.Module, teacher: str | Path | Sequence[str | Path], init: str) -> nn.Module:
     """An assistant at its start: with the teacher's weights (init "teacher"), or as it was made ("scratch")."""
     if init not in ("teacher", "scratch"):
         raise ValueError(f"init: found {init!r}, expected teacher or scratch")
+    if init == "teacher" and (not isinstance(teacher, str | Path) or teacher_kind(teacher) != "weights"):
+        raise ValueError(
+            f"init: an assistant cannot begin from {teacher}, which is not one run of ours: use --init scratch "
+            "(--false_pixel_assistant::init scratch and the like in medkd distill)"
+        )
     return load_weights(network, teacher, "teacher") if init == "teacher" else network
 
 

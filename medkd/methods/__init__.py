@@ -14,7 +14,7 @@ from medkd.losses import CombinedLoss
 from medkd.losses.taps import tap_pair
 from medkd.networks import FeatureTaps
 
-__all__ = ["build", "check_reads_logits", "load_preset", "names", "team_arguments"]
+__all__ = ["build", "check_embedding", "check_reads_logits", "load_preset", "names", "team_arguments"]
 
 _FOLDER = Path(__file__).parent
 # Arguments of every method that has terms. warmup: the weights of its terms grow from 0 over so many epochs.
@@ -60,6 +60,8 @@ def build(
     preset, args = _resolved(name, args)
     if preset["terms"] and teacher is None:
         raise ValueError(f"method {name} needs a teacher, found None")
+    if teacher is not None:
+        _check_gives_maps(name, preset, args, teacher)
     parser = ConfigParser(
         {
             "args": args,
@@ -92,15 +94,46 @@ def team_arguments(name: str, args: Mapping[str, Any] | None = None) -> dict[str
     return ConfigParser({"args": args, "team": preset["team"]}).get_parsed_content("team")
 
 
+def check_embedding(name: str, args: Mapping[str, Any] | None, has_maps: bool) -> None:
+    """Raises ValueError when a method's similarity correction reads the teacher's penultimate map and there is none."""
+    wanted = team_arguments(name, args) or {"similarity": False}
+    if wanted.get("similarity", True) and not wanted.get("swap") and not has_maps:
+        raise ValueError(
+            f"method {name}: similarity reads the penultimate map of the teacher, which gives logits alone: use "
+            "--method_args::similarity False, or name stages of a network that has some by --teacher_taps"
+        )
+
+
 def check_reads_logits(name: str, args: Mapping[str, Any] | None = None) -> None:
     """Raises ValueError when a method reads more of the teacher than its logits: stored soft labels have nothing else."""
-    preset, _ = _resolved(name, args)
+    preset, args = _resolved(name, args)
+    for term, tap in _maps_of_teacher(preset, args).items():
+        raise ValueError(
+            f"method {name} reads {tap} of the teacher ({term}), which --soft_labels cached does not keep: "
+            "use --soft_labels online"
+        )
+
+
+def _check_gives_maps(name: str, preset: Mapping[str, Any], args: Mapping[str, Any], teacher: FeatureTaps) -> None:
+    """Once for all methods, before any loss is built: a teacher from elsewhere may have nothing but logits."""
+    if _maps_of_teacher(preset, args) and not any(teacher.names.values()):
+        source = getattr(teacher.network, "source", type(teacher.network).__name__)
+        raise ValueError(
+            f"method {name} reads {preset['reads']}, and of the teacher ({source}) there are logits alone: use a method that "
+            "reads no maps (kd, dkd, cwd, swap), or name stages of a network that has some by --teacher_taps"
+        )
+
+
+def _maps_of_teacher(preset: Mapping[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:
+    """Of each term that reads more of the teacher than its logits, the tap that does."""
+    found = {}
     for term, content in preset["terms"].items():
-        if content.get("tap", "logits") != "logits":
-            raise ValueError(
-                f"method {name} reads {content['tap']} of the teacher ({term}), which --soft_labels cached does not keep: "
-                "use --soft_labels online"
-            )
+        tap = content.get("tap", "logits")
+        if isinstance(tap, str) and tap.startswith("@args::"):
+            tap = args[tap.removeprefix("@args::")]
+        if any(one.rpartition("->")[2].strip() != "logits" for one in ([tap] if isinstance(tap, str) else tap)):
+            found[term] = tap
+    return found
 
 
 def _resolved(name: str, args: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
-__all__ = ["load_weights"]
+__all__ = ["check_fit", "load_weights", "read_weights", "weights_file"]
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -26,21 +26,41 @@ def load_weights(network: Network, path: str | Path, role: str = "model") -> Net
         FileNotFoundError: when there is no such file.
         ValueError: when it is not a file of weights (nothing in it is executed), or those of another network.
     """
-    file = Path(path)
-    file = file / "model.pt" if file.is_dir() else file
-    if not file.is_file():
-        raise FileNotFoundError(f"{role} {file}: no such file, expected the model.pt of a finished training run")
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{role} {file}: not a readable file of weights: {reason}") from error
-    _check_fit(network, state, f"{role} {file}")
+    file = weights_file(path, role)
+    state = read_weights(file, role)
+    check_fit(network, state, f"{role} {file}")
     network.load_state_dict(state)
     return network
 
 
-def _check_fit(network: nn.Module, state: object, name: str) -> None:
+def weights_file(path: str | Path, role: str = "model") -> Path:
+    """The file itself, or ``model.pt`` of a folder.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+    """
+    file = Path(path)
+    file = file / "model.pt" if file.is_dir() else file
+    if not file.is_file():
+        raise FileNotFoundError(f"{role} {file}: no such file, expected the model.pt of a finished training run")
+    return file
+
+
+def read_weights(file: Path, role: str = "model") -> Any:
+    """What a file of tensors holds, on the CPU.
+
+    Raises:
+        ValueError: when it cannot be read, or holds anything but tensors and plain values: nothing in it is executed.
+    """
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{role} {file}: not a readable file of weights: {reason}") from error
+
+
+def check_fit(network: nn.Module, state: object, name: str) -> None:
+    """Raises ValueError unless the names and shapes of a state dict are those of the network; ``name`` begins the message."""
     kind = type(network).__name__
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ValueError(f"{name}: holds {type(state).__name__}, expected the state dict of a {kind}")

@@ -12,10 +12,14 @@ import torch
 from monai.networks.utils import eval_mode
 from torch import Tensor, nn
 
-__all__ = ["FeatureTaps", "Features", "input_form"]
+__all__ = ["FeatureTaps", "Features", "OutputError", "input_form"]
 
 # Edge lengths tried by the dry forward: the small ones cost nothing, the larger ones suit networks with many strides.
 _DRY_EDGES = (32, 64, 96, 128, 224, 256)
+
+
+class OutputError(ValueError):
+    """A network gives something else than tensors: no image size would change that."""
 
 
 class Features(NamedTuple):
@@ -87,7 +91,7 @@ class FeatureTaps(nn.Module):
             self._recorded = None
         if not isinstance(logits, Tensor):
             kind = type(logits).__name__
-            raise ValueError(f"{type(self.network).__name__} returns a {kind}, expected one tensor of logits: wrap it")
+            raise OutputError(f"{type(self.network).__name__} returns a {kind}, expected one tensor of logits: wrap it")
         if missing := [name for names in self.names.values() for name in names if name not in recorded]:
             raise ValueError(f"tap '{missing[0]}' of {type(self.network).__name__} is not run by its forward")
         return Features(logits, **{role: tuple(recorded[name] for name in names) for role, names in self.names.items()})
@@ -107,7 +111,7 @@ class FeatureTaps(nn.Module):
     def shapes(self) -> Features:
         """Tensors without storage (device "meta") of the shapes that one image has: the dry forward itself."""
         dims, channels = input_form(self.network)
-        device = next(self.network.parameters()).device
+        device = next((value.device for value in self.network.parameters()), torch.device("cpu"))
         size = _only_size(self.network)
         edges: Iterable = _DRY_EDGES if size is None else (size,)
         failure: Exception | None = None
@@ -116,6 +120,8 @@ class FeatureTaps(nn.Module):
                 shape = tuple(edge) if isinstance(edge, Sequence) else (edge,) * dims
                 try:
                     features = self(torch.zeros(1, channels, *shape, device=device))
+                except OutputError:
+                    raise
                 except (RuntimeError, ValueError, AssertionError) as error:
                     failure = error
                 else:
@@ -160,6 +166,8 @@ def _only_size(network: nn.Module) -> Sequence[int] | int | None:
 
 def input_form(network: nn.Module) -> tuple[int, int]:
     """Spatial axes and channels that the network takes: by its own word, else by its first convolution."""
+    if hasattr(network, "input_form"):
+        return network.input_form
     for module in network.modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
             return module.weight.ndim - 2, getattr(network, "in_channels", module.in_channels)

@@ -1,0 +1,115 @@
+"""The network of a MONAI bundle folder, with its weights and the intensity range of its images."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from monai.bundle import ConfigParser
+from torch import nn
+
+from .checkpoints import check_fit, read_weights, weights_file
+from .intensity import Linear, range_scaling
+
+__all__ = ["BundleModel", "bundle_config", "read_bundle"]
+
+_RANGES = ("ScaleIntensityRanged", "ScaleIntensityRange")
+# What ignite's checkpoints call the network when they hold more than it.
+_KEYS = ("model", "network", "net", "state_dict")
+
+
+class BundleModel(NamedTuple):
+    """A bundle's network with its weights."""
+
+    network: nn.Module
+    scaling: Linear | None
+    """The range that its preprocessing scales; None where there is no such transform, or not one alone."""
+
+
+def bundle_config(folder: Path) -> Path | None:
+    """The configuration that a bundle's network is taken from: of inference, else of training."""
+    names = [f"{name}.{suffix}" for name in ("inference", "train") for suffix in ("json", "yaml", "yml")]
+    return next((file for name in names if (file := folder / "configs" / name).is_file()), None)
+
+
+def read_bundle(folder: Path) -> BundleModel:
+    """Builds ``network_def`` and loads ``models/model.pt``.
+
+    A configuration of MONAI executes code: its imports, and what ``network_def`` refers to. Load bundles that you trust. (The
+    weights are read as tensors alone.)
+
+    Raises:
+        FileNotFoundError: without a configuration or weights.
+        ValueError: for a configuration without ``network_def``, one that cannot be built, or weights that do not fit it.
+    """
+    file = bundle_config(folder)
+    if file is None:
+        raise FileNotFoundError(f"{folder}/configs: no inference or train configuration, expected a MONAI bundle")
+    weights = weights_file(folder / "models/model.pt", "teacher")
+    try:
+        config = ConfigParser.load_config_file(file)
+    except (ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{file}: not a readable configuration: {' '.join(str(error).split())}") from None
+    if "network_def" not in config:
+        raise ValueError(f"{file}: no network_def in it")
+    network = _network(config, folder, file)
+    state = read_weights(weights, "teacher")
+    if isinstance(state, dict) and (key := next((k for k in _KEYS if isinstance(state.get(k), Mapping)), None)):
+        state = dict(state[key])
+    check_fit(network, state, f"teacher {weights}")
+    network.load_state_dict(state)
+    return BundleModel(network, _scaling(config))
+
+
+def _network(config: dict[str, Any], folder: Path, file: Path) -> nn.Module:
+    """What a bundle runs with: its own folder on the path, for networks in its ``scripts``."""
+    parser = ConfigParser({**config, "bundle_root": str(folder)})
+    metadata = folder / "configs/metadata.json"
+    if metadata.is_file():
+        parser.read_meta(str(metadata))
+    sys.path.insert(0, str(folder))
+    try:
+        network = parser.get_parsed_content("network_def")
+    except Exception as error:  # whatever the configuration's own code raises
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ValueError(f"{file}: network_def cannot be built: {reason}") from error
+    finally:
+        sys.path.remove(str(folder))
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"{file}: network_def is {type(network).__name__}, expected a network")
+    return network
+
+
+def _scaling(config: dict[str, Any]) -> Linear | None:
+    parts = [config.get("preprocessing"), *(_part(config, name) for name in ("validate", "train"))]
+    for part in parts:
+        found = [item for item in _components(part) if str(item.get("_target_", "")).rpartition(".")[2] in _RANGES]
+        if len(found) == 1:
+            numbers = [_number(config, found[0].get(name)) for name in ("a_min", "a_max", "b_min", "b_max")]
+            clip = _number(config, found[0].get("clip", False))
+            return None if None in (*numbers, clip) else range_scaling(*numbers, clip=bool(clip))
+    return None
+
+
+def _part(config: dict[str, Any], name: str) -> Any:
+    part = config.get(name)
+    return part.get("preprocessing") if isinstance(part, dict) else config.get(f"{name}::preprocessing")
+
+
+def _components(content: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(content, dict):
+        if "_target_" in content:
+            yield content
+        content = list(content.values())
+    for item in content if isinstance(content, list) else ():
+        yield from _components(item)
+
+
+def _number(config: dict[str, Any], value: Any) -> float | None:
+    """A number as it is written, or one that is referred to; expressions are not evaluated."""
+    if isinstance(value, str) and value.startswith("@"):
+        value = ConfigParser(config).get(value[1:])
+    return value if isinstance(value, int | float) else None

@@ -1,0 +1,103 @@
+"""Teachers from elsewhere through the command, as a user gives them."""
+
+import json
+
+import pytest
+import torch
+import yaml
+from monai.networks.nets import UNet as MonaiUNet
+
+
+@pytest.fixture(scope="module")
+def elsewhere(nnunet_model, teachers, tmp_path_factory):
+    """Kind -> what --teacher is given, and the options that it needs."""
+    root = tmp_path_factory.mktemp("elsewhere")
+    nnunet_model(root / "nnUNetTrainer__nnUNetPlans__2d", classes=3)
+    network = MonaiUNet(2, 1, 2, (4, 8, 16), (2, 2)).eval()
+    torch.jit.script(network).save(str(root / "teacher.ts"))
+    for name in ("configs", "models"):
+        (root / "bundle" / name).mkdir(parents=True)
+    definition = {"_target_": "UNet", "spatial_dims": 2, "in_channels": 1, "out_channels": 2, "channels": [4, 8, 16]}
+    scaling = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": -100, "a_max": 200, "b_min": 0, "b_max": 1}
+    config = {"network_def": {**definition, "strides": [2, 2]}, "preprocessing": {"transforms": [scaling]}}
+    (root / "bundle/configs/inference.json").write_text(json.dumps(config))
+    torch.save(network.state_dict(), root / "bundle/models/model.pt")
+    paths = [str(path) for path in (root / "teacher.ts", root / "bundle", teachers["kits19"])]
+    return {
+        "nnunet": (root / "nnUNetTrainer__nnUNetPlans__2d", ["--teacher_classes", "[0,0,1]"]),
+        "bundle": (root / "bundle", []),
+        "torchscript": (root / "teacher.ts", ["--teacher_intensity", "[-100,200,0,1]"]),
+        "ensemble": (paths, ["--teacher_intensity", "[-100,200,0,1]"]),
+    }
+
+
+def distil(medkd_run, data, output, teacher, *options):
+    words = ["--teacher", teacher, "--dataset_dir", data, "--output_dir", output, "--batch_size", 2]
+    return medkd_run("distill", "kits19", *words, *options)
+
+
+@pytest.mark.parametrize("kind", ["nnunet", "bundle", "torchscript", "ensemble"])
+def test_each_kind_teaches(elsewhere, kits19_data, medkd_run, tmp_path, kind):
+    teacher, options = elsewhere[kind]
+    assert distil(medkd_run, kits19_data, tmp_path / "run", teacher, "--method", "kd", *options) == 0
+    recorded = yaml.safe_load((tmp_path / "run/config.yaml").read_text())["teacher"]
+    assert recorded == (teacher if kind == "ensemble" else str(teacher))
+
+
+def test_stages_of_an_nnunet_and_of_a_bundle_are_read(elsewhere, kits19_data, medkd_run, tmp_path):
+    teacher, options = elsewhere["nnunet"]
+    assert distil(medkd_run, kits19_data, tmp_path / "a", teacher, "--method", "fitnet", *options) == 0
+    named = ["--method", "spkd", "--teacher_taps", "{'encoder': ['network.model.1.submodule.1.submodule']}"]
+    assert distil(medkd_run, kits19_data, tmp_path / "b", elsewhere["bundle"][0], *named) == 0
+
+
+def test_soft_labels_of_an_ensemble_are_stored(elsewhere, kits19_data, medkd_run, tmp_path):
+    words = ["--soft_labels", "cached", "--soft_labels_dir", tmp_path / "s"]
+    teacher, options = elsewhere["ensemble"]
+    assert distil(medkd_run, kits19_data, tmp_path / "run", teacher, *words, *options) == 0
+    assert len(list((tmp_path / "s").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (
+            "torchscript",
+            ["--method", "fitnet"],
+            "method fitnet reads .* there are logits alone: use a method that reads no",
+        ),
+        ("nnunet", [], "gives 3 channels, the task has 2 classes"),
+        ("bundle", ["--target", "both"], "gives 2 channels, the task has 3 classes"),
+        ("ensemble", ["--method", "hlfd"], "method hlfd reads .* .ensemble of 3. there are logits alone"),
+        ("ensemble", ["--window", "[0,5]"], r"was trained with --window \[-200, 300\], this command has \[0, 5\]"),
+        ("torchscript", ["--method", "plckd"], "method plckd: similarity reads the penultimate map"),
+        ("torchscript", ["--teacher", "[1,2]"], "--teacher: MONAI reads this as the list"),
+    ],
+)
+def test_what_is_refused_in_one_line(elsewhere, kits19_data, medkd_run, tmp_path, capsys, kind, options, message):
+    import re
+
+    teacher, _ = elsewhere[kind]
+    assert distil(medkd_run, kits19_data, tmp_path / "run", teacher, *options) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("medkd: error: ")]
+    assert len(errors) == 1 and re.search(message, errors[0]), errors
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_teacher_has_the_width_that_it_was_trained_with(kits19_data, teachers, medkd_run, tmp_path):
+    """No --teacher_width: the bundle's own is 64, the teacher's record says 2."""
+    from medkd.__main__ import main
+
+    words = ["--teacher", teachers["kits19"], "--dataset_dir", kits19_data, "--output_dir", tmp_path / "run"]
+    words += ["--image_size", "[32,32]", "--student_width", 2, "--max_epochs", 1, "--device", "cpu", "--batch_size", 2]
+    assert main(["distill", "kits19", *map(str, words)]) == 0
+
+
+def test_assistants_learn_from_a_teacher_from_elsewhere(elsewhere, kits19_data, medkd_run, tmp_path, capsys):
+    teacher, options = elsewhere["nnunet"]
+    words = [*options, "--method", "plckd", "--false_pixel_assistant::queue_capacity", 64]
+    assert distil(medkd_run, kits19_data, tmp_path / "a", teacher, *words) == 1
+    assert "is not one run of ours: use --init scratch" in capsys.readouterr().err
+    for role in ("false_pixel_assistant", "boundary_assistant"):
+        words += [f"--{role}::init", "scratch", f"--{role}::freeze_norm", False]
+    assert distil(medkd_run, kits19_data, tmp_path / "b", teacher, *words) == 0
