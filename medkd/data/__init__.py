@@ -3,6 +3,7 @@
 from medkd.data.datalist import PARTS, check_leaks, load_datalist, natural_key, save_datalist, split_cases
 from medkd.data.images import NIFTI, PICTURES, SaveLabelsd, case_name, find_images
 from medkd.data.phantoms import draw_cvc_endoscene, draw_idrid, draw_isic2018, draw_kits19
+from medkd.data.shares import OwnCases, SharedOrder
 from medkd.data.slices import SliceDataset, balanced_sampler
 from medkd.data.transforms import CheckImaged, TargetLabeld, class_names, foreground_values, target_values
 from medkd.data.volume_store import SUFFIX, VolumeStoreReader, read_slice, read_volume, volume_shape, write_volume
@@ -16,6 +17,8 @@ __all__ = [
     "PARTS",
     "SUFFIX",
     "CheckImaged",
+    "OwnCases",
+    "SharedOrder",
     "SliceDataset",
     "TargetLabeld",
     "VolumeStoreReader",
