@@ -55,8 +55,8 @@ class RunRecord:
                 "platform": platform.platform(),
                 "threads": torch.get_num_threads(),
                 **_accelerator(),
-                "processes": processes(),
             },
+            "processes": processes(),
         }
         self._write("environment.json", json.dumps(environment, indent=2))
         if self.config is not None:
