@@ -161,11 +161,20 @@ def guarded(advice: Callable[[], str]) -> Iterator[None]:
 
 def _print_once(kind: type[BaseException], error: BaseException, trace: Any) -> None:
     """A ``sys.excepthook``: the first process that meets an error prints its line."""
-    message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
+    message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error) or _loss_in(error)
     if message is None:
         sys.__excepthook__(kind, error, trace)
     elif _is_new(re.sub(r"\(process .*\)", "", message)):
         print(f"medkd: error: {message}", file=sys.stderr, flush=True)
+
+
+def _loss_in(error: BaseException | None) -> str | None:
+    """The line for a process that was lost after the training, when cases are gathered."""
+    while error is not None:
+        if isinstance(error, RuntimeError) and _LOST.search(first := str(error).partition("\n")[0]):
+            return f"a process of this run ended (process {rank()} sees: {first})"
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _is_new(message: str) -> bool:

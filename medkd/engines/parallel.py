@@ -36,9 +36,11 @@ def with_shared_gradients(module: nn.Module, learnt: Iterable[nn.Parameter]) -> 
 
 def with_shared_statistics(module: nn.Module) -> nn.Module:
     """Batch norms take their statistics from all processes, on GPUs alone: torch has no such norm for CPUs."""
-    if processes() == 1 or not any(parameter.is_cuda for parameter in module.parameters()):
-        return module
-    return nn.SyncBatchNorm.convert_sync_batchnorm(module)
+    return nn.SyncBatchNorm.convert_sync_batchnorm(module) if _has_gpus(module) else module
+
+
+def _has_gpus(module: nn.Module) -> bool:
+    return processes() > 1 and any(parameter.is_cuda for parameter in module.parameters())
 
 
 @torch.no_grad()

@@ -26,7 +26,6 @@ EXACT = {
     "cirkd, image pairs": ("cirkd", {"pixel": 0.0, "region": 0.0}),
     "hifd, uniform": ("hifd", {"weighting": "uniform"}),
     "hlfd without predictions": ("hlfd", {"lambda_": 0.0}),  # heads that nothing reads
-    "skd, pairs alone": ("skd", {"holistic": 0.0}),
 }
 CASES = {**EXACT, **{f"not {name}": (name, {}) for name in EXCEPTIONS}}
 STEPS = {"one": {}, "accumulated": {"accumulation_steps": 2}, "clipped": {"clip_norm": 1e-3}}
