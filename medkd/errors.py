@@ -34,7 +34,12 @@ def one_line_errors(error: BaseException) -> str | None:
 
 
 def print_one_line(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """A ``sys.excepthook``: the one line, or the whole trace of any other error and with MEDKD_TRACEBACK set."""
+    """A ``sys.excepthook``: the one line, or the whole trace of any other error and with MEDKD_TRACEBACK set.
+
+    Of the processes that torchrun starts all check the same command: the first one says what is wrong with it.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        return
     message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
     if message is None:
         sys.__excepthook__(kind, error, trace)

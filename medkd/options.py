@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import re
 import sys
 import warnings
@@ -220,6 +221,7 @@ def check(
     words, options = parse_command(sys.argv[2:])
     config = merged_config(options)
     check_options(words, options, config)
+    _check_processes(options)
     if output_dir is not None and not resume:
         for name in results:
             if (Path(output_dir) / name).exists():
@@ -232,6 +234,15 @@ def check(
         if name not in _MONAI_OPTIONS:
             parser[name] = value
     return parser.config
+
+
+def _check_processes(options: dict[str, Any]) -> None:
+    """Processes that do not know of each other would all write into one folder."""
+    count, files = int(os.environ.get("WORLD_SIZE", "1")), str(options.get("config_file"))
+    if count > 1 and "multi_gpu" not in files:
+        raise ValueError(
+            f"torchrun started {count} processes: add bundles/overlays/multi_gpu_train.yaml to --config_file"
+        )
 
 
 def check_model(model: str | Path | Sequence[str | Path], **values: Any) -> None:

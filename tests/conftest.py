@@ -111,20 +111,30 @@ def teachers(data, medkd_run, tmp_path_factory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def two_processes():
     """Runs ``work(rank, port, results)`` in two processes; what each put into results, a tuple with the rank first."""
+    import queue
     import socket
 
     from torch import multiprocessing
 
     def run(work):
         context = multiprocessing.get_context("spawn")
-        results = context.SimpleQueue()
+        results = context.Queue()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         processes = [context.Process(target=work, args=(rank, port, results)) for rank in range(2)]
         for process in processes:
             process.start()
-        found = sorted((results.get() for _ in processes), key=lambda entry: entry[0])
+        found = []
+        while len(found) < len(processes):
+            try:
+                found.append(results.get(timeout=1))
+            except queue.Empty:
+                if any(process.exitcode for process in processes):  # the other one waits for it
+                    for process in processes:
+                        process.kill()
+                    pytest.fail("a process failed")
+        found.sort(key=lambda entry: entry[0])
         for process in processes:
             process.join()
             assert process.exitcode == 0

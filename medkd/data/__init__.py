@@ -4,6 +4,7 @@ from medkd.data.datalist import PARTS, check_leaks, load_datalist, natural_key, 
 from medkd.data.images import NIFTI, PICTURES, SaveLabelsd, case_name, find_images
 from medkd.data.patches import RandPatchd, cases_for_patches, native_size, repeated_sampler
 from medkd.data.phantoms import draw_cvc_endoscene, draw_idrid, draw_isic2018, draw_kits19, draw_lits
+from medkd.data.shares import OwnCases, SharedOrder
 from medkd.data.slices import SliceDataset, balanced_sampler
 from medkd.data.transforms import CheckImaged, TargetLabeld, class_names, foreground_values, target_values
 from medkd.data.volume_store import (
@@ -26,6 +27,8 @@ __all__ = [
     "SUFFIX",
     "CheckImaged",
     "RandPatchd",
+    "OwnCases",
+    "SharedOrder",
     "SliceDataset",
     "TargetLabeld",
     "VolumeStoreReader",

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from medkd.distributed import joined, no_bar
+
 __all__ = ["beyond_teacher", "score_assistants"]
 
 _DRAWS = 500
@@ -33,7 +35,8 @@ def score_assistants(
 
     Args:
         networks: name -> network, the teacher first.
-        loader: batches of one ``{"image", "label"}``; where sizes differ logits are resized to the label's.
+        loader: batches of one ``{"image", "label"}``, in several processes each its share; where sizes differ logits are
+            resized to the label's.
         inferer: how a network is called, MONAI's `SimpleInferer` when None.
 
     Returns:
@@ -46,24 +49,27 @@ def score_assistants(
 
         None stands for what these images cannot tell.
     """
-    counts: dict[str, list[Tensor]] = {name: [] for name in networks}
-    dice: dict[str, list[float]] = {name: [] for name in networks}
+    images: list[dict[str, tuple[Tensor, float | None]]] = []  # of each: counts, and Dice where there is a lesion
     call = SimpleInferer() if inferer is None else inferer
-    for batch in tqdm(loader, desc="assistants", leave=False, disable=None):
+    for batch in tqdm(loader, desc="assistants", leave=False, disable=no_bar()):
         image, truth = batch["image"].to(device), batch["label"].to(device) > 0
         found = {name: _lesion(call(image, network), truth.shape[2:]) for name, network in networks.items()}
         teacher = next(iter(found.values()))
-        for name, decision in found.items():
-            place = 4 * teacher.long() + 2 * truth.long() + decision.long()
-            counts[name].append(torch.bincount(place.flatten(), minlength=8).reshape(2, 2, 2).cpu())
-            if bool(truth.any()):
-                dice[name].append(float(compute_dice(decision.float(), truth.float()).mean()))
-    scores: dict[str, dict[str, Any]] = {
-        name: {"dice": float(np.mean(values)) if values else None, "n": len(values)} for name, values in dice.items()
-    }
+        images.append({name: _of_image(teacher, truth, decision) for name, decision in found.items()})
+    images = joined(images, len(getattr(loader, "dataset", images)))
+    scores: dict[str, dict[str, Any]] = {}
+    for name in networks:
+        dice = [image[name][1] for image in images if image[name][1] is not None]
+        scores[name] = {"dice": float(np.mean(dice)) if dice else None, "n": len(dice)}
     for name in list(networks)[1:]:
-        scores[name] |= _of_assistant(torch.stack(counts[name]).double().numpy())
+        scores[name] |= _of_assistant(torch.stack([image[name][0] for image in images]).double().numpy())
     return scores
+
+
+def _of_image(teacher: Tensor, truth: Tensor, decision: Tensor) -> tuple[Tensor, float | None]:
+    place = 4 * teacher.long() + 2 * truth.long() + decision.long()
+    counts = torch.bincount(place.flatten(), minlength=8).reshape(2, 2, 2).cpu()
+    return counts, float(compute_dice(decision.float(), truth.float()).mean()) if bool(truth.any()) else None
 
 
 def _lesion(logits: Tensor, size: tuple[int, ...]) -> Tensor:

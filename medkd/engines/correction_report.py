@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tqdm import tqdm
 
 from medkd.correction import SoftLabels, TeacherTeam, is_right
 from medkd.data.files import write_atomically
+from medkd.distributed import everyones, is_first, no_bar
 
 from .assistant_scores import score_assistants
 from .stored import StoredTeacher
@@ -61,7 +63,8 @@ class CorrectionReport:
     """At the start of a run, one pass over the training images and one over the validation images: ``correction.json``.
 
     On the training images labels decide which assistant's pixel is taken, so "corrected" says little about an assistant. On the
-    validation images nothing is corrected: each network is scored by itself (`score_assistants`).
+    validation images nothing is corrected: each network is scored by itself (`score_assistants`). Several processes add up
+    what each found in its share.
 
     Args:
         teacher: any; nothing is done unless it is a team, stored or not.
@@ -97,23 +100,29 @@ class CorrectionReport:
             report["on_validation_images"] = score_assistants(
                 networks, self.validation, trainer.state.device, self.inferer
             )
-        text = json.dumps(report, indent=2, allow_nan=False)
-        write_atomically(self.output_dir / "correction.json", lambda path: path.write_text(text))
-        _show(report)
+        if is_first():
+            text = json.dumps(report, indent=2, allow_nan=False)
+            write_atomically(self.output_dir / "correction.json", lambda path: path.write_text(text))
+            _show(report)
 
     def _corrected(self, trainer: Engine) -> dict[str, Any]:
         counts: dict[str, Tensor] = {}
         pixels, correction = 0, self.team.correction
         correction.tally.clear()
-        for batch in tqdm(trainer.data_loader, desc="correction", leave=False, disable=None):
+        for batch in tqdm(trainer.data_loader, desc="correction", leave=False, disable=no_bar()):
             given, target = default_prepare_batch(
                 {"image": batch[self.teacher.reads], "label": batch["label"]}, trainer.state.device
             )
             pixels += target.numel()
             for kind, found in count_errors(self.teacher.soft_labels(given, target), target).items():
                 counts[kind] = counts.get(kind, 0) + found.cpu()
-        table = {kind: dict(zip(_STAGES, found.tolist(), strict=True)) for kind, found in counts.items()}
-        report = {"pixels": pixels, "wrong_pixels_after": table, "similarity_took_from": dict(correction.tally)}
+        parts = everyones((pixels, counts, correction.tally))
+        sums = {kind: sum(part[1][kind] for part in parts).tolist() for kind in counts}
+        report = {
+            "pixels": sum(part[0] for part in parts),
+            "wrong_pixels_after": {kind: dict(zip(_STAGES, found, strict=True)) for kind, found in sums.items()},
+            "similarity_took_from": dict(sum((part[2] for part in parts), Counter())),
+        }
         correction.tally.clear()
         correction.memory.forget()
         return report

@@ -15,6 +15,7 @@ from monai.data.utils import set_rnd
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from medkd.data.files import save_atomically
+from medkd.distributed import barrier, guarded, is_first, processes
 
 __all__ = ["ResumableRun"]
 
@@ -68,6 +69,7 @@ class ResumableRun:
         self.config = None if config is None else {k: v for k, v in config.items() if k not in _FREE}
         self.patience = patience
         self._stopped = False  # early, by the run that is resumed
+        self._saved = 0  # epochs in the file
 
     def run(self, trainer: SupervisedTrainer, resume: bool = False) -> None:
         """Trains to the end, from the start or from the file. A run that is complete already is left as it is.
@@ -88,7 +90,14 @@ class ResumableRun:
                 return
         # Attached last: validation, best model and early stop of this epoch must be in the file.
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._save)
-        trainer.run()
+        with guarded(lambda: self._advice(trainer)):
+            trainer.run()
+            barrier()  # the best model is read by all
+
+    def _advice(self, trainer: SupervisedTrainer) -> str:
+        """What to do when it breaks off: the file has the epochs that are whole."""
+        done = f"from epoch {self._saved + 1}" if self._saved else "from its start"
+        return f"the run goes on with --resume True {done} of {trainer.state.max_epochs}"
 
     def _seed_epoch(self, trainer: SupervisedTrainer) -> None:
         words = np.random.SeedSequence([self.seed, trainer.state.epoch, trainer.state.rank]).generate_state(4)
@@ -100,8 +109,11 @@ class ResumableRun:
         set_rnd(getattr(dataset, "transform", None) or dataset, int(words[3]))
 
     def _save(self, trainer: SupervisedTrainer) -> None:
+        self._saved = trainer.state.epoch
+        if not is_first():
+            return
         state = {
-            "run": {"seed": self.seed, "epoch_length": trainer.state.epoch_length},
+            "run": self._identity(trainer),
             "config": self.config,
             "objects": {name: item.state_dict() for name, item in self.objects.items()},
             "trainer": {"epoch": trainer.state.epoch, "iteration": trainer.state.iteration},
@@ -114,6 +126,11 @@ class ResumableRun:
             state["best"] = {"metric": float(best.best_metric), "epoch": int(best.best_metric_epoch)}
         save_atomically(state, self.path)
 
+    def _identity(self, trainer: SupervisedTrainer) -> dict[str, int]:
+        """What decides which batch comes when; the number of processes, where there are several."""
+        shared = {"processes": processes()} if processes() > 1 else {}
+        return {"seed": self.seed, "epoch_length": trainer.state.epoch_length, **shared}
+
     def _load(self, trainer: SupervisedTrainer) -> None:
         if not self.path.is_file():
             if not self.path.with_name("model.pt").is_file():
@@ -124,7 +141,7 @@ class ResumableRun:
             return
         # cpu: each object takes its part to its own device, and the optimizer's step counters stay where they belong
         state = torch.load(self.path, map_location="cpu", weights_only=True)
-        run = {"seed": self.seed, "epoch_length": trainer.state.epoch_length}
+        run = self._identity(trainer)
         if state["run"] != run:
             raise ValueError(f"resume: {self.path} is of another run: {state['run']} found, this run has {run}")
         if differing := _differing(state["config"], self.config):
@@ -134,7 +151,7 @@ class ResumableRun:
         for name, item in self.objects.items():
             item.load_state_dict(state["objects"][name])
         self._stopped = state["stopped"]
-        trainer.state.epoch = state["trainer"]["epoch"]
+        self._saved = trainer.state.epoch = state["trainer"]["epoch"]
         trainer.state.iteration = state["trainer"]["iteration"]
         if "scaler" in state:
             # MONAI makes a new scaler when the run starts

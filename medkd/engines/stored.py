@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from medkd.correction import Correction, SoftLabels, TeacherTeam, TeamOutputs, log_probabilities
 from medkd.data.files import write_atomically
+from medkd.distributed import everyones, joined, no_bar, share
 from medkd.networks import Features, FeatureTaps
 
 __all__ = ["StoredSoftLabels", "StoredTeacher"]
@@ -77,7 +78,8 @@ class StoredSoftLabels(Dataset):
 
     Each network is run once an image; its logits, and T's embedding where the similarity correction reads it, are kept in
     half precision, one file an image. A file is found again by the networks with their weights and the content of the image,
-    so another teacher, window or image size has files of its own, and a run that was stopped goes on where it was.
+    so another teacher, window or image size has files of its own, and a run that was stopped goes on where it was. Several
+    processes fill the folder by shares.
 
     Against a teacher that sees the augmented image three things differ: values are rounded to half precision; a network that
     is shown a flipped image does not say exactly the flipped answer; and where the random transforms crop, it saw the whole
@@ -106,7 +108,7 @@ class StoredSoftLabels(Dataset):
     def _fill(self) -> list[Path]:
         files, begun, made = [], time.monotonic(), 0
         channels = sum(_channels(self.teacher).values())
-        for index in tqdm(range(len(self.data)), desc="soft labels", leave=False, disable=None):
+        for index in tqdm(share(len(self.data)), desc="soft labels", leave=False, disable=no_bar()):
             item = self.data[index]
             image = torch.as_tensor(item["image"])
             place = f"_{item['slice']:04d}" if "slice" in item else ""
@@ -119,9 +121,12 @@ class StoredSoftLabels(Dataset):
                 self._check_room(maps.nbytes * (len(self.data) - index))
             write_atomically(files[-1], lambda path, maps=maps: np.save(path, maps))
             made += 1
+        files = joined(files, len(self.data))  # waits until all are written
         size = sum(file.stat().st_size for file in files) / 2**20
         spent = time.monotonic() - begun
-        about = f"{len(files)} images, {made} of them new: {spent:.0f} s, {size:.0f} MiB in {self.folder}"
+        about = (
+            f"{len(files)} images, {sum(everyones(made))} of them new: {spent:.0f} s, {size:.0f} MiB in {self.folder}"
+        )
         print(f"soft labels of {about}", flush=True)
         return files
 

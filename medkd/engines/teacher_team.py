@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from medkd import methods
 from medkd.correction import FalsePixelQueue, TeacherTeam, boundary_transform, false_pixel_images
+from medkd.distributed import no_bar
 from medkd.networks import FeatureTaps, load_weights, teacher_kind
 
 __all__ = ["BoundaryBatches", "FalsePixelBatches", "begun_from", "norm_layers", "teacher_team"]
@@ -127,7 +128,7 @@ class FalsePixelBatches:
             return
         loader, device = trainer.data_loader, trainer.state.device
         total = self.queue.slots.shape[0] * self.queue.capacity
-        with tqdm(total=total, desc="false pixels", unit="pixel", leave=False, disable=None) as bar:
+        with tqdm(total=total, desc="false pixels", unit="pixel", leave=False, disable=no_bar()) as bar:
             for _ in range(self.fill_epochs):
                 for batch in loader:
                     image, label = default_prepare_batch(batch, device)

@@ -21,6 +21,7 @@ from medkd.correction import TeacherTeam
 from medkd.losses import CombinedLoss
 from medkd.networks import Features, FeatureTaps
 
+from .parallel import share_state, with_shared_gradients, with_shared_statistics
 from .stored import StoredTeacher
 
 __all__ = ["DistillationTrainer", "frozen"]
@@ -38,7 +39,7 @@ class DistillationTrainer(SupervisedTrainer):
 
     Everything but the loss call is MONAI's `SupervisedTrainer`. ``network`` is the plain student, so checkpoints,
     federated weights and exports never see taps or adaptors. Without a teacher it is the supervised baseline, on the
-    same batches and through the same code.
+    same batches and through the same code. In several processes each trains on its batches with the mean gradient of all.
 
     Args:
         device: where the networks and the loss already are.
@@ -83,6 +84,7 @@ class DistillationTrainer(SupervisedTrainer):
         _check_optimized(optimizer, student, loss)
         self.student, self.loss = student, loss
         self.eval_modules = tuple(eval_modules)
+        self._share_training()
         self.teacher = None if teacher is None else frozen(teacher)
         self._inferer = SimpleInferer() if inferer is None else inferer
         # MONAI's amp is CUDA's: autocast and scaler. Elsewhere bfloat16 needs no scaler, and our own autocast is enough.
@@ -111,12 +113,24 @@ class DistillationTrainer(SupervisedTrainer):
         if self.teacher is not None and not isinstance(self.teacher, FeatureTaps):
             # its memory is a function of the epoch's batches alone, as resume needs it
             self.add_event_handler(Events.EPOCH_STARTED, self.teacher.correction.memory.forget)
+        # of all processes, the first one's norms are validated and saved
+        self.add_event_handler(Events.EPOCH_COMPLETED, lambda: share_state(self.network, self.loss))
         self._schedule_weights()
         self.add_event_handler(IterationEvents.MODEL_COMPLETED, self._step_of_the_loss)
         self._average("loss", lambda output: output[CommonKeys.LOSS].detach())
         for name in ("task", *loss.losses, *loss.components):
             self._average(f"loss/{name}", lambda output, name=name: output["terms"][name])
         self._register_handlers(train_handlers)
+
+    def _share_training(self) -> None:
+        """How student and loss are called: by themselves, or in a run of several processes with the means of gradients."""
+        if not self.eval_modules:  # norms that stay in eval mode have no statistics to share
+            with_shared_statistics(self.student)
+        for loss in self.loss.losses.values():
+            if not hasattr(loss, "step"):
+                with_shared_statistics(loss)
+        self._call_student = with_shared_gradients(self.student, self.student.parameters())
+        self._call_loss = with_shared_gradients(self.loss, self.loss.adaptors())
 
     def _schedule_weights(self) -> None:
         """Weights that grow over epochs; a function of the epoch alone, so a resumed run has the same."""
@@ -149,7 +163,7 @@ class DistillationTrainer(SupervisedTrainer):
         for module in self.eval_modules:  # MONAI calls network.train() before every step
             module.eval()
         with torch.autocast(**self._autocast):
-            self._student_features: Features | None = self._inferer(image, self.student)
+            self._student_features: Features | None = self._inferer(image, self._call_student)
         return self._student_features.logits
 
     def _distil(self, prediction: Tensor, target: Tensor) -> Tensor:
@@ -159,7 +173,7 @@ class DistillationTrainer(SupervisedTrainer):
         if self.teacher is not None:
             with torch.no_grad(), torch.autocast(**self._autocast):
                 teacher = self._guidance(self.state.output[CommonKeys.IMAGE], target)
-        value = self.loss(student, teacher, target)
+        value = self._call_loss(student, teacher, target)
         self.state.output["terms"] = {**self.loss.values, **self.loss.components}
         return value
 

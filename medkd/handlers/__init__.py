@@ -4,5 +4,6 @@ from .best_model import BestModel
 from .case_table import CaseTable
 from .progress import CaseProgress, ConsoleProgress
 from .record import RunRecord
+from .tensorboard import TensorBoardRecord
 
-__all__ = ["BestModel", "CaseProgress", "CaseTable", "ConsoleProgress", "RunRecord"]
+__all__ = ["BestModel", "CaseProgress", "CaseTable", "ConsoleProgress", "RunRecord", "TensorBoardRecord"]

@@ -9,6 +9,7 @@ from monai.engines import SupervisedEvaluator
 from torch import nn
 
 from medkd.data.files import save_atomically
+from medkd.distributed import is_first
 
 __all__ = ["BestModel"]
 
@@ -31,5 +32,5 @@ class BestModel:
         evaluator.add_event_handler(Events.EPOCH_COMPLETED, self)
 
     def __call__(self, evaluator: SupervisedEvaluator) -> None:
-        if evaluator.state.best_metric_epoch == evaluator.state.epoch:
+        if is_first() and evaluator.state.best_metric_epoch == evaluator.state.epoch:
             save_atomically(self.network.state_dict(), self.path)

@@ -13,6 +13,7 @@ from monai.data import MetaTensor
 from monai.engines import SupervisedEvaluator
 
 from medkd.data.files import write_atomically
+from medkd.distributed import barrier, is_first, joined
 from medkd.metrics import case_metrics, summarise
 
 __all__ = ["CaseTable"]
@@ -22,7 +23,8 @@ class CaseTable:
     """One row a case and class into ``metrics.csv``, means over cases into ``summary.json``, both written at the end.
 
     Expects decollated output: ``pred`` and ``label`` as integer labels (1, *spatial), whole cases, with the label's affine
-    (mm). A case without ground truth of a class is a row of its own kind and is counted, see `case_metrics`.
+    (mm). A case without ground truth of a class is a row of its own kind and is counted, see `case_metrics`. Of several
+    processes, each evaluating its `medkd.distributed.share`, the first writes the rows of all, in the order of the data.
 
     Args:
         output_dir: where both files go.
@@ -34,7 +36,7 @@ class CaseTable:
         self.output_dir = Path(output_dir)
         self.classes = dict(classes)
         self.protocol = protocol
-        self.rows: list[dict[str, Any]] = []
+        self.cases: list[list[dict[str, Any]]] = []
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
         evaluator.add_event_handler(Events.STARTED, self._start)
@@ -42,7 +44,7 @@ class CaseTable:
         evaluator.add_event_handler(Events.COMPLETED, self._write)
 
     def _start(self, evaluator: SupervisedEvaluator) -> None:
-        self.rows.clear()
+        self.cases.clear()
 
     def __call__(self, evaluator: SupervisedEvaluator) -> None:
         for item, output in zip(evaluator.state.batch, evaluator.state.output, strict=True):
@@ -50,17 +52,27 @@ class CaseTable:
             axes = truth.ndim - 1
             spacing = truth.pixdim.tolist()[:axes] if isinstance(truth, MetaTensor) else [1.0] * axes
             rows = case_metrics(_plain(output["pred"]), _plain(truth), self.classes, spacing, self.protocol)
-            self.rows += [{"case": item["case"], **row, "protocol": self.protocol} for row in rows]
+            self.cases.append([{"case": item["case"], **row, "protocol": self.protocol} for row in rows])
 
     def _write(self, evaluator: SupervisedEvaluator) -> None:
-        table = pd.DataFrame(self.rows)
+        cases = joined(self.cases, _number_of_cases(evaluator, self.cases))
+        if is_first():
+            self._write_rows([row for rows in cases for row in rows])
+        barrier()  # overlays read the table
+
+    def _write_rows(self, rows: list[dict[str, Any]]) -> None:
+        table = pd.DataFrame(rows)
         first = ["case", "class", "dice", "iou", "rvd", "hd95"]
         table = table[[*first, *(column for column in table if column not in first)]]
-        summary = summarise(self.rows)
+        summary = summarise(rows)
         write_atomically(self.output_dir / "metrics.csv", lambda path: table.to_csv(path, index=False))
         write_atomically(self.output_dir / "summary.json", lambda path: path.write_text(json.dumps(summary, indent=2)))
         for name, metrics in summary.items():
             print(_line(name, metrics, self.protocol))
+
+
+def _number_of_cases(evaluator: SupervisedEvaluator, own: list) -> int:
+    return len(getattr(evaluator.data_loader, "dataset", own))
 
 
 def _plain(labels: Any) -> Any:

@@ -8,6 +8,8 @@ from ignite.engine import Engine, Events
 from monai.engines import SupervisedEvaluator, SupervisedTrainer, Workflow
 from tqdm import tqdm
 
+from medkd.distributed import no_bar
+
 __all__ = ["CaseProgress", "ConsoleProgress"]
 
 
@@ -41,7 +43,7 @@ class ConsoleProgress:
             total=state.epoch_length,
             desc=f"{self.title} {state.epoch}/{state.max_epochs}",
             leave=False,
-            disable=None,
+            disable=no_bar(),
         )
 
     def _close(self, trainer: Engine) -> None:
@@ -73,4 +75,4 @@ class CaseProgress:
         engine.add_event_handler(Events.COMPLETED, lambda _: self.bar.close())
 
     def _start(self, engine: Engine) -> None:
-        self.bar = tqdm(total=engine.state.epoch_length, desc=self.title, unit="case", disable=None)
+        self.bar = tqdm(total=engine.state.epoch_length, desc=self.title, unit="case", disable=no_bar())

@@ -17,6 +17,7 @@ from monai.engines import Workflow
 
 import medkd
 from medkd.data.files import write_atomically
+from medkd.distributed import is_first, processes
 
 __all__ = ["RunRecord"]
 
@@ -53,12 +54,19 @@ class RunRecord:
         engine.add_event_handler(Events.STARTED, self)
 
     def __call__(self, engine: Workflow) -> None:
+        if not is_first():
+            return
         environment = {
             "command": sys.argv,
             "seed": self.seed,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": {"medkd": medkd.__version__, "python": platform.python_version(), **_versions()},
-            "machine": {"platform": platform.platform(), "threads": torch.get_num_threads(), **_accelerator()},
+            "machine": {
+                "platform": platform.platform(),
+                "threads": torch.get_num_threads(),
+                **_accelerator(),
+            },
+            "processes": processes(),
         }
         self._write("environment.json", json.dumps(environment, indent=2))
         if self.config is not None:

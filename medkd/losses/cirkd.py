@@ -137,8 +137,8 @@ class CIRKDLoss(_Loss):
         self.grid = int(max_nodes ** (1 / spatial_dims) + 1e-9)
         self.keys = {"pixel": pixel_keys // num_classes + 1, "region": region_keys // num_classes + 1}
         self.pixels_per_image, self.anchors = pixels_per_image, anchors
-        self.components = dict.fromkeys(self.weights, torch.zeros(()))
         self.has_memory = bool(pixel_weight or region_weight)
+        self.components = dict.fromkeys(self.weights if self.has_memory else ("batch",), torch.zeros(()))
         if self.has_memory:
             capacities = {"pixel": pixel_queue, "region": region_queue}
             self.queues = nn.ModuleDict(

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from medkd.data.files import write_atomically
+from medkd.distributed import is_first
 
 TRUTH, PREDICTION = "#22dd55", "#ff3344"
 FALSE_NEGATIVE, FALSE_POSITIVE = "#ff00ff", "#00e5ff"
@@ -102,6 +103,7 @@ def mark(axis: Axes, masks: Mapping[str, np.ndarray | Tensor], alpha: float = 1.
 
 
 def write(figure: Figure, path: str | Path, dpi: int = 110) -> Path:
-    """Writes a Figure, whole or not at all; the name's end decides the format."""
-    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=dpi))
+    """Writes a Figure, whole or not at all; the name's end decides the format. Of several processes, the first writes."""
+    if is_first():
+        write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=dpi))
     return Path(path)
