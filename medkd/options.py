@@ -43,6 +43,7 @@ _PATHS = (
     "soft_labels_dir",
 )
 _NUMBERS = ("patience", "clip_norm")  # whose default is null
+_ABSENT = object()
 _MONAI_OPTIONS = set(inspect.signature(monai_run).parameters) - {"override"}
 
 
@@ -239,17 +240,33 @@ def check_model(model: str | Path, **values: Any) -> None:
     """
     trained = _record(model)
     for name, value in values.items() if trained else ():
-        before = _get(trained, name)
-        if (before is not None or name in trained) and _plain(before) != _plain(value):
+        before = _trained(trained, name)
+        if before is not _ABSENT and _plain(before) != _plain(value):
             raise ValueError(
                 f"model {model} was trained with --{name} {before}, this command has {value}: give --{name} as there"
             )
 
 
-def recorded(model: str | Path, name: str, default: Any) -> Any:
-    """The value of an id that a model was trained with; the default where none is recorded, or an expression is."""
-    value = (_record(model) or {}).get(name, default)
-    return default if isinstance(value, str) else value
+def recorded(model: str | Path, name: str, default: Any = _ABSENT) -> Any:
+    """The value of an id that a model was trained with; the default where none is recorded, or an expression is.
+
+    Raises:
+        ValueError: without a default.
+    """
+    value = _trained(_record(model) or {}, name)
+    if value is _ABSENT and default is _ABSENT:
+        raise ValueError(f"model {model}: no config.yaml beside it says its {name}: give the output folder of the run")
+    return default if value is _ABSENT else value
+
+
+def _trained(config: dict[str, Any], name: str) -> Any:
+    """A value of the record: what the run resolved, else the plain id unless that is an expression."""
+    for values in (config.get("trained_with") or {}, config):
+        value = values[name] if name in values else _get(values, name)
+        known = value is not None or name in values
+        if known and not (isinstance(value, str) and value.startswith(("$", "@", "%"))):
+            return value
+    return _ABSENT
 
 
 def _record(model: str | Path) -> dict[str, Any] | None:

@@ -174,3 +174,15 @@ def test_what_a_model_was_trained_with(tmp_path):
     assert recorded(tmp_path / "model.pt", "width", 5) == recorded(tmp_path, "width", 5) == 3
     assert recorded(tmp_path, "ratio", 1.0) == 1.0 and recorded(tmp_path, "other", 7) == 7
     assert recorded(tmp_path / "nowhere/model.pt", "width", 5) == 5
+
+
+def test_what_a_run_resolved_comes_before_expressions(tmp_path):
+    resolved = "trained_with: {classes: {1: liver}, window: [0, 9], target: all, size: '@size'}\n"
+    (tmp_path / "config.yaml").write_text(f"window: $data.window()\nsize: 3\nother: $1\n{resolved}")
+    assert recorded(tmp_path, "window") == [0, 9] and recorded(tmp_path, "target") == "all"
+    assert recorded(tmp_path, "size") == 3  # a record of before: its trained_with is as the configuration has it
+    check_model(tmp_path, classes={1: "liver"}, window=(0, 9), size=3, other=5)
+    with pytest.raises(ValueError, match=r"trained with --classes \{1: 'liver'\}, this command has \{1: 'spleen'\}"):
+        check_model(tmp_path, classes={1: "spleen"})
+    with pytest.raises(ValueError, match="no config.yaml beside it says its other: give the output folder of the run"):
+        recorded(tmp_path, "other")

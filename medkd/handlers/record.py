@@ -31,13 +31,23 @@ class RunRecord:
         config: the merged configuration, from `medkd.options.merged_config`; None writes no config.
         seed: of the run.
         prefix: in front of both names, such as "evaluate_".
+        trained_with: what weights alone cannot tell, as values: in the configuration they may be expressions, which nobody
+            can evaluate where the data set is not at hand. Replaces the configuration's ``trained_with``.
     """
 
-    def __init__(self, output_dir: str | Path, config: dict[str, Any] | None, seed: int, prefix: str = "") -> None:
+    def __init__(
+        self,
+        output_dir: str | Path,
+        config: dict[str, Any] | None,
+        seed: int,
+        prefix: str = "",
+        trained_with: dict[str, Any] | None = None,
+    ) -> None:
         self.output_dir = Path(output_dir)
         self.config = config
         self.seed = seed
         self.prefix = prefix
+        self.trained_with = {} if trained_with is None else {"trained_with": trained_with}
 
     def attach(self, engine: Workflow) -> None:
         engine.add_event_handler(Events.STARTED, self)
@@ -52,7 +62,7 @@ class RunRecord:
         }
         self._write("environment.json", json.dumps(environment, indent=2))
         if self.config is not None:
-            self._write("config.yaml", yaml.safe_dump(self.config, sort_keys=False, width=120))
+            self._write("config.yaml", yaml.safe_dump({**self.config, **self.trained_with}, sort_keys=False, width=120))
 
     def _write(self, name: str, text: str) -> None:
         write_atomically(self.output_dir / f"{self.prefix}{name}", lambda path: path.write_text(text))

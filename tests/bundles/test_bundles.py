@@ -65,6 +65,7 @@ def test_a_run_leaves_its_files(students):
         assert environment["seed"] == 0 and environment["versions"]["torch"] == torch.__version__
         config = yaml.safe_load((folder / "config.yaml").read_text())
         assert config["output_dir"] == str(folder) and config["method"] == method
+        assert "@" not in str(config["trained_with"]) and config["trained_with"]
         assert list((folder / "overlays").glob("worst_*.png"))
 
 
