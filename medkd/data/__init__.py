@@ -1,10 +1,13 @@
 """Data: stored volumes, data lists and splits, slices, checks, phantoms."""
 
 from medkd.data.datalist import PARTS, check_leaks, load_datalist, natural_key, save_datalist, split_cases
-from medkd.data.images import NIFTI, PICTURES, SaveLabelsd, case_name, find_images
+from medkd.data.dicom_series import is_dicom_folder
+from medkd.data.images import PICTURES, SaveLabelsd, case_name, find_images
+from medkd.data.normalise import NormaliseCased
 from medkd.data.phantoms import draw_cvc_endoscene, draw_idrid, draw_isic2018, draw_kits19
 from medkd.data.slices import SliceDataset, balanced_sampler
 from medkd.data.transforms import CheckImaged, TargetLabeld, class_names, foreground_values, target_values
+from medkd.data.volume_files import NIFTI, VOLUMES, VolumeFileReader, read_nifti, read_volume_file
 from medkd.data.volume_store import SUFFIX, VolumeStoreReader, read_slice, read_volume, volume_shape, write_volume
 
 __all__ = [
@@ -13,11 +16,14 @@ __all__ = [
     "SaveLabelsd",
     "case_name",
     "find_images",
+    "NormaliseCased",
     "PARTS",
     "SUFFIX",
     "CheckImaged",
     "SliceDataset",
     "TargetLabeld",
+    "VOLUMES",
+    "VolumeFileReader",
     "VolumeStoreReader",
     "balanced_sampler",
     "check_leaks",
@@ -27,10 +33,13 @@ __all__ = [
     "draw_isic2018",
     "draw_kits19",
     "foreground_values",
+    "is_dicom_folder",
     "load_datalist",
     "natural_key",
+    "read_nifti",
     "read_slice",
     "read_volume",
+    "read_volume_file",
     "save_datalist",
     "split_cases",
     "target_values",
