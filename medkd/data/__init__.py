@@ -1,6 +1,16 @@
 """Data: stored volumes, data lists and splits, slices, checks, phantoms."""
 
-from medkd.data.datalist import PARTS, check_leaks, load_datalist, natural_key, save_datalist, split_cases
+from medkd.data.datalist import (
+    PARTS,
+    check_leaks,
+    data_classes,
+    data_values,
+    dataset_property,
+    load_datalist,
+    natural_key,
+    save_datalist,
+    split_cases,
+)
 from medkd.data.dicom_series import is_dicom_folder
 from medkd.data.images import PICTURES, SaveLabelsd, case_name, find_images
 from medkd.data.normalise import NormaliseCased
@@ -28,6 +38,9 @@ __all__ = [
     "balanced_sampler",
     "check_leaks",
     "class_names",
+    "data_classes",
+    "data_values",
+    "dataset_property",
     "draw_cvc_endoscene",
     "draw_idrid",
     "draw_isic2018",
