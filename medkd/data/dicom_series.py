@@ -17,10 +17,12 @@ POSITION, ORIENTATION, DESCRIPTION = "0020|0032", "0020|0037", "0008|103e"
 
 def is_dicom_folder(folder: Path) -> bool:
     """Whether a file in the folder (not below it) starts as DICOM files do."""
-    return folder.is_dir() and any(_is_dicom(file) for file in sorted(folder.iterdir()) if file.is_file())
+    return folder.is_dir() and any(_is_dicom(file) for file in sorted(folder.iterdir()))
 
 
 def _is_dicom(file: Path) -> bool:
+    if not file.is_file() or file.name == "DICOMDIR":
+        return False
     with open(file, "rb") as stream:
         return stream.read(132)[128:] == b"DICM"
 
@@ -40,7 +42,7 @@ def read_series(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     reader.SetFileNames(files)
     reader.SetOutputPixelType(sitk.sitkFloat32)  # the rescale factors may differ from slice to slice
     try:
-        array = sitk.GetArrayViewFromImage(reader.Execute()).T.copy()
+        array = sitk.GetArrayFromImage(reader.Execute()).T
     except RuntimeError as error:
         reason = " ".join(str(error).strip().splitlines()[-1].split())
         raise ValueError(f"{folder}: DICOM slices are unreadable or of different sizes ({reason[:120]})") from error
@@ -55,11 +57,14 @@ def read_series(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _sorted_slices(folder: Path) -> tuple[list[str], list[sitk.ImageFileReader]]:
     series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    if not series:
+    if not series and not is_dicom_folder(folder):
         raise ValueError(f"{folder}: no DICOM series in it")
     found = {
         uid: [_info(file) for file in sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid)] for uid in series
     }
+    listed = {Path(info.GetFileName()) for infos in found.values() for info in infos}
+    if lost := sorted(file for file in folder.iterdir() if _is_dicom(file) and file not in listed):
+        raise ValueError(f"{lost[0]}: unreadable or truncated DICOM file")  # GDCM passes it over without a word
     if len(found) > 1:
         names = ", ".join(f"{_tag(infos[0], DESCRIPTION) or uid} ({len(infos)} files)" for uid, infos in found.items())
         raise ValueError(f"{folder}: {len(found)} DICOM series: {names}; expected one a folder")

@@ -74,7 +74,7 @@ def _read_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if (layers := image.GetNumberOfComponentsPerPixel()) > 1:
         what = "overlapping segments: export them as one label map" if ".seg." in path.name else "colours or layers"
         raise ValueError(f"{path} has {layers} values a voxel ({what}), expected one")
-    array = sitk.GetArrayViewFromImage(image).T.copy()
+    array = sitk.GetArrayFromImage(image).T
     if (axes := image.GetDimension()) != 3:
         raise ValueError(f"{path} has shape {array.shape}: {axes} axes, expected three axes")
     affine = np.eye(4)
