@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
+from medkd.data import natural_key
+
 from ._survey import PERCENTS, Measured
 
 __all__ = ["odd_cases", "write_report"]
 
 LONGEST_TABLE = 30
-SMALL = 20  # times smaller than the median volume, or than this number of voxels
+SMALL, FEW = 20, 10  # times smaller than the median volume; voxels
 OTHER_HU = 200  # between medians of labelled voxels
 
 
@@ -40,7 +42,9 @@ def write_report(
     (folder / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     counts = ", ".join(f"{len(listed[part])} {part}" for part in listed)
     lines = [f"# {len(parts)} cases: {counts}", "", *(f"- {note}" for note in notes), "", "## Odd cases", ""]
-    lines += [f"- {case}: {'; '.join(why)}" for case, why in odd.items()] or ["None."]
+    lines += [
+        f"- {case}: {'; '.join(why)}" for case, why in sorted(odd.items(), key=lambda item: natural_key(item[0]))
+    ] or ["None."]
     shown = list(cases) if len(cases) <= LONGEST_TABLE else list(odd)[:LONGEST_TABLE]
     lines += ["", "## Cases" if len(shown) == len(cases) else "## Range, and odd cases (all are in report.json)", ""]
     lines += [_table({**_range(list(cases.values())), **{case: cases[case] for case in shown}})]
@@ -118,7 +122,7 @@ def _odd_labels(case: Measured, labels: Mapping[int, str], volumes: Mapping[int,
     found = [f"no {name}" for value, name in labels.items() if value not in case.voxels]
     for value, name in labels.items():
         voxels, ml = case.voxels.get(value, 0), case.voxels.get(value, 0) * case.voxel_ml
-        if voxels and (voxels < SMALL or ml * SMALL < np.median(volumes[value])):
+        if voxels and (voxels < FEW or ml * SMALL < np.median(volumes[value])):
             found.append(f"little {name}: {voxels} voxels, {ml:.3g} ml (median {np.median(volumes[value]):.3g} ml)")
     return found
 

@@ -203,10 +203,13 @@ def _notes(
     else:
         scale, other, source = "HU, kept", "other", "what is labelled in training cases, and a margin"
     low, high = about["window"]
+    between, *within = proposals.propose_spacing(measured.values())
+    axial = max(within) < 2 * between
+    pixels = "" if axial else f"; look: slices are axial, the volumes were scanned otherwise, a pixel is {within} mm"
     return [
         f"classes: {', '.join(classes)}",
         f"intensities: {scale} ({'as you said' if modality else f'{air}; wrong? --modality {other}'})",
         f"window: {low:g} to {high:g} ({'as you said' if given['window'] else source}; --window LOW HIGH)",
-        f"2-D: image_size {about['image_size_2d']} (rows, columns)",
+        f"2-D: image_size {about['image_size_2d']} (rows, columns){pixels}",
         f"3-D: spacing {about['spacing_3d']} mm, patch {about['patch_3d']} (slice, row, column)",
     ]

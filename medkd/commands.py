@@ -149,7 +149,7 @@ def prepare(task: str, arguments: list[str]) -> None:
     target = options.pop("dataset_dir")
     print(json.dumps(function(target=target, **options), indent=2, default=str))
     if (report := Path(target) / "report.md").is_file():
-        print("", report.read_text(), sep="\n", end="")
+        print("", report.read_text(encoding="utf-8"), sep="\n", end="")
 
 
 def show_layers(task: str, role: str, depth: int | None, overlays: Collection[str], arguments: list[str]) -> None:
