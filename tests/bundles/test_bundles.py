@@ -26,7 +26,7 @@ LIKE_POLYPS = ("idrid", "isic2018")
 
 
 def test_the_tasks_are_found():
-    assert tasks() == sorted((*TASKS, *LIKE_POLYPS))
+    assert tasks() == sorted((*TASKS, *LIKE_POLYPS, "nifti"))
 
 
 @pytest.mark.parametrize("task", LIKE_POLYPS)

@@ -164,8 +164,9 @@ def test_a_table_of_patients(tmp_path):
     found = {part: {entry["patient"] for entry in load_datalist(tmp_path / "out", part)} for part in PARTS}
     assert sorted(map(len, found.values())) == [1, 1, 2] and set.union(*found.values()) == set("ABCD")
     assert {entry["case"]: entry["patient"] for entry in entries(tmp_path / "out").values()}["c3"] == "B"
-    parts = "patient,part,age\nc0,training,1\nc1,training,2\nc2,training,3\nc3,training,4\nc4,validation,5\nc5,test,6\nc6,test,7\n"
-    prepare(tmp_path, "parts", split=table(tmp_path, parts))
+    parts = ["training"] * 4 + ["validation", "test", "test"]
+    rows = [f"c{number},{part},{50 + number}" for number, part in enumerate(parts)]
+    prepare(tmp_path, "parts", split=table(tmp_path, "\n".join(["patient,part,age", *rows])))
     assert [entry["case"] for entry in load_datalist(tmp_path / "parts", "test")] == ["c5", "c6"]
 
 
