@@ -33,13 +33,15 @@ def read_patients(path: Path, cases: Collection[str]) -> tuple[dict[str, str], d
         )
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise ValueError(f"{path}: listed more than once: {_some(twice)}")
-    if left_out := sorted(set(cases) - set(names), key=natural_key):
-        warnings.warn(f"{path}: {len(left_out)} cases are not listed and left out: {_some(left_out)}", stacklevel=3)
     if nameless := [row["case"] for row in rows if not row["patient"]]:
         raise ValueError(f"{path}: no patient is named for {_some(nameless)}")
-    patients = {row["case"]: row["patient"] for row in sorted(rows, key=lambda row: natural_key(row["case"]))}
-    if "part" not in rows[0]:
-        return patients, None
+    parts = _parts(path, rows) if "part" in rows[0] else None
+    if left_out := sorted(set(cases) - set(names), key=natural_key):
+        warnings.warn(f"{path}: {len(left_out)} cases are not listed and left out: {_some(left_out)}", stacklevel=3)
+    return {row["case"]: row["patient"] for row in sorted(rows, key=lambda row: natural_key(row["case"]))}, parts
+
+
+def _parts(path: Path, rows: Collection[dict[str, str]]) -> dict[str, list[str]]:
     for row in rows:
         if row["part"] not in PARTS:
             raise ValueError(f"{path}: case {row['case']}: part {row['part']!r}, expected one of {', '.join(PARTS)}")
@@ -48,7 +50,7 @@ def read_patients(path: Path, cases: Collection[str]) -> tuple[dict[str, str], d
         check_leaks(listed)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    return patients, {part: sorted((row["case"] for row in listed[part]), key=natural_key) for part in PARTS}
+    return {part: sorted((row["case"] for row in listed[part]), key=natural_key) for part in PARTS}
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
