@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from monai.config import PathLike
 from tqdm import tqdm
 
 from medkd.data import PARTS, natural_key, save_datalist, split_cases
 
-__all__ = ["Found", "Options", "files_by_name", "pair_files", "require_source", "run"]
+from ._target import complete_or_absent
+
+__all__ = [
+    "Found",
+    "Options",
+    "files_by_name",
+    "pair_files",
+    "pair_up",
+    "refuse",
+    "require_source",
+    "run",
+    "split_found",
+]
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,18 @@ def pair_files(
         keep: whether files of a name without suffix are looked at, or passed over.
     """
     by_image, by_label = files_by_name(images, image_suffixes), files_by_name(labels, label_suffixes)
+    return pair_up(by_image, by_label, images, labels, name, keep)
+
+
+def pair_up(
+    by_image: Mapping[str, Sequence[Path]],
+    by_label: Mapping[str, Sequence[Path]],
+    images: Path,
+    labels: Path,
+    name: Callable[[str], str] = str,
+    keep: Callable[[str], bool] = lambda stem: True,
+) -> Found:
+    """`pair_files` of files that are found already, by name without suffix; the folders are named in messages alone."""
     found = Found()
     for stem in sorted(filter(keep, {*by_image, *by_label}), key=natural_key):
         case, of_image, of_label = name(stem), by_image.get(stem, []), by_label.get(stem, [])
@@ -113,6 +135,8 @@ def run(
     convert: Callable[[str, Any, Path], dict[str, Any]],
     options: Options,
     check: Callable[[Collection[dict[str, Any]]], None] = lambda entries: None,
+    finish: Callable[[Path, Mapping[str, Sequence[dict[str, Any]]]], dict[str, Any]] = lambda folder, listed: {},
+    parts: Mapping[str, Sequence[str]] | None = None,
     **about: Any,
 ) -> dict[str, Any]:
     """Convert all cases into ``target`` and write ``datalist.json`` and ``split.json``.
@@ -120,6 +144,9 @@ def run(
     Args:
         convert: (case, its files, folder to write to) -> entry of the data list; ValueError or OSError refuses the case.
         check: refuses the data set as a whole (all its entries) by a ValueError, before anything is in place.
+        finish: (folder, part -> entries) -> further keys of the data list; may write into the folder, and refuse by a
+            ValueError.
+        parts: case names of each part, where the caller has split the cases already.
         about: name, description, modality and labels of the data list.
 
     Returns:
@@ -128,15 +155,12 @@ def run(
     if not found.files and not found.refused:
         raise ValueError(f"source {source}: no cases found.")
     # Split before converting, and with the refused cases: a file that is repaired later moves no other case.
-    parts = _split(found, options)
+    parts = parts or split_found(found, options)
     wanted = [case for part in PARTS for case in parts[part]]
-    with _complete_or_absent(source, Path(target), options.overwrite) as folder:
+    with complete_or_absent(source, Path(target), options.overwrite) as folder:
         entries, refused = _convert_all(found, wanted, convert, folder, about["name"])
         if refused and not options.skip_bad:
-            # one case in one line; several in one line each
-            lines = ("\n" if len(refused) > 1 else " ").join(["", *(f"{case}: {why}" for case, why in refused.items())])
-            total = len({*wanted, *refused})
-            raise ValueError(f"{len(refused)} of {total} cases refused, nothing was written:{lines}")
+            refuse(refused, len({*wanted, *refused}))
         for case, reason in refused.items():
             tqdm.write(f"refused {case}: {reason}")
         listed = {part: [entries[case] for case in parts[part] if case in entries] for part in PARTS}
@@ -147,7 +171,7 @@ def run(
             )
         check(entries.values())
         extra = {"refused": refused} if refused else {}
-        save_datalist(folder, listed, **about, **extra)
+        save_datalist(folder, listed, **about, **finish(folder, listed), **extra)
         left_out = sorted(set(found.patients) - set(wanted), key=natural_key)
         held_out = found.held_out if options.split == found.split_name else ""
         _save_split(folder, listed, options, left_out, held_out)
@@ -155,7 +179,14 @@ def run(
     return {"target": str(target), "cases": counts, "refused": refused, "left_out": left_out}
 
 
-def _split(found: Found, options: Options) -> dict[str, list[str]]:
+def refuse(refused: Mapping[str, str], total: int) -> NoReturn:
+    """Raise ValueError with the reason of each refused case: one case in one line, several in one line each."""
+    lines = ("\n" if len(refused) > 1 else " ").join(["", *(f"{case}: {why}" for case, why in refused.items())])
+    raise ValueError(f"{len(refused)} of {total} cases refused, nothing was written:{lines}")
+
+
+def split_found(found: Found, options: Options) -> dict[str, list[str]]:
+    """Case names of each part."""
     if options.split == found.split_name:
         return {part: [case for case in found.patients if found.published.get(case) == part] for part in PARTS}
     return split_cases(found.patients, options.split, options.fold, options.folds, options.seed)
@@ -195,34 +226,3 @@ def _save_split(
         "left_out": list(left_out),
     }
     (folder / "split.json").write_text(json.dumps(split, indent=1) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[Path]:
-    """Yield a temporary folder beside ``target``; it takes the target's place only when the block succeeds."""
-    source, target = source.resolve(), target.resolve()
-    if source.is_relative_to(target):
-        raise ValueError(f"target {target}: holds the source {source}, which must stay as it is.")
-    if target.exists() and not target.is_dir():
-        raise ValueError(f"target {target}: is a file, expected a folder to write.")
-    if target.is_dir() and any(target.iterdir()):
-        if not (target / "datalist.json").is_file():
-            raise ValueError(f"target {target}: not empty and no prepared data set (no datalist.json); left alone.")
-        if not overwrite:
-            raise ValueError(f"target {target}: holds a prepared data set already; --overwrite True replaces it.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial, replaced = (target.with_name(f".{target.name}.{word}-{os.getpid()}") for word in ("partial", "replaced"))
-    partial.mkdir()
-    try:
-        yield partial
-        if target.exists():
-            os.replace(target, replaced)
-        try:
-            os.replace(partial, target)
-        except OSError:
-            if replaced.exists():
-                os.replace(replaced, target)  # the earlier data set goes back to its place
-            raise
-        shutil.rmtree(replaced, ignore_errors=True)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

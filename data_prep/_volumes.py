@@ -1,19 +1,15 @@
-"""What preparations of volumes share: reading with checks, whole numbers, axes, and the stored case."""
+"""What preparations of volumes share: whole numbers, axes, and the stored case."""
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
 
-from medkd.data import SUFFIX, write_volume
+from medkd.data import SUFFIX, read_nifti, write_volume
 
 __all__ = ["AXES", "check_same_grid", "read_nifti", "store_case", "turn", "whole_numbers"]
 
@@ -66,27 +62,6 @@ def store_case(
         "shape": list(image.shape),
         "slices_with": {str(value): np.flatnonzero((stored == value).any((1, 2))).tolist() for value in classes},
     }
-
-
-def read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the array as scaled by the header, and the affine; the whole file is read, and its checksum checked."""
-    try:
-        header = nib.load(path)
-        # From a stream of our own: nibabel stops at the last voxel, gzip compares the checksum only at the end.
-        with gzip.open(path) if path.name.lower().endswith(".gz") else open(path, "rb") as stream:
-            array = np.asanyarray(type(header).from_stream(stream).dataobj)
-            while stream.read(1 << 20):
-                pass
-    except (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError) as error:
-        raise ValueError(f"{path} is unreadable or truncated ({' '.join(str(error).split())[:120]})") from error
-    if array.ndim != 3 or 0 in array.shape:
-        raise ValueError(f"{path} has shape {array.shape}, expected three axes")
-    if array.dtype.kind not in "iuf":
-        raise ValueError(f"{path} has voxels of type {array.dtype}, expected numbers")
-    affine = np.asarray(header.affine, dtype=np.float64)
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise ValueError(f"{path} has an affine without a volume or with NaN: {affine[:3].tolist()}")
-    return array, affine
 
 
 def whole_numbers(array: np.ndarray, dtype: type, what: str) -> np.ndarray:

@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"medkd {medkd.__version__}")
     verbs = root.add_subparsers(dest="verb", required=True, metavar="verb")
     descriptions = {
-        "prepare": "official download (--source) to a data set that the bundle reads (--dataset_dir)",
+        "prepare": "official download (--source), or own volumes (nifti: --images, --labels), to a data set (--dataset_dir)",
         "train": "train a student, or with --role the teacher or one of PLC-KD's assistants, on labels",
         "distill": "train a student with a teacher (--teacher PATH) by a method (--method NAME)",
         "evaluate": "evaluate a model (--model PATH) case by case",

@@ -189,7 +189,7 @@ def _quiet() -> None:
 
 
 def prepare(task: str, arguments: list[str]) -> None:
-    """Runs ``prepare`` of the task's module in data_prep, its options checked against that function's arguments."""
+    """Runs ``prepare`` of the task's module in data_prep; that function's signature says what the command needs and takes."""
     import importlib
     import inspect
     import json
@@ -197,18 +197,20 @@ def prepare(task: str, arguments: list[str]) -> None:
     from medkd.options import check_options, parse_command
 
     function = importlib.import_module(f"medkd.data_prep.{task}").prepare
-    words, options = parse_command(arguments)
     # what prepare writes to is what every other verb reads from, so it has the name that it has there
-    arguments_of = inspect.signature(function).parameters.values()
-    known = {p.name: None if p.default is p.empty else p.default for p in arguments_of if p.name != "target"}
+    arguments_of = [p for p in inspect.signature(function).parameters.values() if p.name != "target"]
+    words, options = parse_command(arguments, [p.name for p in arguments_of if "Sequence" in str(p.annotation)])
+    known = {p.name: None if p.default is p.empty else p.default for p in arguments_of}
     check_options(words, options, {**known, "dataset_dir": None})
-    _require(f"prepare {task}", options, "source", "dataset_dir")
+    _require(f"prepare {task}", options, *(p.name for p in arguments_of if p.default is p.empty), "dataset_dir")
     target = options.pop("dataset_dir")
     with warnings.catch_warnings():
         # for whom gives a command, the line of our code that warned is noise
         warnings.showwarning = lambda message, *_, **__: print(f"medkd: warning: {message}", file=sys.stderr)
         summary = function(target=target, **options)
     print(json.dumps(summary, indent=2, default=str))
+    if (report := Path(target) / "report.md").is_file():
+        print("", report.read_text(encoding="utf-8"), sep="\n", end="")
 
 
 def show_layers(

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,20 @@ _PATHS = (
     "source",
     "imagenet21k",
     "soft_labels_dir",
+    "images",
+    "labels",
 )
 _NUMBERS = ("patience", "clip_norm")  # whose default is null
+_LISTS = ("window", "image_size")  # whose default may be an expression
 _ABSENT = object()
 _MONAI_OPTIONS = set(inspect.signature(monai_run).parameters) - {"override"}
 
 
-def parse_command(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """Splits what follows ``run`` into stray words and options, with Python literals read as MONAI's command line does."""
+def parse_command(arguments: list[str], lists: Collection[str] = ()) -> tuple[list[str], dict[str, Any]]:
+    """Splits what follows ``run`` into stray words and options, with Python literals read as MONAI's command line does.
+
+    Options named in ``lists`` take all words up to the next option: ``--window -200 300`` or ``--window "[-200, 300]"``.
+    """
     words, options = [], {}
     rest = list(arguments)
     while rest:
@@ -62,6 +68,11 @@ def parse_command(arguments: list[str]) -> tuple[list[str], dict[str, Any]]:
             is_flag = not rest or (rest[0].startswith("--"))
             value = "True" if is_flag else rest.pop(0)
         options[name.replace("#", "::")] = _literal(value)
+        if name in lists:
+            several = [_literal(value)]
+            while rest and not rest[0].startswith("--"):
+                several.append(_literal(rest.pop(0)))
+            options[name] = several[0] if isinstance(several[0], list | tuple) and len(several) == 1 else several
     return words, options
 
 
@@ -158,8 +169,10 @@ def _check_value(name: str, value: Any, default: Any) -> None:
         )
     if isinstance(value, str) and (_is_number(default) or name in _NUMBERS):
         raise ValueError(f"--{name}: found {value!r}, expected a number")
-    if isinstance(default, list) and not isinstance(value, list | tuple):
-        raise ValueError(f"--{name}: found {value!r}, expected a list such as {default}")
+    if (isinstance(default, list) or name in _LISTS) and not isinstance(value, list | tuple):
+        raise ValueError(
+            f"--{name}: found {value!r}, expected a list such as {default if isinstance(default, list) else '[0,9]'}"
+        )
 
 
 def _ids(config: Any, prefix: str = "") -> set[str]:

@@ -1,12 +1,25 @@
 """Data: stored volumes, data lists and splits, slices, checks, phantoms."""
 
-from medkd.data.datalist import PARTS, check_leaks, load_datalist, natural_key, save_datalist, split_cases
-from medkd.data.images import NIFTI, PICTURES, SaveLabelsd, case_name, find_images
+from medkd.data.datalist import (
+    PARTS,
+    check_leaks,
+    data_classes,
+    data_values,
+    dataset_property,
+    load_datalist,
+    natural_key,
+    save_datalist,
+    split_cases,
+)
+from medkd.data.dicom_series import is_dicom_folder
+from medkd.data.images import PICTURES, SaveLabelsd, case_name, find_images
+from medkd.data.normalise import NormaliseCased
 from medkd.data.patches import RandPatchd, cases_for_patches, native_size, repeated_sampler
 from medkd.data.phantoms import draw_cvc_endoscene, draw_idrid, draw_isic2018, draw_kits19, draw_lits
 from medkd.data.shares import OwnCases, SharedOrder
 from medkd.data.slices import SliceDataset, balanced_sampler
 from medkd.data.transforms import CheckImaged, TargetLabeld, class_names, foreground_values, target_values
+from medkd.data.volume_files import NIFTI, VOLUMES, VolumeFileReader, read_nifti, read_volume_file
 from medkd.data.volume_store import (
     SUFFIX,
     VolumeStoreReader,
@@ -23,6 +36,7 @@ __all__ = [
     "SaveLabelsd",
     "case_name",
     "find_images",
+    "NormaliseCased",
     "PARTS",
     "SUFFIX",
     "CheckImaged",
@@ -31,23 +45,31 @@ __all__ = [
     "SharedOrder",
     "SliceDataset",
     "TargetLabeld",
+    "VOLUMES",
+    "VolumeFileReader",
     "VolumeStoreReader",
     "balanced_sampler",
     "cases_for_patches",
     "check_leaks",
     "class_names",
+    "data_classes",
+    "data_values",
+    "dataset_property",
     "draw_cvc_endoscene",
     "draw_idrid",
     "draw_isic2018",
     "draw_kits19",
     "draw_lits",
     "foreground_values",
+    "is_dicom_folder",
     "load_datalist",
     "native_size",
     "natural_key",
+    "read_nifti",
     "read_region",
     "read_slice",
     "read_volume",
+    "read_volume_file",
     "repeated_sampler",
     "save_datalist",
     "split_cases",

@@ -2,7 +2,8 @@
 
 ``datalist.json`` holds, for each part, entries ``{"image", "label", "case", "patient"}`` with paths relative to the
 file's folder; CT entries also ``"shape"`` (S, H, W), ``"spacing"`` in mm (slice, row, column) and ``"slices_with"``:
-for each label value (a string, as JSON keys are) the indices of the slices that hold it.
+for each label value (a string, as JSON keys are) the indices of the slices that hold it. Beside the parts lie properties of
+the data set: ``"labels"`` (label value to name) and what `medkd prepare nifti` proposes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
-__all__ = ["PARTS", "check_leaks", "load_datalist", "natural_key", "save_datalist", "split_cases"]
+__all__ = [
+    "PARTS",
+    "check_leaks",
+    "data_classes",
+    "data_values",
+    "dataset_property",
+    "load_datalist",
+    "natural_key",
+    "save_datalist",
+    "split_cases",
+]
 
 PARTS = ("training", "validation", "test")
 FILE_NAME = "datalist.json"
@@ -47,6 +58,37 @@ def load_datalist(dataset_dir: PathLike, part: str) -> list[dict[str, Any]]:
                 raise FileNotFoundError(f"{path}: the {key} of case {entry['case']} is missing.")
         entries.append({**entry, **paths})
     return entries
+
+
+def dataset_property(dataset_dir: PathLike, name: str) -> Any:
+    """Return one key of ``datalist.json``, such as ``"labels"`` or ``"window"``.
+
+    Raises:
+        FileNotFoundError, ValueError: no data set, or one that was prepared without that key.
+    """
+    datalist = _read_datalist(dataset_dir)
+    if name not in datalist:
+        raise ValueError(f"{Path(dataset_dir) / FILE_NAME}: no {name!r} in it; prepare the data set again.")
+    return datalist[name]
+
+
+def data_values(dataset_dir: PathLike, target: str = "all") -> dict[int, int]:
+    """Return stored label value -> class for ``"all"`` labels of a data set, or for the label of one name (class 1).
+
+    Raises:
+        ValueError: a name that no label of the data set has.
+    """
+    labels = {int(value): name for value, name in dataset_property(dataset_dir, "labels").items()}
+    names = [name for value, name in labels.items() if value > 0]
+    if target != "all" and target not in names:
+        raise ValueError(f"target {target!r} is unknown, expected all or one of {', '.join(names)}.")
+    return {value: value if target == "all" else int(value > 0 and name == target) for value, name in labels.items()}
+
+
+def data_classes(dataset_dir: PathLike, target: str = "all") -> dict[int, str]:
+    """Return class -> name of the foreground classes of `data_values`."""
+    labels = dataset_property(dataset_dir, "labels")
+    return {number: labels[str(value)] for value, number in data_values(dataset_dir, target).items() if number > 0}
 
 
 def _read_datalist(dataset_dir: PathLike) -> dict[str, Any]:

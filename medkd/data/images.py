@@ -15,11 +15,12 @@ from monai.utils import ImageMetaKey
 from PIL import Image
 from torch import Tensor
 
+from .dicom_series import is_dicom_folder
 from .files import write_atomically
+from .volume_files import NIFTI, VOLUMES
 
 __all__ = ["SaveLabelsd", "case_name", "find_images"]
 
-NIFTI = (".nii.gz", ".nii")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
@@ -34,14 +35,17 @@ def case_name(path: str | Path) -> str:
     name = Path(path).name
     if name == _KITS19 and Path(path).absolute().parent.name:
         return Path(path).absolute().parent.name
-    suffix = next((s for s in (*NIFTI, *PICTURES) if name.lower().endswith(s)), "")
+    suffix = next((s for s in (*VOLUMES, *PICTURES) if name.lower().endswith(s)), "")
     return name.removesuffix(name[len(name) - len(suffix) :]) if suffix else name
 
 
-def find_images(source: str | Path, suffixes: tuple[str, ...], output_dir: str | Path) -> list[dict[str, str]]:
+def find_images(
+    source: str | Path, suffixes: tuple[str, ...], output_dir: str | Path, series: bool = False
+) -> list[dict[str, str]]:
     """``[{"image": path, "case": name}]`` of one file, or of all files in a folder with one of the suffixes, by name.
 
-    A folder of KiTS19 cases (``case_00000/imaging.nii.gz``) is read too.
+    A folder of KiTS19 cases (``case_00000/imaging.nii.gz``) is read too; with ``series`` a folder with the slices of a
+    DICOM series is an image, and so is each such sub-folder.
 
     Raises:
         FileNotFoundError: when the source is missing, or a folder without such files.
@@ -51,19 +55,8 @@ def find_images(source: str | Path, suffixes: tuple[str, ...], output_dir: str |
     source = Path(source)
     if not source.exists():
         raise FileNotFoundError(f"input {source}: no such file or folder")
-    if source.is_file():
-        files, folder = [source], source.parent
-        if not source.name.lower().endswith(suffixes):
-            raise ValueError(f"input {source}: suffix not known here, expected one of {', '.join(suffixes)}")
-    else:
-        found = (f for f in source.iterdir() if f.name.lower().endswith(suffixes) and not f.name.startswith("."))
-        files, folder = sorted(found), source
-        if not files and _KITS19.endswith(suffixes):
-            files = sorted(source.glob(f"*/{_KITS19}"))
-        if not files:
-            raise FileNotFoundError(
-                f"input {source}: no file that ends in {', '.join(suffixes)} (its folders are not searched)"
-            )
+    folder = source.parent if source.is_file() else source
+    files = _files(source, suffixes, series)
     if Path(output_dir).resolve() == folder.resolve():
         raise ValueError(f"output_dir {output_dir} is the folder of the input: predictions would overwrite the images")
     items = [{"image": str(file), "case": case_name(file)} for file in files]
@@ -75,6 +68,23 @@ def find_images(source: str | Path, suffixes: tuple[str, ...], output_dir: str |
         if other != item["image"]:
             raise ValueError(f"input {source}: {other} and {item['image']} would give the same prediction file")
     return items
+
+
+def _files(source: Path, suffixes: tuple[str, ...], series: bool) -> list[Path]:
+    if source.is_file():
+        if source.name.lower().endswith(suffixes):
+            return [source]
+        folder = " or a folder with a DICOM series" if series else ""
+        raise ValueError(f"input {source}: suffix not known here, expected one of {', '.join(suffixes)}{folder}")
+    files = [f for f in source.iterdir() if f.name.lower().endswith(suffixes) and not f.name.startswith(".")]
+    if series:
+        files += [source] if is_dicom_folder(source) else filter(is_dicom_folder, source.iterdir())
+    if not files and _KITS19.endswith(suffixes):
+        files = list(source.glob(f"*/{_KITS19}"))
+    if not files:
+        searched = "no DICOM series in it or in its folders" if series else "its folders are not searched"
+        raise FileNotFoundError(f"input {source}: no file that ends in {', '.join(suffixes)} ({searched})")
+    return sorted(files)
 
 
 class SaveLabelsd(MapTransform):

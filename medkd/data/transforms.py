@@ -68,7 +68,7 @@ class TargetLabeld(MapTransform):
             if not bool(known.all()):
                 found = float(label[~known].reshape(-1)[0])
                 raise ValueError(
-                    f"{_name(item, key)}: label value {found:g} found, expected one of {sorted(self.values)}."
+                    f"{image_name(item, key)}: label value {found:g} found, expected one of {sorted(self.values)}."
                 )
             item[key] = MapLabelValue(list(self.values), list(self.values.values()), dtype=label.dtype)(label)
         return item
@@ -99,7 +99,7 @@ class CheckImaged(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         item = dict(data)
         for key in self.key_iterator(item):
-            self._check(item[key], _name(item, key))
+            self._check(item[key], image_name(item, key))
         return item
 
     def _check(self, image: NdarrayOrTensor, name: str) -> None:
@@ -113,7 +113,7 @@ class CheckImaged(MapTransform):
             raise ValueError(f"{name}: {bad} voxels are NaN or infinite, expected finite values.")
 
 
-def _name(item: Mapping[Hashable, Any], key: Hashable) -> str:
+def image_name(item: Mapping[Hashable, Any], key: Hashable) -> str:
     """Name an image for a message: its file, else its case and slice, else its key."""
     value = item[key]
     if isinstance(value, MetaTensor) and value.meta.get(ImageMetaKey.FILENAME_OR_OBJ):

@@ -9,6 +9,8 @@ from monai.bundle import ConfigParser, verify_net_in_out
 
 from medkd.commands import BUNDLES, tasks
 
+# what a data set says, where there is none
+CLASSES = {"nifti": {"classes": {1: "foreground"}}}
 SCHEMA = json.loads((Path(__file__).parent / "metadata_schema.json").read_text())
 
 
@@ -29,6 +31,7 @@ def test_network_takes_and_gives_what_metadata_says(task):
         p=1,
         n=1,
         any=1,
+        **CLASSES.get(task, {}),
     )
 
 
@@ -51,8 +54,9 @@ def test_ids_that_consumers_look_for(task, file, ids):
 @pytest.mark.parametrize("task", tasks())
 def test_defaults_build_the_published_networks(task):
     # TransUNet's 105,276,066 and three heads of 902
-    expected = (11_177_538, 36_171_848) if task in ("kits19", "lits") else (31_043_586, 105_276_968)
+    expected = (11_177_538, 36_171_848) if task in ("kits19", "lits", "nifti") else (31_043_586, 105_276_968)
     for file in ("train.yaml", "inference.yaml"):
         parser = ConfigParser(ConfigParser.load_config_file(BUNDLES / task / "configs" / file))
+        parser.update(CLASSES.get(task, {}))
         networks = (parser.get_parsed_content(name) for name in ("network_def", "teacher_def"))
         assert tuple(sum(p.numel() for p in network.parameters()) for network in networks) == expected

@@ -27,7 +27,7 @@ LIKE_KIDNEYS = ("lits",)
 
 
 def test_the_tasks_are_found():
-    assert tasks() == sorted((*TASKS, *LIKE_POLYPS, *LIKE_KIDNEYS))
+    assert tasks() == sorted((*TASKS, *LIKE_POLYPS, *LIKE_KIDNEYS, "nifti"))
 
 
 @pytest.mark.parametrize("task", LIKE_POLYPS)

@@ -1,0 +1,48 @@
+"""A prepared data set is complete or absent, and replaces only what may be replaced."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["check_target", "complete_or_absent"]
+
+
+def check_target(source: Path, target: Path, overwrite: bool) -> None:
+    """Raise ValueError when the target must not be written."""
+    source, target = source.resolve(), target.resolve()
+    if source.is_relative_to(target):
+        raise ValueError(f"target {target}: holds the source {source}, which must stay as it is.")
+    if target.exists() and not target.is_dir():
+        raise ValueError(f"target {target}: is a file, expected a folder to write.")
+    if target.is_dir() and any(target.iterdir()):
+        if not (target / "datalist.json").is_file():
+            raise ValueError(f"target {target}: not empty and no prepared data set (no datalist.json); left alone.")
+        if not overwrite:
+            raise ValueError(f"target {target}: holds a prepared data set already; --overwrite True replaces it.")
+
+
+@contextmanager
+def complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[Path]:
+    """Yield a temporary folder beside ``target``; it takes the target's place only when the block succeeds."""
+    check_target(source, target, overwrite)
+    target = target.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial, replaced = (target.with_name(f".{target.name}.{word}-{os.getpid()}") for word in ("partial", "replaced"))
+    partial.mkdir()
+    try:
+        yield partial
+        if target.exists():
+            os.replace(target, replaced)
+        try:
+            os.replace(partial, target)
+        except OSError:
+            if replaced.exists():
+                os.replace(replaced, target)  # the earlier data set goes back to its place
+            raise
+        shutil.rmtree(replaced, ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
