@@ -186,3 +186,10 @@ def test_what_a_run_resolved_comes_before_expressions(tmp_path):
         check_model(tmp_path, classes={1: "spleen"})
     with pytest.raises(ValueError, match="no config.yaml beside it says its other: give the output folder of the run"):
         recorded(tmp_path, "other")
+
+
+def test_options_of_several_words():
+    words = ["--window", "-200", "300", "--spacing=3", "0.8", "--sizes", "[1, 2]", "--fold", "1", "stray"]
+    stray, options = parse_command(words, ["window", "spacing", "sizes"])
+    assert stray == ["stray"]
+    assert options == {"window": [-200, 300], "spacing": [3, 0.8], "sizes": [1, 2], "fold": 1}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import locale
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
-__all__ = ["LPS_TO_RAS", "is_dicom_folder", "read_series"]
+__all__ = ["LPS_TO_RAS", "is_dicom_folder", "kept_locale", "read_series"]
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 # Scanners round positions: slices of 0.625 mm lie at steps of 0.6 and 0.7. A missing slice is a whole step.
@@ -27,6 +30,17 @@ def _is_dicom(file: Path) -> bool:
         return stream.read(132)[128:] == b"DICM"
 
 
+@contextmanager
+def kept_locale() -> Iterator[None]:
+    """GDCM sets the process's locale to C, in which Python would read and write text files as ASCII from then on."""
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        yield
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
+
+
+@kept_locale()
 def read_series(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the volume ``(columns, rows, slices)``, rescaled (HU of CT), and its affine (mm, RAS+).
 

@@ -4,7 +4,17 @@ import json
 
 import pytest
 
-from medkd.data import PARTS, check_leaks, load_datalist, natural_key, save_datalist, split_cases
+from medkd.data import (
+    PARTS,
+    check_leaks,
+    data_classes,
+    data_values,
+    dataset_property,
+    load_datalist,
+    natural_key,
+    save_datalist,
+    split_cases,
+)
 
 ONE_EACH = {f"case_{n:03d}": f"case_{n:03d}" for n in range(210)}
 ABOUT = {"name": "n", "description": "d", "modality": {"0": "CT"}, "labels": {"0": "background"}}
@@ -147,3 +157,15 @@ def test_split_file(tmp_path):
             split_cases(patients, path)
     with pytest.raises(FileNotFoundError, match="split 'rnd': neither 'random' nor 'sorted' nor"):
         split_cases(patients, "rnd")
+
+
+def test_properties_and_classes_of_a_data_set(tmp_path):
+    labels = {"0": "background", "1": "kidney", "2": "tumour"}
+    (tmp_path / "datalist.json").write_text(json.dumps({"labels": labels, "window": [0, 9]}))
+    assert dataset_property(tmp_path, "window") == [0, 9]
+    assert data_values(tmp_path) == {0: 0, 1: 1, 2: 2} and data_classes(tmp_path) == {1: "kidney", 2: "tumour"}
+    assert data_values(tmp_path, "tumour") == {0: 0, 1: 0, 2: 1} and data_classes(tmp_path, "tumour") == {1: "tumour"}
+    with pytest.raises(ValueError, match="target 'background' is unknown, expected all or one of kidney, tumour"):
+        data_classes(tmp_path, "background")
+    with pytest.raises(ValueError, match="datalist.json: no 'per_case' in it; prepare the data set again"):
+        dataset_property(tmp_path, "per_case")

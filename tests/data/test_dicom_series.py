@@ -1,5 +1,7 @@
 """DICOM series: HU, geometry, and every folder that is no plain volume."""
 
+import locale
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -24,6 +26,13 @@ def test_hu_and_millimetres(tmp_path, direction):
     first = sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(tmp_path / "case")))
     world = np.array([-1, -1, 1]) * first.TransformIndexToPhysicalPoint((3, 4, 5))
     np.testing.assert_allclose(found_affine @ [3, 4, 5, 1], [*world, 1], atol=1e-3)
+
+
+def test_the_locale_stays(tmp_path):
+    before = locale.setlocale(locale.LC_ALL)
+    write_dicom(tmp_path, HU, np.eye(4))
+    read_volume_file(tmp_path)
+    assert locale.setlocale(locale.LC_ALL) == before
 
 
 def test_slices_are_sorted_by_position_not_by_name(tmp_path):

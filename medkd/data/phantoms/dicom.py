@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from medkd.data.dicom_series import LPS_TO_RAS, kept_locale
+
 __all__ = ["write_dicom"]
 
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
-
+@kept_locale()
 def write_dicom(
     folder: Path,
     array: np.ndarray,
