@@ -13,7 +13,8 @@ from medkd.correction import TeacherTeam
 from medkd.engines import DistillationTrainer, norm_layers
 from medkd.networks import FeatureTaps, ResNetFCN, UNetPlusPlus
 
-# What is no mean over images, and why; each still trains.
+# What is no mean over images, and why; each still trains. (A mean over the images that hold all classes, emkd's, is exact
+# where all of them do, as here; so is what plckd corrects within an image.)
 EXCEPTIONS = {
     "cirkd": "its memory draws anchors and keys at random (the image pairs are exact: below)",
     "hifd": "adaptive weights are quotients of means over the batch (weighting uniform is exact: below)",
