@@ -24,6 +24,7 @@ from monai.bundle import run as monai_run
 from monai.utils import optional_import
 
 from medkd.errors import print_one_line
+from medkd.records import check_model, get_nested, recorded
 
 __all__ = ["check", "check_model", "check_options", "is_known", "merged_config", "parse_command", "recorded"]
 
@@ -47,7 +48,6 @@ _PATHS = (
 )
 _NUMBERS = ("patience", "clip_norm")  # whose default is null
 _LISTS = ("window", "image_size")  # whose default may be an expression
-_ABSENT = object()
 _MONAI_OPTIONS = set(inspect.signature(monai_run).parameters) - {"override"}
 
 
@@ -137,7 +137,7 @@ def check_options(words: list[str], options: dict[str, Any], config: dict[str, A
         if name in _MONAI_OPTIONS:
             continue
         if is_known(name, config):
-            _check_value(name, value, _get(config, name))
+            _check_value(name, value, get_nested(config, name))
         else:
             near = get_close_matches(name, _ids(config) | _arguments(config, name), n=3)
             unknown.append(f"--{name}" + (f" (did you mean {', '.join('--' + n for n in near)}?)" if near else ""))
@@ -188,7 +188,9 @@ def _ids(config: Any, prefix: str = "") -> set[str]:
 def _arguments(config: dict[str, Any], name: str) -> set[str]:
     """Options that the class of the option's parent id takes, though the configuration does not name them."""
     parent = name.rpartition("::")[0]
-    target = (_get(config, parent) or {}).get("_target_") if isinstance(_get(config, parent), dict) else None
+    target = (
+        (get_nested(config, parent) or {}).get("_target_") if isinstance(get_nested(config, parent), dict) else None
+    )
     if not isinstance(target, str):
         return set()
     module, _, attribute = target.rpartition(".")
@@ -200,12 +202,6 @@ def _arguments(config: dict[str, Any], name: str) -> set[str]:
     parameters = [parameter for owner in owners for parameter in inspect.signature(owner).parameters.values()]
     named = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     return {f"{parent}::{name}" for name in named - {"self"}}
-
-
-def _get(config: Any, name: str) -> Any:
-    for part in name.split("::"):
-        config = config.get(part) if isinstance(config, dict) else None
-    return config
 
 
 def _is_number(value: Any) -> bool:
@@ -256,63 +252,3 @@ def _check_processes(options: dict[str, Any]) -> None:
         raise ValueError(
             f"torchrun started {count} processes: add bundles/overlays/multi_gpu_train.yaml to --config_file"
         )
-
-
-def check_model(model: str | Path | Sequence[str | Path], **values: Any) -> None:
-    """Compares what a model was trained with to what it is used with: weights alone cannot tell a window or a target.
-
-    Args:
-        model: the output folder of a run, or its ``model.pt``, or several; without a ``config.yaml`` beside it nothing is
-            compared.
-        **values: ids of the configuration, nested ones as ``a::b``, with the values that they have now.
-
-    Raises:
-        ValueError: for the first id that differs.
-    """
-    if not isinstance(model, str | Path):
-        for one in model:
-            check_model(one, **values)
-        return
-    trained = _record(model)
-    for name, value in values.items() if trained else ():
-        before = _trained(trained, name)
-        if before is not _ABSENT and _plain(before) != _plain(value):
-            raise ValueError(
-                f"model {model} was trained with --{name} {before}, this command has {value}: give --{name} as there"
-            )
-
-
-def recorded(model: str | Path | Sequence[str | Path], name: str, default: Any = _ABSENT) -> Any:
-    """The value of an id that a model was trained with; the default where none is recorded, or an expression is.
-
-    Of several models, the first that has it recorded.
-
-    Raises:
-        ValueError: without a default.
-    """
-    models = [model] if isinstance(model, str | Path) else model
-    found = (_trained(_record(one) or {}, name) for one in models)
-    value = next((value for value in found if value is not _ABSENT), default)
-    if value is _ABSENT:
-        raise ValueError(f"model {model}: no config.yaml beside it says its {name}: give the output folder of the run")
-    return value
-
-
-def _trained(config: dict[str, Any], name: str) -> Any:
-    """A value of the record: what the run resolved, else the plain id unless that is an expression."""
-    for values in (config.get("trained_with") or {}, config):
-        value = values[name] if name in values else _get(values, name)
-        known = value is not None or name in values
-        if known and not (isinstance(value, str) and value.startswith(("$", "@", "%"))):
-            return value
-    return _ABSENT
-
-
-def _record(model: str | Path) -> dict[str, Any] | None:
-    path = Path(model)
-    file = (path if path.is_dir() else path.parent) / "config.yaml"
-    return yaml.safe_load(file.read_text()) if file.is_file() else None
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

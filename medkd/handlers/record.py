@@ -25,7 +25,7 @@ _PACKAGES = ("torch", "monai", "numpy", "pytorch-ignite", "nibabel", "blosc2")
 
 
 class RunRecord:
-    """Writes ``config.yaml`` and ``environment.json`` when the engine starts: after data and teacher proved readable.
+    """Writes ``config.yaml`` and ``environment.json`` after the engine's first step: a run that cannot take it leaves nothing.
 
     Args:
         output_dir: the run's folder.
@@ -49,17 +49,19 @@ class RunRecord:
         self.seed = seed
         self.prefix = prefix
         self.values = values or {}
+        self._begun, self._written = datetime.now(UTC), False
 
     def attach(self, engine: Workflow) -> None:
-        engine.add_event_handler(Events.STARTED, self)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def __call__(self, engine: Workflow) -> None:
-        if not is_first():
+        if self._written or not is_first():
             return
+        self._written = True
         environment = {
             "command": sys.argv,
             "seed": self.seed,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "started": self._begun.isoformat(timespec="seconds"),
             "versions": {"medkd": medkd.__version__, "python": platform.python_version(), **_versions()},
             "machine": {
                 "platform": platform.platform(),

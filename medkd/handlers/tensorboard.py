@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ignite.engine import Events
 from monai.engines import Workflow
 from monai.handlers import TensorBoardStatsHandler
 
@@ -13,7 +14,8 @@ __all__ = ["TensorBoardRecord"]
 
 
 class TensorBoardRecord:
-    """MONAI's `TensorBoardStatsHandler` once an epoch, of the first process alone: the others open no file.
+    """MONAI's `TensorBoardStatsHandler` once an epoch, of the first process alone. The file is opened after the
+    first step, as in `RunRecord`.
 
     Args:
         log_dir: where the events go.
@@ -21,7 +23,12 @@ class TensorBoardRecord:
 
     def __init__(self, log_dir: str | Path) -> None:
         self.log_dir = str(log_dir)
+        self._opened = False
 
     def attach(self, engine: Workflow) -> None:
-        if is_first():
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def __call__(self, engine: Workflow) -> None:
+        if is_first() and not self._opened:
+            self._opened = True
             TensorBoardStatsHandler(log_dir=self.log_dir, iteration_log=False).attach(engine)

@@ -73,9 +73,10 @@ def infer(medkd_run, *options):
 def test_a_run_and_its_record(prepared, student):
     _, _, names = prepared
     assert list(json.loads((student / "summary.json").read_text())) == names
-    record = yaml.safe_load((student / "config.yaml").read_text())["trained_with"]
+    config = yaml.safe_load((student / "config.yaml").read_text())
+    record = config["trained_with"]
     assert record["classes"] == dict(enumerate(names, 1)) and record["target"] == "all"
-    assert record["per_case"] is (len(names) == 2) and len(record["window"]) == 2 and record["image_size"] == [32, 32]
+    assert record["per_case"] is (len(names) == 2) and len(record["window"]) == 2 and config["image_size"] == [32, 32]
     assert list((student / "overlays").glob("*.png"))
 
 
@@ -200,5 +201,5 @@ def test_a_model_without_a_record_is_one_line(tmp_path, medkd_run, capsys):
 def test_the_bundle_is_that_of_kits19_but_for_what_the_data_set_says():
     ours, kits = ((BUNDLES / task / "configs/train.yaml").read_text() for task in ("nifti", "kits19"))
     own = {line.split(":")[0].strip(" -{_") for line in set(ours.splitlines()) - set(kits.splitlines())}
-    words = "target window image_size classes values foreground per_case trained_with".split()
+    words = "target window image_size patch_size spacing classes values per_case trained_with".split()
     assert own - {line for line in own if line.startswith("#")} == set(words)

@@ -1,0 +1,80 @@
+"""What a model was trained with, read from the record that its run left beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+__all__ = ["check_model", "get_nested", "recorded"]
+
+_ABSENT = object()
+
+
+def check_model(model: str | Path | Sequence[str | Path], **values: Any) -> None:
+    """Compares what a model was trained with to what it is used with: weights alone cannot tell a window or a target.
+
+    Args:
+        model: the output folder of a run, or its ``model.pt``, or several; without a ``config.yaml`` beside it nothing is
+            compared.
+        **values: ids of the configuration, nested ones as ``a::b``, with the values that they have now.
+
+    Raises:
+        ValueError: for the first id that differs.
+    """
+    if not isinstance(model, str | Path):
+        for one in model:
+            check_model(one, **values)
+        return
+    trained = _record(model)
+    for name, value in values.items() if trained else ():
+        before = _trained(trained, name)
+        if before is not _ABSENT and _plain(before) != _plain(value):
+            raise ValueError(
+                f"model {model} was trained with --{name} {before}, this command has {value}: give --{name} as there"
+            )
+
+
+def recorded(model: str | Path | Sequence[str | Path], name: str, default: Any = _ABSENT) -> Any:
+    """The value of an id that a model was trained with; the default where none is recorded, or an expression is.
+
+    Of several models, the first that has it recorded.
+
+    Raises:
+        ValueError: without a default.
+    """
+    models = [model] if isinstance(model, str | Path) else model
+    found = (_trained(_record(one) or {}, name) for one in models)
+    value = next((value for value in found if value is not _ABSENT), default)
+    if value is _ABSENT:
+        raise ValueError(f"model {model}: no config.yaml beside it says its {name}: give the output folder of the run")
+    return value
+
+
+def _trained(config: dict[str, Any], name: str) -> Any:
+    """A value of the record: what the run resolved, else the plain id unless that is an expression."""
+    for values in (config.get("trained_with") or {}, config):
+        value = values[name] if name in values else get_nested(values, name)
+        known = value is not None or name in values
+        if known and not (isinstance(value, str) and value.startswith(("$", "@", "%"))):
+            return value
+    return _ABSENT
+
+
+def _record(model: str | Path) -> dict[str, Any] | None:
+    path = Path(model)
+    file = (path if path.is_dir() else path.parent) / "config.yaml"
+    return yaml.safe_load(file.read_text()) if file.is_file() else None
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def get_nested(config: Any, name: str) -> Any:
+    """The value of an id such as ``a::b``; None where there is no such id."""
+    for part in name.split("::"):
+        config = config.get(part) if isinstance(config, dict) else None
+    return config
