@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from medkd.data.volume_store import read_region, read_slice
 __all__ = ["RandPatchd", "cases_for_patches", "native_size", "repeated_sampler"]
 
 Entry = Mapping[str, Any]
+_MULTIPLE = 16
 
 
 def native_size(roi_size: Sequence[int], spacing: Sequence[float] | None, own: Sequence[float]) -> tuple[int, ...]:
@@ -41,21 +43,22 @@ def cases_for_patches(
         target: label values that patches are drawn around.
 
     Raises:
-        ValueError: for a patch that is larger than every volume along an axis (a smaller volume among larger ones is
-            padded), sizes or spacings that are not three positive numbers, and when no case holds the target.
+        ValueError: for a patch that is larger than every volume along an axis, rounded up to a multiple of 16, which networks
+            want (volumes that are smaller than that are padded); sizes or spacings that are not three positive numbers; and
+            when no case holds the target.
     """
     _check_three("patch_size", roi_size)
     if spacing is not None:
         _check_three("spacing", spacing)
+    at = "" if spacing is None else f" at a spacing of {tuple(spacing)} mm"
     for axis, name in enumerate(("slices", "rows", "columns")):
-        ratio = {e["case"]: e["shape"][axis] / native_size(roi_size, spacing, e["spacing"])[axis] for e in data}
-        case = max(ratio, key=ratio.get)
-        if ratio[case] < 1:
-            largest = int(ratio[case] * roi_size[axis])
-            at = "" if spacing is None else f" at a spacing of {tuple(spacing)} mm"
+        edges = {e["case"]: e["shape"][axis] * (e["spacing"][axis] / spacing[axis] if spacing else 1) for e in data}
+        case = max(edges, key=edges.get)
+        largest = math.ceil(round(edges[case]) / _MULTIPLE) * _MULTIPLE
+        if roi_size[axis] > largest:
             raise ValueError(
                 f"--patch_size {list(roi_size)}: {roi_size[axis]} {name} are more than any training volume has{at}: "
-                f"expected {largest} at most (case {case})"
+                f"expected {largest} at most (case {case}: {round(edges[case])})"
             )
     if not any(_slices_with(entry, target) for entry in data):
         raise ValueError(f"no training case holds the target (label values {tuple(target)}): there is nothing to learn")

@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from medkd.commands import BUNDLES
-from medkd.data import load_datalist
+from medkd.data import dataset_property, load_datalist
 from medkd.data.phantoms import write_dicom
 from medkd.networks import UNet
 
@@ -188,6 +188,25 @@ def test_a_dicom_folder_by_itself_and_a_bad_one(student, prepared, medkd_run, tm
     said = capsys.readouterr().err
     assert "in/bad: DICOM slices are missing or uneven" in said.replace("in/bad: " + str(tmp_path), "")
     assert "1 of 2 cases failed: bad" in said and (tmp_path / "both/good.nii.gz").is_file()
+
+
+def test_volumes(prepared, medkd_run, tmp_path):
+    """By what prepare proposed, thin volumes: eight slices of 3 mm are padded to a patch of sixteen."""
+    data, images, names = prepared
+    words = ["--mode", "3d", "--dataset_dir", data, "--patches_per_case", 1, "--image_size", "@patch_size"]
+    assert medkd_run("train", "nifti", *words, "--output_dir", tmp_path / "run") == 0
+    config = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
+    assert config["patch_size"] == config["image_size"] == dataset_property(data, "patch_3d")
+    assert config["trained_with"]["spacing"] == dataset_property(data, "spacing_3d")
+    model, inputs, outputs = (
+        ("--model", tmp_path / "run"),
+        ("--input", images / "c2.nii.gz"),
+        ("--output_dir", tmp_path / "out"),
+    )
+    assert medkd_run("infer", "nifti", *model, *inputs, *outputs, "--device", "cpu", tiny=False) == 0
+    found, source = (nib.load(path) for path in (tmp_path / "out/c2.nii.gz", images / "c2.nii.gz"))
+    assert found.shape == source.shape and np.allclose(found.affine, source.affine)
+    assert list(json.loads((tmp_path / "run/summary.json").read_text())) == names
 
 
 def test_a_model_without_a_record_is_one_line(tmp_path, medkd_run, capsys):

@@ -77,10 +77,12 @@ def test_patches_of_another_spacing_cover_the_same_millimetres(entry):
 
 
 def test_cases_are_checked(entry):
-    assert cases_for_patches([entry], (12, 20, 30), None, (2,)) == [entry]
-    with pytest.raises(ValueError, match=r"--patch_size \[16, 8, 8\]: 16 slices .* expected 12 at most \(case a\)"):
-        cases_for_patches([entry], (16, 8, 8), None, (2,))
-    with pytest.raises(ValueError, match=r"32 columns .* at a spacing of \(4, 1, 1\) mm: expected 15 at most"):
+    assert cases_for_patches([entry], (16, 32, 32), None, (2,)) == [entry]  # up to the next multiple of 16
+    with pytest.raises(ValueError, match=r"--patch_size \[32, 8, 8\]: 32 slices .* expected 16 at most \(case a: 12\)"):
+        cases_for_patches([entry], (32, 8, 8), None, (2,))
+    with pytest.raises(
+        ValueError, match=r"32 columns .* at a spacing of \(4, 1, 1\) mm: expected 16 at most \(case a: 15\)"
+    ):
         cases_for_patches([entry], (4, 8, 32), (4, 1, 1), (2,))
     small = {**entry, "case": "b", "shape": [3, 4, 5]}
     assert len(cases_for_patches([small, entry], (12, 20, 30), None, (2,))) == 2
