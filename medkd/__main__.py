@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import medkd
-from medkd import commands
+from medkd import commands, listings
 from medkd.errors import one_line_errors
 
 __all__ = ["main"]
@@ -99,13 +99,13 @@ def _run(parsed: argparse.Namespace, options: list[str]) -> None:
 
         demo(Path(parsed.output_dir), parsed.seed)
     elif parsed.verb == "methods":
-        commands.show_methods(parsed.markdown)
+        listings.show_methods(parsed.markdown)
     elif parsed.verb == "report":
-        commands.report(parsed.runs, parsed.baseline, parsed.output_dir)
+        listings.report(parsed.runs, parsed.baseline, parsed.output_dir)
     elif parsed.verb == "prepare":
         commands.prepare(parsed.task, options)
     elif parsed.verb == "layers":
-        commands.show_layers(
+        listings.show_layers(
             parsed.task, parsed.role, parsed.depth or None, parsed.overlay, options, parsed.mode or "2d"
         )
     else:

@@ -29,6 +29,7 @@ ALLOWED = {
     "demo": None,  # all
     "team": LEAVES | {"options", "methods"},
     "commands": None,
+    "listings": None,
     "__main__": None,
     "__init__": set(),
 }
