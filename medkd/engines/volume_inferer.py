@@ -85,7 +85,8 @@ class VolumeInferer(Inferer):
         low = [max(edge - n, 0) // 2 for edge, n in zip(self.roi_size, size, strict=True)]
         high = [max(edge - n, 0) - before for edge, n, before in zip(self.roi_size, size, low, strict=True)]
         padding = [amount for pair in zip(low[::-1], high[::-1], strict=True) for amount in pair]
-        image = F.pad(image, padding, value=self.windows["cval"])
+        if any(padding):
+            image = F.pad(image, padding, value=self.windows["cval"])
         inside = tuple(slice(before, before + n) for before, n in zip(low, size, strict=True))
         # only a volume of one window has slices too many, hence one stretch
         yield from (part[(slice(None), *inside)] if any(padding) else part for part in self._blended(image, network))
@@ -95,19 +96,19 @@ class VolumeInferer(Inferer):
         edge, step = self.roi_size[0], max(1, int(self.roi_size[0] * (1 - self.overlap)))
         starts = [place[0].start for place in dense_patch_slices((image.shape[2],), (edge,), (step,))]
         weight = self._weights(image)
-        total, weights = image.new_zeros(1, 0, *image.shape[3:]), weight[:0]
+        total, weights = None, None
         for start, following in pairwise([*starts, image.shape[2]]):
             slab = image[:, :, start : start + edge]
             # MONAI has divided by the weights of the slab's own windows; the next slab's are still to come
-            logits = (
-                sliding_window_inference(slab, self.roi_size, predictor=network, **self.windows)[0].float() * weight
-            )
-            kept = total.shape[1]
-            total = torch.cat([total + logits[:, :kept], logits[:, kept:]], dim=1)
-            weights = torch.cat([weights + weight[:kept], weight[kept:]])
+            logits = sliding_window_inference(slab, self.roi_size, predictor=network, **self.windows)[0].float()
+            logits *= weight
+            own = weight.clone()
+            if total is not None:
+                logits[:, : total.shape[1]] += total
+                own[: len(weights)] += weights
             done = following - start
-            yield total[:, :done] / weights[:done]
-            total, weights = total[:, done:], weights[done:]
+            yield logits[:, :done] / own[:done]
+            total, weights = logits[:, done:], own[done:]
 
     def _weights(self, image: Tensor) -> Tensor:
         """Sum of the windows' weights in one slab, as thick as a window."""
