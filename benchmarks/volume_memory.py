@@ -35,8 +35,8 @@ def main() -> None:
         rows = []
         for mode, more in {
             "slices": ["--mode", "2d"],
-            "volumes, own spacing": ["--mode", "3d", "--spacing", "$None"],
-            "volumes at 3 x 0.78 x 0.78 mm": ["--mode", "3d"],
+            "volumes, own spacing": ["--mode", "3d", "--spacing", "$None", "--overlap", "0"],
+            "volumes at 3 x 0.78 x 0.78 mm": ["--mode", "3d", "--overlap", "0"],
         }.items():
             command = [*more, "--model", str(models[more[1]]), "--student_width", "2"]
             base = _peak(Path(folder), 16, command)
