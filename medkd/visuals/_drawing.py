@@ -93,6 +93,12 @@ def outline(axis: Axes, mask: np.ndarray | Tensor, colour: str) -> None:
         axis.contour(mask, levels=[0.5], colors=colour, linewidths=1.2)
 
 
+def outlines(axis: Axes, labels: np.ndarray, colour: str) -> None:
+    """The border of each class."""
+    for value in np.unique(labels[labels > 0]):
+        outline(axis, labels == value, colour)
+
+
 def mark(axis: Axes, masks: Mapping[str, np.ndarray | Tensor], alpha: float = 1.0) -> None:
     """Colours the pixels of each mask: colour -> mask."""
     layer = np.zeros((*next(iter(masks.values())).shape, 4), np.float32)

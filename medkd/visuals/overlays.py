@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ._cases import Case, Preprocessing, Runs, read_case, read_tables
-from ._drawing import PREDICTION, TRUTH, outline, scaled, show, write
+from ._drawing import PREDICTION, TRUTH, outlines, scaled, show, write
 
 __all__ = ["draw_runs", "pick_cases"]
 
@@ -32,7 +32,7 @@ def draw_runs(
 ) -> list[Path]:
     """One PNG each for the worst, median and best case of the last run, with all runs side by side.
 
-    Volumes show the slice with most foreground in the truth. Green is the truth's outline, red the prediction's.
+    Volumes show the slice with most foreground in the truth. Green are the truth's outlines, red the prediction's, one a class.
 
     Args:
         runs: title -> output folder of an evaluated run (``metrics.csv`` and ``predictions/``).
@@ -63,8 +63,8 @@ def _panels(case: Case, word: str) -> Figure:
         title = name if layer is None else f"{name} Dice {case.dice[name]:.3f}".strip()
         # size: the network's input may be resized, the outlines have the size of the truth
         show(axis, background, title, (height, width))
-        outline(axis, case.truth > 0, TRUTH)
+        outlines(axis, case.truth, TRUTH)
         if layer is not None:
-            outline(axis, layer > 0, PREDICTION)
+            outlines(axis, layer, PREDICTION)
     figure.suptitle(f"{word} case by Dice: {case.place}   (green: truth, red: prediction)", fontsize=10)
     return figure
