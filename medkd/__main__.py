@@ -19,6 +19,11 @@ _HELP = """\
 All further options are ids of the bundle's configuration: --max_epochs 20 --student_width 16 --seed 1 ...
 (see bundles/<task>/configs/train.yaml; nested ids are written train::trainer::clip_norm). A misspelt one stops the run."""
 
+_HELP_OF_PREPARE = """\
+All tasks: --dataset_dir DATA --split random|sorted|FILE.json --fold 0 --folds 5 --seed 0 --skip_bad True --overwrite True; most: --source FOLDER;
+nifti: --images FOLDER --labels FOLDER --classes kidney,tumour --window -200 300 --spacing 3 0.8 0.8 --modality ct|other --split patients.csv.
+What each task takes beside is on its page, bundles/<task>/docs/README.md."""
+
 
 def parser() -> argparse.ArgumentParser:
     """One sub-command a verb."""
@@ -34,7 +39,8 @@ def parser() -> argparse.ArgumentParser:
         "figures": "draw runs side by side (--runs \"{'title': 'FOLDER'}\"), or PLC-KD's team (--teacher and assistants)",
     }
     for verb, description in descriptions.items():
-        sub = verbs.add_parser(verb, help=description, description=f"{description}.", epilog=_HELP, allow_abbrev=False)
+        help_ = _HELP_OF_PREPARE if verb == "prepare" else _HELP
+        sub = verbs.add_parser(verb, help=description, description=f"{description}.", epilog=help_, allow_abbrev=False)
         sub.add_argument("task", choices=commands.tasks())
         if verb in ("train", "evaluate", "infer"):
             sub.add_argument("--role", choices=ROLES, default="student")
@@ -55,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
         verbs.choices[name].add_argument(
             "--mode",
             choices=("2d", "3d"),
-            help="slices, or volumes of a CT task (default: 2d, or as the model was trained)",
+            help="slices, or volumes of kits19, lits, nifti (default: 2d, or as the model was trained)",
         )
         verbs.choices[name].add_argument("--overlay", action="append", default=[], metavar="FILE", help=help_)
     listed = verbs.add_parser("methods", help="the methods: papers, what they read, learn and cost", allow_abbrev=False)

@@ -7,6 +7,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Collection
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -68,16 +69,7 @@ def _volumetric(task: str, soft_labels: str) -> list[Path]:
 
 
 # What a model is used with as it was trained; the rest of its record is about its training.
-_OF_A_MODEL = (
-    "target",
-    "window",
-    "image_size",
-    "patch_size",
-    "spacing",
-    "student_width",
-    "teacher_width",
-    "teacher_layers",
-)
+_OF_A_MODEL = ("target", "window", "image_size", "spacing", "student_width", "teacher_width", "teacher_layers")
 
 
 def as_trained(verb: str, options: list[str], mode: str | None) -> tuple[list[str], str]:
@@ -91,9 +83,20 @@ def as_trained(verb: str, options: list[str], mode: str | None) -> tuple[list[st
         "distill": (("teacher_width", "teacher_layers"), given.get("teacher")),
         "figures": (("teacher_width", "teacher_layers"), given.get("teacher")),
     }.get(verb, ((), None))
-    found = {name: recorded(model, name, ...) for name in names} if model else {}
+    # what is no path is told by the check of options
+    is_path = isinstance(model, str) or (isinstance(model, list | tuple) and all(isinstance(one, str) for one in model))
+    for path in ([model] if isinstance(model, str) else model) if is_path else ():
+        if not Path(path).exists():
+            raise FileNotFoundError(
+                f"{'--teacher' if 'teacher' in given else '--model'} {path}: no such file or folder"
+            )
+    found = {name: recorded(model, name, ...) for name in names} if is_path else {}
     before = {name: "$None" if value is None else str(value) for name, value in found.items() if value is not ...}
     mode = mode or before.get("mode", "2d")
+    if mode == "2d":
+        before.pop("spacing", None)
+    elif "image_size" in before:
+        before["patch_size"] = before.pop("image_size")
     added = [(f"--{name}", value) for name, value in before.items() if name not in (*given, "mode")]
     return [*options, *(word for pair in added for word in pair)], mode
 
@@ -112,6 +115,8 @@ def compose(
 
     given = parse_command(options)[1]
     needed = ("input", "model", "output_dir") if verb == "infer" else ("dataset_dir", "output_dir")
+    if verb == "distill" and not (BUNDLES / task / "models/teacher.pt").is_file():
+        needed = ("teacher", *needed)
     _require(f"{verb} {task}", given, *needed)
     if verb == "figures":
         if ("runs" in given) == ("teacher" in given):
@@ -213,4 +218,5 @@ def prepare(task: str, arguments: list[str]) -> None:
 def _require(command: str, options: Collection[str], *names: str) -> None:
     for name in names:
         if name not in options:
-            raise ValueError(f"medkd {command} needs --{name}")
+            near = get_close_matches(name, options, n=1)
+            raise ValueError(f"medkd {command} needs --{name}" + (f" (found --{near[0]})" if near else ""))

@@ -24,30 +24,15 @@ from monai.bundle import run as monai_run
 from monai.utils import optional_import
 
 from medkd.errors import print_one_line
+from medkd.option_values import check_value
 from medkd.records import check_model, get_nested, recorded
 
 __all__ = ["check", "check_model", "check_options", "is_known", "merged_config", "parse_command", "recorded"]
 
 # Ids whose children are free: their own owner checks them.
 _OPEN = ("method_args",)
-_WORDS = {"true": "True", "false": "False", "none": "'$None'", "null": "'$None'"}
-_PATHS = (
-    "bundle_root",
-    "dataset_dir",
-    "output_dir",
-    "input",
-    "model",
-    "teacher",
-    "false_pixel_assistant",
-    "boundary_assistant",
-    "source",
-    "imagenet21k",
-    "soft_labels_dir",
-    "images",
-    "labels",
-)
-_NUMBERS = ("patience", "clip_norm")  # whose default is null
-_LISTS = ("window", "image_size")  # whose default may be an expression
+# mode -> what says nothing in it
+_OF_THE_OTHER_MODE = {"2d": ("patch_size", "spacing"), "3d": ("slice_batch",)}
 _MONAI_OPTIONS = set(inspect.signature(monai_run).parameters) - {"override"}
 
 
@@ -136,8 +121,10 @@ def check_options(words: list[str], options: dict[str, Any], config: dict[str, A
     for name, value in options.items():
         if name in _MONAI_OPTIONS:
             continue
+        if name in _OF_THE_OTHER_MODE.get(config.get("mode"), ()):
+            raise ValueError(f"--{name}: says nothing in --mode {config['mode']}")
         if is_known(name, config):
-            _check_value(name, value, get_nested(config, name))
+            check_value(name, value, get_nested(config, name))
         else:
             near = get_close_matches(name, _ids(config) | _arguments(config, name), n=3)
             unknown.append(f"--{name}" + (f" (did you mean {', '.join('--' + n for n in near)}?)" if near else ""))
@@ -148,31 +135,6 @@ def check_options(words: list[str], options: dict[str, Any], config: dict[str, A
 def is_known(name: str, config: dict[str, Any]) -> bool:
     """Whether an option is an id of the configuration, or an argument of the class that the id builds."""
     return name.split("::")[0] in _OPEN or name in _ids(config) or name in _arguments(config, name)
-
-
-def _check_value(name: str, value: Any, default: Any) -> None:
-    if name == "mode":
-        raise ValueError(
-            "--mode: add bundles/overlays/volumetric.yaml and volumetric_train.yaml to --config_file instead"
-        )
-    is_text = isinstance(default, str) and not default.startswith(("$", "@"))
-    if value is None or (isinstance(value, str) and value.lower() in _WORDS and not is_text):
-        word = str(value)
-        raise ValueError(f"--{name} {word} does not mean {word} to MONAI: write {_WORDS[word.lower()]}")
-    if isinstance(value, str) and value.startswith(("$", "@", "%")):
-        return  # MONAI evaluates it
-    if name == "teacher" and isinstance(value, list | tuple) and all(isinstance(path, str) for path in value):
-        return  # several, as an ensemble
-    if name.split("::")[-1] in _PATHS and not isinstance(value, str):
-        raise ValueError(
-            f"--{name}: MONAI reads this as the {type(value).__name__} {value}, expected a path: write ./NAME"
-        )
-    if isinstance(value, str) and (_is_number(default) or name in _NUMBERS):
-        raise ValueError(f"--{name}: found {value!r}, expected a number")
-    if (isinstance(default, list) or name in _LISTS) and not isinstance(value, list | tuple):
-        raise ValueError(
-            f"--{name}: found {value!r}, expected a list such as {default if isinstance(default, list) else '[0,9]'}"
-        )
 
 
 def _ids(config: Any, prefix: str = "") -> set[str]:
@@ -204,10 +166,6 @@ def _arguments(config: dict[str, Any], name: str) -> set[str]:
     return {f"{parent}::{name}" for name in named - {"self"}}
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def check(
     output_dir: str | Path | None = None, resume: bool = False, results: Sequence[str] = ("model.pt", "resume.pt")
 ) -> dict[str, Any] | None:
@@ -231,6 +189,8 @@ def check(
     config = merged_config(options)
     check_options(words, options, config)
     _check_processes(options)
+    if output_dir is not None and Path(output_dir).is_file():
+        raise FileExistsError(f"output_dir {output_dir}: is a file, expected a folder")
     if output_dir is not None and not resume:
         for name in results:
             if (Path(output_dir) / name).exists():

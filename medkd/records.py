@@ -11,6 +11,7 @@ import yaml
 __all__ = ["check_model", "get_nested", "recorded"]
 
 _ABSENT = object()
+_OF_THE_DATA = ("classes", "per_case")  # no option could make them fit
 
 
 def check_model(model: str | Path | Sequence[str | Path], **values: Any) -> None:
@@ -29,9 +30,18 @@ def check_model(model: str | Path | Sequence[str | Path], **values: Any) -> None
             check_model(one, **values)
         return
     trained = _record(model)
+    folder = Path(model) if Path(model).is_dir() else Path(model).parent
+    if (folder / "resume.pt").is_file() and not (folder / "metrics.csv").is_file():
+        print(f"note: the run of {model} has not ended: its best model so far is used", flush=True)
     for name, value in values.items() if trained else ():
         before = _trained(trained, name)
         if before is not _ABSENT and _plain(before) != _plain(value):
+            if name == "mode":
+                kinds = {"2d": "slices", "3d": "volumes"}
+                about = f"model {model} is a network of {kinds[before]} (it was trained with --mode {before})"
+                raise ValueError(f"{about}, this command is of {kinds[value]}")
+            if name in _OF_THE_DATA:
+                raise ValueError(f"model {model} was trained on data with {name} {before}, this data set has {value}")
             raise ValueError(
                 f"model {model} was trained with --{name} {before}, this command has {value}: give --{name} as there"
             )

@@ -13,12 +13,13 @@ LEAVES = {
     "errors",
     "distributed",
     "records",
+    "option_values",
 }  # these import nothing else of ours, but for
 ALLOWED = {
     **{leaf: set() for leaf in LEAVES},
     "distributed": {"errors"},
     "data": {"distributed"},
-    "options": {"errors", "records"},
+    "options": {"errors", "records", "option_values"},
     "losses": {"networks"},
     "correction": {"networks"},
     "methods": {"losses", "networks"},

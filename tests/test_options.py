@@ -65,7 +65,7 @@ def test_known_options_pass(options):
         ({"amp": "false"}, "--amp false does not mean false to MONAI: write False"),
         ({"max_epochs": None}, r"--max_epochs None does not mean None to MONAI: write '\$None'"),
         ({"output_dir": 202401}, "--output_dir: MONAI reads this as the int 202401, expected a path: write ./NAME"),
-        ({"image_size": 32}, r"--image_size: found 32, expected a list such as \[512, 512\]"),
+        ({"image_size": 32}, r"--image_size: found 32, expected a list such as \[64,64\]"),
         ({"patience": "ten"}, "--patience: found 'ten', expected a number"),
         ({"train::trainer::supervised": 1}, "unknown option"),
         ({"max_epochs": "ten"}, "--max_epochs: found 'ten', expected a number"),
@@ -182,7 +182,9 @@ def test_what_a_run_resolved_comes_before_expressions(tmp_path):
     assert recorded(tmp_path, "window") == [0, 9] and recorded(tmp_path, "target") == "all"
     assert recorded(tmp_path, "size") == 3  # a record of before: its trained_with is as the configuration has it
     check_model(tmp_path, classes={1: "liver"}, window=(0, 9), size=3, other=5)
-    with pytest.raises(ValueError, match=r"trained with --classes \{1: 'liver'\}, this command has \{1: 'spleen'\}"):
+    with pytest.raises(
+        ValueError, match=r"trained on data with classes \{1: 'liver'\}, this data set has \{1: 'spleen'\}"
+    ):
         check_model(tmp_path, classes={1: "spleen"})
     with pytest.raises(ValueError, match="no config.yaml beside it says its other: give the output folder of the run"):
         recorded(tmp_path, "other")

@@ -20,15 +20,17 @@ __all__ = ["RandPatchd", "cases_for_patches", "native_size", "repeated_sampler"]
 
 Entry = Mapping[str, Any]
 _MULTIPLE = 16
+_TOLERANCE = 1e-4  # of a voxel: spacings are rounded to six digits
 
 
 def native_size(roi_size: Sequence[int], spacing: Sequence[float] | None, own: Sequence[float]) -> tuple[int, ...]:
-    """Voxels of a volume with spacing ``own`` (mm) that a patch of ``roi_size`` voxels of ``spacing`` covers, 1 at least.
+    """Voxels of a volume with spacing ``own`` (mm) that a patch of ``roi_size`` voxels of ``spacing`` touches.
 
     ``spacing`` None means the volume's own.
     """
     wanted = own if spacing is None else spacing
-    return tuple(max(1, round(n * mm / mm_own)) for n, mm, mm_own in zip(roi_size, wanted, own, strict=True))
+    covered = (n * mm / mm_own for n, mm, mm_own in zip(roi_size, wanted, own, strict=True))
+    return tuple(math.ceil(voxels - _TOLERANCE) for voxels in covered)
 
 
 def cases_for_patches(
@@ -112,9 +114,18 @@ class RandPatchd(Randomizable, Transform):
         image = self._patch(entry["image"], entry["shape"], start, size, self.pad_value).float()
         label = self._patch(entry["label"], entry["shape"], start, size, 0)
         if size != self.roi_size:
-            image = F.interpolate(image[None], self.roi_size, mode="trilinear")[0]
-            label = F.interpolate(label[None], self.roi_size, mode="nearest-exact")[0]
+            image, label = (
+                self._resampled(part, entry["spacing"], mode)
+                for part, mode in ((image, "trilinear"), (label, "nearest-exact"))
+            )
         return {"image": image, "label": label, "case": entry["case"]}
+
+    def _resampled(self, part: Tensor, own: Sequence[float], mode: str) -> Tensor:
+        """By the ratio of the spacings itself: by that of the sizes, a few thick slices would come out stretched."""
+        scale = [
+            mm / wanted * (1 + _TOLERANCE / n) for mm, wanted, n in zip(own, self.spacing, part.shape[1:], strict=True)
+        ]
+        return F.interpolate(part[None], scale_factor=scale, mode=mode)[0][(..., *map(slice, self.roi_size))]
 
     def _place(self, entry: Entry, size: Sequence[int]) -> list[int]:
         """First voxel of the patch on each axis; negative where the volume is smaller."""

@@ -17,7 +17,7 @@ SHORT = ["--patches_per_case", 1, "--batch_size", 2]
 @pytest.fixture(scope="module")
 def run(kits19_data, medkd_run):
     def call(verb, folder, *options, short=True):
-        words = [*VOLUMES, *(SHORT if short else [])]
+        words = [*VOLUMES, *SHORT] if short else []
         return medkd_run(verb, "kits19", *words, "--dataset_dir", kits19_data, "--output_dir", folder, *options)
 
     return call
@@ -136,7 +136,10 @@ def test_predictions_lie_at_the_same_millimetres_however_the_scan_is_stored(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--mode", "2d", "--image_size", "[32,32]"], "was trained with --mode 3d, this command has 2d"),
+        (
+            ["--mode", "2d", "--image_size", "[32,32]"],
+            "is a network of volumes (it was trained with --mode 3d), this command is",
+        ),
         (
             ["--spacing", "[3.0,1.0,1.0]"],
             "was trained with --spacing [2.5, 1.0, 1.0], this command has [3.0, 1.0, 1.0]",
@@ -153,6 +156,26 @@ def test_what_does_not_fit_is_told_in_one_line(run, teacher, tmp_path, capsys, o
     )
     assert message in capsys.readouterr().err
     assert not (tmp_path / "run/model.pt").exists()
+
+
+def test_the_window_of_inference_may_be_another(scribbler, kits19_data, medkd_run, tmp_path, capsys):
+    raw = kits19_data.parent / "raw/data/case_00000/imaging.nii.gz"
+    words = ["--model", scribbler, "--device", "cpu", "--input", raw]
+    assert (
+        medkd_run("infer", "kits19", *words, "--output_dir", tmp_path / "a", "--patch_size", "[16,48,48]", tiny=False)
+        == 0
+    )
+    assert (
+        medkd_run("infer", "kits19", *words, "--output_dir", tmp_path / "b", "--patch_size", "[7,7,7]", tiny=False) == 1
+    )
+    assert "UNet: image size (7, 7, 7) found" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("mode", "option"), [("2d", "--patch_size"), ("2d", "--spacing"), ("3d", "--slice_batch")])
+def test_options_of_the_other_mode_are_refused(medkd_run, kits19_data, tmp_path, capsys, mode, option):
+    words = ["--mode", mode, option, "[16,16,16]", "--dataset_dir", kits19_data, "--output_dir", tmp_path / "run"]
+    assert medkd_run("train", "kits19", *words, tiny=False) == 1
+    assert f"{option}: says nothing in --mode {mode}" in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
 def test_a_task_of_pictures_has_no_volumes():
