@@ -20,9 +20,10 @@ All further options are ids of the bundle's configuration: --max_epochs 20 --stu
 (see bundles/<task>/configs/train.yaml; nested ids are written train::trainer::clip_norm). A misspelt one stops the run."""
 
 _HELP_OF_PREPARE = """\
-All tasks: --dataset_dir DATA --split random|sorted|FILE.json --fold 0 --folds 5 --seed 0 --skip_bad True --overwrite True; most: --source FOLDER;
-nifti: --images FOLDER --labels FOLDER --classes kidney,tumour --window -200 300 --spacing 3 0.8 0.8 --modality ct|other --split patients.csv.
-What each task takes beside is on its page, bundles/<task>/docs/README.md."""
+All tasks: --dataset_dir DATA --split random|sorted|FILE.json --fold 0 --folds 5 --seed 0 --skip_bad True --overwrite True;
+most: --source FOLDER; nifti: --images FOLDER --labels FOLDER --classes kidney,tumour --window -200 300
+--spacing 3 0.8 0.8 --modality ct|other --split patients.csv. What else a task takes is on its page,
+bundles/<task>/docs/README.md."""
 
 
 def parser() -> argparse.ArgumentParser:
