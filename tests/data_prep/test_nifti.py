@@ -1,5 +1,6 @@
 """Preparation of own volumes: names, formats, decisions, splits, the report, every refusal, nothing half written."""
 
+import gzip
 import json
 import re
 
@@ -300,6 +301,15 @@ def test_bad_cases_can_be_left_out(tmp_path, capsys):
     folders(tmp_path, 6, **nan())
     assert command(tmp_path, "--skip_bad", "True") == 0
     assert "c1" in dataset_property(tmp_path / "out", "refused") and len(entries(tmp_path / "out")) == 5
+
+
+def test_a_header_that_promises_too_much_is_one_bad_case(tmp_path, capsys):
+    folders(tmp_path, 6)
+    content = bytearray(gzip.decompress((tmp_path / "images/c1.nii.gz").read_bytes()))
+    content[42:48] = np.array([32767] * 3, "<i2").tobytes()
+    (tmp_path / "images/c1.nii.gz").write_bytes(gzip.compress(content))
+    assert command(tmp_path, "--skip_bad", "True") == 0
+    assert "(32767, 32767, 32767)" in dataset_property(tmp_path / "out", "refused")["c1"]
 
 
 @pytest.mark.parametrize(
