@@ -366,6 +366,31 @@ def test_lists_by_words_or_as_a_list_and_the_report_is_printed(tmp_path, capsys)
     assert "holds a prepared data set already; --overwrite True replaces it" in capsys.readouterr().err
 
 
+def test_what_others_wrote_into_the_target_stays(tmp_path, monkeypatch):
+    folders(tmp_path)
+
+    def meanwhile(*given):
+        (tmp_path / "out").mkdir(exist_ok=True)
+        (tmp_path / "out/model.pt").write_bytes(b"weights")
+        return store(*given)
+
+    store = nifti.store_case
+    monkeypatch.setattr(nifti, "store_case", meanwhile)
+    with pytest.raises(ValueError, match=r"out: not empty and no prepared data set"):
+        prepare(tmp_path)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.pt"]
+    monkeypatch.setattr(nifti, "store_case", store)
+    (tmp_path / "out/model.pt").unlink()
+    prepare(tmp_path)
+    (tmp_path / "out/soft_labels").mkdir()
+    prepare(tmp_path, overwrite=True)
+    (tmp_path / "out/teacher").mkdir()
+    with pytest.raises(ValueError, match="out: holds teacher, expected a prepared data set alone"):
+        prepare(tmp_path, overwrite=True)
+    assert (tmp_path / "out/teacher").is_dir() and (tmp_path / "out/datalist.json").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels", "out"]
+
+
 def test_masks_without_labels_or_a_class_outside_of_training(tmp_path):
     folders(tmp_path)
     for number in range(5):
