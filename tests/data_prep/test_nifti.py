@@ -151,6 +151,26 @@ def test_formats_and_names_may_be_mixed(tmp_path):
     )
 
 
+def test_numbers_are_no_channels(tmp_path):
+    image, label = ct()
+    for number in range(5):
+        save(tmp_path / f"images/scan_000{number}.nii.gz", image)
+        save(tmp_path / f"labels/scan_000{number}_seg.nii.gz", label)
+    prepare(tmp_path)
+    assert sorted(entries(tmp_path / "out")) == [f"scan_000{number}" for number in range(5)]
+
+
+def test_one_folder_for_both_needs_names_that_tell(tmp_path, capsys):
+    for number in range(5):
+        save(tmp_path / f"both/c{number}_0000.nii.gz", ct()[0])
+        save(tmp_path / f"both/c{number}_seg.nii.gz", ct()[1])
+    prepare(tmp_path, "one", images=tmp_path / "both", labels=tmp_path / "both")
+    assert sorted(entries(tmp_path / "one")) == [f"c{number}" for number in range(5)]
+    folders(tmp_path)
+    assert command(tmp_path, "--images", tmp_path / "labels") == 1
+    assert re.search("--images and --labels name the same folder .*labels: found c0, expected", only_line(capsys))
+
+
 def table(root, text):
     (root / "patients.csv").write_text(text, encoding="utf-8")
     return root / "patients.csv"
@@ -255,7 +275,14 @@ def series(root):
         write_dicom(root / "images/c1", ct()[0], CT, description=name, prefix=name)
 
 
+def own_mask(root):
+    folders(root)
+    (root / "images/c1.nii.gz").unlink()
+    (root / "images/c1.nii.gz").symlink_to(root / "labels/c1.nii.gz")
+
+
 BAD_CASES = [
+    (own_mask, "c1: .*images/c1.nii.gz and its mask .*labels/c1.nii.gz are the same file"),
     (blocked(nan), "c1: .*c1.nii.gz: NaN or infinite voxels"),
     (blocked(lambda: {"image": ct()[0][:-1]}), "c1: image .* and mask .* have different shapes"),
     (blocked(lambda: {"label_affine": CT + np.eye(4)[:, [3, 1, 2, 0]]}), "c1: affines .* differ by up to"),
