@@ -10,6 +10,10 @@ from pathlib import Path
 
 __all__ = ["check_target", "complete_or_absent"]
 
+# What preparation writes, and what is computed from it: all that --overwrite may take away.
+OWN = {"datalist.json", "split.json", "report.md", "report.json", "soft_labels", ".DS_Store"}
+OWN |= {"imagesTr", "labelsTr", "images", "labels"}
+
 
 def check_target(source: Path, target: Path, overwrite: bool) -> None:
     """Raise ValueError when the target must not be written."""
@@ -23,6 +27,11 @@ def check_target(source: Path, target: Path, overwrite: bool) -> None:
             raise ValueError(f"target {target}: not empty and no prepared data set (no datalist.json); left alone.")
         if not overwrite:
             raise ValueError(f"target {target}: holds a prepared data set already; --overwrite True replaces it.")
+        if foreign := sorted({path.name for path in target.iterdir()} - OWN):
+            raise ValueError(
+                f"target {target}: holds {', '.join(foreign)}, expected a prepared data set alone: "
+                "--overwrite True would delete it; move it elsewhere."
+            )
 
 
 @contextmanager
@@ -35,6 +44,7 @@ def complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[
     partial.mkdir()
     try:
         yield partial
+        check_target(source, target, overwrite)  # again: somebody may have written there meanwhile
         if target.exists():
             os.replace(target, replaced)
         try:

@@ -6,6 +6,7 @@ Whatever the format, the array has the file's axes ``(i, j, k)`` and the affine 
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import zlib
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ __all__ = ["NIFTI", "VOLUMES", "VolumeFileReader", "read_nifti", "read_volume_fi
 
 NIFTI = (".nii.gz", ".nii")
 VOLUMES = (*NIFTI, ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mhd")
+DEFLATE_LIMIT = 1032  # times smaller, at best, are compressed bytes
 
 
 class VolumeFileReader(VolumeStoreReader):
@@ -55,14 +57,26 @@ def read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the array as scaled by the header, and the affine; the whole file is read, and its checksum checked."""
     try:
         header = nib.load(path)
+        _check_size(path, header.header)
         # From a stream of our own: nibabel stops at the last voxel, gzip compares the checksum only at the end.
         with gzip.open(path) if path.name.lower().endswith(".gz") else open(path, "rb") as stream:
             array = np.asanyarray(type(header).from_stream(stream).dataobj)
             while stream.read(1 << 20):
                 pass
-    except (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError) as error:
+    except (OSError, EOFError, ValueError, MemoryError, zlib.error, ImageFileError, HeaderDataError) as error:
         raise ValueError(f"{path} is unreadable or truncated ({' '.join(str(error).split())[:120]})") from error
     return _checked(path, array, np.asarray(header.affine, dtype=np.float64))
+
+
+def _check_size(path: Path, header: nib.Nifti1Header) -> None:
+    """Raise ValueError when the file cannot hold what its header says: memory is not asked for on a damaged word."""
+    shape, size = header.get_data_shape(), path.stat().st_size
+    if min(shape, default=1) < 0:
+        raise ValueError(f"the header says shape {shape}, expected lengths above 0")
+    needed = header.get_data_offset() + math.prod(shape) * header.get_data_dtype().itemsize
+    most = size * DEFLATE_LIMIT if path.name.lower().endswith(".gz") else size
+    if needed > most:
+        raise ValueError(f"the header says shape {shape}, {needed} bytes, the file has {size}")
 
 
 def _read_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,7 @@
 """Every volume format gives the same voxels at the same millimetres."""
 
+import gzip
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -59,6 +61,17 @@ def short(name):
     return spoil
 
 
+def header(name, *shape):
+    """A NIfTI file whose header says another shape than its voxels have."""
+
+    def spoil(folder):
+        content = bytearray(nib.Nifti1Image(ARRAY, np.eye(4)).to_bytes())
+        content[40:56] = np.array([len(shape), *shape, *[1] * (7 - len(shape))], "<i2").tobytes()
+        (folder / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+
+    return spoil
+
+
 @pytest.mark.parametrize(
     ("spoil", "name", "message"),
     [
@@ -74,6 +87,10 @@ def short(name):
         (short("a.mha"), "a.mha", "unreadable or truncated"),
         (short("a.nrrd"), "a.nrrd", "unreadable or truncated"),
         (lambda folder: (folder / "a.mhd").write_text("no image"), "a.mhd", "unreadable or truncated"),
+        (header("a.nii", 4, -5, 6), "a.nii", r"the header says shape \(4, -5, 6\), expected lengths above 0"),
+        (header("a.nii.gz", *[32767] * 3), "a.nii.gz", r"the header says shape .* bytes, the file has \d+"),
+        (header("a.nii", *[32767] * 7), "a.nii", r"the header says shape .* bytes, the fil"),
+        (header("a.nii.gz", 0, 5, 6), "a.nii.gz", "expected three axes"),
     ],
 )
 def test_refused_files(tmp_path, spoil, name, message):

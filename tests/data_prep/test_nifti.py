@@ -1,5 +1,6 @@
 """Preparation of own volumes: names, formats, decisions, splits, the report, every refusal, nothing half written."""
 
+import gzip
 import json
 import re
 
@@ -150,6 +151,26 @@ def test_formats_and_names_may_be_mixed(tmp_path):
     )
 
 
+def test_numbers_are_no_channels(tmp_path):
+    image, label = ct()
+    for number in range(5):
+        save(tmp_path / f"images/scan_000{number}.nii.gz", image)
+        save(tmp_path / f"labels/scan_000{number}_seg.nii.gz", label)
+    prepare(tmp_path)
+    assert sorted(entries(tmp_path / "out")) == [f"scan_000{number}" for number in range(5)]
+
+
+def test_one_folder_for_both_needs_names_that_tell(tmp_path, capsys):
+    for number in range(5):
+        save(tmp_path / f"both/c{number}_0000.nii.gz", ct()[0])
+        save(tmp_path / f"both/c{number}_seg.nii.gz", ct()[1])
+    prepare(tmp_path, "one", images=tmp_path / "both", labels=tmp_path / "both")
+    assert sorted(entries(tmp_path / "one")) == [f"c{number}" for number in range(5)]
+    folders(tmp_path)
+    assert command(tmp_path, "--images", tmp_path / "labels") == 1
+    assert re.search("--images and --labels name the same folder .*labels: found c0, expected", only_line(capsys))
+
+
 def table(root, text):
     (root / "patients.csv").write_text(text, encoding="utf-8")
     return root / "patients.csv"
@@ -254,7 +275,14 @@ def series(root):
         write_dicom(root / "images/c1", ct()[0], CT, description=name, prefix=name)
 
 
+def own_mask(root):
+    folders(root)
+    (root / "images/c1.nii.gz").unlink()
+    (root / "images/c1.nii.gz").symlink_to(root / "labels/c1.nii.gz")
+
+
 BAD_CASES = [
+    (own_mask, "c1: .*images/c1.nii.gz and its mask .*labels/c1.nii.gz are the same file"),
     (blocked(nan), "c1: .*c1.nii.gz: NaN or infinite voxels"),
     (blocked(lambda: {"image": ct()[0][:-1]}), "c1: image .* and mask .* have different shapes"),
     (blocked(lambda: {"label_affine": CT + np.eye(4)[:, [3, 1, 2, 0]]}), "c1: affines .* differ by up to"),
@@ -300,6 +328,15 @@ def test_bad_cases_can_be_left_out(tmp_path, capsys):
     folders(tmp_path, 6, **nan())
     assert command(tmp_path, "--skip_bad", "True") == 0
     assert "c1" in dataset_property(tmp_path / "out", "refused") and len(entries(tmp_path / "out")) == 5
+
+
+def test_a_header_that_promises_too_much_is_one_bad_case(tmp_path, capsys):
+    folders(tmp_path, 6)
+    content = bytearray(gzip.decompress((tmp_path / "images/c1.nii.gz").read_bytes()))
+    content[42:48] = np.array([32767] * 3, "<i2").tobytes()
+    (tmp_path / "images/c1.nii.gz").write_bytes(gzip.compress(content))
+    assert command(tmp_path, "--skip_bad", "True") == 0
+    assert "(32767, 32767, 32767)" in dataset_property(tmp_path / "out", "refused")["c1"]
 
 
 @pytest.mark.parametrize(
@@ -354,6 +391,31 @@ def test_lists_by_words_or_as_a_list_and_the_report_is_printed(tmp_path, capsys)
     assert command(tmp_path, "--overwrite") == 0
     assert command(tmp_path) == 1
     assert "holds a prepared data set already; --overwrite True replaces it" in capsys.readouterr().err
+
+
+def test_what_others_wrote_into_the_target_stays(tmp_path, monkeypatch):
+    folders(tmp_path)
+
+    def meanwhile(*given):
+        (tmp_path / "out").mkdir(exist_ok=True)
+        (tmp_path / "out/model.pt").write_bytes(b"weights")
+        return store(*given)
+
+    store = nifti.store_case
+    monkeypatch.setattr(nifti, "store_case", meanwhile)
+    with pytest.raises(ValueError, match=r"out: not empty and no prepared data set"):
+        prepare(tmp_path)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.pt"]
+    monkeypatch.setattr(nifti, "store_case", store)
+    (tmp_path / "out/model.pt").unlink()
+    prepare(tmp_path)
+    (tmp_path / "out/soft_labels").mkdir()
+    prepare(tmp_path, overwrite=True)
+    (tmp_path / "out/teacher").mkdir()
+    with pytest.raises(ValueError, match="out: holds teacher, expected a prepared data set alone"):
+        prepare(tmp_path, overwrite=True)
+    assert (tmp_path / "out/teacher").is_dir() and (tmp_path / "out/datalist.json").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels", "out"]
 
 
 def test_masks_without_labels_or_a_class_outside_of_training(tmp_path):
