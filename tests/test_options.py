@@ -99,7 +99,9 @@ def test_a_model_is_used_as_it_was_trained(tmp_path):
             check_model(path, window=[0, 5])
 
 
-@pytest.mark.parametrize("text", ["defaults: [a]\nwindow: [0, 5]\n", "- window\n", "window", "", "a: [1", "a: !!x 1", "\0"])
+@pytest.mark.parametrize(
+    "text", ["defaults: [a]\nwindow: [0, 5]\n", "- window\n", "window", "", "a: [1", "a: !!x 1", "\0"]
+)
 def test_a_file_of_another_tool_is_no_record(tmp_path, text):
     (tmp_path / "config.yaml").write_text(text)
     check_model(tmp_path, window=[-200, 300])
