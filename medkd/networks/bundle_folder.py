@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import yaml
@@ -70,17 +72,35 @@ def _network(config: dict[str, Any], folder: Path, file: Path) -> nn.Module:
     metadata = folder / "configs/metadata.json"
     if metadata.is_file():
         parser.read_meta(str(metadata))
-    sys.path.insert(0, str(folder))
-    try:
-        network = parser.get_parsed_content("network_def")
-    except Exception as error:  # whatever the configuration's own code raises
-        reason = " ".join(str(error.__cause__ or error).split())
-        raise ValueError(f"{file}: network_def cannot be built: {reason}") from error
-    finally:
-        sys.path.remove(str(folder))
+    with _own_modules(folder):
+        try:
+            network = parser.get_parsed_content("network_def")
+        except Exception as error:  # whatever the configuration's own code raises
+            reason = " ".join(str(error.__cause__ or error).split())
+            raise ValueError(f"{file}: network_def cannot be built: {reason}") from error
     if not isinstance(network, nn.Module):
         raise ValueError(f"{file}: network_def is {type(network).__name__}, expected a network")
     return network
+
+
+@contextmanager
+def _own_modules(folder: Path) -> Iterator[None]:
+    """The folder is first on the path; its modules are known inside alone: each bundle's code is called ``scripts``."""
+    root = folder.resolve()
+    files = [file.relative_to(root) for pattern in ("*.py", "*/*.py", "*/*/*.py") for file in root.glob(pattern)]
+    own = {file.parts[0].removesuffix(".py") for file in files}
+
+    def taken_out() -> dict[str, ModuleType]:
+        return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in own}
+
+    others = taken_out()
+    sys.path.insert(0, str(root))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(root))
+        taken_out()
+        sys.modules.update(others)
 
 
 def _scaling(config: dict[str, Any]) -> Linear | None:

@@ -1,7 +1,10 @@
 """Teachers from elsewhere: each kind of file, their classes, intensities and sizes, ensembles, and what is refused."""
 
+import copy
 import json
 import pickle
+import sys
+from types import ModuleType
 
 import pytest
 import torch
@@ -104,6 +107,31 @@ def test_taps_of_a_bundle_are_named_by_the_user(tmp_path):
     assert default_taps(teacher) == {}
     taps = FeatureTaps(teacher, encoder=["network.model.0", "network.model.1.submodule.1.submodule"])
     assert [map_.shape[1] for map_ in taps.shapes.encoder] == [4, 16]
+
+
+def test_bundles_run_their_own_code(tmp_path, monkeypatch):
+    """All of them call it scripts, as another package may that is loaded already."""
+    stranger = ModuleType("scripts")
+    monkeypatch.setitem(sys.modules, "scripts", stranger)
+    paths, network = [tmp_path / "a", tmp_path / "b"], torch.nn.ModuleDict({"c": torch.nn.Conv2d(1, 2, 1)})
+    for path, sign in zip(paths, "+-", strict=True):
+        bundle(path, network, network_def={"_target_": "scripts.net.Net"})
+        (path / "scripts").mkdir()
+        (path / "scripts/sign.py").write_text(f"def signed(x): return {sign}x")
+        (path / "scripts/net.py").write_text(
+            "import torch\nfrom scripts.sign import signed\nclass Net(torch.nn.Module):\n"
+            "    def __init__(self):\n        super().__init__()\n        self.c = torch.nn.Conv2d(1, 2, 1)\n"
+            "    def forward(self, x):\n        return signed(self.c(x))\n"
+        )
+    image = torch.rand(1, 1, 8, 8)
+    for members in (
+        load_teacher(paths, task_teacher(), 2).members,
+        load_teacher(paths[::-1], task_teacher(), 2).members[::-1],
+    ):
+        a, b = (copy.deepcopy(member)(image) for member in members)
+        torch.testing.assert_close(a, network["c"](image))
+        torch.testing.assert_close(b, -a)
+    assert sys.modules["scripts"] is stranger and "scripts.net" not in sys.modules
 
 
 @pytest.mark.parametrize("dims", [2, 3])
