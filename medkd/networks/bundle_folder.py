@@ -13,12 +13,12 @@ import yaml
 from monai.bundle import ConfigParser
 from torch import nn
 
+from .bundle_transforms import scaling_of
 from .checkpoints import check_fit, read_weights, weights_file
-from .intensity import Linear, range_scaling
+from .intensity import Linear
 
 __all__ = ["BundleModel", "bundle_config", "read_bundle"]
 
-_RANGES = ("ScaleIntensityRanged", "ScaleIntensityRange")
 # What ignite's checkpoints call the network when they hold more than it.
 _KEYS = ("model", "network", "net", "state_dict")
 
@@ -28,7 +28,7 @@ class BundleModel(NamedTuple):
 
     network: nn.Module
     scaling: Linear | None
-    """The range that its preprocessing scales; None where there is no such transform, or not one alone."""
+    """The range that its preprocessing scales; None where that is not known."""
 
 
 def bundle_config(folder: Path) -> Path | None:
@@ -63,7 +63,7 @@ def read_bundle(folder: Path) -> BundleModel:
         state = dict(state[key])
     check_fit(network, state, f"teacher {weights}")
     network.load_state_dict(state)
-    return BundleModel(network, _scaling(config))
+    return BundleModel(network, scaling_of(config))
 
 
 def _network(config: dict[str, Any], folder: Path, file: Path) -> nn.Module:
@@ -101,35 +101,3 @@ def _own_modules(folder: Path) -> Iterator[None]:
         sys.path.remove(str(root))
         taken_out()
         sys.modules.update(others)
-
-
-def _scaling(config: dict[str, Any]) -> Linear | None:
-    parts = [config.get("preprocessing"), *(_part(config, name) for name in ("validate", "train"))]
-    for part in parts:
-        found = [item for item in _components(part) if str(item.get("_target_", "")).rpartition(".")[2] in _RANGES]
-        if len(found) == 1:
-            numbers = [_number(config, found[0].get(name)) for name in ("a_min", "a_max", "b_min", "b_max")]
-            clip = _number(config, found[0].get("clip", False))
-            return None if None in (*numbers, clip) else range_scaling(*numbers, clip=bool(clip))
-    return None
-
-
-def _part(config: dict[str, Any], name: str) -> Any:
-    part = config.get(name)
-    return part.get("preprocessing") if isinstance(part, dict) else config.get(f"{name}::preprocessing")
-
-
-def _components(content: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(content, dict):
-        if "_target_" in content:
-            yield content
-        content = list(content.values())
-    for item in content if isinstance(content, list) else ():
-        yield from _components(item)
-
-
-def _number(config: dict[str, Any], value: Any) -> float | None:
-    """A number as it is written, or one that is referred to; expressions are not evaluated."""
-    if isinstance(value, str) and value.startswith("@"):
-        value = ConfigParser(config).get(value[1:])
-    return value if isinstance(value, int | float) else None

@@ -50,6 +50,9 @@ def bundle(folder, network, dims=2, classes=2, name="inference.json", transforms
 RANGE = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": "@low", "a_max": 200, "b_min": 0, "b_max": 1}
 
 
+NORMALIZE = {"_target_": "NormalizeIntensityd", "keys": "image"}
+
+
 def in_hu(image):
     return (image + 1) * 250 - 200
 
@@ -84,7 +87,26 @@ def test_a_bundle_scales_as_its_preprocessing_does(tmp_path, capsys):
     assert "note" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("transforms", [(), (RANGE, RANGE), ({**RANGE, "a_min": "$os.getpid()"},)])
+def test_what_leaves_the_scale_alone(tmp_path, capsys):
+    others = [{**RANGE, "_disabled_": True}, {"_target_": "Compose", "transforms": [NORMALIZE], "_disabled_": "True"}]
+    others += [{**NORMALIZE, "keys": ["label"]}, {"_target_": "monai.transforms.RandScaleIntensityd", "keys": "image"}]
+    folder = bundle(tmp_path / "b", monai_unet(), transforms=[*others, {**RANGE, "a_min": -100}])
+    assert load_teacher(folder, task_teacher(), 2, WINDOW).intensity is not None
+    assert "note" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [
+        (),
+        (RANGE, RANGE),
+        (RANGE, NORMALIZE),
+        ({"_target_": "LambdaD", "keys": ["image", "label"], "func": "$lambda x: -x"}, RANGE),
+        ({**RANGE, "_disabled_": True},),
+        ({**RANGE, "_disabled_": "$1 == 1"},),
+        ({**RANGE, "a_min": "$os.getpid()"},),
+    ],
+)
 def test_an_unknown_scale_is_passed_on_with_a_note(tmp_path, capsys, transforms):
     network = monai_unet()
     teacher = load_teacher(bundle(tmp_path / "b", network, transforms=transforms, low=-100), task_teacher(), 2, WINDOW)
