@@ -18,8 +18,8 @@ def check_model(model: str | Path | Sequence[str | Path], **values: Any) -> None
     """Compares what a model was trained with to what it is used with: weights alone cannot tell a window or a target.
 
     Args:
-        model: the output folder of a run, or its ``model.pt``, or several; without a ``config.yaml`` beside it nothing is
-            compared.
+        model: the output folder of a run, or its ``model.pt``, or several; without our record, ``config.yaml``, beside it
+            nothing is compared.
         **values: ids of the configuration, nested ones as ``a::b``, with the values that they have now.
 
     Raises:
@@ -76,7 +76,14 @@ def _trained(config: dict[str, Any], name: str) -> Any:
 def _record(model: str | Path) -> dict[str, Any] | None:
     path = Path(model)
     file = (path if path.is_dir() else path.parent) / "config.yaml"
-    return yaml.safe_load(file.read_text()) if file.is_file() else None
+    if not file.is_file():
+        return None
+    try:
+        content = yaml.safe_load(file.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return None
+    # other tools leave files of this name too; a run of ours, old or new, has one of these
+    return content if isinstance(content, dict) and {"bundle_root", "trained_with"} & content.keys() else None
 
 
 def _plain(value: Any) -> Any:

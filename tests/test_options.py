@@ -92,11 +92,20 @@ def test_check_does_nothing_in_a_library(monkeypatch):
 
 def test_a_model_is_used_as_it_was_trained(tmp_path):
     check_model(tmp_path, window=[-200, 300])  # nothing known of it
-    (tmp_path / "config.yaml").write_text("window: [-200, 300]\ntarget: tumour\n")
+    (tmp_path / "config.yaml").write_text("bundle_root: b\nwindow: [-200, 300]\ntarget: tumour\n")
     check_model(tmp_path, window=(-200, 300), target="tumour", unknown=1)
     for path in (tmp_path, tmp_path / "model.pt"):
         with pytest.raises(ValueError, match=r"trained with --window \[-200, 300\], this command has \[0, 5\]"):
             check_model(path, window=[0, 5])
+
+
+@pytest.mark.parametrize(
+    "text", ["defaults: [a]\nwindow: [0, 5]\n", "- window\n", "window", "", "a: [1", "a: !!x 1", "\0"]
+)
+def test_a_file_of_another_tool_is_no_record(tmp_path, text):
+    (tmp_path / "config.yaml").write_text(text)
+    check_model(tmp_path, window=[-200, 300])
+    assert recorded(tmp_path, "window", 7) == 7
 
 
 def test_an_error_in_a_worker_is_found_in_its_trace():
@@ -170,7 +179,7 @@ def test_a_misspelt_name_in_an_overlay_is_told(tmp_path):
 
 
 def test_what_a_model_was_trained_with(tmp_path):
-    (tmp_path / "config.yaml").write_text("width: 3\nratio: $1 / 2\n")
+    (tmp_path / "config.yaml").write_text("bundle_root: b\nwidth: 3\nratio: $1 / 2\n")
     assert recorded(tmp_path / "model.pt", "width", 5) == recorded(tmp_path, "width", 5) == 3
     assert recorded(tmp_path, "ratio", 1.0) == 1.0 and recorded(tmp_path, "other", 7) == 7
     assert recorded(tmp_path / "nowhere/model.pt", "width", 5) == 5

@@ -86,7 +86,9 @@ def test_what_is_there_is_used_resumed_or_refused(tmp_path):
         (team / role).mkdir(parents=True)
         torch.save(UNet(2, 3, 2, width=2).state_dict(), team / role / "model.pt")
     (team / "teacher/metrics.csv").touch()
-    (team / "teacher/config.yaml").write_text(yaml.safe_dump({"max_epochs": 9, "train": {"trainer": {"amp": True}}}))
+    (team / "teacher/config.yaml").write_text(
+        yaml.safe_dump({"bundle_root": "b", "max_epochs": 9, "train": {"trainer": {"amp": True}}})
+    )
     elsewhere = tmp_path / "elsewhere.pt"
     elsewhere.touch()
     trained, student = plan(tmp_path, "--teacher::max_epochs", 9, "--boundary_assistant", elsewhere)

@@ -36,7 +36,14 @@ def with_shared_gradients(module: nn.Module, learnt: Iterable[nn.Parameter]) -> 
 
 def with_shared_statistics(module: nn.Module) -> nn.Module:
     """Batch norms take their statistics from all processes, on GPUs alone: torch has no such norm for CPUs."""
-    return nn.SyncBatchNorm.convert_sync_batchnorm(module) if _has_gpus(module) else module
+    if not _has_gpus(module):
+        return module
+    before = dict(module.named_modules(remove_duplicate=False))
+    module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
+    for name, part in module.named_modules(remove_duplicate=False):
+        # torch's new norms have no hooks, which taps are; the very dict, so that a tap's handle can still remove its own
+        part._forward_hooks = before[name]._forward_hooks
+    return module
 
 
 def _has_gpus(module: nn.Module) -> bool:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import yaml
 from monai.bundle import ConfigParser
 from torch import nn
 
+from .bundle_transforms import scaling_of
 from .checkpoints import check_fit, read_weights, weights_file
-from .intensity import Linear, range_scaling
+from .intensity import Linear
 
 __all__ = ["BundleModel", "bundle_config", "read_bundle"]
 
-_RANGES = ("ScaleIntensityRanged", "ScaleIntensityRange")
 # What ignite's checkpoints call the network when they hold more than it.
 _KEYS = ("model", "network", "net", "state_dict")
 
@@ -26,7 +28,7 @@ class BundleModel(NamedTuple):
 
     network: nn.Module
     scaling: Linear | None
-    """The range that its preprocessing scales; None where there is no such transform, or not one alone."""
+    """The range that its preprocessing scales; None where that is not known."""
 
 
 def bundle_config(folder: Path) -> Path | None:
@@ -61,7 +63,7 @@ def read_bundle(folder: Path) -> BundleModel:
         state = dict(state[key])
     check_fit(network, state, f"teacher {weights}")
     network.load_state_dict(state)
-    return BundleModel(network, _scaling(config))
+    return BundleModel(network, scaling_of(config))
 
 
 def _network(config: dict[str, Any], folder: Path, file: Path) -> nn.Module:
@@ -70,46 +72,32 @@ def _network(config: dict[str, Any], folder: Path, file: Path) -> nn.Module:
     metadata = folder / "configs/metadata.json"
     if metadata.is_file():
         parser.read_meta(str(metadata))
-    sys.path.insert(0, str(folder))
-    try:
-        network = parser.get_parsed_content("network_def")
-    except Exception as error:  # whatever the configuration's own code raises
-        reason = " ".join(str(error.__cause__ or error).split())
-        raise ValueError(f"{file}: network_def cannot be built: {reason}") from error
-    finally:
-        sys.path.remove(str(folder))
+    with _own_modules(folder):
+        try:
+            network = parser.get_parsed_content("network_def")
+        except Exception as error:  # whatever the configuration's own code raises
+            reason = " ".join(str(error.__cause__ or error).split())
+            raise ValueError(f"{file}: network_def cannot be built: {reason}") from error
     if not isinstance(network, nn.Module):
         raise ValueError(f"{file}: network_def is {type(network).__name__}, expected a network")
     return network
 
 
-def _scaling(config: dict[str, Any]) -> Linear | None:
-    parts = [config.get("preprocessing"), *(_part(config, name) for name in ("validate", "train"))]
-    for part in parts:
-        found = [item for item in _components(part) if str(item.get("_target_", "")).rpartition(".")[2] in _RANGES]
-        if len(found) == 1:
-            numbers = [_number(config, found[0].get(name)) for name in ("a_min", "a_max", "b_min", "b_max")]
-            clip = _number(config, found[0].get("clip", False))
-            return None if None in (*numbers, clip) else range_scaling(*numbers, clip=bool(clip))
-    return None
+@contextmanager
+def _own_modules(folder: Path) -> Iterator[None]:
+    """The folder is first on the path; its modules are known inside alone: each bundle's code is called ``scripts``."""
+    root = folder.resolve()
+    files = [file.relative_to(root) for pattern in ("*.py", "*/*.py", "*/*/*.py") for file in root.glob(pattern)]
+    own = {file.parts[0].removesuffix(".py") for file in files}
 
+    def taken_out() -> dict[str, ModuleType]:
+        return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in own}
 
-def _part(config: dict[str, Any], name: str) -> Any:
-    part = config.get(name)
-    return part.get("preprocessing") if isinstance(part, dict) else config.get(f"{name}::preprocessing")
-
-
-def _components(content: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(content, dict):
-        if "_target_" in content:
-            yield content
-        content = list(content.values())
-    for item in content if isinstance(content, list) else ():
-        yield from _components(item)
-
-
-def _number(config: dict[str, Any], value: Any) -> float | None:
-    """A number as it is written, or one that is referred to; expressions are not evaluated."""
-    if isinstance(value, str) and value.startswith("@"):
-        value = ConfigParser(config).get(value[1:])
-    return value if isinstance(value, int | float) else None
+    others = taken_out()
+    sys.path.insert(0, str(root))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(root))
+        taken_out()
+        sys.modules.update(others)

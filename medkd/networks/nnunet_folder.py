@@ -38,7 +38,10 @@ class NNUNetModel(NamedTuple):
 
 def nnunet_folder(path: Path) -> Path | None:
     """The folder with ``plans.json`` of a model folder, of its folds and their checkpoints; None of another path."""
-    return next((folder for folder in (path, *path.parents[:2]) if (folder / "plans.json").is_file()), None)
+    # upwards from these names alone: anything else inside a model folder, a run of ours say, is none of nnU-Net's
+    folder = path.parent if path.match("checkpoint*.pth") else path
+    folder = folder.parent if folder.match("fold_*") else folder
+    return folder if (folder / "plans.json").is_file() else None
 
 
 def read_nnunet(path: Path) -> NNUNetModel:

@@ -27,3 +27,16 @@ def test_statistics_of_all_processes_leave_taps_and_parameters(monkeypatch):
     for a, b in zip((before.logits, *before.encoder), (after.logits, *after.encoder), strict=True):
         assert torch.equal(a, b)
     ResNetFCN(2, 1, 2, width=4).load_state_dict(network.state_dict())
+
+
+def test_taps_of_batch_norms_stay(monkeypatch):
+    monkeypatch.setattr("medkd.engines.parallel._has_gpus", lambda module: True)
+    network = ResNetFCN(2, 1, 2, width=4).eval()
+    norms = [name for name, module in network.named_modules() if isinstance(module, nn.BatchNorm2d)]
+    taps, image = FeatureTaps(network, encoder=norms), torch.rand(1, 1, 32, 32)
+    before = taps(image).encoder
+    with_shared_statistics(taps)
+    for a, b in zip(before, taps(image).encoder, strict=True):
+        assert torch.equal(a, b)
+    taps.close()
+    assert not any(module._forward_hooks for module in network.modules())

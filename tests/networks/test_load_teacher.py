@@ -1,7 +1,10 @@
 """Teachers from elsewhere: each kind of file, their classes, intensities and sizes, ensembles, and what is refused."""
 
+import copy
 import json
 import pickle
+import sys
+from types import ModuleType
 
 import pytest
 import torch
@@ -47,6 +50,9 @@ def bundle(folder, network, dims=2, classes=2, name="inference.json", transforms
 RANGE = {"_target_": "ScaleIntensityRanged", "keys": "image", "a_min": "@low", "a_max": 200, "b_min": 0, "b_max": 1}
 
 
+NORMALIZE = {"_target_": "NormalizeIntensityd", "keys": "image"}
+
+
 def in_hu(image):
     return (image + 1) * 250 - 200
 
@@ -81,7 +87,26 @@ def test_a_bundle_scales_as_its_preprocessing_does(tmp_path, capsys):
     assert "note" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("transforms", [(), (RANGE, RANGE), ({**RANGE, "a_min": "$os.getpid()"},)])
+def test_what_leaves_the_scale_alone(tmp_path, capsys):
+    others = [{**RANGE, "_disabled_": True}, {"_target_": "Compose", "transforms": [NORMALIZE], "_disabled_": "True"}]
+    others += [{**NORMALIZE, "keys": ["label"]}, {"_target_": "monai.transforms.RandScaleIntensityd", "keys": "image"}]
+    folder = bundle(tmp_path / "b", monai_unet(), transforms=[*others, {**RANGE, "a_min": -100}])
+    assert load_teacher(folder, task_teacher(), 2, WINDOW).intensity is not None
+    assert "note" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [
+        (),
+        (RANGE, RANGE),
+        (RANGE, NORMALIZE),
+        ({"_target_": "LambdaD", "keys": ["image", "label"], "func": "$lambda x: -x"}, RANGE),
+        ({**RANGE, "_disabled_": True},),
+        ({**RANGE, "_disabled_": "$1 == 1"},),
+        ({**RANGE, "a_min": "$os.getpid()"},),
+    ],
+)
 def test_an_unknown_scale_is_passed_on_with_a_note(tmp_path, capsys, transforms):
     network = monai_unet()
     teacher = load_teacher(bundle(tmp_path / "b", network, transforms=transforms, low=-100), task_teacher(), 2, WINDOW)
@@ -104,6 +129,31 @@ def test_taps_of_a_bundle_are_named_by_the_user(tmp_path):
     assert default_taps(teacher) == {}
     taps = FeatureTaps(teacher, encoder=["network.model.0", "network.model.1.submodule.1.submodule"])
     assert [map_.shape[1] for map_ in taps.shapes.encoder] == [4, 16]
+
+
+def test_bundles_run_their_own_code(tmp_path, monkeypatch):
+    """All of them call it scripts, as another package may that is loaded already."""
+    stranger = ModuleType("scripts")
+    monkeypatch.setitem(sys.modules, "scripts", stranger)
+    paths, network = [tmp_path / "a", tmp_path / "b"], torch.nn.ModuleDict({"c": torch.nn.Conv2d(1, 2, 1)})
+    for path, sign in zip(paths, "+-", strict=True):
+        bundle(path, network, network_def={"_target_": "scripts.net.Net"})
+        (path / "scripts").mkdir()
+        (path / "scripts/sign.py").write_text(f"def signed(x): return {sign}x")
+        (path / "scripts/net.py").write_text(
+            "import torch\nfrom scripts.sign import signed\nclass Net(torch.nn.Module):\n"
+            "    def __init__(self):\n        super().__init__()\n        self.c = torch.nn.Conv2d(1, 2, 1)\n"
+            "    def forward(self, x):\n        return signed(self.c(x))\n"
+        )
+    image = torch.rand(1, 1, 8, 8)
+    for members in (
+        load_teacher(paths, task_teacher(), 2).members,
+        load_teacher(paths[::-1], task_teacher(), 2).members[::-1],
+    ):
+        a, b = (copy.deepcopy(member)(image) for member in members)
+        torch.testing.assert_close(a, network["c"](image))
+        torch.testing.assert_close(b, -a)
+    assert sys.modules["scripts"] is stranger and "scripts.net" not in sys.modules
 
 
 @pytest.mark.parametrize("dims", [2, 3])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from medkd.networks import FeatureTaps, NNUNet
+from medkd.networks import FeatureTaps, NNUNet, UNet, teacher_kind
 from medkd.networks.intensity import Linear, RescaleTo01, ZScore
-from medkd.networks.nnunet_folder import build_network, read_nnunet
+from medkd.networks.nnunet_folder import build_network, nnunet_folder, read_nnunet
 
 # What dynamic-network-architectures 0.4.4 builds: all names and shapes, and outputs for weights by the formula below.
 FACTS = json.loads((Path(__file__).parent / "nnunet_facts.json").read_text())
@@ -99,6 +99,15 @@ def test_a_folder_a_fold_and_a_checkpoint(nnunet_model, tmp_path, dims, residual
         assert torch.equal(model.network.eval()(image), network(image))
         assert model.file == folder / "fold_0/checkpoint_final.pth"
     assert model.scalings == [Linear(1 / 60, -90 / 60, -70.0, 280.0)]
+
+
+def test_a_run_of_ours_inside_a_model_folder_is_ours(nnunet_model, tmp_path):
+    nnunet_model(tmp_path / "model")
+    for folder in (tmp_path / "model/student", tmp_path / "model/fold_0/student"):
+        folder.mkdir()
+        torch.save(UNet(2, 1, 2, width=2).state_dict(), folder / "model.pt")
+        for path in (folder, folder / "model.pt"):
+            assert nnunet_folder(path) is None and teacher_kind(path) == "weights"
 
 
 def test_the_configuration_is_the_checkpoints_or_the_folders(nnunet_model, tmp_path):
