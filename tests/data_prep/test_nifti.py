@@ -345,7 +345,7 @@ def test_a_header_that_promises_too_much_is_one_bad_case(tmp_path, capsys):
         (["--classes", "kidney"], r"1 names \(kidney\) for 2 values in the masks: 1 \(5 cases\), 2 \(5 cases\)"),
         (["--classes", "a,a"], "names must differ"),
         (["--classes", "all,b"], "neither empty, all nor background"),
-        (["--window", "300", "-200"], "window: found 300 -200, expected two numbers, the lower first"),
+        (["--window", "300", "-200"], r"--window: found \[300, -200\], expected the lowest and the highest intensity"),
         (["--window", "5"], "window: found 5, expected two numbers"),
         (["--spacing", "3", "0", "1"], "spacing: found 3 0 1, expected three lengths in mm"),
         (["--modality", "us"], "modality 'us' is unknown, expected one of ct, other"),
