@@ -191,7 +191,7 @@ OPTION_FAULTS = [
     (["--target", "liver"], "target 'liver' is unknown, expected one of tumour, organ, both"),
     (["--method", "kdd"], "unknown method 'kdd': did you mean kd"),
     (["--method", "hlfd", "--method_args::betta", 1], "method hlfd has no argument 'betta': did you mean beta"),
-    (["--teacher", "nowhere"], "teacher nowhere.*: no such file, expected the model.pt of a finished training run"),
+    (["--teacher", "nowhere"], "--teacher nowhere: no such file or folder"),
     (["--teacher_width", 4], r"teacher .*model.pt: weights of another network, \d+ tensors do not fit UNetPlusPlus"),
     (["stray", "words"], "unexpected word"),
 ]
