@@ -116,6 +116,19 @@ def test_an_unknown_scale_is_passed_on_with_a_note(tmp_path, capsys, transforms)
     assert line.startswith("note: how the images of MONAI bundle") and "(--teacher_intensity)" in line
 
 
+def test_hu_are_of_no_use_where_cases_have_scales_of_their_own(nnunet_model, tmp_path, capsys):
+    network = nnunet_model(tmp_path / "model")
+    image = torch.rand(1, 1, 16, 16) * 2 - 1
+    teacher = load_teacher(tmp_path / "model", task_teacher(), 2, (0, 1000), per_case=True)
+    torch.testing.assert_close(teacher(image), network(image))
+    assert "were scaled says nothing of ours, which have no HU: it sees ours as" in capsys.readouterr().out
+    teacher = load_teacher(tmp_path / "model", task_teacher(), 2, (0, 1000), [0, 1000, 0, 1], per_case=True)
+    torch.testing.assert_close(teacher(image), network((image + 1) / 2))
+    nnunet_model(tmp_path / "z", scheme="ZScoreNormalization")
+    assert load_teacher(tmp_path / "z", task_teacher(), 2, (0, 1000), per_case=True).intensity is not None
+    assert "note" not in capsys.readouterr().out
+
+
 def test_a_bundle_of_training_whose_checkpoint_holds_more(tmp_path):
     network = monai_unet(3)
     folder = bundle(tmp_path / "b", network, 3, name="train.yaml")
