@@ -16,6 +16,7 @@ from .bundle_folder import bundle_config, read_bundle
 from .checkpoints import load_weights, weights_file
 from .features import input_form
 from .foreign import Ensemble, ForeignTeacher
+from .geometry import Geometry, own_axes
 from .intensity import Intensity, Linear, Scaling, range_scaling
 from .nnunet_folder import nnunet_folder, read_nnunet
 
@@ -31,6 +32,7 @@ class _Task(NamedTuple):
     num_classes: int
     window: Sequence[float] | None
     per_case: bool
+    spacing: Sequence[float] | None
 
 
 def teacher_kind(path: str | Path) -> str:
@@ -55,6 +57,7 @@ def load_teacher(
     intensity: Sequence[Any] | None = None,
     classes: Sequence[Any] | None = None,
     per_case: bool = False,
+    spacing: Sequence[float] | None = None,
 ) -> nn.Module:
     """A network with its weights, from images of the task to logits (N, K, *spatial).
 
@@ -73,6 +76,7 @@ def load_teacher(
             for all whose folders say nothing.
         classes: for each channel of such a teacher, the class that it stands for; of several also a list with one for each.
         per_case: the window is in units of each case's own percentiles, not in HU: what a folder says of HU is of no use then.
+        spacing: of 3-D images, in mm; None: the volumes' own. Nothing is resampled, but a note tells of another one.
 
     Raises:
         FileNotFoundError: for a path that holds none of these.
@@ -81,7 +85,7 @@ def load_teacher(
     for name, given in (("intensity", intensity), ("classes", classes)):
         if given is not None and (isinstance(given, str) or not isinstance(given, Sequence)):
             raise ValueError(f"--teacher_{name}: found {given!r}, expected a list")
-    task = _Task(teacher_def, num_classes, window, per_case)
+    task = _Task(teacher_def, num_classes, window, per_case, spacing)
     if isinstance(path, str | Path):
         return _one(path, task, intensity, classes)
     if len(path) < 2:
@@ -125,38 +129,44 @@ def _one(
                 f"--teacher_intensity and --teacher_classes are for teachers from elsewhere, {path} is ours"
             )
         return load_weights(task.teacher_def, path, "teacher")
-    network, source, scalings, multiple = {"nnunet": _nnunet, "bundle": _bundle, "torchscript": _torchscript}[kind](
-        Path(path)
-    )
-    dims = _spatial_dims(network)
+    found = {"nnunet": _nnunet, "bundle": _bundle, "torchscript": _torchscript}[kind](Path(path))
+    source, dims = found.source, _spatial_dims(found.network)
     if dims not in (None, form[0]):
         raise ValueError(f"teacher {source} is a {dims}-D network, the task's images are {form[0]}-D")
-    scale = _intensity(source, scalings, task, intensity, fallback)
+    scale = _intensity(source, found.scalings, task, intensity, fallback)
+    axes = own_axes(source, found.geometry, task.spacing) if form[0] == 3 else None
     # what a script computes is not part of its repr
     code = hashlib.sha256(weights_file(path).read_bytes()).hexdigest()[:16] if kind == "torchscript" else ""
-    return ForeignTeacher(network, source, form, task.num_classes, classes, scale, multiple, code)
+    return ForeignTeacher(found.network, source, form, task.num_classes, classes, scale, found.multiple, axes, code)
 
 
-Found = tuple[nn.Module, str, Sequence[Scaling | None], Sequence[int] | None]
+class _Found(NamedTuple):
+    """A network from elsewhere, and what its folder says of it."""
+
+    network: nn.Module
+    source: str
+    geometry: Geometry = Geometry()
+    scalings: Sequence[Scaling | None] = (None,)
+    multiple: Sequence[int] | None = None
 
 
-def _nnunet(path: Path) -> Found:
+def _nnunet(path: Path) -> _Found:
     model = read_nnunet(path)
-    return model.network, f"nnU-Net {model.file}", model.scalings, model.network.multiple
+    return _Found(model.network, f"nnU-Net {model.file}", model.geometry, model.scalings, model.network.multiple)
 
 
-def _bundle(path: Path) -> Found:
+def _bundle(path: Path) -> _Found:
     model = read_bundle(path)
-    return model.network, f"MONAI bundle {path}", [model.scaling], None
+    return _Found(model.network, f"MONAI bundle {path}", model.geometry, [model.scaling])
 
 
-def _torchscript(path: Path) -> Found:
+def _torchscript(path: Path) -> _Found:
     file = weights_file(path, "teacher")
     try:
         network = torch.jit.load(str(file), map_location="cpu")
     except (RuntimeError, ValueError, EOFError) as error:
         raise ValueError(f"teacher {file}: not a readable TorchScript file: {str(error).splitlines()[0]}") from error
-    return network, f"TorchScript file {file}", [None], None
+    return _Found(network, f"TorchScript file {file}")
 
 
 def _is_torchscript(file: Path) -> bool:
