@@ -91,7 +91,10 @@ def as_trained(verb: str, options: list[str], mode: str | None) -> tuple[list[st
         "distill": (("teacher_width", "teacher_layers"), given.get("teacher")),
         "figures": (("teacher_width", "teacher_layers"), given.get("teacher")),
     }.get(verb, ((), None))
-    found = {name: recorded(model, name, ...) for name in names} if model else {}
+    models = [model] if isinstance(model, str) else model
+    # what is no path is refused by name later, where the options are checked
+    are_paths = isinstance(models, list | tuple) and all(isinstance(one, str) and one for one in models)
+    found = {name: recorded(models, name, ...) for name in names} if are_paths else {}
     before = {name: "$None" if value is None else str(value) for name, value in found.items() if value is not ...}
     mode = mode or before.get("mode", "2d")
     added = [(f"--{name}", value) for name, value in before.items() if name not in (*given, "mode")]
