@@ -83,14 +83,14 @@ def as_trained(verb: str, options: list[str], mode: str | None) -> tuple[list[st
         "distill": (("teacher_width", "teacher_layers"), given.get("teacher")),
         "figures": (("teacher_width", "teacher_layers"), given.get("teacher")),
     }.get(verb, ((), None))
-    # what is no path is told by the check of options
-    is_path = isinstance(model, str) or (isinstance(model, list | tuple) and all(isinstance(one, str) for one in model))
-    for path in ([model] if isinstance(model, str) else model) if is_path else ():
+    models = [model] if isinstance(model, str) else model
+    # what is no path is refused by name later, where the options are checked
+    are_paths = isinstance(models, list | tuple) and all(isinstance(one, str) and one for one in models)
+    for path in models if are_paths else ():
         if not Path(path).exists():
-            raise FileNotFoundError(
-                f"{'--teacher' if 'teacher' in given else '--model'} {path}: no such file or folder"
-            )
-    found = {name: recorded(model, name, ...) for name in names} if is_path else {}
+            name = "teacher" if model is given.get("teacher") else "model"
+            raise FileNotFoundError(f"--{name} {path}: no such file or folder")
+    found = {name: recorded(models, name, ...) for name in names} if are_paths else {}
     before = {name: "$None" if value is None else str(value) for name, value in found.items() if value is not ...}
     mode = mode or before.get("mode", "2d")
     if mode == "2d":

@@ -13,8 +13,9 @@ import yaml
 from monai.bundle import ConfigParser
 from torch import nn
 
-from .bundle_transforms import scaling_of
+from .bundle_transforms import geometry_of, scaling_of
 from .checkpoints import check_fit, read_weights, weights_file
+from .geometry import Geometry
 from .intensity import Linear
 
 __all__ = ["BundleModel", "bundle_config", "read_bundle"]
@@ -29,6 +30,8 @@ class BundleModel(NamedTuple):
     network: nn.Module
     scaling: Linear | None
     """The range that its preprocessing scales; None where that is not known."""
+    geometry: Geometry
+    """What its preprocessing says of axes and spacing."""
 
 
 def bundle_config(folder: Path) -> Path | None:
@@ -63,7 +66,7 @@ def read_bundle(folder: Path) -> BundleModel:
         state = dict(state[key])
     check_fit(network, state, f"teacher {weights}")
     network.load_state_dict(state)
-    return BundleModel(network, scaling_of(config))
+    return BundleModel(network, scaling_of(config), geometry_of(config))
 
 
 def _network(config: dict[str, Any], folder: Path, file: Path) -> nn.Module:

@@ -9,10 +9,14 @@ from typing import Any
 from monai.bundle import ConfigParser
 from monai.transforms.intensity import array
 
+from .geometry import Geometry
 from .intensity import Linear, range_scaling
 
-__all__ = ["scaling_of"]
+__all__ = ["geometry_of", "scaling_of"]
 
+# What may follow an Orientation and undo what it says.
+_TURNING = {"Transpose", "Flip", "Rotate90"}
+_PAIRS = ("LR", "PA", "IS")
 _RANGE = "ScaleIntensityRange"
 # Those by chance are of training alone: they vary the scale, they do not set it. A Lambda may do anything.
 _OF_INTENSITY = {"Lambda", *(name for name in array.__all__ if not name.startswith("Rand"))}
@@ -30,6 +34,31 @@ def scaling_of(config: dict[str, Any]) -> Linear | None:
         clip = _number(config, found[0].get("clip", False))
         return None if None in (*numbers, clip) else range_scaling(*numbers, clip=bool(clip))
     return None
+
+
+def geometry_of(config: dict[str, Any]) -> Geometry:
+    """Axes by its Orientation, spacing by its Spacing: those of the first preprocessing that has one of them."""
+    for transforms in _preprocessings(config):
+        last = {_name(item): item for item in transforms}
+        if not {"Orientation", "Spacing"} & last.keys():
+            continue
+        of_axes, of_spacing = last.get("Orientation", {}), last.get("Spacing", {})
+        codes = "RAS" if of_axes.get("as_closest_canonical") is True else _value(config, of_axes.get("axcodes"))
+        is_known = _are_axes(codes) and not isinstance(of_axes.get("_disabled_"), str) and not _TURNING & last.keys()
+        mm = _value(config, of_spacing.get("pixdim"))
+        mm = [mm] * 3 if isinstance(mm, int | float) else mm
+        is_spacing = isinstance(mm, list) and len(mm) == 3
+        spacing = [_value(config, one) for one in mm] if is_spacing else None
+        return Geometry(codes, True, spacing) if is_known else Geometry(spacing=spacing)
+    return Geometry()
+
+
+def _are_axes(codes: Any) -> bool:
+    return isinstance(codes, str) and sorted(min(pair) for c in codes for pair in _PAIRS if c in pair) == [
+        "A",
+        "I",
+        "L",
+    ]
 
 
 def _preprocessings(config: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:

@@ -84,7 +84,8 @@ class FeatureTaps(nn.Module):
         return record
 
     def forward(self, image: Tensor) -> Features:
-        self._recorded, self._image_size = {}, tuple(image.shape[2:])
+        axes = getattr(self.network, "own_axes", None)  # of a `ForeignTeacher` that sees the image turned
+        self._recorded, self._image_size = {}, tuple((image if axes is None else axes.turn(image.to("meta"))).shape[2:])
         try:
             logits, recorded = self.network(image), self._recorded
         finally:
@@ -94,6 +95,10 @@ class FeatureTaps(nn.Module):
             raise OutputError(f"{type(self.network).__name__} returns a {kind}, expected one tensor of logits: wrap it")
         if missing := [name for names in self.names.values() for name in names if name not in recorded]:
             raise ValueError(f"tap '{missing[0]}' of {type(self.network).__name__} is not run by its forward")
+        if axes is not None:
+            recorded = {
+                name: axes.turn_back(map_) if map_.ndim == logits.ndim else map_ for name, map_ in recorded.items()
+            }
         return Features(logits, **{role: tuple(recorded[name] for name in names) for role, names in self.names.items()})
 
     @cached_property

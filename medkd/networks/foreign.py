@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .features import FeatureTaps, OutputError
+from .geometry import Axes
 from .intensity import Intensity
 
 __all__ = ["Ensemble", "ForeignTeacher"]
@@ -31,6 +32,7 @@ class ForeignTeacher(nn.Module):
         intensity: from our scale to the network's; None: as it is.
         multiple: what each edge must be a multiple of; the image is padded by its edge values at the end of each axis, the
             logits are cropped. Taps see the padded image. None: any size goes in as it is.
+        own_axes: from our axes to the network's; None: they are the same. Taps are turned back as the logits are.
         code: what tells networks with equal weights apart where their repr does not, for stored soft labels.
 
     Raises:
@@ -46,11 +48,12 @@ class ForeignTeacher(nn.Module):
         classes: Sequence[int] | None = None,
         intensity: Intensity | None = None,
         multiple: Sequence[int] | None = None,
+        own_axes: Axes | None = None,
         code: str = "",
     ) -> None:
         super().__init__()
         self.network, self.source, self.input_form = network, source, input_form
-        self.intensity, self.code = intensity, code
+        self.intensity, self.own_axes, self.code = intensity, own_axes, code
         self.multiple = None if multiple is None else tuple(multiple)
         self.classes: tuple[int, ...] | None = None
         self.num_classes = num_classes
@@ -60,13 +63,15 @@ class ForeignTeacher(nn.Module):
             self.classes = _checked_classes(classes, found, num_classes, source)
 
     def forward(self, image: Tensor) -> Tensor:
-        size = image.shape[2:]
         x = image if self.intensity is None else self.intensity(image)
+        x = x if self.own_axes is None else self.own_axes.turn(x)
+        size = x.shape[2:]
         if self.multiple is not None:
             wanted = [-edge % factor for edge, factor in zip(size, self.multiple, strict=True)]
             x = F.pad(x, [p for extra in reversed(wanted) for p in (0, extra)], mode="replicate") if any(wanted) else x
         logits = _of_size(self.network(x), x.shape[2:], self.source)
         logits = logits[(..., *(slice(edge) for edge in size))]
+        logits = logits if self.own_axes is None else self.own_axes.turn_back(logits)
         if logits.shape[1] == 1:
             logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
         return logits if self.classes is None else self._merged(logits)
@@ -90,7 +95,8 @@ class ForeignTeacher(nn.Module):
 
     def extra_repr(self) -> str:
         """Also what tells stored soft labels of two such teachers apart."""
-        return f"{self.code}, classes={self.classes}, intensity={self.intensity}, multiple={self.multiple}"
+        axes = "" if self.own_axes is None else f", axes={self.own_axes.axcodes}"
+        return f"{self.code}, classes={self.classes}, intensity={self.intensity}, multiple={self.multiple}{axes}"
 
 
 class Ensemble(nn.Module):

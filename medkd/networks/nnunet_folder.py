@@ -14,8 +14,10 @@ import torch
 from torch import nn
 
 from .checkpoints import check_fit, read_weights
-from .intensity import Scaling, ct_normalization, named_scaling
+from .geometry import Geometry
+from .intensity import Scaling
 from .nnunet import NNUNet
+from .nnunet_images import geometry_of, scalings_of
 
 __all__ = ["NNUNetModel", "build_network", "nnunet_folder", "read_nnunet"]
 
@@ -32,6 +34,8 @@ class NNUNetModel(NamedTuple):
     network: NNUNet
     scalings: list[Scaling | None]
     """How its images were scaled, one a channel; None where that cannot be done here."""
+    geometry: Geometry
+    """Of a 3-D network."""
     file: Path
     """The checkpoint."""
 
@@ -72,14 +76,15 @@ def read_nnunet(path: Path) -> NNUNetModel:
         if any(isinstance(value, list) and len(value) > 1 for value in dataset["labels"].values()):
             raise ValueError("its labels are regions that overlap, which classes of a softmax cannot stand for")
         network = build_network(configuration, *_channels(weights))
-        scalings = _scalings(plans, configuration, network.in_channels)
+        scalings = scalings_of(plans, configuration, network.in_channels)
+        geometry = geometry_of(plans, configuration)
     except KeyError as error:
         raise ValueError(f"{folder}: plans.json or dataset.json without {error}") from None
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder}: {error}") from None
     check_fit(network, weights, f"teacher {file}")
     network.load_state_dict(weights)
-    return NNUNetModel(network, scalings, file)
+    return NNUNetModel(network, scalings, geometry, file)
 
 
 def _read_json(file: Path) -> dict[str, Any]:
@@ -225,19 +230,3 @@ def _layer(name: str | None) -> type[nn.Module] | None:
 
 def _each(value: Any, count: int) -> list[Any]:
     return list(value) if isinstance(value, Sequence) else [value] * count
-
-
-def _scalings(plans: Mapping[str, Any], plan: Mapping[str, Any], channels: int) -> list[Scaling | None]:
-    schemes = plan["normalization_schemes"]
-    if len(schemes) != channels:
-        raise ValueError(f"{len(schemes)} normalization_schemes for {channels} channels")
-    key = "foreground_intensity_properties_per_channel"
-    properties = plans[key] if key in plans else plans.get("foreground_intensity_properties_by_modality", {})
-    masked = plan.get("use_mask_for_norm") or [False] * channels
-    found: list[Scaling | None] = []
-    for channel, scheme in enumerate(schemes):
-        if scheme == "CTNormalization":
-            found.append(ct_normalization(properties[str(channel)]))
-        else:  # a mask is of the whole case, which is not there
-            found.append(None if scheme == "ZScoreNormalization" and masked[channel] else named_scaling(scheme))
-    return found

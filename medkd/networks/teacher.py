@@ -7,7 +7,7 @@ import hashlib
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -16,12 +16,23 @@ from .bundle_folder import bundle_config, read_bundle
 from .checkpoints import load_weights, weights_file
 from .features import input_form
 from .foreign import Ensemble, ForeignTeacher
+from .geometry import Geometry, own_axes
 from .intensity import Intensity, Linear, Scaling, range_scaling
 from .nnunet_folder import nnunet_folder, read_nnunet
 
 __all__ = ["load_teacher", "teacher_kind"]
 
 PathOrPaths = str | Path | Sequence[str | Path]
+
+
+class _Task(NamedTuple):
+    """What `load_teacher` is told of the task."""
+
+    teacher_def: nn.Module
+    num_classes: int
+    window: Sequence[float] | None
+    per_case: bool
+    spacing: Sequence[float] | None
 
 
 def teacher_kind(path: str | Path) -> str:
@@ -45,6 +56,8 @@ def load_teacher(
     window: Sequence[float] | None = None,
     intensity: Sequence[Any] | None = None,
     classes: Sequence[Any] | None = None,
+    per_case: bool = False,
+    spacing: Sequence[float] | None = None,
 ) -> nn.Module:
     """A network with its weights, from images of the task to logits (N, K, *spatial).
 
@@ -62,6 +75,8 @@ def load_teacher(
             own scale without a window); None takes what its folder says. Of several teachers, a list with one for each, or one
             for all whose folders say nothing.
         classes: for each channel of such a teacher, the class that it stands for; of several also a list with one for each.
+        per_case: the window is in units of each case's own percentiles, not in HU: what a folder says of HU is of no use then.
+        spacing: of 3-D images, in mm; None: the volumes' own. Nothing is resampled, but a note tells of another one.
 
     Raises:
         FileNotFoundError: for a path that holds none of these.
@@ -70,8 +85,9 @@ def load_teacher(
     for name, given in (("intensity", intensity), ("classes", classes)):
         if given is not None and (isinstance(given, str) or not isinstance(given, Sequence)):
             raise ValueError(f"--teacher_{name}: found {given!r}, expected a list")
+    task = _Task(teacher_def, num_classes, window, per_case, spacing)
     if isinstance(path, str | Path):
-        return _one(path, teacher_def, num_classes, window, intensity, classes)
+        return _one(path, task, intensity, classes)
     if len(path) < 2:
         raise ValueError(f"teacher: found {list(path)}, expected a path, or several")
     fallback = None if _is_for_each(intensity) else intensity
@@ -81,8 +97,8 @@ def load_teacher(
     for number, one in enumerate(path):
         own = teacher_kind(one) == "weights"
         mapping = (None, None) if own else (intensities[number], all_classes[number])
-        definition = copy.deepcopy(teacher_def) if own else teacher_def
-        members.append(_one(one, definition, num_classes, window, *mapping, fallback))
+        copied = task._replace(teacher_def=copy.deepcopy(teacher_def)) if own else task
+        members.append(_one(one, copied, *mapping, fallback))
     return Ensemble(members, input_form(teacher_def))
 
 
@@ -101,52 +117,56 @@ def _is_for_each(given: Sequence[Any] | None) -> bool:
 
 def _one(
     path: str | Path,
-    teacher_def: nn.Module,
-    num_classes: int,
-    window: Sequence[float] | None,
+    task: _Task,
     intensity: Sequence[float] | None,
     classes: Sequence[int] | None,
     fallback: Sequence[float] | None = None,
 ) -> nn.Module:
-    kind, form = teacher_kind(path), input_form(teacher_def)
+    kind, form = teacher_kind(path), input_form(task.teacher_def)
     if kind == "weights":
         if (intensity, classes) != (None, None):
             raise ValueError(
                 f"--teacher_intensity and --teacher_classes are for teachers from elsewhere, {path} is ours"
             )
-        return load_weights(teacher_def, path, "teacher")
-    network, source, scalings, multiple = {"nnunet": _nnunet, "bundle": _bundle, "torchscript": _torchscript}[kind](
-        Path(path)
-    )
-    dims = _spatial_dims(network)
+        return load_weights(task.teacher_def, path, "teacher")
+    found = {"nnunet": _nnunet, "bundle": _bundle, "torchscript": _torchscript}[kind](Path(path))
+    source, dims = found.source, _spatial_dims(found.network)
     if dims not in (None, form[0]):
         raise ValueError(f"teacher {source} is a {dims}-D network, the task's images are {form[0]}-D")
-    scale = _intensity(source, scalings, window, intensity, fallback)
+    scale = _intensity(source, found.scalings, task, intensity, fallback)
+    axes = own_axes(source, found.geometry, task.spacing) if form[0] == 3 else None
     # what a script computes is not part of its repr
     code = hashlib.sha256(weights_file(path).read_bytes()).hexdigest()[:16] if kind == "torchscript" else ""
-    return ForeignTeacher(network, source, form, num_classes, classes, scale, multiple, code)
+    return ForeignTeacher(found.network, source, form, task.num_classes, classes, scale, found.multiple, axes, code)
 
 
-Found = tuple[nn.Module, str, Sequence[Scaling | None], Sequence[int] | None]
+class _Found(NamedTuple):
+    """A network from elsewhere, and what its folder says of it."""
+
+    network: nn.Module
+    source: str
+    geometry: Geometry = Geometry()
+    scalings: Sequence[Scaling | None] = (None,)
+    multiple: Sequence[int] | None = None
 
 
-def _nnunet(path: Path) -> Found:
+def _nnunet(path: Path) -> _Found:
     model = read_nnunet(path)
-    return model.network, f"nnU-Net {model.file}", model.scalings, model.network.multiple
+    return _Found(model.network, f"nnU-Net {model.file}", model.geometry, model.scalings, model.network.multiple)
 
 
-def _bundle(path: Path) -> Found:
+def _bundle(path: Path) -> _Found:
     model = read_bundle(path)
-    return model.network, f"MONAI bundle {path}", [model.scaling], None
+    return _Found(model.network, f"MONAI bundle {path}", model.geometry, [model.scaling])
 
 
-def _torchscript(path: Path) -> Found:
+def _torchscript(path: Path) -> _Found:
     file = weights_file(path, "teacher")
     try:
         network = torch.jit.load(str(file), map_location="cpu")
     except (RuntimeError, ValueError, EOFError) as error:
         raise ValueError(f"teacher {file}: not a readable TorchScript file: {str(error).splitlines()[0]}") from error
-    return network, f"TorchScript file {file}", [None], None
+    return _Found(network, f"TorchScript file {file}")
 
 
 def _is_torchscript(file: Path) -> bool:
@@ -168,20 +188,22 @@ def _spatial_dims(network: nn.Module) -> int | None:
 def _intensity(
     source: str,
     scalings: Sequence[Scaling | None],
-    window: Sequence[float] | None,
+    task: _Task,
     given: Sequence[float] | None,
     fallback: Sequence[float] | None,
 ) -> Intensity | None:
-    is_known = None not in scalings and (window is not None or not any(isinstance(one, Linear) for one in scalings))
+    has_hu = task.window is not None and not task.per_case
+    is_known = None not in scalings and (has_hu or not any(isinstance(one, Linear) for one in scalings))
     given = fallback if given is None and not is_known else given
     if given is not None:
         if len(given) != 4 or not all(isinstance(number, int | float) for number in given):
             raise ValueError(f"--teacher_intensity: found {list(given)}, expected a_min, a_max, b_min, b_max")
-        return Intensity((range_scaling(*given),), window)
+        return Intensity((range_scaling(*given),), task.window)
     if not is_known:
+        unknown = "is not known" if None in scalings or has_hu else "says nothing of ours, which have no HU"
         print(
-            f"note: how the images of {source} were scaled is not known: it sees ours as they are (--teacher_intensity)",
+            f"note: how the images of {source} were scaled {unknown}: it sees ours as they are (--teacher_intensity)",
             flush=True,
         )
         return None
-    return Intensity(tuple(scalings), window)
+    return Intensity(tuple(scalings), task.window)

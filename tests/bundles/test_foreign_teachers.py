@@ -101,3 +101,21 @@ def test_assistants_learn_from_a_teacher_from_elsewhere(elsewhere, kits19_data, 
     for role in ("false_pixel_assistant", "boundary_assistant"):
         words += [f"--{role}::init", "scratch", f"--{role}::freeze_norm", False]
     assert distil(medkd_run, kits19_data, tmp_path / "b", teacher, *words) == 0
+
+
+def test_a_bundle_of_volumes_sees_its_own_axes(kits19_data, medkd_run, tmp_path, capsys):
+    network, folder = MonaiUNet(3, 1, 2, (4, 8, 16), (2, 2)), tmp_path / "bundle"
+    for name in ("configs", "models"):
+        (folder / name).mkdir(parents=True)
+    definition = {"_target_": "UNet", "spatial_dims": 3, "in_channels": 1, "out_channels": 2, "channels": [4, 8, 16]}
+    transforms = [{"_target_": "Orientationd", "axcodes": "RAS"}, {"_target_": "Spacingd", "pixdim": [1, 1, 5]}]
+    config = {"network_def": {**definition, "strides": [2, 2]}, "preprocessing": {"transforms": transforms}}
+    (folder / "configs/inference.json").write_text(json.dumps(config))
+    torch.save(network.state_dict(), folder / "models/model.pt")
+    words = ["--mode", "3d", "--patch_size", "[16,32,32]", "--spacing", "[2.5,1,1]", "--image_size", "@patch_size"]
+    words += ["--patches_per_case", 1, "--method", "spkd", "--teacher_intensity", "[-100,200,0,1]"]
+    words += ["--teacher_taps", "{'encoder': ['network.model.1.submodule.1.submodule']}"]
+    assert distil(medkd_run, kits19_data, tmp_path / "run", folder, *words) == 0
+    out = capsys.readouterr().out
+    assert "at a spacing of [5, 1, 1] mm (slices, rows, columns), this task has [2.5, 1, 1] (--spacing)" in out
+    assert "point to" not in out

@@ -3,9 +3,11 @@
 import pytest
 import torch
 from monai.networks.nets import BasicUNetPlusPlus
+from nibabel.orientations import apply_orientation, axcodes2ornt, ornt_transform
 from torch import nn
 
 from medkd.networks import Ensemble, ForeignTeacher
+from medkd.networks.geometry import Axes
 
 
 class Fixed(nn.Module):
@@ -74,3 +76,12 @@ def test_an_ensemble_stays_finite():
             return torch.cat([1e4 * torch.ones_like(image), -1e4 * torch.ones_like(image)], 1)
 
     assert Ensemble([Certain(), Certain()], (2, 1))(torch.zeros(1, 1, 2, 2)).isfinite().all()
+
+
+@pytest.mark.parametrize("axcodes", ["IPL", "RAS", "LPS", "SPL", "PIR", "LIP"])
+def test_volumes_are_turned_as_nibabel_does_and_back(axcodes):
+    image = torch.rand(2, 1, 3, 4, 5)
+    ornt = ornt_transform(axcodes2ornt("IPL"), axcodes2ornt(axcodes))
+    wanted = torch.stack([torch.from_numpy(apply_orientation(one[0].numpy(), ornt).copy()) for one in image])[:, None]
+    assert torch.equal(Axes(axcodes).turn(image), wanted)
+    assert torch.equal(Axes(axcodes).turn_back(wanted), image)

@@ -116,12 +116,104 @@ def test_an_unknown_scale_is_passed_on_with_a_note(tmp_path, capsys, transforms)
     assert line.startswith("note: how the images of MONAI bundle") and "(--teacher_intensity)" in line
 
 
+def test_hu_are_of_no_use_where_cases_have_scales_of_their_own(nnunet_model, tmp_path, capsys):
+    network = nnunet_model(tmp_path / "model")
+    image = torch.rand(1, 1, 16, 16) * 2 - 1
+    teacher = load_teacher(tmp_path / "model", task_teacher(), 2, (0, 1000), per_case=True)
+    torch.testing.assert_close(teacher(image), network(image))
+    assert "were scaled says nothing of ours, which have no HU: it sees ours as" in capsys.readouterr().out
+    teacher = load_teacher(tmp_path / "model", task_teacher(), 2, (0, 1000), [0, 1000, 0, 1], per_case=True)
+    torch.testing.assert_close(teacher(image), network((image + 1) / 2))
+    nnunet_model(tmp_path / "z", scheme="ZScoreNormalization")
+    assert load_teacher(tmp_path / "z", task_teacher(), 2, (0, 1000), per_case=True).intensity is not None
+    assert "note" not in capsys.readouterr().out
+
+
 def test_a_bundle_of_training_whose_checkpoint_holds_more(tmp_path):
     network = monai_unet(3)
     folder = bundle(tmp_path / "b", network, 3, name="train.yaml")
     torch.save({"model": network.state_dict(), "epoch": 3}, folder / "models/model.pt")
     image = torch.rand(1, 1, 16, 16, 16)
     torch.testing.assert_close(load_teacher(folder, task_teacher(3), 2)(image), network(image))
+
+
+def turned(image):
+    """From axes I, P, L to R, A, S, by hand: all of them the other way about."""
+    return image.flip((2, 3, 4)).transpose(2, 4)
+
+
+@pytest.mark.parametrize(
+    ("transforms", "is_known"),
+    [
+        ([{"_target_": "Orientationd", "keys": "image", "axcodes": "@axes"}], True),
+        ([{"_target_": "OrientationD", "keys": "image", "as_closest_canonical": True}], True),
+        ([{"_target_": "Orientationd", "axcodes": "RAX"}], False),
+        ([{"_target_": "Orientationd", "axcodes": "RAS", "_disabled_": True}], False),
+        ([{"_target_": "Orientationd", "axcodes": "RAS"}, {"_target_": "Transposed", "indices": [0, 3, 2, 1]}], False),
+        ([], False),
+    ],
+)
+def test_a_bundle_sees_the_axes_that_it_knows(tmp_path, capsys, transforms, is_known):
+    network = monai_unet(3)
+    folder = bundle(tmp_path / "b", network, 3, transforms=transforms, axes="RAS")
+    teacher = load_teacher(folder, task_teacher(3), 2)
+    image = torch.rand(1, 1, 4, 8, 16)
+    wanted = turned(network(turned(image))) if is_known else network(image)
+    torch.testing.assert_close(teacher(image), wanted)
+    assert ("point to is not known: it sees I, P, L" in capsys.readouterr().out) is not is_known
+    tapped = FeatureTaps(teacher, encoder=["network.model.0"])(image).encoder[0]
+    own = FeatureTaps(network, encoder=["model.0"])(turned(image) if is_known else image).encoder[0]
+    torch.testing.assert_close(tapped, turned(own) if is_known else own)
+
+
+@pytest.mark.parametrize(
+    ("pixdim", "spacing", "is_told"),
+    [
+        ("@mm", (5, 0.8, 1.5), False),
+        ("@mm", (5.9, 0.8, 1.5), False),
+        ([1.5, 0.8, 5], (1.5, 0.8, 5), True),
+        ([1.5, 0.8, 5], None, False),
+        ([1.5, 0.8, -1], (99, 0.8, 1.5), False),
+        ("$[1] * 3", (5, 5, 5), False),
+        (1, (1, 1, 1.3), True),
+    ],
+)
+def test_another_spacing_is_told(tmp_path, capsys, pixdim, spacing, is_told):
+    transforms = [{"_target_": "Orientationd", "axcodes": "RAS"}, {"_target_": "Spacingd", "pixdim": pixdim}]
+    folder = bundle(tmp_path / "b", monai_unet(3), 3, transforms=transforms, mm=[1.5, 0.8, 5])
+    load_teacher(folder, task_teacher(3), 2, spacing=spacing)
+    assert (f"this task has {list(spacing or ())} (--spacing)" in capsys.readouterr().out) is is_told
+
+
+@pytest.mark.parametrize(
+    ("plans", "note"),
+    [
+        ({}, "is not known: it sees I, P, L"),
+        ({"transpose_forward": [2, 0, 1]}, "is not known: it sees L, I, P"),
+        ({"transpose_forward": [2, 0, 1], "image_reader_writer": "NibabelIOWithReorient"}, None),
+    ],
+)
+def test_axes_and_spacing_of_an_nnunet(nnunet_model, tmp_path, capsys, plans, note):
+    network, file = nnunet_model(tmp_path / "model", dims=3), tmp_path / "model/plans.json"
+    content = {**json.loads(file.read_text()), **plans}
+    content["configurations"]["model"]["spacing"] = [1, 2, 3]
+    file.write_text(json.dumps(content))
+    image = torch.rand(1, 1, 6, 8, 16) * 2 - 1  # 6 is padded, along the network's own axes
+    theirs = (2, 3, 1) if "transpose_forward" in plans else (1, 2, 3)
+    teacher = load_teacher(tmp_path / "model", task_teacher(3), 2, WINDOW, spacing=theirs)
+    out = capsys.readouterr().out
+    assert "at a spacing" not in out and (note in out if note else "note" not in out)
+    x = (in_hu(image).clamp(-70, 280) - 90) / 60
+    x = x if note else x.flip((2, 3, 4))
+    x = x.permute(0, 1, 4, 2, 3) if "transpose_forward" in plans else x
+    axis = 3 if "transpose_forward" in plans else 2
+    y = network(torch.cat([x, *[x.narrow(axis, 5, 1)] * 2], dim=axis)).narrow(axis, 0, 6)
+    y = y.permute(0, 1, 3, 4, 2) if "transpose_forward" in plans else y
+    torch.testing.assert_close(teacher(image), y if note else y.flip((2, 3, 4)))
+    load_teacher(tmp_path / "model", task_teacher(3), 2, WINDOW, spacing=(9, 9, 9))
+    assert (
+        f"at a spacing of {list(theirs)} mm (slices, rows, columns), this task has [9, 9, 9]" in capsys.readouterr().out
+    )
 
 
 def test_taps_of_a_bundle_are_named_by_the_user(tmp_path):
