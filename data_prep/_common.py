@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,6 +29,8 @@ __all__ = [
     "run",
     "split_found",
 ]
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,8 @@ def _convert_all(
         try:
             entries[case] = convert(case, found.files[case], folder)
         except (ValueError, OSError) as error:
+            if isinstance(error, OSError) and (error.errno in FULL or str(folder) in str(error)):
+                raise  # of the disk that is written to: no case is to blame, and none is left out for it
             refused[case] = " ".join(str(error).split())
     return entries, dict(sorted(refused.items(), key=lambda item: natural_key(item[0])))
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import resource
 
 import nibabel as nib
 import numpy as np
@@ -416,6 +417,18 @@ def test_what_others_wrote_into_the_target_stays(tmp_path, monkeypatch):
         prepare(tmp_path, overwrite=True)
     assert (tmp_path / "out/teacher").is_dir() and (tmp_path / "out/datalist.json").is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels", "out"]
+
+
+def test_a_full_disk_is_one_line_and_no_case_is_left_out_for_it(tmp_path, capsys):
+    folders(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        assert command(tmp_path, "--skip_bad", "True") == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert re.search(r"c\d.b2nd: cannot be written, is the disk full", only_line(capsys))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels"]
 
 
 def test_masks_without_labels_or_a_class_outside_of_training(tmp_path):
