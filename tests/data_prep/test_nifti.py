@@ -237,6 +237,16 @@ def test_odd_cases_are_called_out(tmp_path):
     assert all(f"| c{number} " in text for number in range(6))
 
 
+def test_a_tilted_gantry_is_odd_and_its_millilitres_are_right(tmp_path):
+    tilted = CT.copy()
+    tilted[1, 2] = 3 * np.tan(np.deg2rad(20))
+    folders(tmp_path, affine=tilted)
+    prepare(tmp_path, classes=["kidney", "tumour"])
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert report["cases"]["c1"]["kidney ml"] == report["cases"]["c0"]["kidney ml"]
+    assert list(report["odd"]) == ["c1"] and report["odd"]["c1"][0].startswith("sheared by 20 degrees")
+
+
 def blocked(draw):
     def spoil(root):
         folders(root, **draw())
