@@ -205,12 +205,13 @@ def test_a_table_of_patients(tmp_path):
         ("case,patient,part\nc0,A,training\nc1,A,test\n", "patient A is in training .* and in test"),
         (
             "patient,part\nc0,training\nc1,training\nc2,training\nc3,training\nc4,test\n",
-            "no usable case for validation",
+            "patients.csv: no case for validation, expected one at least of training, validation, test",
         ),
     ],
 )
-def test_bad_tables_of_patients(tmp_path, text, message):
+def test_bad_tables_of_patients(tmp_path, monkeypatch, text, message):
     folders(tmp_path)
+    monkeypatch.setattr(nifti, "survey", None)  # before any volume is read
     with pytest.raises(ValueError, match=message):
         prepare(tmp_path, split=table(tmp_path, text))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels", "patients.csv"]
@@ -441,8 +442,25 @@ def test_a_full_disk_is_one_line_and_no_case_is_left_out_for_it(tmp_path, capsys
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels"]
 
 
-def test_masks_without_labels_or_a_class_outside_of_training(tmp_path):
+def test_a_part_that_loses_all_its_cases_is_told_before_the_conversion(tmp_path, monkeypatch):
+    folders(tmp_path, **nan())  # sorted: c1 is the validation case
+    monkeypatch.setattr(nifti, "store_case", None)
+    with pytest.raises(ValueError, match=r"no usable case for validation \(split 'sorted'"):
+        prepare(tmp_path, skip_bad=True)
+
+
+def test_a_validation_part_without_a_target_is_warned_about(tmp_path, capsys):
+    folders(tmp_path, label=ct()[1] * (ct()[1] == 1))
+    assert command(tmp_path, "--split", "sorted", "--classes", "kidney,tumour") == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("medkd: ")]
+    assert said == [
+        "medkd: warning: no validation case has tumour: the best model could not be chosen by it; split otherwise"
+    ]
+
+
+def test_masks_without_labels_or_a_class_outside_of_training(tmp_path, monkeypatch):
     folders(tmp_path)
+    monkeypatch.setattr(nifti, "store_case", None)  # before any volume is written
     for number in range(5):
         save(tmp_path / f"labels/c{number}.nii.gz", ct()[1] * (number == 0))
     with pytest.raises(ValueError, match=r"no training case has class_1 \(label value 1\)"):
