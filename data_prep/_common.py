@@ -164,7 +164,7 @@ def run(
     drawn = f"split {str(options.split)!r}, fold {options.fold}, seed {options.seed}"
     # Before hours of converting; the cases that are refused already are listed below, unless they may be left out.
     left = {part: [case for case in parts[part] if case in found.files] for part in PARTS}
-    check_parts(source, left if options.skip_bad else parts, drawn)
+    check_parts(source, left if options.skip_bad else parts, f"{drawn}; {len(found.refused)} cases refused")
     with complete_or_absent(source, Path(target), options.overwrite) as folder:
         entries, refused = _convert_all(found, wanted, convert, folder, about["name"])
         if refused and not options.skip_bad:
