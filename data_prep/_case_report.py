@@ -23,6 +23,7 @@ LEGEND = (
 )
 SMALL, FEW = 20, 10  # times smaller than the median volume; voxels
 OTHER_HU = 200  # between medians of labelled voxels
+SHEAR = 1  # degrees
 
 
 def write_report(
@@ -108,7 +109,7 @@ def _table(rows: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def odd_cases(measured: Mapping[str, Measured], labels: Mapping[int, str], is_hu: bool) -> dict[str, list[str]]:
-    """Return case -> what is odd about it, beside the others: spacing, missing or tiny classes, intensities."""
+    """Return case -> what is odd about it, beside the others: spacing, shear, missing or tiny classes, intensities."""
     spacing = np.median([case.spacing for case in measured.values()], axis=0)
     volumes = {v: [c.voxels[v] * c.voxel_ml for c in measured.values() if v in c.voxels] for v in labels}
     middles = {name: float(np.median(case.foreground)) for name, case in measured.items() if len(case.foreground)}
@@ -119,6 +120,8 @@ def odd_cases(measured: Mapping[str, Measured], labels: Mapping[int, str], is_hu
         ratio = np.maximum(case.spacing / spacing, spacing / case.spacing)
         if ratio.max() >= 2:
             why.append(f"spacing {_mm(case.spacing)} mm, the others' median is {_mm(spacing)}")
+        if case.shear > SHEAR:
+            why.append(f"sheared by {case.shear:.3g} degrees (a tilted gantry?): HD95 takes its axes for right-angled")
         why += _odd_labels(case, labels, volumes)
         other = middles.get(name, middle) - middle
         if is_hu and abs(other) > OTHER_HU:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from medkd.data import PARTS, natural_key, save_datalist, split_cases
 
+from ._parts import check_parts, warn_without_target
 from ._target import complete_or_absent
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "run",
     "split_found",
 ]
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,10 @@ def run(
     # Split before converting, and with the refused cases: a file that is repaired later moves no other case.
     parts = parts or split_found(found, options)
     wanted = [case for part in PARTS for case in parts[part]]
+    drawn = f"split {str(options.split)!r}, fold {options.fold}, seed {options.seed}"
+    # Before hours of converting; the cases that are refused already are listed below, unless they may be left out.
+    left = {part: [case for case in parts[part] if case in found.files] for part in PARTS}
+    check_parts(source, left if options.skip_bad else parts, f"{drawn}; {len(found.refused)} cases refused")
     with complete_or_absent(source, Path(target), options.overwrite) as folder:
         entries, refused = _convert_all(found, wanted, convert, folder, about["name"])
         if refused and not options.skip_bad:
@@ -164,17 +172,14 @@ def run(
         for case, reason in refused.items():
             tqdm.write(f"refused {case}: {reason}")
         listed = {part: [entries[case] for case in parts[part] if case in entries] for part in PARTS}
-        if empty := [part for part in PARTS if not listed[part]]:
-            raise ValueError(
-                f"source {source}: no usable case for {' and '.join(empty)} (split {str(options.split)!r}, fold "
-                f"{options.fold}, seed {options.seed}; {len(refused)} cases refused); nothing was written."
-            )
+        check_parts(source, listed, f"{drawn}; {len(refused)} cases refused")
         check(entries.values())
         extra = {"refused": refused} if refused else {}
         save_datalist(folder, listed, **about, **finish(folder, listed), **extra)
         left_out = sorted(set(found.patients) - set(wanted), key=natural_key)
         held_out = found.held_out if options.split == found.split_name else ""
         _save_split(folder, listed, options, left_out, held_out)
+        warn_without_target(folder, listed["validation"], about["labels"])
     counts = {part: len(listed[part]) for part in PARTS}
     return {"target": str(target), "cases": counts, "refused": refused, "left_out": left_out}
 
@@ -204,6 +209,8 @@ def _convert_all(
         try:
             entries[case] = convert(case, found.files[case], folder)
         except (ValueError, OSError) as error:
+            if isinstance(error, OSError) and (error.errno in FULL or str(folder) in str(error)):
+                raise  # of the disk that is written to: no case is to blame, and none is left out for it
             refused[case] = " ".join(str(error).split())
     return entries, dict(sorted(refused.items(), key=lambda item: natural_key(item[0])))
 

@@ -23,7 +23,7 @@ def read_patients(path: Path, cases: Collection[str]) -> tuple[dict[str, str], d
 
     Raises:
         FileNotFoundError, ValueError: no such file, no column ``patient``, an unknown case or part, a case listed twice, a
-            patient in two parts.
+            patient in two parts, a part without a case.
     """
     rows = _rows(path)
     names = [row["case"] for row in rows]
@@ -50,6 +50,8 @@ def _parts(path: Path, rows: Collection[dict[str, str]]) -> dict[str, list[str]]
         check_leaks(listed)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    if empty := [part for part in PARTS if not listed[part]]:
+        raise ValueError(f"{path}: no case for {' and '.join(empty)}, expected one at least of {', '.join(PARTS)}")
     return {part: sorted((row["case"] for row in listed[part]), key=natural_key) for part in PARTS}
 
 

@@ -28,16 +28,14 @@ class Measured:
 
     shape: tuple[int, ...]  # slices, rows, columns
     spacing: tuple[float, ...]  # mm
+    voxel_ml: float  # of the affine: less than the product of the spacings where the axes are sheared
+    shear: float  # degrees by which two axes miss the right angle, at most
     orientation: str  # of the file
     lowest: float
     percentiles: tuple[float, ...]  # PERCENTS
     highest: float
     voxels: dict[int, int]  # label value -> number, background left out
     foreground: np.ndarray  # intensities of labelled voxels
-
-    @property
-    def voxel_ml(self) -> float:
-        return float(np.prod(self.spacing)) / 1000
 
 
 def survey(files: Mapping[str, tuple[Path, Path]]) -> tuple[dict[str, Measured], dict[str, str]]:
@@ -79,6 +77,8 @@ def _measure(image_path: Path, label_path: Path) -> Measured:
     return Measured(
         shape=image.shape,
         spacing=tuple(round(float(mm), 6) for mm in nib.affines.voxel_sizes(affine)),
+        voxel_ml=abs(float(np.linalg.det(affine[:3, :3]))) / 1000,
+        shear=_shear(affine),
         orientation=orientation,
         lowest=float(image.min()),
         percentiles=tuple(np.percentile(_some(image.ravel(), SAMPLES["image"]), PERCENTS).tolist()),
@@ -86,6 +86,12 @@ def _measure(image_path: Path, label_path: Path) -> Measured:
         voxels={int(value): int(counts[value]) for value in np.flatnonzero(counts) if value},
         foreground=_some(foreground, SAMPLES["foreground"]).astype(np.float32),
     )
+
+
+def _shear(affine: np.ndarray) -> float:
+    axes = affine[:3, :3] / nib.affines.voxel_sizes(affine)
+    cosines = np.abs(axes.T @ axes - np.eye(3)).max()
+    return float(np.rad2deg(np.arcsin(min(1.0, cosines))))
 
 
 def _some(values: np.ndarray, count: int) -> np.ndarray:

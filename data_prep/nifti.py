@@ -76,6 +76,7 @@ def prepare(
     parts = _split(found, options)
     measured = _survey(found, parts, skip_bad)
     names = _class_names(classes, measured)
+    _check_classes(names, [measured[case] for case in parts["training"] if case in measured])
     per_case = modality == "other" if modality else not is_ct(measured.values())
     mapping = {0: 0, **{value: number for number, value in enumerate(names, 1)}}
     given = {"window": window, "spacing_3d": spacing}
@@ -148,6 +149,14 @@ def _class_names(classes: str | Sequence[str] | None, measured: Mapping[str, Mea
     return dict(zip(values, names, strict=True))
 
 
+def _check_classes(names: Mapping[int, str], training: Sequence[Measured]) -> None:
+    for value, name in names.items():
+        if not any(value in case.voxels for case in training):
+            raise ValueError(
+                f"no training case has {name} (label value {value}): nothing was written, split otherwise."
+            )
+
+
 def _convert(
     case: str, files: tuple[Path, Path], folder: Path, mapping: Mapping[int, int], per_case: bool
 ) -> dict[str, Any]:
@@ -169,11 +178,7 @@ def _finish(
 ) -> dict[str, Any]:
     """What the data list says beside the cases, and the report."""
     training = [measured[entry["case"]] for entry in listed["training"]]
-    for value, name in names.items():
-        if not any(value in case.voxels for case in training):
-            raise ValueError(
-                f"no training case has {name} (label value {value}): nothing was written, split otherwise."
-            )
+    _check_classes(names, training)  # again: a case may have been refused since
     spacing = given["spacing_3d"] or proposals.propose_spacing(training)
     about = {
         "window": given["window"] or ([0, 1000] if per_case else proposals.propose_window(training)),

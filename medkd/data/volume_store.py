@@ -38,6 +38,7 @@ def write_volume(path: PathLike, array: np.ndarray, affine: np.ndarray) -> None:
 
     Raises:
         ValueError: other suffix, dtype or number of axes, an empty volume, an affine that is not a finite 4x4 matrix.
+        OSError: the file cannot be written.
     """
     path, affine = Path(path), np.asarray(affine, dtype=np.float64)
     if path.suffix != SUFFIX:
@@ -63,6 +64,8 @@ def write_volume(path: PathLike, array: np.ndarray, affine: np.ndarray) -> None:
         store.vlmeta["affine"] = affine.tolist()
         del store  # closes the file
         os.replace(temporary, path)
+    except RuntimeError as error:  # all that blosc2 says of a full disk
+        raise OSError(f"{path}: cannot be written, is the disk full? ({_one_line(error)})") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from ignite.engine import Events
 from monai.data import MetaTensor
 from monai.engines import SupervisedEvaluator
@@ -49,9 +50,8 @@ class CaseTable:
     def __call__(self, evaluator: SupervisedEvaluator) -> None:
         for item, output in zip(evaluator.state.batch, evaluator.state.output, strict=True):
             truth = output["label"]
-            axes = truth.ndim - 1
-            spacing = truth.pixdim.tolist()[:axes] if isinstance(truth, MetaTensor) else [1.0] * axes
-            rows = case_metrics(_plain(output["pred"]), _plain(truth), self.classes, spacing, self.protocol)
+            spacing, volume = _voxel(truth)
+            rows = case_metrics(_plain(output["pred"]), _plain(truth), self.classes, spacing, self.protocol, volume)
             self.cases.append([{"case": item["case"], **row, "protocol": self.protocol} for row in rows])
 
     def _write(self, evaluator: SupervisedEvaluator) -> None:
@@ -73,6 +73,14 @@ class CaseTable:
 
 def _number_of_cases(evaluator: SupervisedEvaluator, own: list) -> int:
     return len(getattr(evaluator.data_loader, "dataset", own))
+
+
+def _voxel(labels: Any) -> tuple[list[float], float]:
+    """Spacings (mm) and volume (mm³) of a voxel; ones without meta data."""
+    axes = labels.ndim - 1
+    if not isinstance(labels, MetaTensor):
+        return [1.0] * axes, 1.0
+    return labels.pixdim.tolist()[:axes], abs(float(torch.linalg.det(labels.affine[:axes, :axes])))
 
 
 def _plain(labels: Any) -> Any:

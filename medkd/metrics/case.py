@@ -19,7 +19,12 @@ METRICS = ("dice", "iou", "rvd", "abs_rvd", "hd95", "missed", "empty_truth", "fa
 
 
 def case_metrics(
-    prediction: Tensor, truth: Tensor, classes: Mapping[int, str], spacing: Sequence[float], protocol: str = "whole"
+    prediction: Tensor,
+    truth: Tensor,
+    classes: Mapping[int, str],
+    spacing: Sequence[float],
+    protocol: str = "whole",
+    voxel_volume: float | None = None,
 ) -> list[dict[str, Any]]:
     """One row per foreground class for one patient's volume (or one image).
 
@@ -28,13 +33,14 @@ def case_metrics(
         classes: label value -> name, background not among them.
         spacing: mm an axis (1 for images: distances are then in pixels).
         protocol: "whole", or "hlfd": only slices (first axis) with foreground, Dice smoothed by 1, as the released code.
+        voxel_volume: mm³, where the axes are sheared (a tilted gantry); None: the product of the spacings.
 
     Returns:
         Rows with "class", the `METRICS`, and "volume_truth", "volume_prediction" in ml (images: in 1000 pixels):
 
         - dice, iou, rvd, abs_rvd: NaN when the truth is empty.
-        - hd95: 95th percentile of the symmetric surface distance, in mm; NaN when truth or prediction is empty, and by
-          protocol "hlfd", whose slices need not be neighbours.
+        - hd95: 95th percentile of the symmetric surface distance, in mm by the spacings, sheared axes taken for
+          right-angled; NaN when truth or prediction is empty, and by protocol "hlfd", whose slices need not be neighbours.
         - missed: 1 when the truth is not empty and the prediction is; NaN when the truth is empty.
         - empty_truth: 1 when the case has no such class; false_alarm: of these, 1 when some was predicted, else NaN.
 
@@ -51,7 +57,7 @@ def case_metrics(
             raise ValueError(f"protocol 'hlfd' is for volumes (S, H, W), found {tuple(truth.shape)}")
         kept = slices_with_target(truth)
         prediction, truth = prediction[kept], truth[kept]
-    voxel = float(np.prod(spacing)) / 1000.0
+    voxel = (float(np.prod(spacing)) if voxel_volume is None else voxel_volume) / 1000.0
     return [
         _class_row(prediction == value, truth == value, name, spacing, voxel, protocol)
         for value, name in classes.items()

@@ -46,6 +46,15 @@ def test_write_replaces_and_leaves_no_temporary_file(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.b2nd"]
 
 
+def test_a_full_disk_is_an_os_error(tmp_path, monkeypatch):
+    def break_off(*args, **kwargs):
+        raise RuntimeError("Error while creating the NDArray")
+
+    monkeypatch.setattr(blosc2, "asarray", break_off)
+    with pytest.raises(OSError, match=r"a.b2nd: cannot be written, is the disk full\? \(Error while creating"):
+        write_volume(tmp_path / "a.b2nd", volume(), AFFINE)
+
+
 def test_a_failed_write_leaves_the_earlier_file(tmp_path, monkeypatch):
     path = tmp_path / "a.b2nd"
     write_volume(path, volume(), AFFINE)

@@ -216,6 +216,13 @@ def test_refused_images(tmp_path, odd, message):
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
+def test_a_validation_part_without_a_lesion_is_warned_about(tmp_path):
+    source = pairs(tmp_path / "source")
+    save(MASK * 0, source / "masks" / "ISIC_2_segmentation.png")
+    with pytest.warns(UserWarning, match="^no validation case has lesion: the best model could not be chosen by it"):
+        isic2018.prepare(source, tmp_path / "out", split="sorted")
+
+
 def test_partners(tmp_path):
     source = small(tmp_path / "source")
     images, masks = source / "ISIC2018_Task1-2_Test_Input", source / "ISIC2018_Task1_Test_GroundTruth"

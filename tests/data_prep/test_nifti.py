@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import resource
 
 import nibabel as nib
 import numpy as np
@@ -204,12 +205,13 @@ def test_a_table_of_patients(tmp_path):
         ("case,patient,part\nc0,A,training\nc1,A,test\n", "patient A is in training .* and in test"),
         (
             "patient,part\nc0,training\nc1,training\nc2,training\nc3,training\nc4,test\n",
-            "no usable case for validation",
+            "patients.csv: no case for validation, expected one at least of training, validation, test",
         ),
     ],
 )
-def test_bad_tables_of_patients(tmp_path, text, message):
+def test_bad_tables_of_patients(tmp_path, monkeypatch, text, message):
     folders(tmp_path)
+    monkeypatch.setattr(nifti, "survey", None)  # before any volume is read
     with pytest.raises(ValueError, match=message):
         prepare(tmp_path, split=table(tmp_path, text))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels", "patients.csv"]
@@ -234,6 +236,16 @@ def test_odd_cases_are_called_out(tmp_path):
     text = (tmp_path / "out/report.md").read_text()
     assert "- c2: no tumour" in text and "1 kidney (value 1, in 6 cases), 2 tumour (value 2, in 5 cases)" in text
     assert all(f"| c{number} " in text for number in range(6))
+
+
+def test_a_tilted_gantry_is_odd_and_its_millilitres_are_right(tmp_path):
+    tilted = CT.copy()
+    tilted[1, 2] = 3 * np.tan(np.deg2rad(20))
+    folders(tmp_path, affine=tilted)
+    prepare(tmp_path, classes=["kidney", "tumour"])
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert report["cases"]["c1"]["kidney ml"] == report["cases"]["c0"]["kidney ml"]
+    assert list(report["odd"]) == ["c1"] and report["odd"]["c1"][0].startswith("sheared by 20 degrees")
 
 
 def blocked(draw):
@@ -418,8 +430,37 @@ def test_what_others_wrote_into_the_target_stays(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels", "out"]
 
 
-def test_masks_without_labels_or_a_class_outside_of_training(tmp_path):
+def test_a_full_disk_is_one_line_and_no_case_is_left_out_for_it(tmp_path, capsys):
     folders(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        assert command(tmp_path, "--skip_bad", "True") == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert re.search(r"c\d.b2nd: cannot be written, is the disk full", only_line(capsys))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels"]
+
+
+def test_a_part_that_loses_all_its_cases_is_told_before_the_conversion(tmp_path, monkeypatch):
+    folders(tmp_path, **nan())  # sorted: c1 is the validation case
+    monkeypatch.setattr(nifti, "store_case", None)
+    with pytest.raises(ValueError, match=r"no usable case for validation \(split 'sorted'"):
+        prepare(tmp_path, skip_bad=True)
+
+
+def test_a_validation_part_without_a_target_is_warned_about(tmp_path, capsys):
+    folders(tmp_path, label=ct()[1] * (ct()[1] == 1))
+    assert command(tmp_path, "--split", "sorted", "--classes", "kidney,tumour") == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("medkd: ")]
+    assert said == [
+        "medkd: warning: no validation case has tumour: the best model could not be chosen by it; split otherwise"
+    ]
+
+
+def test_masks_without_labels_or_a_class_outside_of_training(tmp_path, monkeypatch):
+    folders(tmp_path)
+    monkeypatch.setattr(nifti, "store_case", None)  # before any volume is written
     for number in range(5):
         save(tmp_path / f"labels/c{number}.nii.gz", ct()[1] * (number == 0))
     with pytest.raises(ValueError, match=r"no training case has class_1 \(label value 1\)"):

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 from ignite.engine import Engine, Events
+from monai.data import MetaTensor
 from torch import nn
 
 from medkd.data.files import save_atomically, write_atomically
-from medkd.handlers import BestModel, ConsoleProgress
+from medkd.handlers import BestModel, CaseTable, ConsoleProgress
 
 
 def test_best_model_is_written_when_it_is_the_best(tmp_path):
@@ -19,6 +20,16 @@ def test_best_model_is_written_when_it_is_the_best(tmp_path):
         save(SimpleNamespace(state=SimpleNamespace(epoch=epoch, best_metric_epoch=best)))
         kept = torch.load(tmp_path / "model.pt", weights_only=True)["weight"].item()
         assert kept == (3.0 if epoch == 3 else 1.0)
+
+
+@pytest.mark.parametrize("tilt", [0.0, 1.5])
+def test_millilitres_of_a_tilted_gantry_are_those_of_the_volume(tmp_path, tilt):
+    affine = torch.tensor([[-3.0, 0, 0, 0], [0, -2, 0, 0], [0, tilt, 1, 0], [0, 0, 0, 1]])
+    labels = MetaTensor(torch.ones(1, 4, 5, 6, dtype=torch.uint8), affine=affine)
+    table = CaseTable(tmp_path, {1: "liver"})
+    state = SimpleNamespace(batch=[{"case": "a"}], output=[{"pred": labels, "label": labels}])
+    table(SimpleNamespace(state=state))
+    assert table.cases[0][0]["volume_truth"] == pytest.approx(4 * 5 * 6 * 6 / 1000)
 
 
 def test_a_file_is_whole_or_not_there(tmp_path):
