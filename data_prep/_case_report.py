@@ -46,8 +46,6 @@ def write_report(
     content = {**about, "cases": cases, "odd": odd}
     (folder / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     counts = ", ".join(f"{len(listed[part])} {part}" for part in listed)
-    entries = [entry for part in listed.values() for entry in part]
-    notes = [*notes, _patients(entries, sorted(set(measured) - set(parts), key=natural_key))]
     lines = [f"# {len(parts)} cases: {counts}", "", *(f"- {note}" for note in notes), "", "## Odd cases", ""]
     lines += [
         f"- {case}: {'; '.join(why)}" for case, why in sorted(odd.items(), key=lambda item: natural_key(item[0]))
@@ -56,15 +54,6 @@ def write_report(
     lines += ["", "## Cases" if len(shown) == len(cases) else "## Range, and odd cases (all are in report.json)", ""]
     lines += [_table({**_range(list(cases.values())), **{case: cases[case] for case in shown}}), "", LEGEND]
     (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _patients(entries: Sequence[Mapping[str, Any]], left_out: Sequence[str]) -> str:
-    count = len({entry["patient"] for entry in entries})
-    one_each = "each case is taken for a patient of its own: --split patients.csv if some have several"
-    line = f"patients: {count}, " + (
-        one_each if count == len(entries) else f"with {len(entries)} cases, never in two parts"
-    )
-    return line + (f"; in no part, not used: {', '.join(left_out)}" if left_out else "")
 
 
 def _numbers(case: Measured, part: str, labels: Mapping[int, str]) -> dict[str, Any]:

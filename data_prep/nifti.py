@@ -86,7 +86,7 @@ def prepare(
         found,
         lambda case, files, to: {**_convert(case, files, to, mapping, per_case), "patient": found.patients[case]},
         options,
-        finish=lambda to, listed: _finish(to, listed, measured, names, per_case, given, modality),
+        finish=lambda to, listed: _finish(to, listed, found.patients, measured, names, per_case, given, modality),
         parts=parts,
         name="nifti",
         description=f"axes {AXES} (slices, rows, columns), "
@@ -170,6 +170,7 @@ def _convert(
 def _finish(
     folder: Path,
     listed: Mapping[str, Sequence[Mapping[str, Any]]],
+    patients: Mapping[str, str],
     measured: Mapping[str, Measured],
     names: Mapping[int, str],
     per_case: bool,
@@ -187,8 +188,19 @@ def _finish(
         "patch_3d": proposals.propose_patch(training, spacing),
         "image_size_2d": proposals.propose_image_size(training),
     }
-    write_report(folder, listed, measured, names, about, _notes(measured, names, about, given, modality))
+    notes = _notes(measured, names, about, given, modality)
+    write_report(folder, listed, measured, names, about, [*notes, _patients(listed, patients)])
     return about
+
+
+def _patients(listed: Mapping[str, Sequence[Mapping[str, Any]]], patients: Mapping[str, str]) -> str:
+    """How cases were taken for patients, and those that no part has: what a user forgets most easily."""
+    entries = [entry for part in listed.values() for entry in part]
+    count = len({entry["patient"] for entry in entries})
+    own = "each case is taken for a patient of its own: --split patients.csv if some have several"
+    line = f"patients: {count}, " + (own if count == len(entries) else f"with {len(entries)} cases, none in two parts")
+    left_out = sorted({*patients} - {entry["case"] for entry in entries}, key=natural_key)
+    return line + (f"; in no part, not used: {', '.join(left_out)}" if left_out else "")
 
 
 def _notes(
