@@ -183,11 +183,14 @@ def test_a_dicom_folder_by_itself_and_a_bad_one(student, prepared, medkd_run, tm
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.nii.gz"]
     write_dicom(tmp_path / "in/bad", image, AFFINES["plain"])
     sorted((tmp_path / "in/bad").iterdir())[3].unlink()
+    content = bytearray(nib.Nifti1Image(image, AFFINES["plain"]).to_bytes())
+    content[42:48] = np.array([32767] * 3, "<i2").tobytes()  # more than memory, and than the file, holds
+    (tmp_path / "in/huge.nii").write_bytes(content)
     capsys.readouterr()
     assert infer(medkd_run, *options, "--input", tmp_path / "in", "--output_dir", tmp_path / "both") == 1
     said = capsys.readouterr().err
     assert "in/bad: DICOM slices are missing or uneven" in said.replace("in/bad: " + str(tmp_path), "")
-    assert "1 of 2 cases failed: bad" in said and (tmp_path / "both/good.nii.gz").is_file()
+    assert "2 of 3 cases failed: bad, huge" in said and (tmp_path / "both/good.nii.gz").is_file()
 
 
 def test_volumes(prepared, medkd_run, tmp_path):
