@@ -10,8 +10,8 @@ from typing import Any
 
 __all__ = ["one_line_errors", "print_one_line"]
 
-# Raised by our own checks, by readers of broken files, by the file system.
-_INPUT_ERRORS = (ValueError, OSError, EOFError, zlib.error)
+# Raised by our own checks, by readers of broken files (the last two: a size that cannot be), by the file system.
+_INPUT_ERRORS = (ValueError, OSError, EOFError, zlib.error, MemoryError, OverflowError)
 _WORKER = re.compile(r"^(?:ValueError|EOFError|OSError|FileNotFoundError|zlib\.error): (.+)$", re.MULTILINE)
 _COMPONENT = re.compile(r"^Failed to instantiate component '([\w.]+)'")
 
@@ -22,7 +22,7 @@ def one_line_errors(error: BaseException) -> str | None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, _INPUT_ERRORS):
-            message = str(cause)
+            message = str(cause) or f"not readable ({type(cause).__name__})"
         # a component with an argument too few or too many: MONAI's message names it
         if isinstance(cause.__cause__, TypeError) and (component := _COMPONENT.search(str(cause))):
             message = f"{component[1]}: {cause.__cause__}"
