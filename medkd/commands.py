@@ -115,8 +115,6 @@ def compose(
 
     given = parse_command(options)[1]
     needed = ("input", "model", "output_dir") if verb == "infer" else ("dataset_dir", "output_dir")
-    if verb == "distill" and not (BUNDLES / task / "models/teacher.pt").is_file():
-        needed = ("teacher", *needed)
     _require(f"{verb} {task}", given, *needed)
     if verb == "figures":
         if ("runs" in given) == ("teacher" in given):

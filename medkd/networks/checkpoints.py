@@ -42,7 +42,9 @@ def weights_file(path: str | Path, role: str = "model") -> Path:
     file = Path(path)
     file = file / "model.pt" if file.is_dir() else file
     if not file.is_file():
-        raise FileNotFoundError(f"{role} {file}: no such file, expected the model.pt of a finished training run")
+        raise FileNotFoundError(
+            f"{role} {file}: no such file, expected the model.pt of a finished training run (--{role} PATH)"
+        )
     return file
 
 
