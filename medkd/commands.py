@@ -59,7 +59,9 @@ def config_files(
 
 
 def _volumetric(task: str, soft_labels: str) -> list[Path]:
-    if "\nmode: 2d" not in (BUNDLES / task / "configs/train.yaml").read_text():
+    from medkd.options import merged_config
+
+    if "mode" not in merged_config({"config_file": str(BUNDLES / task / "configs/train.yaml")}):
         raise ValueError(f"--mode 3d: {task} is a task of pictures, it has no volumes")
     if soft_labels == "cached":
         raise ValueError(

@@ -131,9 +131,8 @@ class RandPatchd(Randomizable, Transform):
         """First voxel of the patch on each axis; negative where the volume is smaller."""
         shape = entry["shape"]
         target = _slices_with(entry, self.target)
-        around_target = (
-            self.R.random_sample() < self.positive
-        )  # drawn in any case: one draw more or less shifts the rest
+        # drawn in any case: one draw more or less would shift the rest
+        around_target = self.R.random_sample() < self.positive
         if target and around_target:
             centre = self._target_voxel(entry, target)
             return [

@@ -109,9 +109,8 @@ class CheckImaged(MapTransform):
         if self.channels is not None and shape[0] != self.channels:
             raise ValueError(f"{name}: {shape[0]} channels in {shape}, expected {self.channels}.")
         voxels = torch.as_tensor(image)
-        # NaN and infinity survive a sum, which needs no copy of a long volume
-        if not torch.isfinite(voxels.sum(dtype=torch.float64)):
-            bad = int((~torch.isfinite(voxels)).sum())
+        # NaN and infinity survive a sum, which needs no copy of a long volume; a sum may also be infinite by itself
+        if not torch.isfinite(voxels.sum()) and (bad := int((~torch.isfinite(voxels)).sum())):
             raise ValueError(f"{name}: {bad} voxels are NaN or infinite, expected finite values.")
 
 

@@ -64,3 +64,8 @@ def test_check_names_the_file(bad):
 def test_check_shapes(shape, message):
     with pytest.raises(ValueError, match=message):
         CheckImaged("image", channels=1, spatial_dims=3)({"image": np.zeros(shape)})
+
+
+def test_finite_voxels_pass_though_their_sum_is_infinite():
+    image = torch.full((1, 4, 4), 3e38)
+    assert CheckImaged("image")({"image": image})["image"] is image
