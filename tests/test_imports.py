@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LEAVES = {
     "data",
+    "formats",
     "networks",
     "metrics",
     "errors",
@@ -18,15 +19,15 @@ LEAVES = {
 ALLOWED = {
     **{leaf: set() for leaf in LEAVES},
     "distributed": {"errors"},
-    "data": {"distributed"},
+    "data": {"distributed", "formats"},
     "options": {"errors", "records", "option_values"},
     "losses": {"networks"},
     "correction": {"networks"},
     "methods": {"losses", "networks"},
     "engines": LEAVES | {"options", "losses", "methods", "handlers", "correction"},
     "handlers": LEAVES | {"options", "losses", "methods", "engines", "correction"},
-    "visuals": {"data", "distributed", "networks", "metrics", "correction"},
-    "reports": {"data", "networks", "metrics", "correction"},
+    "visuals": {"data", "formats", "distributed", "networks", "metrics", "correction"},
+    "reports": {"data", "formats", "networks", "metrics", "correction"},
     "demo": None,  # all
     "team": LEAVES | {"options", "methods"},
     "commands": None,
