@@ -30,6 +30,8 @@ ALLOWED = {
     "reports": {"data", "formats", "networks", "metrics", "correction"},
     "demo": None,  # all
     "team": LEAVES | {"options", "methods"},
+    "runtime": {"formats", "errors"},
+    "export": {"formats", "runtime", "records", "data", "networks", "metrics"},
     "commands": None,
     "listings": None,
     "__main__": None,
