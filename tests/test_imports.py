@@ -28,6 +28,7 @@ ALLOWED = {
     "visuals": {"data", "distributed", "networks", "metrics", "correction"},
     "reports": {"data", "networks", "metrics", "correction"},
     "demo": None,  # all
+    "packing": {"commands", "data", "networks", "options", "records"},
     "team": LEAVES | {"options", "methods"},
     "commands": None,
     "listings": None,
