@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
         "evaluate": "evaluate a model (--model PATH) case by case",
         "export": "write a student for other programs (--model PATH, --format torchscript | onnx | onnx-int8), and measure it",
         "infer": "predict for a file or folder (--input PATH) with a model (--model PATH)",
+        "pack": "a trained student (--model PATH) as a MONAI bundle that runs without medkd: a folder (--output_dir) and a zip",
         "figures": "draw runs side by side (--runs \"{'title': 'FOLDER'}\"), or PLC-KD's team (--teacher and assistants)",
     }
     for verb, description in descriptions.items():
@@ -126,6 +127,10 @@ def _run(parsed: argparse.Namespace, options: list[str]) -> None:
         listings.show_layers(
             parsed.task, parsed.role, parsed.depth or None, parsed.overlay, options, parsed.mode or "2d"
         )
+    elif parsed.verb == "pack":
+        from medkd.packing import pack
+
+        print("packed:", *pack(parsed.task, options, parsed.mode, parsed.overlay), sep="\n")
     else:
         role, soft_labels = getattr(parsed, "role", "student"), getattr(parsed, "soft_labels", "online")
         options, mode = commands.as_trained(parsed.verb, options, parsed.mode)
