@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from medkd.data import claims
+
 __all__ = ["check_target", "complete_or_absent"]
 
 # What preparation writes, and what is computed from it: all that --overwrite may take away.
@@ -41,8 +43,10 @@ def complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     partial, replaced = (target.with_name(f".{target.name}.{word}-{os.getpid()}") for word in ("partial", "replaced"))
+    claims.remove_leftovers(target.parent, f".{target.name}.partial-*")
     partial.mkdir()
     try:
+        claims.claim(partial)
         yield partial
         check_target(source, target, overwrite)  # again: somebody may have written there meanwhile
         if target.exists():
@@ -55,4 +59,5 @@ def complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[
             raise
         shutil.rmtree(replaced, ignore_errors=True)
     finally:
+        claims.release()
         shutil.rmtree(partial, ignore_errors=True)

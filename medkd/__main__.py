@@ -10,6 +10,7 @@ from pathlib import Path
 import medkd
 from medkd import commands, listings
 from medkd.errors import one_line_errors
+from medkd.termination import EXIT_CODE, Terminated, ended_by_sigterm
 
 __all__ = ["main"]
 
@@ -83,10 +84,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point: 0, or 1 after one line about what was wrong (MEDKD_TRACEBACK=1 shows where)."""
     parsed, options = parser().parse_known_args(arguments)
     try:
-        _run(parsed, options)
+        with ended_by_sigterm():
+            _run(parsed, options)
     except KeyboardInterrupt:
-        print("medkd: interrupted; a run that has ended an epoch goes on with --resume True", file=sys.stderr)
+        print("medkd: interrupted; a training that has begun goes on with --resume True", file=sys.stderr)
         return 130
+    except Terminated as error:
+        print(f"medkd: error: {error}", file=sys.stderr)
+        return EXIT_CODE
     except Exception as error:
         message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
         if message is None:
