@@ -41,6 +41,7 @@ def complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[
     """Yield a temporary folder beside ``target``; it takes the target's place only when the block succeeds."""
     check_target(source, target, overwrite)
     target = target.resolve()
+    made = [folder for folder in target.parents if not folder.exists()]  # the innermost first
     target.parent.mkdir(parents=True, exist_ok=True)
     partial, replaced = (target.with_name(f".{target.name}.{word}-{os.getpid()}") for word in ("partial", "replaced"))
     claims.remove_leftovers(target.parent, f".{target.name}.partial-*")
@@ -61,3 +62,6 @@ def complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[
     finally:
         claims.release()
         shutil.rmtree(partial, ignore_errors=True)
+        if not target.exists():
+            for folder in made:
+                folder.rmdir()
