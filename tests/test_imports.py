@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LEAVES = {
     "data",
+    "formats",
     "networks",
     "metrics",
     "errors",
@@ -20,15 +21,15 @@ ALLOWED = {
     **{leaf: set() for leaf in LEAVES},
     "errors": {"termination"},
     "distributed": {"errors", "termination"},
-    "data": {"distributed"},
+    "data": {"distributed", "formats"},
     "options": {"data", "errors", "records", "option_values", "termination"},
     "losses": {"networks"},
     "correction": {"networks"},
     "methods": {"losses", "networks"},
     "engines": LEAVES | {"options", "losses", "methods", "handlers", "correction"},
     "handlers": LEAVES | {"options", "losses", "methods", "engines", "correction"},
-    "visuals": {"data", "distributed", "networks", "metrics", "correction"},
-    "reports": {"data", "networks", "metrics", "correction"},
+    "visuals": {"data", "formats", "distributed", "networks", "metrics", "correction"},
+    "reports": {"data", "formats", "networks", "metrics", "correction"},
     "demo": None,  # all
     "team": LEAVES | {"options", "methods"},
     "commands": None,
