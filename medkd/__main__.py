@@ -11,6 +11,7 @@ import medkd
 from medkd import commands, listings
 from medkd.errors import one_line_errors
 from medkd.runtime import infer_command, names_onnx
+from medkd.termination import EXIT_CODE, Terminated, ended_by_sigterm
 
 __all__ = ["main"]
 
@@ -92,13 +93,17 @@ def main(arguments: list[str] | None = None) -> int:
     without_torch = names_onnx(arguments) and not {"-h", "--help"} & {*arguments}
     parsed, options = (None, []) if without_torch else parser().parse_known_args(arguments)
     try:
-        if parsed is None:
-            infer_command(arguments, commands.tasks())
-        else:
-            _run(parsed, options)
+        with ended_by_sigterm():
+            if parsed is None:
+                infer_command(arguments, commands.tasks())
+            else:
+                _run(parsed, options)
     except KeyboardInterrupt:
-        print("medkd: interrupted; a run that has ended an epoch goes on with --resume True", file=sys.stderr)
+        print("medkd: interrupted; a training that has begun goes on with --resume True", file=sys.stderr)
         return 130
+    except Terminated as error:
+        print(f"medkd: error: {error}", file=sys.stderr)
+        return EXIT_CODE
     except Exception as error:
         message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
         if message is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["check_model", "get_nested", "has_record", "read_record", "recorded"]
+__all__ = ["check_model", "get_nested", "read_record", "recorded"]
 
 _ABSENT = object()
 _OF_THE_DATA = ("classes", "per_case")  # no option could make them fit
@@ -61,11 +61,6 @@ def recorded(model: str | Path | Sequence[str | Path], name: str, default: Any =
     if value is _ABSENT:
         raise ValueError(f"model {model}: no config.yaml beside it says its {name}: give the output folder of the run")
     return value
-
-
-def has_record(model: str | Path) -> bool:
-    """Whether the ``config.yaml`` of a run of ours lies beside the model."""
-    return _record(model) is not None
 
 
 def _trained(config: dict[str, Any], name: str) -> Any:

@@ -15,12 +15,14 @@ LEAVES = {
     "distributed",
     "records",
     "option_values",
+    "termination",
 }  # these import nothing else of ours, but for
 ALLOWED = {
     **{leaf: set() for leaf in LEAVES},
-    "distributed": {"errors"},
+    "errors": {"termination"},
+    "distributed": {"errors", "termination"},
     "data": {"distributed", "formats"},
-    "options": {"errors", "records", "option_values"},
+    "options": {"data", "errors", "records", "option_values", "termination"},
     "losses": {"networks"},
     "correction": {"networks"},
     "methods": {"losses", "networks"},
