@@ -123,6 +123,7 @@ WRONG = {
     "another": ({"model": torch_file}, r"other/model.pt: weights of another network"),
     "typo": ({"modle": "x"}, r"unknown option\(s\): --modle \(did you mean .*--model"),
     "part": ({"format": "onnx-int8", "part": "training"}, r"--part training: int8 is measured on the test part"),
+    "windows": ({"calibration_windows": 0}, r"--calibration_windows: found 0, expected a whole number from 1 on"),
     "none": ({"output_dir": None}, r"medkd export kits19 needs --output_dir"),
 }
 
