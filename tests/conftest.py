@@ -208,7 +208,9 @@ def nnunet_model():
 @pytest.fixture(scope="session")
 def students(kits19_data, cvc_data, tmp_path_factory) -> dict[str, tuple[str, Path, Path]]:
     """Kind of input -> task, folder of a student with random weights and a record as a run leaves it, its data set."""
+    import numpy as np
     import yaml
+    from PIL import Image
 
     from medkd.networks import ResNetFCN, UNet
 
@@ -238,10 +240,16 @@ def students(kits19_data, cvc_data, tmp_path_factory) -> dict[str, tuple[str, Pa
         with torch.no_grad():
             for parameter in network.parameters():
                 if parameter.ndim > 1:  # large enough for both classes to be found
-                    parameter.copy_(torch.randn(parameter.shape, generator=generator) / parameter[0].numel() ** 0.5)
+                    gain = 1.5 if kind == "pictures" else 1
+                    weights = torch.randn(parameter.shape, generator=generator)
+                    parameter.copy_(gain * weights / parameter[0].numel() ** 0.5)
             size = trained_with.get("image_size") or more["image_size"]
-            noise = torch.rand(1, network.in_channels, *size, generator=generator) * 2 - 1
-            network.head.bias -= network.eval()(noise).flatten(2).mean(2)[0]
+            sample = torch.rand(1, network.in_channels, *size, generator=generator)
+            if kind == "pictures":
+                frame = Image.open(min(cvc_data.rglob("*.png"))).convert("RGB").resize(size[::-1])
+                sample = torch.from_numpy(np.array(frame)).movedim(-1, 0)[None] / 255
+            logits = network.eval()(sample * 2 - 1)
+            network.head.bias[0] += (logits[:, 1] - logits[:, 0]).median()
         torch.save(network.state_dict(), folder / "model.pt")
         record = {"bundle_root": ".", "student_width": 2, "trained_with": trained_with, **more}
         (folder / "config.yaml").write_text(yaml.safe_dump(record))
