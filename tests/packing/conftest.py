@@ -19,7 +19,7 @@ def weights(tmp_path_factory):
 
     @functools.cache
     def made(task: str, mode: str) -> tuple[Path, list[str]]:
-        torch.manual_seed(0)
+        torch.manual_seed(2)
         network, options = FORMS[task, mode]
         path = folder / f"{task}_{mode}" / "weights.pt"
         path.parent.mkdir()
