@@ -10,6 +10,8 @@ from pathlib import Path
 import medkd
 from medkd import commands, listings
 from medkd.errors import one_line_errors
+from medkd.runtime import infer_command, names_onnx
+from medkd.termination import EXIT_CODE, Terminated, ended_by_sigterm
 
 __all__ = ["main"]
 
@@ -36,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
         "train": "train a student, or with --role the teacher or one of PLC-KD's assistants, on labels",
         "distill": "train a student with a teacher (--teacher PATH) by a method (--method NAME)",
         "evaluate": "evaluate a model (--model PATH) case by case",
+        "export": "write a student for other programs (--model PATH, --format torchscript | onnx | onnx-int8), and measure it",
         "infer": "predict for a file or folder (--input PATH) with a model (--model PATH)",
         "pack": "a trained student (--model PATH) as a MONAI bundle that runs without medkd: a folder (--output_dir) and a zip",
         "figures": "draw runs side by side (--runs \"{'title': 'FOLDER'}\"), or PLC-KD's team (--teacher and assistants)",
@@ -46,6 +49,10 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("task", choices=commands.tasks())
         if verb in ("train", "evaluate", "infer"):
             sub.add_argument("--role", choices=ROLES, default="student")
+    verbs.choices["infer"].epilog += " A --model FILE.onnx of `medkd export` needs no task and no torch."
+    verbs.choices["export"].add_argument("--format", required=True, help="torchscript, onnx or onnx-int8")
+    help_ = "of training images, for the ranges of int8 (default: %(default)s)"
+    verbs.choices["export"].add_argument("--calibration_windows", type=int, default=32, help=help_)
     verbs.choices["distill"].add_argument(
         "--soft_labels",
         choices=("online", "cached"),
@@ -82,17 +89,26 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point: 0, or 1 after one line about what was wrong (MEDKD_TRACEBACK=1 shows where)."""
-    parsed, options = parser().parse_known_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    without_torch = names_onnx(arguments) and not {"-h", "--help"} & {*arguments}
+    parsed, options = (None, []) if without_torch else parser().parse_known_args(arguments)
     try:
-        _run(parsed, options)
+        with ended_by_sigterm():
+            if parsed is None:
+                infer_command(arguments, commands.tasks())
+            else:
+                _run(parsed, options)
     except KeyboardInterrupt:
-        print("medkd: interrupted; a run that has ended an epoch goes on with --resume True", file=sys.stderr)
+        print("medkd: interrupted; a training that has begun goes on with --resume True", file=sys.stderr)
         return 130
+    except Terminated as error:
+        print(f"medkd: error: {error}", file=sys.stderr)
+        return EXIT_CODE
     except Exception as error:
         message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
         if message is None:
             raise
-        if parsed.verb == "prepare":
+        if parsed is not None and parsed.verb == "prepare":
             message = str(error)  # as it is: it may list several refused cases
         print(f"medkd: error: {message}", file=sys.stderr)
         return 1
@@ -123,6 +139,9 @@ def _run(parsed: argparse.Namespace, options: list[str]) -> None:
     else:
         role, soft_labels = getattr(parsed, "role", "student"), getattr(parsed, "soft_labels", "online")
         options, mode = commands.as_trained(parsed.verb, options, parsed.mode)
+        if parsed.verb == "export":
+            commands.export(parsed.task, parsed.format, options, parsed.overlay, mode, parsed.calibration_windows)
+            return
         if parsed.verb == "distill":
             options = commands.train_team(parsed.task, options, parsed.overlay, soft_labels, mode)
         arguments = commands.compose(parsed.verb, parsed.task, role, options, parsed.overlay, soft_labels, mode)

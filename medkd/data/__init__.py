@@ -11,15 +11,14 @@ from medkd.data.datalist import (
     save_datalist,
     split_cases,
 )
-from medkd.data.dicom_series import is_dicom_folder
-from medkd.data.images import PICTURES, SaveLabelsd, case_name, find_images
+from medkd.data.images import SaveLabelsd
 from medkd.data.normalise import NormaliseCased
 from medkd.data.patches import RandPatchd, cases_for_patches, native_size, repeated_sampler
 from medkd.data.phantoms import draw_cvc_endoscene, draw_idrid, draw_isic2018, draw_kits19, draw_lits
 from medkd.data.shares import OwnCases, SharedOrder
 from medkd.data.slices import SliceDataset, balanced_sampler
 from medkd.data.transforms import CheckImaged, TargetLabeld, class_names, foreground_values, target_values
-from medkd.data.volume_files import NIFTI, VOLUMES, VolumeFileReader, read_nifti, read_volume_file
+from medkd.data.volume_files import VolumeFileReader
 from medkd.data.volume_store import (
     SUFFIX,
     VolumeStoreReader,
@@ -28,6 +27,16 @@ from medkd.data.volume_store import (
     read_volume,
     volume_shape,
     write_volume,
+)
+from medkd.formats import (
+    NIFTI,
+    PICTURES,
+    VOLUMES,
+    case_name,
+    find_images,
+    is_dicom_folder,
+    read_nifti,
+    read_volume_file,
 )
 
 __all__ = [

@@ -1,28 +1,15 @@
-"""Files that are either whole or not there: written beside their place, then moved."""
+"""Checkpoints that are either whole or not there."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from medkd.formats import write_atomically
+
 __all__ = ["save_atomically", "write_atomically"]
-
-
-def write_atomically(path: str | Path, write: Callable[[Path], Any]) -> None:
-    """Calls ``write`` with a temporary path in the same folder and moves the result to ``path``."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # the name's end decides the format for many writers, so it stays
-    temporary = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save_atomically(state: Any, path: str | Path) -> None:

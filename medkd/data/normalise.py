@@ -1,4 +1,4 @@
-"""Intensities without a common scale (MR): each case by its own percentiles, alike in preparation and inference."""
+"""`medkd.formats.normalise_case` for MONAI's pipelines."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 from monai.config import KeysCollection
-from monai.transforms import MapTransform, ScaleIntensityRangePercentiles
+from monai.transforms import MapTransform
 from monai.utils import convert_to_dst_type
+
+from medkd.formats import normalise_case
 
 from .transforms import image_name
 
 __all__ = ["NormaliseCased"]
-
-PERCENTILES = (0.5, 99.5)
-RANGE = (0, 1000)
-INT16 = np.iinfo(np.int16)
 
 
 class NormaliseCased(MapTransform):
@@ -33,18 +31,14 @@ class NormaliseCased(MapTransform):
 
     def __init__(self, keys: KeysCollection, per_case: bool = True, allow_missing_keys: bool = False) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.scale = ScaleIntensityRangePercentiles(*PERCENTILES, *RANGE, clip=False) if per_case else None
+        self.per_case = per_case
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         item = dict(data)
         for key in self.key_iterator(item):
-            # numpy's percentiles and float32 whatever comes in: a stored case and one read later agree voxel for voxel
-            array = np.asarray(item[key], dtype=np.float32)
-            if self.scale is not None:
-                low, high = np.percentile(array, PERCENTILES)
-                if not low < high:
-                    raise ValueError(f"{image_name(item, key)}: nearly all voxels are {low:g}: nothing to scale.")
-                array = np.asarray(self.scale(array))
-            whole = np.clip(np.rint(array), INT16.min, INT16.max)
+            try:
+                whole = normalise_case(np.asarray(item[key]), self.per_case)
+            except ValueError as error:
+                raise ValueError(f"{image_name(item, key)}: {error}") from None
             item[key] = convert_to_dst_type(whole, item[key], dtype=np.float32)[0]
         return item

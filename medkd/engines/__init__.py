@@ -4,6 +4,7 @@ from .assistant_scores import score_assistants
 from .correction_report import CorrectionReport
 from .inference import infer_each
 from .resume import ResumableRun
+from .slice_batch_inferer import SliceBatchInferer
 from .stored import StoredSoftLabels, StoredTeacher
 from .teacher_team import BoundaryBatches, FalsePixelBatches, begun_from, norm_layers, teacher_team
 from .trainer import DistillationTrainer, frozen
@@ -15,6 +16,7 @@ __all__ = [
     "DistillationTrainer",
     "FalsePixelBatches",
     "ResumableRun",
+    "SliceBatchInferer",
     "StoredSoftLabels",
     "StoredTeacher",
     "VolumeInferer",

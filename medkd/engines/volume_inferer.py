@@ -12,6 +12,9 @@ from monai.inferers import Inferer
 from monai.inferers.utils import sliding_window_inference
 from torch import Tensor, nn
 from torch.nn import functional as F
+from tqdm import tqdm
+
+from medkd.distributed import no_bar
 
 __all__ = ["VolumeInferer"]
 
@@ -97,7 +100,8 @@ class VolumeInferer(Inferer):
         starts = [place[0].start for place in dense_patch_slices((image.shape[2],), (edge,), (step,))]
         weight = self._weights(image)
         total, weights = None, None
-        for start, following in pairwise([*starts, image.shape[2]]):
+        stretches = list(pairwise([*starts, image.shape[2]]))
+        for start, following in tqdm(stretches, unit="slab", leave=False, disable=no_bar()):
             slab = image[:, :, start : start + edge]
             # MONAI has divided by the weights of the slab's own windows; the next slab's are still to come
             logits = sliding_window_inference(slab, self.roi_size, predictor=network, **self.windows)[0].float()

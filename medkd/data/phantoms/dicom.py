@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from medkd.data.dicom_series import LPS_TO_RAS, kept_locale
+from medkd.formats.dicom_series import LPS_TO_RAS, kept_locale
 
 __all__ = ["write_dicom"]
 

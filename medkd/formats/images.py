@@ -1,0 +1,75 @@
+"""The images that a user hands to inference: which files they are, and what their cases are called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .dicom_series import is_dicom_folder
+from .volume_files import VOLUMES
+
+__all__ = ["PICTURES", "case_name", "find_images"]
+
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+
+
+_KITS19 = "imaging.nii.gz"
+
+
+def case_name(path: str | Path) -> str:
+    """A file's name without the suffix of its format: ``case_00000`` of ``case_00000.nii.gz``.
+
+    KiTS19 calls every scan ``imaging.nii.gz``: there it is the name of the folder.
+    """
+    name = Path(path).name
+    if name == _KITS19 and Path(path).absolute().parent.name:
+        return Path(path).absolute().parent.name
+    suffix = next((s for s in (*VOLUMES, *PICTURES) if name.lower().endswith(s)), "")
+    return name.removesuffix(name[len(name) - len(suffix) :]) if suffix else name
+
+
+def find_images(
+    source: str | Path, suffixes: tuple[str, ...], output_dir: str | Path, series: bool = False
+) -> list[dict[str, str]]:
+    """``[{"image": path, "case": name}]`` of one file, or of all files in a folder with one of the suffixes, by name.
+
+    A folder of KiTS19 cases (``case_00000/imaging.nii.gz``) is read too; with ``series`` a folder with the slices of a
+    DICOM series is an image, and so is each such sub-folder.
+
+    Raises:
+        FileNotFoundError: when the source is missing, or a folder without such files.
+        FileExistsError: when a prediction of one of the cases is there already.
+        ValueError: for a file with another suffix, two files of one case, or an output folder that is the input's.
+    """
+    source = Path(source)
+    if not source.exists():
+        raise FileNotFoundError(f"input {source}: no such file or folder")
+    folder = source.parent if source.is_file() else source
+    files = _files(source, suffixes, series)
+    if Path(output_dir).resolve() == folder.resolve():
+        raise ValueError(f"output_dir {output_dir} is the folder of the input: predictions would overwrite the images")
+    items = [{"image": str(file), "case": case_name(file)} for file in files]
+    seen: dict[str, str] = {}
+    for item in items:
+        if done := [f for f in (Path(output_dir) / f"{item['case']}{s}" for s in (".nii.gz", ".png")) if f.exists()]:
+            raise FileExistsError(f"output_dir {output_dir}: {done[0].name} is there already: choose another folder")
+        other = seen.setdefault(item["case"], item["image"])
+        if other != item["image"]:
+            raise ValueError(f"input {source}: {other} and {item['image']} would give the same prediction file")
+    return items
+
+
+def _files(source: Path, suffixes: tuple[str, ...], series: bool) -> list[Path]:
+    if source.is_file():
+        if source.name.lower().endswith(suffixes):
+            return [source]
+        folder = " or a folder with a DICOM series" if series else ""
+        raise ValueError(f"input {source}: suffix not known here, expected one of {', '.join(suffixes)}{folder}")
+    files = [f for f in source.iterdir() if f.name.lower().endswith(suffixes) and not f.name.startswith(".")]
+    if series:
+        files += [source] if is_dicom_folder(source) else filter(is_dicom_folder, source.iterdir())
+    if not files and _KITS19.endswith(suffixes):
+        files = list(source.glob(f"*/{_KITS19}"))
+    if not files:
+        searched = "no DICOM series in it or in its folders" if series else "its folders are not searched"
+        raise FileNotFoundError(f"input {source}: no file that ends in {', '.join(suffixes)} ({searched})")
+    return sorted(files)
