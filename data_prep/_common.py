@@ -66,13 +66,15 @@ class Found:
     split_name: str = "published"  # by which that split is asked for; a data set may draw one of its own
 
 
-def require_source(source: PathLike) -> Path:
-    """Return the source as a path; it must be a folder with something in it."""
+def require_source(source: PathLike, option: str = "source") -> Path:
+    """Return the source as a path; it must be a folder with something in it. The option is named in messages."""
     path = Path(source)
+    if path.is_file():
+        raise NotADirectoryError(f"--{option} {source}: is a file, expected a folder.")
     if not path.is_dir():
-        raise FileNotFoundError(f"source {source}: no such folder.")
+        raise FileNotFoundError(f"--{option} {source}: no such folder.")
     if not any(path.iterdir()):
-        raise ValueError(f"source {source}: the folder is empty.")
+        raise ValueError(f"--{option} {source}: the folder is empty.")
     return path
 
 
@@ -205,7 +207,9 @@ def _convert_all(
     refused = {
         case: reason for case, reason in found.refused.items() if case in set(wanted) or case not in found.patients
     }
-    for case in tqdm([case for case in wanted if case in found.files], desc=f"prepare {name}", unit="case"):
+    for case in tqdm(
+        [case for case in wanted if case in found.files], desc=f"prepare {name}", unit="case", disable=None
+    ):
         try:
             entries[case] = convert(case, found.files[case], folder)
         except (ValueError, OSError) as error:

@@ -29,7 +29,8 @@ def find_pairs(images: Path, labels: Path) -> Found:
         by_label = {stem: paths for stem, paths in by_label.items() if stem not in by_image}
     for folder in sorted(path for path in images.iterdir() if path.is_dir() and not path.name.startswith(".")):
         if folder.resolve() != labels.resolve():
-            by_image.setdefault(folder.name, []).append(folder)
+            suffix = next((suffix for suffix in VOLUMES if folder.name.lower().endswith(suffix)), "")
+            by_image.setdefault(folder.name.removesuffix(suffix), []).append(folder)
     # Labels first: scan_0000 of scan_0000_seg is a number, not a channel, and stays.
     label_cases = _cases(by_label, LABEL_ENDS, by_image)
     found = pair_up(_cases(by_image, IMAGE_ENDS, label_cases), label_cases, images, labels)

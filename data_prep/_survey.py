@@ -12,13 +12,14 @@ from tqdm import tqdm
 
 from medkd.data import read_volume_file
 
-from ._volumes import check_same_grid, turn, whole_numbers
+from ._volumes import check_same_grid, check_varied, turn, whole_numbers
 
-__all__ = ["AIR", "Measured", "is_ct", "read_pair", "survey"]
+__all__ = ["AIR", "Measured", "check_exchanged", "is_ct", "read_pair", "survey"]
 
 AIR = -500  # HU: what lies below is air, and no other modality has it
 OBLIQUE = np.deg2rad(1)
 SAMPLES = {"image": 1_000_000, "foreground": 20_000}  # voxels, evenly spread, for percentiles
+MOST_LABELS = 128  # of a label map; any image has more values
 PERCENTS = (0.5, 50, 99.5)
 
 
@@ -42,7 +43,7 @@ def survey(files: Mapping[str, tuple[Path, Path]]) -> tuple[dict[str, Measured],
     """Read every case; return the measures of the good ones and the reasons of those that are refused."""
     measured: dict[str, Measured] = {}
     refused: dict[str, str] = {}
-    for case, pair in tqdm(files.items(), desc="read", unit="case"):
+    for case, pair in tqdm(files.items(), desc="read", unit="case", disable=None):
         try:
             measured[case] = _measure(*pair)
         except (ValueError, OSError) as error:
@@ -67,6 +68,7 @@ def read_pair(image_path: Path, label_path: Path) -> tuple[np.ndarray, np.ndarra
     check_same_grid(image, affine, label, label_affine)
     if not np.isfinite(image).all():
         raise ValueError(f"{image_path}: NaN or infinite voxels")
+    check_varied(image)
     return image, whole_numbers(label, np.uint8, "label values of the mask"), affine, orientation
 
 
@@ -96,6 +98,25 @@ def _shear(affine: np.ndarray) -> float:
 
 def _some(values: np.ndarray, count: int) -> np.ndarray:
     return values[:: max(1, -(-len(values) // count))]
+
+
+def check_exchanged(image: Path, label: Path) -> None:
+    """Raises ValueError where the image holds label values alone and the label does not."""
+    try:
+        arrays = [read_volume_file(path)[0] for path in (image, label)]
+    except (ValueError, OSError):
+        return
+    if _is_label_map(arrays[0]) and not _is_label_map(arrays[1]):
+        found = f"{arrays[1].min():g} to {arrays[1].max():g}"
+        raise ValueError(
+            f"are --images and --labels exchanged? {image} holds a few whole numbers alone, {label} {found}, "
+            "expected intensities and label values"
+        )
+
+
+def _is_label_map(array: np.ndarray) -> bool:
+    values = np.unique(array)
+    return len(values) <= MOST_LABELS and values.min() >= 0 and np.array_equal(values, np.rint(values))
 
 
 def is_ct(measured: Collection[Measured]) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from medkd.data import claims
+
 __all__ = ["check_target", "complete_or_absent"]
 
 # What preparation writes, and what is computed from it: all that --overwrite may take away.
@@ -39,10 +41,13 @@ def complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[
     """Yield a temporary folder beside ``target``; it takes the target's place only when the block succeeds."""
     check_target(source, target, overwrite)
     target = target.resolve()
+    made = [folder for folder in target.parents if not folder.exists()]  # the innermost first
     target.parent.mkdir(parents=True, exist_ok=True)
     partial, replaced = (target.with_name(f".{target.name}.{word}-{os.getpid()}") for word in ("partial", "replaced"))
+    claims.remove_leftovers(target.parent, f".{target.name}.partial-*")
     partial.mkdir()
     try:
+        claims.claim(partial)
         yield partial
         check_target(source, target, overwrite)  # again: somebody may have written there meanwhile
         if target.exists():
@@ -55,4 +60,8 @@ def complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[
             raise
         shutil.rmtree(replaced, ignore_errors=True)
     finally:
+        claims.release()
         shutil.rmtree(partial, ignore_errors=True)
+        if not target.exists():
+            for folder in made:
+                folder.rmdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from monai.config import PathLike
 
 from ._common import Found, Options, pair_files, run
-from ._volumes import AXES, check_same_grid, read_nifti, store_case, whole_numbers
+from ._volumes import AXES, check_same_grid, check_varied, read_nifti, store_case, whole_numbers, without_negative
 
 __all__ = ["PAIRS", "SUFFIXES", "find_pairs", "run_tumours"]
 
@@ -56,16 +57,24 @@ def run_tumours(
     if label_values not in known:
         raise ValueError(f"label_values {label_values!r} is unknown, expected one of {', '.join(known)}.")
 
+    lowest: dict[str, float] = {}
+
+    def convert(case: str, files: tuple[Path, Path], to: Path) -> dict[str, Any]:
+        entry, lowest[case] = _convert(case, files, to, known[label_values])
+        return entry
+
     def check_all(entries: Collection[dict[str, Any]]) -> None:
         if label_values == name:
             _check_tumours(entries)
         check(entries)
+        if sentence := without_negative(lowest):
+            warnings.warn(sentence, stacklevel=4)
 
     return run(
         source,
         target,
         found,
-        lambda case, files, to: _convert(case, files, to, known[label_values]),
+        convert,
         options,
         check_all,
         name=name,
@@ -84,9 +93,11 @@ def _check_tumours(entries: Collection[dict[str, Any]]) -> None:
         )
 
 
-def _convert(case: str, files: tuple[Path, Path], folder: Path, values: dict[int, int]) -> dict[str, Any]:
+def _convert(case: str, files: tuple[Path, Path], folder: Path, values: dict[int, int]) -> tuple[dict[str, Any], float]:
+    """The entry of the data list, and the lowest HU."""
     (image, affine), (label, label_affine) = (read_nifti(path) for path in files)
     check_same_grid(image, affine, label, label_affine)
     hu = whole_numbers(image, np.int16, "HU of the image")
     raw = whole_numbers(label, np.uint8, "label values of the mask")
-    return store_case(case, hu, raw, affine, folder, values)
+    check_varied(hu)
+    return store_case(case, hu, raw, affine, folder, values), float(hu.min())

@@ -11,7 +11,16 @@ import numpy as np
 
 from medkd.data import SUFFIX, read_nifti, write_volume
 
-__all__ = ["AXES", "check_same_grid", "read_nifti", "store_case", "turn", "whole_numbers"]
+__all__ = [
+    "AXES",
+    "check_same_grid",
+    "check_varied",
+    "read_nifti",
+    "store_case",
+    "turn",
+    "whole_numbers",
+    "without_negative",
+]
 
 AXES = "IPL"  # slices downwards, rows backwards, columns to the left: KiTS19's own order
 AFFINE_TOLERANCE = 1e-3  # mm
@@ -81,6 +90,24 @@ def whole_numbers(array: np.ndarray, dtype: type, what: str) -> np.ndarray:
             raise ValueError(f"{what}: {plane[wrong][0]:g} is not a whole number")
         out[..., k] = rounded
     return out
+
+
+def check_varied(image: np.ndarray) -> None:
+    """Raises ValueError for an image without any difference in it."""
+    if image.min() == image.max():
+        raise ValueError(f"every voxel is {image.flat[0]:g}, expected an image")
+
+
+def without_negative(lowest: Mapping[str, float]) -> str:
+    """A sentence on cases (name -> lowest intensity) that cannot be HU as they are; nothing when there are none."""
+    names = [case for case, value in lowest.items() if value >= 0]
+    if not names:
+        return ""
+    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    return (
+        f"{shown}: no voxel is below 0, though air has -1000 HU: stored with an offset, 1024 for example? "
+        "Intensities are taken as they are"
+    )
 
 
 def turn(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from ._case_report import write_report
 from ._common import Found, Options, refuse, require_source, run, split_found
 from ._own_pairs import find_pairs
 from ._patients import read_patients
-from ._survey import AIR, Measured, is_ct, read_pair, survey
+from ._survey import AIR, Measured, check_exchanged, is_ct, read_pair, survey
 from ._target import check_target
-from ._volumes import AXES, store_case, whole_numbers
+from ._volumes import AXES, store_case, whole_numbers, without_negative
 
 __all__ = ["prepare"]
 
@@ -65,7 +66,7 @@ def prepare(
         FileNotFoundError, ValueError: no source, a target in use, wrong arguments, refused cases (each with its reason), a
             class that no training case has.
     """
-    folders = [require_source(images), require_source(labels)]
+    folders = [require_source(images, "images"), require_source(labels, "labels")]
     for folder in folders:
         check_target(folder, Path(target), overwrite)
     window, spacing = _numbers("window", window, 2), _numbers("spacing", spacing, 3)
@@ -119,6 +120,8 @@ def _survey(found: Found, parts: Mapping[str, Sequence[str]], skip_bad: bool) ->
     """Measures of the cases that a part wants; those that are refused move from the files to the refused."""
     wanted = sorted((case for part in PARTS for case in parts[part]), key=natural_key)
     measured, refused = survey({case: found.files[case] for case in wanted if case in found.files})
+    if refused and not measured:
+        check_exchanged(*found.files[next(iter(refused))])
     found.refused.update(refused)
     for case in refused:
         del found.files[case]
@@ -189,6 +192,11 @@ def _finish(
         "image_size_2d": proposals.propose_image_size(training),
     }
     notes = _notes(measured, names, about, given, modality)
+    listed_cases = {entry["case"] for part in listed.values() for entry in part}
+    lowest = {case: one.lowest for case, one in measured.items() if case in listed_cases and not per_case}
+    if sentence := without_negative(lowest):
+        notes.append(f"look: {sentence}")
+        warnings.warn(sentence, stacklevel=4)
     write_report(folder, listed, measured, names, about, [*notes, _patients(listed, patients)])
     return about
 

@@ -11,6 +11,7 @@ import medkd
 from medkd import commands, listings
 from medkd.errors import one_line_errors
 from medkd.runtime import infer_command, names_onnx
+from medkd.termination import EXIT_CODE, Terminated, ended_by_sigterm
 
 __all__ = ["main"]
 
@@ -39,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
         "evaluate": "evaluate a model (--model PATH) case by case",
         "export": "write a student for other programs (--model PATH, --format torchscript | onnx | onnx-int8), and measure it",
         "infer": "predict for a file or folder (--input PATH) with a model (--model PATH)",
+        "pack": "a trained student (--model PATH) as a MONAI bundle that runs without medkd: a folder (--output_dir) and a zip",
         "figures": "draw runs side by side (--runs \"{'title': 'FOLDER'}\"), or PLC-KD's team (--teacher and assistants)",
     }
     for verb, description in descriptions.items():
@@ -91,13 +93,17 @@ def main(arguments: list[str] | None = None) -> int:
     without_torch = names_onnx(arguments) and not {"-h", "--help"} & {*arguments}
     parsed, options = (None, []) if without_torch else parser().parse_known_args(arguments)
     try:
-        if parsed is None:
-            infer_command(arguments, commands.tasks())
-        else:
-            _run(parsed, options)
+        with ended_by_sigterm():
+            if parsed is None:
+                infer_command(arguments, commands.tasks())
+            else:
+                _run(parsed, options)
     except KeyboardInterrupt:
-        print("medkd: interrupted; a run that has ended an epoch goes on with --resume True", file=sys.stderr)
+        print("medkd: interrupted; a training that has begun goes on with --resume True", file=sys.stderr)
         return 130
+    except Terminated as error:
+        print(f"medkd: error: {error}", file=sys.stderr)
+        return EXIT_CODE
     except Exception as error:
         message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
         if message is None:
@@ -126,6 +132,10 @@ def _run(parsed: argparse.Namespace, options: list[str]) -> None:
         listings.show_layers(
             parsed.task, parsed.role, parsed.depth or None, parsed.overlay, options, parsed.mode or "2d"
         )
+    elif parsed.verb == "pack":
+        from medkd.packing import pack
+
+        print("packed:", *pack(parsed.task, options, parsed.mode, parsed.overlay), sep="\n")
     else:
         role, soft_labels = getattr(parsed, "role", "student"), getattr(parsed, "soft_labels", "online")
         options, mode = commands.as_trained(parsed.verb, options, parsed.mode)

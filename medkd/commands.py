@@ -153,6 +153,7 @@ def run_bundle(arguments: list[str]) -> None:
     """Runs ``python -m monai.bundle`` with the arguments, in this process, after printing it."""
     import runpy
 
+    from medkd.data.claims import release
     from medkd.options import check_options, merged_config, parse_command
 
     # The bundle's own first step checks them too, but MONAI takes a stray word for the name of another first step.
@@ -166,6 +167,7 @@ def run_bundle(arguments: list[str]) -> None:
         runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
     finally:
         sys.argv = before
+        release()
 
 
 def export(

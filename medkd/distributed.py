@@ -20,6 +20,7 @@ import torch
 from torch import distributed
 
 from medkd.errors import one_line_errors
+from medkd.termination import Terminated
 
 __all__ = [
     "barrier",
@@ -133,9 +134,17 @@ def joined(own: list, total: int) -> list:
 
 @contextmanager
 def guarded(advice: Callable[[], str]) -> Iterator[None]:
-    """Within it the end of another process becomes a ConnectionError in one line, with an advice at its end."""
+    """Within it SIGTERM, or the end of another process, becomes an error in one line, with an advice at its end.
+
+    Raises:
+        Terminated: in a run of one process.
+        ConnectionError: in one of several, all of which end when one does.
+    """
     if processes() == 1:
-        yield
+        try:
+            yield
+        except Terminated:
+            raise Terminated(advice()) from None
         return
     owner, own = os.getpid(), rank()
 

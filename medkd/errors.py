@@ -8,6 +8,8 @@ import sys
 import zlib
 from typing import Any
 
+from medkd.termination import Terminated
+
 __all__ = ["one_line_errors", "print_one_line"]
 
 # Raised by our own checks, by readers of broken files (the last two: a size that cannot be), by the file system.
@@ -41,6 +43,8 @@ def print_one_line(kind: type[BaseException], error: BaseException, trace: Any) 
     if os.environ.get("RANK", "0") != "0":
         return
     message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
+    if isinstance(error, Terminated):
+        message = str(error)
     if message is None:
         sys.__excepthook__(kind, error, trace)
     else:

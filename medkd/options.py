@@ -23,9 +23,11 @@ from monai.bundle import ConfigParser
 from monai.bundle import run as monai_run
 from monai.utils import optional_import
 
+from medkd.data.claims import claim
 from medkd.errors import print_one_line
 from medkd.option_values import check_value
 from medkd.records import check_model, get_nested, recorded
+from medkd.termination import catch_sigterm
 
 __all__ = ["check", "check_model", "check_options", "is_known", "merged_config", "parse_command", "recorded"]
 
@@ -183,6 +185,7 @@ def check(
     if Path(sys.argv[0]).parts[-3:-1] != ("monai", "bundle") or sys.argv[1:2] != ["run"]:
         return None
     sys.excepthook = print_one_line
+    catch_sigterm()
     # MONAI warns of its own use of an argument that it will remove
     warnings.filterwarnings("ignore", message=".*always_return_as_numpy", category=FutureWarning)
     words, options = parse_command(sys.argv[2:])
@@ -191,6 +194,8 @@ def check(
     _check_processes(options)
     if output_dir is not None and Path(output_dir).is_file():
         raise FileExistsError(f"output_dir {output_dir}: is a file, expected a folder")
+    if output_dir is not None and Path(output_dir).is_dir() and os.environ.get("RANK", "0") == "0":
+        claim(output_dir)
     if output_dir is not None and not resume:
         for name in results:
             if (Path(output_dir) / name).exists():

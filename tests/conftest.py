@@ -203,3 +203,25 @@ def nnunet_model():
         return network
 
     return write
+
+
+@pytest.fixture(scope="session")
+def assert_equal():
+    """Asserts that two states of runs are equal bit for bit: dicts, lists, tensors and plain values within each other."""
+
+    def check(a, b, place="state"):
+        assert type(a) is type(b), place
+        if isinstance(a, dict):
+            assert a.keys() == b.keys(), place
+            for key in a:
+                check(a[key], b[key], f"{place}.{key}")
+        elif isinstance(a, torch.Tensor):
+            assert torch.equal(a, b), place
+        elif isinstance(a, list | tuple):
+            assert len(a) == len(b), place
+            for index, (x, y) in enumerate(zip(a, b, strict=True)):
+                check(x, y, f"{place}.{index}")
+        else:
+            assert a == b, place
+
+    return check

@@ -15,12 +15,14 @@ LEAVES = {
     "distributed",
     "records",
     "option_values",
+    "termination",
 }  # these import nothing else of ours, but for
 ALLOWED = {
     **{leaf: set() for leaf in LEAVES},
-    "distributed": {"errors"},
+    "errors": {"termination"},
+    "distributed": {"errors", "termination"},
     "data": {"distributed", "formats"},
-    "options": {"errors", "records", "option_values"},
+    "options": {"data", "errors", "records", "option_values", "termination"},
     "losses": {"networks"},
     "correction": {"networks"},
     "methods": {"losses", "networks"},
@@ -29,6 +31,7 @@ ALLOWED = {
     "visuals": {"data", "formats", "distributed", "networks", "metrics", "correction"},
     "reports": {"data", "formats", "networks", "metrics", "correction"},
     "demo": None,  # all
+    "packing": {"commands", "data", "networks", "options", "records"},
     "team": LEAVES | {"options", "methods"},
     "runtime": {"formats", "errors"},
     "export": {"formats", "runtime", "records", "data", "networks", "metrics"},

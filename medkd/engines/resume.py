@@ -16,6 +16,7 @@ from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from medkd.data.files import save_atomically
 from medkd.distributed import barrier, guarded, is_first, processes
+from medkd.networks.checkpoints import read_weights
 
 __all__ = ["ResumableRun"]
 
@@ -133,14 +134,14 @@ class ResumableRun:
 
     def _load(self, trainer: SupervisedTrainer) -> None:
         if not self.path.is_file():
-            if not self.path.with_name("model.pt").is_file():
+            if not any(self.path.with_name(name).is_file() for name in ("model.pt", "config.yaml")):
                 raise FileNotFoundError(
                     f"resume: {self.path}: no such file, expected one of an earlier, unfinished run"
                 )
             print(f"{self.path}: the run was stopped in its first epoch and begins anew")
             return
         # cpu: each object takes its part to its own device, and the optimizer's step counters stay where they belong
-        state = torch.load(self.path, map_location="cpu", weights_only=True)
+        state = read_weights(self.path, "resume:")
         run = self._identity(trainer)
         if state["run"] != run:
             raise ValueError(f"resume: {self.path} is of another run: {state['run']} found, this run has {run}")

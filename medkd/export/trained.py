@@ -13,7 +13,7 @@ from torch import nn
 import medkd
 from medkd.data import load_datalist
 from medkd.networks import load_weights
-from medkd.records import check_model, has_record
+from medkd.records import check_model, read_record
 from medkd.runtime import Description
 
 __all__ = ["Trained", "configured"]
@@ -44,7 +44,7 @@ class Trained:
     def __init__(self, task: str, config: dict[str, Any]) -> None:
         self._config = ConfigParser(config)
         self.model = self.value("model")
-        if not has_record(self.model):
+        if read_record(self.model) is None:
             raise ValueError(
                 f"model {self.model}: no config.yaml of its training beside it: give the folder of the run"
             )

@@ -16,6 +16,7 @@ from ignite.engine import Events
 from monai.engines import Workflow
 
 import medkd
+from medkd.data.claims import claim
 from medkd.data.files import write_atomically
 from medkd.distributed import is_first, processes
 
@@ -58,6 +59,7 @@ class RunRecord:
         if self._written or not is_first():
             return
         self._written = True
+        claim(self.output_dir)
         environment = {
             "command": sys.argv,
             "seed": self.seed,

@@ -8,6 +8,7 @@ from ignite.engine import Events
 from monai.engines import Workflow
 from monai.handlers import TensorBoardStatsHandler
 
+from medkd.data.claims import claim
 from medkd.distributed import is_first
 
 __all__ = ["TensorBoardRecord"]
@@ -31,4 +32,5 @@ class TensorBoardRecord:
     def __call__(self, engine: Workflow) -> None:
         if is_first() and not self._opened:
             self._opened = True
+            claim(self.log_dir)
             TensorBoardStatsHandler(log_dir=self.log_dir, iteration_log=False).attach(engine)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+import warnings
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +12,8 @@ import torch
 from torch import nn
 
 __all__ = ["check_fit", "load_weights", "read_weights", "weights_file"]
+
+_CODE = re.compile(r"GLOBAL ([\w.]+)")  # what a pickle would have called, in PyTorch's message
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -55,10 +59,22 @@ def read_weights(file: Path, role: str = "model") -> Any:
         ValueError: when it cannot be read, or holds anything but tensors and plain values: nothing in it is executed.
     """
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles of another kind, which are refused in a line of ours
+            return torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{role} {file}: not a readable file of weights: {reason}") from error
+        raise ValueError(f"{role} {file}: not a readable file of weights: {_reason(file, error)}") from error
+
+
+def _reason(file: Path, error: Exception) -> str:
+    """In our words: PyTorch's are several lines, and advise to execute what is in the file."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if (size := file.stat().st_size) == 0:
+        return "it is empty"
+    if named := _CODE.search(str(error)):
+        return f"it holds {named[1]}, expected tensors and plain values alone (nothing in it was executed)"
+    return f"its {size} bytes are damaged, truncated, or no file of PyTorch"
 
 
 def check_fit(network: nn.Module, state: object, name: str) -> None:

@@ -117,7 +117,8 @@ def test_five_folds(tmp_path):
 def test_61_of_training_and_70_of_test(tmp_path):
     for number in range(131):
         label = np.full((2, 2, 2), number % 3, np.uint8)
-        write(label.astype(np.int16), tmp_path / f"raw/volume-{number}.nii")
+        image = np.arange(-4, 4, dtype=np.int16).reshape(2, 2, 2)
+        write(image, tmp_path / f"raw/volume-{number}.nii")
         write(label, tmp_path / f"raw/segmentation-{number}.nii")
     splits = []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):

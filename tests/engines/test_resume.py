@@ -33,7 +33,7 @@ def command(teacher, data, output, *options):
     return [sys.executable, "-m", "medkd", "distill", "kits19", *flags, *options]
 
 
-def test_killed_and_resumed_equals_uninterrupted(teachers, kits19_data, tmp_path):
+def test_killed_and_resumed_equals_uninterrupted(teachers, kits19_data, tmp_path, assert_equal):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     teacher = teachers["kits19"]
@@ -63,22 +63,6 @@ def test_killed_and_resumed_equals_uninterrupted(teachers, kits19_data, tmp_path
     assert_equal(*(torch.load(folder / "model.pt", weights_only=True) for folder in (whole, broken)))
     for name in ("metrics.csv", "summary.json"):
         assert (whole / name).read_text() == (broken / name).read_text()
-
-
-def assert_equal(a, b, place="state"):
-    assert type(a) is type(b), place
-    if isinstance(a, dict):
-        assert a.keys() == b.keys(), place
-        for key in a:
-            assert_equal(a[key], b[key], f"{place}.{key}")
-    elif isinstance(a, torch.Tensor):
-        assert torch.equal(a, b), place
-    elif isinstance(a, list | tuple):
-        assert len(a) == len(b), place
-        for index, (x, y) in enumerate(zip(a, b, strict=True)):
-            assert_equal(x, y, f"{place}.{index}")
-    else:
-        assert a == b, place
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +115,7 @@ def test_other_options_are_refused(kits19_data, medkd_run, tmp_path, capsys):
     assert "is of a run with other options: max_epochs was 1, is 3; learning_rate was 0.001, is 0.5" in error
 
 
-def test_a_run_killed_in_its_first_epoch_begins_anew(finished, kits19_data, medkd_run, tmp_path, capsys):
+def test_a_run_killed_in_its_first_epoch_begins_anew(finished, kits19_data, medkd_run, tmp_path, capsys, assert_equal):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/model.pt").write_bytes((finished / "model.pt").read_bytes())
     options = ["--dataset_dir", kits19_data, "--output_dir", tmp_path / "run", "--resume", "True"]

@@ -1,0 +1,65 @@
+"""One process at a time writes into a folder; what a killed one left half-written there is removed by the next."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+
+__all__ = ["claim", "release", "remove_leftovers"]
+
+_claimed: dict[tuple[int, int], int] = {}  # device and inode of a folder -> its open descriptor
+
+
+def claim(folder: str | Path) -> None:
+    """Keeps a folder, made where it is missing, for this process until `release` or its end.
+
+    What a killed process left half-written in it is removed. The lock is the system's, upon the folder itself: there is no
+    file that a killed process could leave behind. A file system without locks is no reason to refuse a run.
+
+    Raises:
+        FileExistsError: while another process has it.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    place = _place(descriptor)
+    if place in _claimed:
+        os.close(descriptor)
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise FileExistsError(f"output_dir {folder}: another run is writing into it: choose another folder") from None
+    except OSError:
+        os.close(descriptor)
+        return
+    _claimed[place] = descriptor
+    for pattern in (".partial-[0-9]*", "*/.partial-[0-9]*"):
+        for left in Path(folder).glob(pattern):
+            left.unlink()
+
+
+def release() -> None:
+    """Gives back all that was claimed."""
+    while _claimed:
+        os.close(_claimed.popitem()[1])
+
+
+def remove_leftovers(folder: Path, pattern: str) -> None:
+    """Removes the folders of that name that no process holds: each is locked (`claim`) by the one that fills it."""
+    for left in folder.glob(pattern):
+        descriptor = os.open(left, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+        except OSError:
+            pass  # somebody's, or it cannot be known
+        finally:
+            os.close(descriptor)
+
+
+def _place(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino

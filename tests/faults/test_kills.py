@@ -1,0 +1,148 @@
+"""Killed again and again at random moments, and resumed each time: the end is that of an uninterrupted run, bit for bit."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytestmark = pytest.mark.slow
+
+KILLS = 20
+IN_A_SAVE = 4  # of these, as soon as a file is seen half-written
+EPOCH = re.compile(r"epoch (\d+)/(\d+)")
+
+
+class Run:
+    """One training, started as often as it takes; what each start printed is kept."""
+
+    def __init__(self, words: list[str], output: Path, log: Path) -> None:
+        self.words, self.output, self.log = words, output, log
+
+    def start(self) -> subprocess.Popen:
+        begun = any((self.output / name).exists() for name in ("config.yaml", "resume.pt"))
+        words = [*self.words, "--output_dir", str(self.output), *(["--resume", "True"] if begun else [])]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        with self.log.open("w") as out, self.log.with_suffix(".err").open("w") as err:
+            return subprocess.Popen([sys.executable, "-m", "medkd", *words], env=environment, stdout=out, stderr=err)
+
+    def errors(self) -> str:
+        return self.log.with_suffix(".err").read_text()
+
+    def place(self) -> str:
+        """Where in the run it was, by what it had printed."""
+        epochs = EPOCH.findall(self.log.read_text())
+        if not epochs:
+            return "start-up or first epoch after it"
+        return "test and figures" if epochs[-1][0] == epochs[-1][1] else "training"
+
+    def half_written(self) -> list[str]:
+        return sorted(str(path.relative_to(self.output)) for path in self.output.rglob(".partial-*"))
+
+
+def wait_for(process: subprocess.Popen, run: Run, moment: float | None) -> bool:
+    """Until the moment, or without one until a file is half-written; False when the process ended before."""
+    begun = time.monotonic()
+    while process.poll() is None:
+        if moment is None and run.output.is_dir():
+            if any(name.startswith(".partial-") for name in os.listdir(run.output)):
+                return True
+        elif moment is not None:
+            if time.monotonic() - begun >= moment:
+                return True
+            time.sleep(0.01)
+    return False
+
+
+def check_end(process: subprocess.Popen, run: Run, number: int) -> None:
+    """What a killed process leaves: whole files, and after SIGTERM one line and nothing half-written."""
+    code, errors = process.wait(timeout=120), run.errors()
+    if number == signal.SIGTERM and code != -signal.SIGTERM:  # that is within the interpreter's own start
+        assert code == 143, (code, errors)
+        (line,) = errors.strip().splitlines()
+        assert line.startswith("medkd: error: stopped by SIGTERM: ") and "--resume True" in line
+        assert run.half_written() == []
+    else:
+        assert code == -number, (code, errors)
+        assert errors == ""
+    for name in ("resume.pt", "model.pt"):
+        if (run.output / name).exists():
+            torch.load(run.output / name, weights_only=True)
+    if (run.output / "summary.json").exists():
+        json.loads((run.output / "summary.json").read_text())
+
+
+def kill_and_compare(words: list[str], folder: Path, seed: int, assert_equal) -> None:
+    begun = time.monotonic()
+    whole = Run(words, folder / "whole", folder / "whole.log")
+    assert whole.start().wait() == 0, whole.errors()
+    duration = time.monotonic() - begun
+    draw, kills, chains, places = random.Random(seed), 0, 0, Counter()
+    while kills < KILLS:
+        run = Run(words, folder / f"broken_{chains}", folder / f"broken_{chains}.log")
+        ended = False
+        while not ended:
+            number = draw.choice((signal.SIGKILL, signal.SIGTERM))
+            moment = None if kills >= KILLS - IN_A_SAVE else draw.uniform(0, duration)
+            process = run.start()
+            if kills < KILLS and wait_for(process, run, moment):
+                process.send_signal(number)
+                place = "a save" if moment is None and run.half_written() else run.place()
+                check_end(process, run, number)
+                places[f"{number.name}, {place}"] += 1
+                kills += 1
+            else:
+                ended = process.wait() == 0
+                assert ended, run.errors()
+        assert run.half_written() == []
+        compare(whole.output, run.output, assert_equal)
+        chains += 1
+    print(f"\n{kills} kills, {chains} runs compared, {duration:.0f} s uninterrupted: {dict(places)}")
+
+
+def compare(whole: Path, broken: Path, assert_equal) -> None:
+    for name in ("resume.pt", "model.pt"):
+        assert_equal(*(torch.load(folder / name, weights_only=True) for folder in (whole, broken)))
+    for name in ("metrics.csv", "summary.json"):
+        assert (whole / name).read_text() == (broken / name).read_text()
+    predictions = sorted(path.name for path in (whole / "predictions").iterdir())
+    assert predictions == sorted(path.name for path in (broken / "predictions").iterdir())
+    assert all(
+        (whole / "predictions" / n).read_bytes() == (broken / "predictions" / n).read_bytes() for n in predictions
+    )
+
+
+def options(**values: object) -> list[str]:
+    return [word for name, value in values.items() for word in (f"--{name}", str(value))]
+
+
+def test_twenty_kills_of_a_distillation(teachers, kits19_data, tmp_path, assert_equal):
+    small = options(image_size="[32,32]", teacher_width=2, student_width=2, batch_size=2, max_epochs=12, device="cpu")
+    words = ["distill", "kits19", "--method", "hlfd", "--teacher", str(teachers["kits19"]), *small]
+    kill_and_compare([*words, "--dataset_dir", str(kits19_data)], tmp_path, 0, assert_equal)
+
+
+@pytest.mark.skipif("MEDKD_SAMPLE_DATA" not in os.environ, reason="MEDKD_SAMPLE_DATA is not set")
+def test_twenty_kills_of_a_training_on_real_volumes(tmp_path, assert_equal):
+    from medkd.data_prep import nifti
+
+    source = Path(os.environ["MEDKD_SAMPLE_DATA"]) / "ct_sarcoma"
+    cases = sorted(path.name.removesuffix(".nii.gz") for path in (source / "labelsTr").glob("*.nii.gz"))[:6]
+    split = tmp_path / "split.json"
+    split.write_text(json.dumps({"training": cases[:4], "validation": cases[4:5], "test": cases[5:]}))
+    with pytest.warns(UserWarning, match="in no part"):
+        nifti.prepare(source / "imagesTr", source / "labelsTr", tmp_path / "data", split=split, classes="tumour")
+    small = options(image_size="[64,64]", student_width=4, max_epochs=6, device="cpu", seed=1)
+    words = ["train", "nifti", "--dataset_dir", str(tmp_path / "data"), *small]
+    kill_and_compare(words, tmp_path, 1, assert_equal)
+    learnt = torch.load(tmp_path / "whole/resume.pt", weights_only=True)["objects"]["network"]
+    assert all(np.isfinite(value.float().numpy()).all() for value in learnt.values())
