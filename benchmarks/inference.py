@@ -62,20 +62,34 @@ def main(arguments: list[str] | None = None) -> None:
         scan = draw(folder / "scan.nii.gz", options.slices, options.size)
         for threads in options.threads:
             show(f"{options.slices} slices of {options.size} x {options.size}, threads: {threads}", SCAN_HEADERS)(
-                [scan_row(name, words, folder, scan, threads) for name, words in commands(folder, options, exported).items()]
+                [
+                    scan_row(name, words, folder, scan, threads)
+                    for name, words in commands(folder, options, exported).items()
+                ]
             )
         for threads in options.threads:
-            show(f"{options.batch} slices of {options.size} x {options.size} at once, threads: {threads}", NETWORK_HEADERS)(
-                network_rows(options, exported, threads)
-            )
+            show(
+                f"{options.batch} slices of {options.size} x {options.size} at once, threads: {threads}",
+                NETWORK_HEADERS,
+            )(network_rows(options, exported, threads))
 
 
-SCAN_HEADERS = ("", "start, s", "scan, s", "network, s", "the rest, %", "the rest of CPU time, %", "above the model, GiB")
+SCAN_HEADERS = (
+    "",
+    "start, s",
+    "scan, s",
+    "network, s",
+    "the rest, %",
+    "the rest of CPU time, %",
+    "above the model, GiB",
+)
 NETWORK_HEADERS = ("", "ms a slice", "times eager", "Dice", "change of Dice")
 
 
 def show(title: str, headers: tuple[str, ...]) -> Callable[[list[tuple]], None]:
-    return lambda rows: print(f"\n{title}\n", tabulate(rows, headers, tablefmt="github", floatfmt=".4g"), sep="\n", flush=True)
+    return lambda rows: print(
+        f"\n{title}\n", tabulate(rows, headers, tablefmt="github", floatfmt=".4g"), sep="\n", flush=True
+    )
 
 
 def run(*words: object) -> None:
@@ -155,7 +169,9 @@ def network_rows(options: argparse.Namespace, exported: dict[str, Path], threads
     eager = load_weights(ResNetFCN(2, 1, classes, width=options.width), options.model).eval()
     last = load_weights(ResNetFCN(2, 1, classes, width=options.width), options.model).eval()
     last = last.to(memory_format=torch.channels_last)
-    dice = {form: json.loads(path.with_name(f"{path.name}.json").read_text())["dice"] for form, path in exported.items()}
+    dice = {
+        form: json.loads(path.with_name(f"{path.name}.json").read_text())["dice"] for form, path in exported.items()
+    }
     calls = {
         "eager torch": lambda x: eager(torch.from_numpy(x)),
         "eager torch, channels last": lambda x: last(torch.from_numpy(x).contiguous(memory_format=torch.channels_last)),
@@ -175,7 +191,9 @@ def network_rows(options: argparse.Namespace, exported: dict[str, Path], threads
         faster = median(a / b for a, b in zip(times["eager torch"], spent, strict=True))
         of = dice.get(name, {})
         score = np.mean([found["exported"] for found in of.values()]) if of else None
-        rows.append((name, 1e3 * median(spent), faster, score, np.mean([d["change"] for d in of.values()]) if of else None))
+        rows.append(
+            (name, 1e3 * median(spent), faster, score, np.mean([d["change"] for d in of.values()]) if of else None)
+        )
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Runs one `medkd infer ...` in this process and writes where its time and memory went: `watched_infer.py REPORT.json infer ...`
+"""Runs one `medkd infer` in this process and notes its time and memory: `watched_infer.py REPORT.json infer ...`
 
 The clock starts when libraries, configuration and model are loaded and the first file is about to be read. Time in the
 network is that of its forward, by hooks (of ONNX Runtime, by its session's calls); memory is the largest resident set from
