@@ -122,7 +122,7 @@ def _run(parsed: argparse.Namespace, options: list[str]) -> None:
         )
     else:
         role, soft_labels = getattr(parsed, "role", "student"), getattr(parsed, "soft_labels", "online")
-        options, mode = commands.as_trained(parsed.verb, options, parsed.mode)
+        options, mode = commands.as_trained(parsed.verb, parsed.task, options, parsed.mode)
         if parsed.verb == "distill":
             options = commands.train_team(parsed.task, options, parsed.overlay, soft_labels, mode)
         arguments = commands.compose(parsed.verb, parsed.task, role, options, parsed.overlay, soft_labels, mode)
