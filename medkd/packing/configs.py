@@ -95,10 +95,7 @@ def plain(value: Any) -> Any:
 
 
 def _inference_parts(student: Student) -> dict[str, Any]:
-    """All but the teacher, who is not packed, and the imports."""
-    config = student.inference
-    names = [name for name in config if name != "imports" and not name.startswith("teacher_")]
-    return {name: config[name] for name in names}
+    return {name: value for name, value in student.inference.items() if name != "imports"}
 
 
 def _before_run(train: dict[str, Any]) -> set[str]:

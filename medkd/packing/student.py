@@ -16,6 +16,8 @@ from medkd.networks import load_weights, weights_file
 from medkd.options import check_model, check_options, merged_config, parse_command
 from medkd.records import read_record
 
+from .expressions import reachable
+
 __all__ = ["Student", "read_student"]
 
 # Said when the bundle is used, wherever that is.
@@ -50,7 +52,7 @@ def read_student(task: str, words: list[str], mode: str | None, overlays: Sequen
         ValueError: not a student of this task, weights of another network, options unknown or missing.
     """
     given = parse_command(words)[1]
-    added, mode = as_trained("infer", words, mode)
+    added, mode = as_trained("infer", task, words, mode)
     stray, options = parse_command(added)
     config = merged_config({"config_file": [*map(str, config_files("infer", task, mode=mode)), *overlays]})
     computed = [name for name, value in config.items() if str(value).startswith(_RECORDED)]
@@ -62,7 +64,9 @@ def read_student(task: str, words: list[str], mode: str | None, overlays: Sequen
     file = weights_file(model)
     record = read_record(model) or {}
     _check_kind(model, task, record)
-    options.pop("output_dir", None)
+    needed = reachable(config, "initialize", "run", "network_def") | {"imports"}
+    config = {name: value for name, value in config.items() if name in needed}  # no teacher, nothing of the other mode
+    options = {name: value for name, value in options.items() if name.split("::")[0] in config and name != "output_dir"}
     if not record:
         _require_all(model, mode, config, options)
     config, values = _with_values(config, options, str(model))
@@ -85,8 +89,9 @@ def _check_kind(model: Path, task: str, record: dict[str, Any]) -> None:
 
 def _require_all(model: Path, mode: str, config: dict[str, Any], values: dict[str, Any]) -> None:
     """Without a record nobody may guess: a default would be a wrong window, silently."""
-    other_mode = {"2d": ("patch_size", "spacing"), "3d": ("image_size",)}[mode] if "mode" in config else ()
-    told = {"image_size", "patch_size", "student_width", *config["trained_with"]} - {"mode", *other_mode}
+    # in 3-D the size has the name patch_size
+    told = {"image_size", "patch_size", "student_width", *config["trained_with"]} - {"mode"}
+    told -= {"image_size"} if mode == "3d" else set()
     missing = [name for name in config if name in told and name not in values]
     if missing:
         names = " ".join(f"--{name}" for name in missing)
