@@ -4,7 +4,7 @@
 
 First table: `medkd infer` in processes of its own (`watched_infer.py` says how they are watched) on one drawn scan, networks
 of the bundle's size. Second: the 2-D network alone on batches of slices, in turn within each round, and the Dice that export
-measured on the test part. Without --model and --dataset_dir a student is trained on drawn cases first (a minute or two).
+measured on the test part. Without --model and --dataset_dir a student is trained on drawn cases first (some minutes).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--slices", type=int, default=200)
     parser.add_argument("--overlap", type=float, default=0.5, help="of 3-D windows")
-    parser.add_argument("--epochs", type=int, default=8, help="of the student that is trained")
+    parser.add_argument("--epochs", type=int, default=20, help="of the student that is trained")
     parser.add_argument("--batch", type=int, default=8, help="slices at once of the network alone")
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--rounds", type=int, default=5)
