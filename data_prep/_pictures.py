@@ -93,7 +93,10 @@ def read_image(path: Path) -> np.ndarray:
     if image.mode != "RGB":
         kind = {"L": "greyscale", "1": "black and white", "RGBA": "with an alpha channel", "P": "with a palette"}
         raise ValueError(f"{path} is {kind.get(image.mode, f'of mode {image.mode}')}, expected RGB with 8 bit")
-    return np.asarray(image)
+    array = np.asarray(image)
+    if array.min() == array.max():
+        raise ValueError(f"{path}: every pixel is {array.flat[0]}, expected an image")
+    return array
 
 
 def read_grey(path: Path) -> np.ndarray:

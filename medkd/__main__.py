@@ -138,7 +138,7 @@ def _run(parsed: argparse.Namespace, options: list[str]) -> None:
         print("packed:", *pack(parsed.task, options, parsed.mode, parsed.overlay), sep="\n")
     else:
         role, soft_labels = getattr(parsed, "role", "student"), getattr(parsed, "soft_labels", "online")
-        options, mode = commands.as_trained(parsed.verb, options, parsed.mode)
+        options, mode = commands.as_trained(parsed.verb, parsed.task, options, parsed.mode)
         if parsed.verb == "export":
             commands.export(parsed.task, parsed.format, options, parsed.overlay, mode, parsed.calibration_windows)
             return

@@ -76,8 +76,13 @@ def _volumetric(task: str, soft_labels: str) -> list[Path]:
 _OF_A_MODEL = ("target", "window", "image_size", "spacing", "student_width", "teacher_width", "teacher_layers")
 
 
-def as_trained(verb: str, options: list[str], mode: str | None) -> tuple[list[str], str]:
-    """The options and the mode of a command, where they say nothing those that its model, or teacher, was trained with."""
+def as_trained(verb: str, task: str, options: list[str], mode: str | None) -> tuple[list[str], str]:
+    """The options and the mode of a command, where they say nothing those that its model, or teacher, was trained with.
+
+    Raises:
+        FileNotFoundError: for a model that is not there.
+        ValueError: for one of another task.
+    """
     from medkd.options import parse_command, recorded
 
     given = parse_command(options)[1]
@@ -92,9 +97,12 @@ def as_trained(verb: str, options: list[str], mode: str | None) -> tuple[list[st
     # what is no path is refused by name later, where the options are checked
     are_paths = isinstance(models, list | tuple) and all(isinstance(one, str) and one for one in models)
     for path in models if are_paths else ():
+        name = "teacher" if model is given.get("teacher") else "model"
         if not Path(path).exists():
-            name = "teacher" if model is given.get("teacher") else "model"
             raise FileNotFoundError(f"--{name} {path}: no such file or folder")
+        of = Path(str(recorded(path, "bundle_root", ""))).name
+        if of != task and of in tasks():
+            raise ValueError(f"--{name} {path}: a model of the task {of}, this command is of {task}")
     found = {name: recorded(models, name, ...) for name in names} if are_paths else {}
     before = {name: "$None" if value is None else str(value) for name, value in found.items() if value is not ...}
     mode = mode or before.get("mode", "2d")

@@ -38,6 +38,7 @@ def infer_each(evaluator: SupervisedEvaluator) -> None:
             tqdm.write(f"{item['image']}: {message}", file=sys.stderr)
             continue
         evaluator.data_loader = [list_data_collate([sample])]
+        del sample  # a copy of the scan
         evaluator.state.epoch_length = 1
         evaluator.run()
         tqdm.write(f"{item['image']}: done", file=sys.stdout)

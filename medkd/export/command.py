@@ -56,6 +56,8 @@ def export(task: str, form: str, config: dict[str, Any], calibration_windows: in
         ValueError, FileNotFoundError: see `check_format` and `Trained`.
     """
     check_format(form)
+    if calibration_windows < 1:
+        raise ValueError(f"--calibration_windows: found {calibration_windows}, expected a whole number from 1 on")
     path = Path(config["output_dir"]) / FORMATS[form]
     for file in (path, path.with_name(f"{path.name}.json")):
         if file.exists():

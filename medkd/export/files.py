@@ -8,6 +8,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,14 +16,16 @@ from torch import Tensor, nn
 
 from medkd.runtime import KEY, Description, OnnxModel
 
-__all__ = ["OnnxNetwork", "describe", "quiet", "write_onnx", "write_torchscript"]
+__all__ = ["OnnxNetwork", "quiet", "save_onnx", "write_onnx", "write_torchscript"]
 
 
 def write_torchscript(network: nn.Module, description: Description, path: Path) -> None:
     """Traced, batch and size free; the description lies in it as the extra file ``medkd.json``."""
     with quiet():
         traced = torch.jit.trace(network, _example(description))
-        torch.jit.save(traced, str(path), _extra_files={f"{KEY}.json": description.to_json()})
+        content = io.BytesIO()  # a full disk is an OSError for Python, and a trace of C++ for torch
+        torch.jit.save(traced, content, _extra_files={f"{KEY}.json": description.to_json()})
+    path.write_bytes(content.getvalue())
 
 
 def write_onnx(network: nn.Module, description: Description, path: Path) -> None:
@@ -33,25 +36,22 @@ def write_onnx(network: nn.Module, description: Description, path: Path) -> None
         edges[axis + 2] = description.multiple * edge if description.multiple > 1 else edge
     batch = torch.export.Dim("batch", min=1)
     with quiet():
-        torch.onnx.export(
+        program = torch.onnx.export(
             network,
             (_example(description),),
-            str(path),
             input_names=["image"],
             output_names=["logits"],
             dynamic_shapes=({0: batch, **edges},),
-            external_data=False,
             verbose=False,
             dynamo=True,
         )
-    describe(path, description)
+    save_onnx(program.model_proto, description, path)
 
 
-def describe(path: Path, description: Description) -> None:
-    """Puts the description into an ONNX file's metadata."""
+def save_onnx(model: Any, description: Description, path: Path) -> None:
+    """Writes an ONNX model with the description in its metadata."""
     import onnx
 
-    model = onnx.load(path)
     onnx.helper.set_model_props(model, {KEY: description.to_json()})
     onnx.save(model, path)
 

@@ -14,7 +14,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from medkd.runtime import Description, OnnxModel
 
-from .files import describe, quiet
+from .files import quiet, save_onnx
 
 __all__ = ["write_int8"]
 
@@ -50,7 +50,7 @@ def write_int8(
         def attempt(method: str, kept: list[str]) -> None:
             file = folder / f"{len(tried)}.onnx"
             _quantise(prepared, file, method, calibration, kept)
-            describe(file, description)
+            save_onnx(onnx.load(file), description, file)
             model = OnnxModel(file, device="cpu")
             found = [_probabilities(model, window) for window in choice]
             tried.append({"file": file, "method": method, "floats": kept, **_change(floats, found)})

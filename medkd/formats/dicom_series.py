@@ -13,6 +13,8 @@ import SimpleITK as sitk
 __all__ = ["LPS_TO_RAS", "is_dicom_folder", "kept_locale", "read_series"]
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# ITK prints its warnings past Python: what matters of them is an error of ours.
+sitk.ProcessObject.SetGlobalWarningDisplay(False)
 # Scanners round positions: slices of 0.625 mm lie at steps of 0.6 and 0.7. A missing slice is a whole step.
 STEP_TOLERANCE = 0.1  # mm
 POSITION, ORIENTATION, DESCRIPTION = "0020|0032", "0020|0037", "0008|103e"

@@ -63,7 +63,7 @@ def read_weights(file: Path, role: str = "model") -> Any:
             warnings.simplefilter("ignore")  # of pickles of another kind, which are refused in a line of ours
             return torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise ValueError(f"{role} {file}: not a readable file of weights: {_reason(file, error)}") from error
+        raise ValueError(f"{role} {file}: not a readable file of weights: {_reason(file, error)}") from None
 
 
 def _reason(file: Path, error: Exception) -> str:
@@ -85,6 +85,7 @@ def check_fit(network: nn.Module, state: object, name: str) -> None:
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in state.items()}
     if expected == found:
+        _check_finite(state, name)
         return
     differing = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
     first = differing[0]
@@ -92,3 +93,10 @@ def check_fit(network: nn.Module, state: object, name: str) -> None:
         f"{name}: weights of another network, {len(differing)} tensors do not fit {kind}; first: {first} is "
         f"{found.get(first, 'missing')} in the file, {expected.get(first, 'absent')} in the network"
     )
+
+
+def _check_finite(state: dict[str, torch.Tensor], name: str) -> None:
+    """A training that diverged: its predictions would all be background, without a word."""
+    bad = next((key for key, value in state.items() if not torch.isfinite(value).all()), None)
+    if bad is not None:
+        raise ValueError(f"{name}: {bad} holds NaN or infinity, expected weights of a training that converged")

@@ -52,7 +52,7 @@ def read_student(task: str, words: list[str], mode: str | None, overlays: Sequen
         ValueError: not a student of this task, weights of another network, options unknown or missing.
     """
     given = parse_command(words)[1]
-    added, mode = as_trained("infer", words, mode)
+    added, mode = as_trained("infer", task, words, mode)
     stray, options = parse_command(added)
     config = merged_config({"config_file": [*map(str, config_files("infer", task, mode=mode)), *overlays]})
     computed = [name for name, value in config.items() if str(value).startswith(_RECORDED)]

@@ -44,9 +44,9 @@ def on_grid(stretches: Iterable[np.ndarray], size: Sequence[int], shape: Sequenc
 
 def _neighbours(length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     """For each of ``size`` places along ``length`` samples: the sample before it, and the share of the one after."""
-    # in single precision, as torch: the shares of long axes agree to the last bit
-    scale = np.float32(length) / np.float32(size)
-    places = ((np.arange(size, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)).clip(0, length - 1)
+    # the scale and the place are rounded to single precision, as in torch: the shares on long axes agree to the last bit
+    scale = float(np.float32(length) / np.float32(size))
+    places = ((np.arange(size) + 0.5) * scale - 0.5).astype(np.float32).clip(0, length - 1)
     low = np.floor(places).astype(np.intp)
     return low, places - low.astype(np.float32)
 

@@ -1,0 +1,131 @@
+"""Faults of raw pictures: each names the case, what was found and what was expected; nothing is written."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+IMAGE, MASK = "images/p1.png", "masks/p1.png"
+
+
+def put(part, array):
+    return lambda folder: Image.fromarray(array).save(folder / part)
+
+
+def as_mode(part, mode):
+    return lambda folder: Image.open(folder / part).convert(mode).save(folder / part)
+
+
+def bytes_of(part, change):
+    return lambda folder: (folder / part).write_bytes(change((folder / part).read_bytes()))
+
+
+def folder_in_its_place(folder):
+    (folder / IMAGE).unlink()
+    (folder / IMAGE).mkdir()
+
+
+def symlink_loop(folder):
+    (folder / IMAGE).unlink()
+    (folder / IMAGE).symlink_to("p1.png")
+
+
+def soft(mask):
+    grey = np.zeros((40, 48), np.uint8)
+    grey[10:20, 10:20] = mask
+    grey[5:8, 5:8] = 255
+    return grey
+
+
+UNREADABLE = "p1: .*p1.png is unreadable or truncated"
+COLOURS = np.zeros((40, 48, 3), np.uint8)
+COLOURS[5:9, 5:9], COLOURS[15:20, 5:9] = (255, 0, 0), (0, 200, 100)
+DEEP = (np.arange(40 * 48).reshape(40, 48) * 30).astype(np.uint16)
+# name: what is done, the message of cvc_endoscene, that of idrid where it is another
+REFUSED_CASES = {
+    "truncated": (bytes_of(IMAGE, lambda b: b[:-2000]), UNREADABLE, None),
+    "empty": (bytes_of(IMAGE, lambda b: b""), UNREADABLE, None),
+    "not a picture": (bytes_of(IMAGE, lambda b: b"no picture " * 50), UNREADABLE, None),
+    "truncated mask": (bytes_of(MASK, lambda b: b[: len(b) // 2]), UNREADABLE, None),
+    "a folder in its place": (folder_in_its_place, "p1: .*masks/p1.png has no image of the same name", None),
+    "symlink loop": (symlink_loop, "p1: .*masks/p1.png has no image of the same name", None),
+    "wrong suffix": (
+        lambda folder: (folder / IMAGE).rename(folder / "images/p1.gif"),
+        "p1: .*masks/p1.png has no image of the same name",
+        None,
+    ),
+    "no mask": (lambda folder: (folder / MASK).unlink(), "p1: .*images/p1.png has no mask of the same name", None),
+    "RGBA": (as_mode(IMAGE, "RGBA"), "p1: .*with an alpha channel, expected RGB with 8 bit", None),
+    "grey": (as_mode(IMAGE, "L"), "p1: .*is greyscale, expected RGB with 8 bit", None),
+    "16 bit": (put(IMAGE, DEEP), "p1: .*of mode I;16, expected RGB with 8 bit", None),
+    "constant": (put(IMAGE, np.full((40, 48, 3), 9, np.uint8)), "p1: .*every pixel is 9, expected an image", None),
+    "1x1": (put(IMAGE, np.zeros((1, 1, 3), np.uint8)), "p1: .*every pixel is 0, expected an image", None),
+    "mask of another size": (
+        put(MASK, np.eye(30, 48, dtype=np.uint8) * 255),
+        r"p1: image \(40, 48\) and mask \(30, 48\) \(height, width\) have different sizes",
+        None,
+    ),
+    "soft mask": (
+        put(MASK, soft(128)),
+        r"p1: .*holds the mask values \[128\], expected 0 and 255",
+        r"p1: .*holds the mask values \[128\], expected two colours",
+    ),
+    "mask of colours": (
+        put(MASK, COLOURS),
+        "p1: .*mask of mode RGB with unequal channels, expected greyscale",
+        r"p1: .*holds the mask values \[100, 200\], expected two colours",
+    ),
+    "16-bit mask": (
+        put(MASK, DEEP),
+        r"p1: .*holds the mask values \[.*\], expected 0 and 255",
+        "p1: .*mask of mode I;16, expected RGB, a palette or greyscale with 8 bit",
+    ),
+}
+
+
+@pytest.mark.parametrize("task", ["cvc_endoscene", "idrid"])
+@pytest.mark.parametrize("name", REFUSED_CASES)
+def test_a_picture_that_cannot_be_used(name, task, pictures, refused, tmp_path):
+    spoil, *messages = REFUSED_CASES[name]
+    spoil(pictures)
+    message = messages[1] if task == "idrid" and messages[1] else messages[0]
+    options = ["--source", pictures, "--dataset_dir", tmp_path / "new/data", "--split", "sorted"]
+    line = refused(message, "prepare", task, *options)
+    assert "1 of 5 cases refused, nothing was written" in line
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "source .*raw: no published split for images/ . masks/ .*; pass split='random', 'sorted' or a JSON file"),
+        (["--split", "sorted", "--size", 4], "size 4: expected pixels of the longest edge, at least 16"),
+        (["--split", "sorted", "--size", "big"], "--?size: found 'big', expected|size 'big': expected pixels"),
+    ],
+)
+def test_options_of_pictures(options, message, pictures, refused, tmp_path):
+    refused(message, "prepare", "idrid", "--source", pictures, "--dataset_dir", tmp_path / "data", *options)
+
+
+def test_a_folder_of_something_else(pictures, refused, tmp_path):
+    shutil.rmtree(pictures / "masks")
+    options = ["--source", pictures, "--dataset_dir", tmp_path / "data"]
+    refused("source .*raw: expected CVC-300/ or CVC-612/ .*found none of them", "prepare", "cvc_endoscene", *options)
+
+
+@pytest.mark.parametrize("high", [255, 1], ids=["0 and 255", "0 and 1"])
+def test_names_with_spaces_and_both_kinds_of_masks_are_fine(high, pictures, works, tmp_path):
+    for number in range(5):
+        old = np.asarray(Image.open(pictures / f"masks/p{number}.png"))
+        Image.fromarray((old // 255 * high).astype(np.uint8)).save(pictures / f"masks/p{number}.png")
+    for part in ("images", "masks"):
+        (pictures / part / "p1.png").rename(pictures / part / "Bild eins äöü 日.png")
+    options = ["--source", pictures, "--dataset_dir", tmp_path / "fertig ü", "--split", "sorted"]
+    works("prepare", "cvc_endoscene", *options)
+    label = np.asarray(Image.open(tmp_path / "fertig ü/labels/Bild eins äöü 日.png"))
+    assert label.sum() == 100 and label.max() == 1
+    listed = json.loads((tmp_path / "fertig ü/datalist.json").read_text())
+    assert any(
+        entry["case"] == "Bild eins äöü 日" for part in ("training", "validation", "test") for entry in listed[part]
+    )
