@@ -92,7 +92,7 @@ def _write(student: Student, folder: Path) -> None:
         _write_json(folder / "configs" / name, content)
     save_atomically(student.network.state_dict(), folder / "models/model.pt")
     # so that our own commands take the packed model as it was trained; no path of this machine is in it
-    record = {"task": student.task, "mode": student.mode, **student.values, "trained_with": student.trained_with}
+    record = {"bundle_root": student.task, "mode": student.mode, **student.values, "trained_with": student.trained_with}
     (folder / "models/config.yaml").write_text(yaml.safe_dump(record, sort_keys=False))
     (folder / "docs/README.md").write_text(page(student, folder.name, metadata), encoding="utf-8")
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from monai.bundle import ConfigParser
 from torch import nn
 
-from medkd.commands import as_trained, config_files, tasks
+from medkd.commands import as_trained, config_files
 from medkd.networks import load_weights, weights_file
 from medkd.options import check_model, check_options, merged_config, parse_command
 from medkd.records import read_record
@@ -63,7 +63,7 @@ def read_student(task: str, words: list[str], mode: str | None, overlays: Sequen
     model = Path(options.pop("model"))
     file = weights_file(model)
     record = read_record(model) or {}
-    _check_kind(model, task, record)
+    _check_kind(model, record)
     needed = reachable(config, "initialize", "run", "network_def") | {"imports"}
     config = {name: value for name, value in config.items() if name in needed}  # no teacher, nothing of the other mode
     options = {name: value for name, value in options.items() if name.split("::")[0] in config and name != "output_dir"}
@@ -79,12 +79,9 @@ def read_student(task: str, words: list[str], mode: str | None, overlays: Sequen
     )
 
 
-def _check_kind(model: Path, task: str, record: dict[str, Any]) -> None:
+def _check_kind(model: Path, record: dict[str, Any]) -> None:
     if (method := record.get("method")) in _NO_STUDENTS:
         raise ValueError(f"model {model} is a {method.replace('_', ' ')}: medkd pack takes students alone")
-    other = record.get("task", Path(str(record.get("bundle_root"))).name)  # packed before, or trained here
-    if other in tasks() and other != task:
-        raise ValueError(f"model {model} was trained for {other}, not for {task}: write medkd pack {other}")
 
 
 def _require_all(model: Path, mode: str, config: dict[str, Any], values: dict[str, Any]) -> None:

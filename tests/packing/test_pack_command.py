@@ -100,7 +100,7 @@ def one_line(capsys):
         ),
         (
             lambda run, tmp: ["--model", edited(run, tmp / "l", bundle_root="/a/lits")],
-            "was trained for lits, not for kits19: write medkd pack lits",
+            "a model of the task lits, this command is of kits19",
         ),
         (lambda run, tmp: ["--model", edited(run, tmp / "w", student_width=4)], "weights of another network"),
     ],
