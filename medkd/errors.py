@@ -24,8 +24,9 @@ def one_line_errors(error: BaseException) -> str | None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, _INPUT_ERRORS):
-            # a MemoryError of a reader, say, has no words, but the error that was raised from it has
-            message = str(cause) or message or f"not readable ({type(cause).__name__})"
+            message = str(cause) or f"not readable ({type(cause).__name__})"
+            if str(cause) and cause.__cause__ is not None:
+                break  # raised from a reader's error on purpose: these words name the file
         # a component with an argument too few or too many: MONAI's message names it
         if isinstance(cause.__cause__, TypeError) and (component := _COMPONENT.search(str(cause))):
             message = f"{component[1]}: {cause.__cause__}"
