@@ -35,7 +35,8 @@ def infer_each(evaluator: SupervisedEvaluator) -> None:
             if message is None:
                 raise
             failed.append(item["case"])
-            tqdm.write(f"{item['image']}: {message}", file=sys.stderr)
+            name = "" if item["image"] in message else f"{item['image']}: "
+            tqdm.write(f"{name}{message}", file=sys.stderr)
             continue
         evaluator.data_loader = [list_data_collate([sample])]
         evaluator.state.epoch_length = 1

@@ -34,7 +34,7 @@ def test_a_full_disk_in_preparing_pictures(pictures, refused, disk_of, tmp_path)
         refused("File too large", "prepare", "cvc_endoscene", *options)
 
 
-@pytest.mark.parametrize(("verb", "size"), [("train", 4000), ("evaluate", 300), ("infer", 100)])
+@pytest.mark.parametrize(("verb", "size"), [("train", 16000), ("evaluate", 300), ("infer", 100)])
 @pytest.mark.parametrize("task", ["kits19", "cvc_endoscene"])
 def test_a_full_disk_in_a_run(verb, size, task, data, teachers, pairs, pictures, medkd_run, disk_of, tmp_path, capfd):
     source = pairs / "imagesTr/c0.nii.gz" if task == "kits19" else pictures / "images/p0.png"
@@ -42,7 +42,11 @@ def test_a_full_disk_in_a_run(verb, size, task, data, teachers, pairs, pictures,
         code = medkd_run(verb, *words(verb, task, data[task], teachers, source, tmp_path / "output"))
     (line,) = capfd.readouterr().err.strip().splitlines()
     assert code == 1
-    assert line.startswith("medkd: error: ") and "File too large" in line and str(tmp_path / "output") in line
+    assert (
+        line.startswith("medkd: error: ")
+        and ("File too large" in line or "is the disk full" in line)
+        and str(tmp_path / "output") in line
+    )
     assert half_written(tmp_path) == []
     for name in ("model.pt", "resume.pt", "metrics.csv", "summary.json", "c0.nii.gz", "p0.png"):
         assert not (tmp_path / "output" / name).exists()
@@ -64,7 +68,7 @@ def test_a_scan_that_may_not_be_read(pairs, teachers, refused, ordinary, tmp_pat
     (pairs / "imagesTr/c1.nii.gz").chmod(0)
     with ordinary():
         options = ["kits19", "--source", pairs, "--dataset_dir", tmp_path / "data"]
-        refused("1 of 5 cases refused, nothing was written: c1: .*c1.nii.gz.*Permission denied", "prepare", *options)
+        refused("1 of 5 cases refused, nothing was written: c1: .*c1.nii.gz is unreadable", "prepare", *options)
 
 
 def test_a_model_that_may_not_be_read(teachers, pairs, refused, ordinary, tmp_path):

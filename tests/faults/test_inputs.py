@@ -32,13 +32,16 @@ def voxel(value):
 
 
 VOLUMES = {
-    "truncated": (truncated, "c1.nii.gz.*(end-of-stream|truncated)"),
-    "empty": (lambda path, volume: path.write_bytes(b""), "c1.nii.gz.*(unreadable|empty|Empty)"),
-    "not an image": (lambda path, volume: path.write_text("no image " * 50), "c1.nii.gz.*(unreadable|gzip|gzipped)"),
+    "truncated": (truncated, "c1.nii.gz is unreadable or truncated"),
+    "empty": (lambda path, volume: path.write_bytes(b""), "c1.nii.gz is unreadable or truncated"),
+    "not an image": (lambda path, volume: path.write_text("no image " * 50), "c1.nii.gz is unreadable or truncated"),
     "a header of terabytes": (huge_header, r"c1.nii.gz.*the header says shape \(32000, 32000, 32000\)"),
     "NaN": (voxel(np.nan), "c1.nii.gz: .*1 voxels are NaN or infinite, expected finite values"),
     "Inf": (voxel(np.inf), "c1.nii.gz: .*1 voxels are NaN or infinite, expected finite values"),
-    "2-D": (lambda path, volume: volume(path, np.zeros((12, 12), np.int16)), r"c1.nii.gz.*\(12, 12\), expected three"),
+    "2-D": (
+        lambda path, volume: volume(path, np.zeros((12, 12), np.int16)),
+        r"c1.nii.gz has shape \(12, 12\), expected three",
+    ),
     "4-D": (
         lambda path, volume: volume(path, np.zeros((*SHAPE, 2), np.int16)),
         r"c1.nii.gz.*\(12, 12, 6, 2\), expected three axes",
