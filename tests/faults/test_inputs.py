@@ -49,8 +49,11 @@ VOLUMES = {
 }
 PICTURES = {
     "truncated": (lambda path, volume: path.write_bytes(path.read_bytes()[:-2000]), "p1.png.*(truncated|broken)"),
-    "empty": (lambda path, volume: path.write_bytes(b""), "p1.png.*(cannot identify|empty)"),
-    "not a picture": (lambda path, volume: path.write_text("no picture " * 50), "p1.png.*cannot identify"),
+    "empty": (lambda path, volume: path.write_bytes(b""), "cannot identify image file '.*p1.png'"),
+    "not a picture": (
+        lambda path, volume: path.write_text("no picture " * 50),
+        "cannot identify image file '.*p1.png'",
+    ),
 }
 
 
