@@ -42,7 +42,7 @@ def test_a_full_disk_in_preparing_pictures(pictures, refused, disk_of, tmp_path)
 def test_a_full_disk_in_a_run(verb, size, task, data, teachers, volume, medkd_run, disk_of, tmp_path, capfd):
     noise = np.random.default_rng(0).integers(0, 255, (96, 96, 8)).astype(np.uint8)
     source = tmp_path / ("c0.nii.gz" if task == "kits19" else "p0.png")
-    volume(source, noise) if task == "kits19" else Image.fromarray(noise[..., :3]).save(source)
+    volume(source, noise) if task == "kits19" else Image.fromarray(np.tile(noise[..., :3], (5, 5, 1))).save(source)
     options = words(verb, task, data[task], teachers, source, tmp_path / "output")
     with disk_of(size):
         code = medkd_run(verb, *options, *(["--save_probabilities", "True"] if verb == "infer" else []))
