@@ -11,6 +11,7 @@ from typing import NoReturn
 import medkd
 from medkd import commands, listings
 from medkd.errors import one_line_errors
+from medkd.runtime import infer_command, names_onnx
 from medkd.termination import EXIT_CODE, Terminated, ended_by_sigterm
 
 __all__ = ["main"]
@@ -51,7 +52,9 @@ def parser() -> argparse.ArgumentParser:
         "train": "train a student, or with --role the teacher or one of PLC-KD's assistants, on labels",
         "distill": "train a student with a teacher (--teacher PATH) by a method (--method NAME)",
         "evaluate": "evaluate a model (--model PATH) case by case",
+        "export": "write a student for other programs (--model PATH, --format torchscript | onnx | onnx-int8), and measure it",
         "infer": "predict for a file or folder (--input PATH) with a model (--model PATH)",
+        "pack": "a trained student (--model PATH) as a MONAI bundle that runs without medkd: a folder (--output_dir) and a zip",
         "figures": "draw runs side by side (--runs \"{'title': 'FOLDER'}\"), or PLC-KD's team (--teacher and assistants)",
     }
     for verb, description in descriptions.items():
@@ -60,6 +63,10 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("task", choices=commands.tasks())
         if verb in ("train", "evaluate", "infer"):
             sub.add_argument("--role", choices=ROLES, default="student")
+    verbs.choices["infer"].epilog += " A --model FILE.onnx of `medkd export` needs no task and no torch."
+    verbs.choices["export"].add_argument("--format", required=True, help="torchscript, onnx or onnx-int8")
+    help_ = "of training images, for the ranges of int8 (default: %(default)s)"
+    verbs.choices["export"].add_argument("--calibration_windows", type=int, default=32, help=help_)
     verbs.choices["distill"].add_argument(
         "--soft_labels",
         choices=("online", "cached"),
@@ -96,10 +103,15 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point: 0, or 1 after one line about what was wrong (MEDKD_TRACEBACK=1 shows where)."""
-    parsed, options = parser().parse_known_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    without_torch = names_onnx(arguments) and not {"-h", "--help"} & {*arguments}
+    parsed, options = (None, []) if without_torch else parser().parse_known_args(arguments)
     try:
         with ended_by_sigterm():
-            _run(parsed, options)
+            if parsed is None:
+                infer_command(arguments, commands.tasks())
+            else:
+                _run(parsed, options)
     except KeyboardInterrupt:
         print("medkd: interrupted; a training that has begun goes on with --resume True", file=sys.stderr)
         return 130
@@ -110,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
         message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
         if message is None:
             raise
-        if parsed.verb == "prepare":
+        if parsed is not None and parsed.verb == "prepare":
             message = str(error)  # as it is: it may list several refused cases
         print(f"medkd: error: {message}", file=sys.stderr)
         return 1
@@ -134,9 +146,16 @@ def _run(parsed: argparse.Namespace, options: list[str]) -> None:
         listings.show_layers(
             parsed.task, parsed.role, parsed.depth or None, parsed.overlay, options, parsed.mode or "2d"
         )
+    elif parsed.verb == "pack":
+        from medkd.packing import pack
+
+        print("packed:", *pack(parsed.task, options, parsed.mode, parsed.overlay), sep="\n")
     else:
         role, soft_labels = getattr(parsed, "role", "student"), getattr(parsed, "soft_labels", "online")
         options, mode = commands.as_trained(parsed.verb, parsed.task, options, parsed.mode)
+        if parsed.verb == "export":
+            commands.export(parsed.task, parsed.format, options, parsed.overlay, mode, parsed.calibration_windows)
+            return
         if parsed.verb == "distill":
             options = commands.train_team(parsed.task, options, parsed.overlay, soft_labels, mode)
         arguments = commands.compose(parsed.verb, parsed.task, role, options, parsed.overlay, soft_labels, mode)

@@ -16,6 +16,7 @@ __all__ = [
     "as_trained",
     "compose",
     "config_files",
+    "export",
     "prepare",
     "run_bundle",
     "tasks",
@@ -52,6 +53,7 @@ def config_files(
     files += {
         "distill": [over / "distill.yaml"],
         "evaluate": [configs / "evaluate.yaml"],
+        "export": [configs / "evaluate.yaml"],
         "comparison": [over / "comparison.yaml"],
         "team_figures": [over / "distill.yaml", over / "team_figures.yaml"],
     }.get(verb, [])
@@ -86,6 +88,7 @@ def as_trained(verb: str, task: str, options: list[str], mode: str | None) -> tu
     given = parse_command(options)[1]
     names, model = {
         "evaluate": (("mode", *_OF_A_MODEL), given.get("model", given.get("output_dir"))),
+        "export": (("mode", *_OF_A_MODEL), given.get("model")),
         "infer": (("mode", *_OF_A_MODEL), given.get("model")),
         "distill": (("teacher_width", "teacher_layers"), given.get("teacher")),
         "figures": (("teacher_width", "teacher_layers"), given.get("teacher")),
@@ -173,6 +176,23 @@ def run_bundle(arguments: list[str]) -> None:
     finally:
         sys.argv = before
         release()
+
+
+def export(
+    task: str, form: str, options: list[str], overlays: Collection[str], mode: str, calibration_windows: int
+) -> None:
+    """Writes a run's student in a format of `medkd.export`; the options are those of ``medkd evaluate``."""
+    from medkd.export import check_format, configured
+    from medkd.export import export as write
+    from medkd.options import check_options, merged_config, parse_command
+
+    check_format(form)
+    words, given = parse_command(options)
+    _require(f"export {task}", given, "model", "dataset_dir", "output_dir")
+    files = [*map(str, config_files("export", task, mode=mode)), *overlays]
+    config = merged_config({"config_file": files})
+    check_options(words, given, config)
+    write(task, form, configured(config, given), calibration_windows)
 
 
 def train_team(task: str, options: list[str], overlays: Collection[str], soft_labels: str, mode: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["check_model", "get_nested", "recorded"]
+__all__ = ["check_model", "get_nested", "read_record", "recorded"]
 
 _ABSENT = object()
 _OF_THE_DATA = ("classes", "per_case")  # no option could make them fit
@@ -29,7 +29,7 @@ def check_model(model: str | Path | Sequence[str | Path], **values: Any) -> None
         for one in model:
             check_model(one, **values)
         return
-    trained = _record(model)
+    trained = read_record(model)
     folder = Path(model) if Path(model).is_dir() else Path(model).parent
     if (folder / "resume.pt").is_file() and not (folder / "metrics.csv").is_file():
         print(f"note: the run of {model} has not ended: its best model so far is used", flush=True)
@@ -56,7 +56,7 @@ def recorded(model: str | Path | Sequence[str | Path], name: str, default: Any =
         ValueError: without a default.
     """
     models = [model] if isinstance(model, str | Path) else model
-    found = (_trained(_record(one) or {}, name) for one in models)
+    found = (_trained(read_record(one) or {}, name) for one in models)
     value = next((value for value in found if value is not _ABSENT), default)
     if value is _ABSENT:
         raise ValueError(f"model {model}: no config.yaml beside it says its {name}: give the output folder of the run")
@@ -73,7 +73,8 @@ def _trained(config: dict[str, Any], name: str) -> Any:
     return _ABSENT
 
 
-def _record(model: str | Path) -> dict[str, Any] | None:
+def read_record(model: str | Path) -> dict[str, Any] | None:
+    """The configuration of the run that a model is of; None where no record of ours lies beside it."""
     path = Path(model)
     file = (path if path.is_dir() else path.parent) / "config.yaml"
     if not file.is_file():

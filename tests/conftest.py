@@ -206,6 +206,63 @@ def nnunet_model():
 
 
 @pytest.fixture(scope="session")
+def students(kits19_data, cvc_data, tmp_path_factory) -> dict[str, tuple[str, Path, Path]]:
+    """Kind of input -> task, folder of a student with random weights and a record as a run leaves it, its data set."""
+    import yaml
+
+    from medkd.networks import ResNetFCN, UNet
+
+    scan = {"target": "tumour", "window": [-200, 300]}
+    made = {
+        "slices": (
+            "kits19",
+            ResNetFCN(2, 1, 2, width=2),
+            {"mode": "2d", **scan},
+            {"image_size": [32, 32]},
+            kits19_data,
+        ),
+        "volumes": (
+            "kits19",
+            UNet(3, 1, 2, width=2),
+            {"mode": "3d", **scan, "spacing": [2.5, 1.0, 1.2]},
+            {"patch_size": [16, 32, 32], "image_size": [16, 32, 32]},
+            kits19_data,
+        ),
+        "pictures": ("cvc_endoscene", UNet(2, 3, 2, width=2), {"image_size": [48, 64]}, {}, cvc_data),
+    }
+    found = {}
+    for seed, (kind, (task, network, trained_with, more, data)) in enumerate(made.items()):
+        folder = tmp_path_factory.mktemp("students") / kind
+        folder.mkdir()
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                if parameter.ndim > 1:  # large enough for both classes to be found
+                    parameter.copy_(torch.randn(parameter.shape, generator=generator) / parameter[0].numel() ** 0.5)
+            size = trained_with.get("image_size") or more["image_size"]
+            noise = torch.rand(1, network.in_channels, *size, generator=generator) * 2 - 1
+            network.head.bias -= network.eval()(noise).flatten(2).mean(2)[0]
+        torch.save(network.state_dict(), folder / "model.pt")
+        record = {"bundle_root": ".", "student_width": 2, "trained_with": trained_with, **more}
+        (folder / "config.yaml").write_text(yaml.safe_dump(record))
+        found[kind] = task, folder, data
+    return found
+
+
+@pytest.fixture(scope="session")
+def exported(students, tmp_path_factory) -> dict[str, Path]:
+    """Kind of input -> ONNX file of the student."""
+    from medkd.__main__ import main
+
+    files = {}
+    for kind, (task, folder, data) in students.items():
+        out = tmp_path_factory.mktemp("exported")
+        words = ["--model", folder, "--dataset_dir", data, "--output_dir", out, "--format", "onnx"]
+        assert main(["export", task, *map(str, words)]) == 0
+        files[kind] = out / "student.onnx"
+    return files
+
+
 def assert_equal():
     """Asserts that two states of runs are equal bit for bit: dicts, lists, tensors and plain values within each other."""
 

@@ -31,7 +31,10 @@ ALLOWED = {
     "visuals": {"data", "formats", "distributed", "networks", "metrics", "correction"},
     "reports": {"data", "formats", "networks", "metrics", "correction"},
     "demo": None,  # all
+    "packing": {"commands", "data", "networks", "options", "records"},
     "team": LEAVES | {"options", "methods"},
+    "runtime": {"formats", "errors"},
+    "export": {"formats", "runtime", "records", "data", "networks", "metrics"},
     "commands": None,
     "listings": None,
     "__main__": None,

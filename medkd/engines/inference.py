@@ -39,6 +39,7 @@ def infer_each(evaluator: SupervisedEvaluator) -> None:
             tqdm.write(f"{name}{message}", file=sys.stderr)
             continue
         evaluator.data_loader = [list_data_collate([sample])]
+        del sample  # a copy of the scan
         evaluator.state.epoch_length = 1
         evaluator.run()
         is_empty = is_empty and not any(bool(output["pred"].any()) for output in evaluator.state.output)

@@ -5,6 +5,7 @@ from medkd.formats.files import write_atomically
 from medkd.formats.images import PICTURES, case_name, find_images
 from medkd.formats.intensity import normalise_case
 from medkd.formats.labels import write_prediction
+from medkd.formats.pictures import read_picture
 from medkd.formats.volume_files import NIFTI, VOLUMES, read_nifti, read_volume_file
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "is_dicom_folder",
     "normalise_case",
     "read_nifti",
+    "read_picture",
     "read_volume_file",
     "write_atomically",
     "write_prediction",

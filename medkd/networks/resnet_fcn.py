@@ -32,7 +32,7 @@ class ResNetFCN(nn.Module):
 
     def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, width: int = 64) -> None:
         super().__init__()
-        self.in_channels = in_channels
+        self.in_channels, self.repeated = in_channels, _RGB
         widths = [width * 2**stage for stage in range(4)]
         # Shortcut type B: type A of MONAI cuts the gradient.
         self.encoder = ResNet(
@@ -50,12 +50,11 @@ class ResNetFCN(nn.Module):
         self.mode = "bilinear" if spatial_dims == 2 else "trilinear"
 
     def forward(self, image: Tensor) -> Tensor:
-        x = image.expand(-1, _RGB, *image.shape[2:]) if self.in_channels == 1 else image
+        # sizes as TorchScript reads them: no star, no constant of the module
+        x = image.expand([-1, self.repeated] + list(image.shape)[2:]) if self.in_channels == 1 else image
         net = self.encoder
         x = net.act(net.bn1(net.conv1(x)))
-        x = net.maxpool(x)
-        for stage in (net.layer1, net.layer2, net.layer3, net.layer4):
-            x = stage(x)
+        x = net.layer4(net.layer3(net.layer2(net.layer1(net.maxpool(x)))))
         # align_corners as in the released code
         return F.interpolate(self.head(x), size=image.shape[2:], mode=self.mode, align_corners=True)
 

@@ -53,16 +53,18 @@ class UNet(nn.Module):
         self.head = conv(width, out_channels, kernel_size=1)
 
     def forward(self, image: Tensor) -> Tensor:
-        check_divisible(self, image, 16)
-        skips, x = [], image
+        if not torch.jit.is_scripting():  # which knows no names of classes
+            check_divisible(self, image, 16)
+        skips: list[Tensor] = []
+        x = image
         for stage in self.encoder:
             x = stage(x)
             skips.append(x)
             x = self.pool(x)
         x = self.bottleneck(x)
-        for level, (up, stage) in enumerate(zip(self.up, self.decoder, strict=True)):
+        for level, (up, stage) in enumerate(zip(self.up, self.decoder)):  # noqa: B905  TorchScript knows no strict
             x = stage(torch.cat([skips.pop(), up(x)], dim=1))
-            if level < len(self.heads):
+            if not torch.jit.is_scripting() and level < len(self.heads):
                 self.heads[level](x)  # for taps: the forward itself gives the final logits alone
         return self.head(x)
 

@@ -85,3 +85,16 @@ def test_resnet_takes_any_size_and_passes_gradients_through_its_shortcuts():
 def test_unknown_upsampling_is_named():
     with pytest.raises(ValueError, match="up must be 'deconv' or 'bilinear', found 'nearest'"):
         UNetPlusPlus(2, 1, 2, up="nearest")
+
+
+@pytest.mark.parametrize(("network", "channels"), [(UNet, 3), (UNet, 1), (ResNetFCN, 1), (ResNetFCN, 3)])
+@pytest.mark.parametrize("dims", [2, 3])
+def test_students_become_torchscript_as_they_are(network, channels, dims, tmp_path):
+    """By script, not by trace: what model-zoo checks ask for, and what MONAI's `ckpt_export` does by default."""
+    torch.manual_seed(0)
+    student = network(dims, channels, 2, width=2).eval()
+    torch.jit.script(student).save(tmp_path / "student.ts")
+    scripted = torch.jit.load(tmp_path / "student.ts")
+    for edge in (32, 48):
+        image = torch.rand(2, channels, *(edge,) * dims)
+        assert torch.equal(scripted(image), student(image))

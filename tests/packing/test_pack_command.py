@@ -1,0 +1,176 @@
+"""`medkd pack` itself: what it says of a trained student, and its one line for each thing that it refuses."""
+
+import json
+import re
+import shutil
+
+import pytest
+import torch
+import yaml
+
+from medkd.networks import UNet
+
+
+@pytest.fixture(scope="module")
+def student(teachers, kits19_data, medkd_run, tmp_path_factory):
+    """A run of `medkd distill`."""
+    folder = tmp_path_factory.mktemp("students") / "kd"
+    words = ["--method", "kd", "--method_args::temperature", 2.0, "--teacher", teachers["kits19"]]
+    data = ["--dataset_dir", kits19_data, "--output_dir", folder]
+    assert medkd_run("distill", "kits19", *words, *data) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(student, medkd_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("packed_run") / "tumour_segmentation"
+    assert medkd_run("pack", "kits19", "--model", student, "--output_dir", folder, tiny=False) == 0
+    return folder
+
+
+def read(bundle, name):
+    return json.loads((bundle / "configs" / name).read_text())
+
+
+def test_the_values_of_the_training_are_baked_in(bundle, student):
+    inference, train = read(bundle, "inference.json"), read(bundle, "train.json")
+    for config in (inference, train):
+        expected = {"target": "tumour", "window": [-200, 300], "image_size": [32, 32], "student_width": 2, "mode": "2d"}
+        assert {name: config[name] for name in expected} == expected
+    assert train["max_epochs"] == 1 and train["method"] == "none"
+    assert read(bundle, "distill.json")["method"] == "kd"
+    assert read(bundle, "distill.json")["method_args"] == {"temperature": 2.0}
+    form = read(bundle, "metadata.json")["network_data_format"]
+    assert form["outputs"]["pred"]["channel_def"] == {"0": "background", "1": "tumour"}
+    trained, packed = (torch.load(path / "model.pt", weights_only=True) for path in (student, bundle / "models"))
+    assert trained.keys() == packed.keys() and all(torch.equal(trained[name], packed[name]) for name in trained)
+
+
+def test_the_page_tells_of_the_training_and_of_no_path(bundle, student):
+    text = (bundle / "docs/README.md").read_text()
+    assert "| method | kd |" in text and "| method_args | {'temperature': 2.0} |" in text
+    dice = json.loads((student / "summary.json").read_text())["tumour"]["dice"]
+    assert f"| tumour | dice | {dice['mean']:.4f} | {dice['std']:.4f} | {dice['n']} |" in text
+    for path in bundle.rglob("*"):
+        if path.is_file() and path.suffix != ".pt":
+            assert str(student.parents[1]) not in path.read_text(), path
+
+
+def test_our_own_commands_take_the_packed_model_as_it_was_trained(bundle, medkd_run, kits19_data, tmp_path, capsys):
+    words = ["--model", bundle / "models/model.pt", "--dataset_dir", kits19_data, "--device", "cpu"]
+    assert medkd_run("evaluate", "kits19", *words, "--output_dir", tmp_path / "again", tiny=False) == 0
+    wrong = ["--window", "[0,100]", "--output_dir", tmp_path / "wrong"]
+    assert medkd_run("evaluate", "kits19", *words, *wrong, tiny=False) == 1
+    assert "was trained with --window [-200, 300]" in capsys.readouterr().err
+    assert (
+        medkd_run("pack", "kits19", "--model", bundle / "models", "--output_dir", tmp_path / "twice", tiny=False) == 0
+    )
+
+
+def edited(student, folder, **changes):
+    """A copy of the run whose record says something else."""
+    shutil.copytree(student, folder)
+    record = yaml.safe_load((folder / "config.yaml").read_text())
+    (folder / "config.yaml").write_text(yaml.safe_dump({**record, **changes}))
+    return folder
+
+
+def one_line(capsys):
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line]
+    return line
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda run, tmp: [], "medkd pack kits19 needs --model"),
+        (lambda run, tmp: ["--model", tmp / "none"], r"--model \S+none: no such file or folder"),
+        (lambda run, tmp: ["--model", tmp], r"model \S+model.pt: no such file, expected the model.pt"),
+        (lambda run, tmp: ["--model", run, "--windw", 3], r"unknown option\(s\): --windw \(did you mean --window\?"),
+        (lambda run, tmp: ["--model", run, "stray"], r"unexpected word\(s\) stray"),
+        (lambda run, tmp: ["--model", run, "--window", "[0,1]"], r"was trained with --window \[-200, 300\]"),
+        (
+            lambda run, tmp: ["--model", run, "--mode", "3d"],
+            r"is a network of slices \(it was trained with --mode 2d\)",
+        ),
+        (lambda run, tmp: ["--model", run, "--input", "x"], "--input: is said when the packed bundle is used"),
+        (
+            lambda run, tmp: ["--model", edited(run, tmp / "t", method="teacher")],
+            "is a teacher: medkd pack takes students",
+        ),
+        (
+            lambda run, tmp: ["--model", edited(run, tmp / "l", bundle_root="/a/lits")],
+            "was trained for lits, not for kits19: write medkd pack lits",
+        ),
+        (lambda run, tmp: ["--model", edited(run, tmp / "w", student_width=4)], "weights of another network"),
+    ],
+)
+def test_what_cannot_be_packed_is_told_in_one_line(student, medkd_run, tmp_path, monkeypatch, capsys, made, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    words = made(student, tmp_path / "empty")
+    before = sorted(tmp_path.iterdir())
+    assert medkd_run("pack", "kits19", *words, tiny=False) == 1
+    assert re.search(message, one_line(capsys))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_teachers_folder_is_refused(teachers, medkd_run, tmp_path, capsys):
+    for task, folder in teachers.items():
+        assert medkd_run("pack", task, "--model", folder, "--output_dir", tmp_path / "out", tiny=False) == 1
+        assert "is a teacher: medkd pack takes students alone" in one_line(capsys)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"no weights", "not a readable file of weights"),
+        ([1, 2], "holds list, expected the state dict of a ResNetFCN"),
+        (UNet(2, 1, 2, width=2).state_dict(), "weights of another network"),
+    ],
+)
+def test_files_that_are_no_students(student, medkd_run, tmp_path, capsys, content, message):
+    shutil.copy(student / "config.yaml", tmp_path)
+    if isinstance(content, bytes):
+        (tmp_path / "model.pt").write_bytes(content)
+    else:
+        torch.save(content, tmp_path / "model.pt")
+    assert medkd_run("pack", "kits19", "--model", tmp_path, "--output_dir", tmp_path / "out", tiny=False) == 1
+    assert message in one_line(capsys)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "model.pt"]
+
+
+@pytest.mark.parametrize(
+    ("task", "mode", "missing"),
+    [
+        ("kits19", "2d", "--target --window --image_size --student_width"),
+        ("nifti", "3d", "--target --window --patch_size --spacing --student_width --classes --per_case"),
+        ("cvc_endoscene", None, "--image_size --student_width"),
+    ],
+)
+def test_without_a_record_the_options_must_be_given(weights, medkd_run, tmp_path, capsys, task, mode, missing):
+    words = ["--model", weights(task, mode or "2d")[0], "--output_dir", tmp_path / "out"]
+    assert medkd_run("pack", task, *words, *(["--mode", mode] if mode else []), tiny=False) == 1
+    line = one_line(capsys)
+    assert "no config.yaml beside it says what it was trained with: give" in line
+    assert set(line.partition(": give ")[2].split()) == set(missing.split())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("taken", ["out", "out.zip"])
+def test_nothing_is_overwritten(student, medkd_run, tmp_path, capsys, taken):
+    (tmp_path / taken).mkdir()
+    assert medkd_run("pack", "kits19", "--model", student, "--output_dir", tmp_path / "out", tiny=False) == 1
+    assert f"{taken}: is there already: choose another folder" in one_line(capsys)
+    assert [path.name for path in tmp_path.iterdir()] == [taken]
+
+
+def test_a_fault_while_writing_leaves_nothing(student, medkd_run, tmp_path, monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.make_archive", full)
+    assert medkd_run("pack", "kits19", "--model", student, "--output_dir", tmp_path / "out", tiny=False) == 1
+    assert "No space left on device" in one_line(capsys)
+    assert not list(tmp_path.iterdir())
