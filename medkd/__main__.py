@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import medkd
 from medkd import commands, listings
@@ -28,9 +29,22 @@ most: --source FOLDER; nifti: --images FOLDER --labels FOLDER --classes kidney,t
 bundles/<task>/docs/README.md."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as all else does, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"medkd: error: {message.removeprefix('argument ')}\n")
+
+
+def _levels(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"found {text}, expected a whole number from 0 on")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """One sub-command a verb."""
-    root = argparse.ArgumentParser("medkd", description=medkd.__doc__)
+    root = _Parser("medkd", description=medkd.__doc__)
     root.add_argument("--version", action="version", version=f"medkd {medkd.__version__}")
     verbs = root.add_subparsers(dest="verb", required=True, metavar="verb")
     descriptions = {
@@ -64,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     )
     shown.add_argument("task", choices=commands.tasks())
     shown.add_argument("--role", choices=("student", "teacher"), default="student")
-    shown.add_argument("--depth", type=int, default=2, help="levels of names, 0 for all (default: %(default)s)")
+    shown.add_argument("--depth", type=_levels, default=2, help="levels of names, 0 for all (default: %(default)s)")
     for name in (*(verb for verb in descriptions if verb != "prepare"), "layers"):
         help_ = "YAML file over the bundle's, another teacher_def for example; may be repeated"
         verbs.choices[name].add_argument(

@@ -23,6 +23,5 @@ class VolumeFileReader(VolumeStoreReader):
         names = [filename] if isinstance(filename, str | os.PathLike) else list(filename)
         return all(str(name).lower().endswith(VOLUMES) or is_dicom_folder(Path(name)) for name in names)
 
-    def read(self, data: Sequence[PathLike] | PathLike, **kwargs) -> list[tuple[np.ndarray, np.ndarray]]:
-        names = [data] if isinstance(data, str | os.PathLike) else list(data)
-        return [read_volume_file(Path(name)) for name in names]
+    def volume(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
+        return read_volume_file(path)

@@ -132,20 +132,24 @@ def _one_line(error: Exception) -> str:
 class VolumeStoreReader(ImageReader):
     """MONAI reader of volume stores, for ``LoadImage(reader=VolumeStoreReader())``: a whole volume as one MetaTensor.
 
-    The array keeps its axes ``(S, H, W)`` and has no channel axis; several files are stacked as channels.
+    The array keeps its axes ``(S, H, W)`` and has no channel axis; several files are stacked as channels. Files are read in
+    `get_data`: after an error in `read` MONAI would try readers of its own, which know less, and take what was refused here.
     """
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         return is_supported_format(filename, [SUFFIX.lstrip(".")])
 
-    def read(self, data: Sequence[PathLike] | PathLike, **kwargs: Any) -> list[tuple[np.ndarray, np.ndarray]]:
-        names = [data] if isinstance(data, str | os.PathLike) else list(data)
-        return [read_volume(name) for name in names]
+    def read(self, data: Sequence[PathLike] | PathLike, **kwargs: Any) -> list[Path]:
+        return [Path(data)] if isinstance(data, str | os.PathLike) else [Path(name) for name in data]
 
-    def get_data(self, img: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, dict]:
+    def volume(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
+        """The array and affine of one file."""
+        return read_volume(path)
+
+    def get_data(self, img: list[Path]) -> tuple[np.ndarray, dict]:
         arrays: list[np.ndarray] = []
         shared: dict = {}
-        for array, affine in img:
+        for array, affine in map(self.volume, img):
             header = {
                 MetaKeys.AFFINE: affine,
                 MetaKeys.ORIGINAL_AFFINE: affine.copy(),

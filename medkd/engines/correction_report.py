@@ -107,19 +107,23 @@ class CorrectionReport:
 
     def _corrected(self, trainer: Engine) -> dict[str, Any]:
         counts: dict[str, Tensor] = {}
-        pixels, correction = 0, self.team.correction
+        pixels, images, correction = 0, 0, self.team.correction
         correction.tally.clear()
         for batch in tqdm(trainer.data_loader, desc="correction", leave=False, disable=no_bar()):
             given, target = default_prepare_batch(
                 {"image": batch[self.teacher.reads], "label": batch["label"]}, trainer.state.device
             )
             pixels += target.numel()
+            images += len(target)
             for kind, found in count_errors(self.teacher.soft_labels(given, target), target).items():
                 counts[kind] = counts.get(kind, 0) + found.cpu()
-        parts = everyones((pixels, counts, correction.tally))
+        drawn = len(getattr(trainer.data_loader, "sampler", None) or range(images))
+        parts = everyones((pixels, counts, correction.tally, images, drawn - images))
         sums = {kind: sum(part[1][kind] for part in parts).tolist() for kind in counts}
         report = {
             "pixels": sum(part[0] for part in parts),
+            "images": sum(part[3] for part in parts),
+            "images_left_out": sum(part[4] for part in parts),  # of an incomplete last batch
             "wrong_pixels_after": {kind: dict(zip(_STAGES, found, strict=True)) for kind, found in sums.items()},
             "similarity_took_from": dict(sum((part[2] for part in parts), Counter())),
         }
@@ -134,7 +138,9 @@ def _show(report: dict[str, Any]) -> None:
         [kind, *(f"{stages[stage]} ({stages[stage] / pixels:.2%})" for stage in _STAGES)]
         for kind, stages in report["wrong_pixels_after"].items()
     ]
-    print(f"wrong pixels of {pixels} on the training images, after each step of the correction")
+    left = f" ({report['images_left_out']} of an incomplete last batch left out)" if report["images_left_out"] else ""
+    about = f"{pixels} on {report['images']} training images{left}"
+    print(f"wrong pixels of {about}, after each step of the correction")
     print(tabulate(rows, headers=("", *_STAGES)), flush=True)
     if "on_validation_images" in report:
         print("each network by itself on the validation images")

@@ -22,7 +22,7 @@ def infer_each(evaluator: SupervisedEvaluator) -> None:
         ValueError: at the end, when any case failed; the predictions of the others are written by then.
     """
     dataset = evaluator.data_loader.dataset
-    failed = []
+    failed, is_empty = [], True
     bar = tqdm(range(len(dataset)), desc="infer", unit="case", disable=None)
     for index in bar:
         item = dataset.data[index]
@@ -35,12 +35,18 @@ def infer_each(evaluator: SupervisedEvaluator) -> None:
             if message is None:
                 raise
             failed.append(item["case"])
-            tqdm.write(f"{item['image']}: {message}", file=sys.stderr)
+            name = "" if item["image"] in message else f"{item['image']}: "
+            tqdm.write(f"{name}{message}", file=sys.stderr)
             continue
         evaluator.data_loader = [list_data_collate([sample])]
         del sample  # a copy of the scan
         evaluator.state.epoch_length = 1
         evaluator.run()
+        is_empty = is_empty and not any(bool(output["pred"].any()) for output in evaluator.state.output)
         tqdm.write(f"{item['image']}: done", file=sys.stdout)
+    if is_empty and len(failed) < len(dataset.data):
+        print("note: all is background in every prediction: is it the right model for these images?", flush=True)
+    if len(failed) == len(dataset.data):
+        raise ValueError(f"all {len(failed)} cases failed, nothing was written: {', '.join(failed)}")
     if failed:
         raise ValueError(f"{len(failed)} of {len(dataset.data)} cases failed: {', '.join(failed)}")

@@ -19,5 +19,9 @@ def write_atomically(path: str | Path, write: Callable[[Path], Any]) -> None:
     try:
         write(temporary)
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None  # a full disk is told without the file
     finally:
         temporary.unlink(missing_ok=True)

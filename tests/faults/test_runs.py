@@ -1,0 +1,235 @@
+"""Faults of prepared data, options and folders of a run: one line, and nothing new is in reach."""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from medkd.__main__ import main
+from medkd.data.claims import claim, release
+
+
+def edit_list(change):
+    def spoil(folder):
+        path = folder / "datalist.json"
+        path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+    return spoil
+
+
+def leak(datalist):
+    datalist["test"][0]["patient"] = datalist["training"][0]["patient"]
+    return datalist
+
+
+def spoil_files(part, change):
+    return lambda folder: [file.write_bytes(change(file.read_bytes())) for file in sorted((folder / part).iterdir())]
+
+
+DATA = {
+    "gone": (shutil.rmtree, "dataset_dir .*: no such folder"),
+    "not prepared": (lambda f: (f / "datalist.json").unlink(), "no datalist.json in it; run `medkd prepare`"),
+    "a list that is no JSON": (lambda f: (f / "datalist.json").write_text("{"), "datalist.json: not valid JSON"),
+    "a list of another kind": (edit_list(lambda d: []), "datalist.json: holds a list, expected an object"),
+    "a patient in two parts": (edit_list(leak), r"patient \S+ is in training \(case \S+\) and in test \(case \S+\)"),
+    "an empty part": (edit_list(lambda d: {**d, "training": []}), "the part 'training' is empty"),
+    "an entry that lacks a key": (
+        edit_list(lambda d: {**d, "training": [{"image": "x"}]}),
+        "datalist.json: the entry .* lacks one of case, image, label, patient",
+    ),
+    "a label that is gone": (
+        lambda folder: next((folder / "labelsTr").iterdir()).unlink(),
+        "the label of case .* is missing",
+    ),
+    "truncated stores": (spoil_files("imagesTr", lambda b: b[:50]), "imagesTr/case_0000.*not a readable volume store"),
+    "empty stores": (spoil_files("labelsTr", lambda b: b""), "labelsTr/case_0000.*not a readable volume store"),
+}
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_training_on_spoilt_data(name, kits19_data, refused, tmp_path):
+    spoil, message = DATA[name]
+    shutil.copytree(kits19_data, tmp_path / "data")
+    spoil(tmp_path / "data")
+    options = ["--dataset_dir", tmp_path / "data", "--output_dir", tmp_path / "new/output"]
+    refused(message, "train", "kits19", *options)
+
+
+def test_pictures_that_were_exchanged_after_preparation(cvc_data, refused, tmp_path):
+    from PIL import Image
+
+    shutil.copytree(cvc_data, tmp_path / "data")
+    for file in (tmp_path / "data/images").iterdir():
+        Image.open(file).convert("L").save(file)
+    options = ["--dataset_dir", tmp_path / "data", "--output_dir", tmp_path / "output"]
+    refused(r"images/\S+.png: 1 channels in .*, expected 3", "train", "cvc_endoscene", *options)
+
+
+def test_bad_data_in_a_worker_is_one_line_too(kits19_data, refused, tmp_path):
+    shutil.copytree(kits19_data, tmp_path / "data")
+    spoil_files("imagesTr", lambda content: content[:50])(tmp_path / "data")
+    options = ["--dataset_dir", tmp_path / "data", "--output_dir", tmp_path / "output", "--num_workers", 1]
+    refused(r"imagesTr/case_0000\d.b2nd: not a readable volume store", "train", "kits19", *options)
+
+
+OPTIONS = [
+    (["--max_epoch", 3], r"unknown option\(s\): --max_epoch \(did you mean --max_epochs"),
+    (["--train::trainer::clip_nrom", 1], r"--train::trainer::clip_nrom \(did you mean --train::trainer::clip_norm"),
+    (["--amp", "true"], "--amp true does not mean true to MONAI: write True"),
+    (["--resume", "false"], "--resume false does not mean false to MONAI: write False"),
+    (["--clip_norm", "None"], r"--clip_norm None does not mean None to MONAI: write '\$None'"),
+    (["--max_epochs", "many"], "--max_epochs: found 'many', expected a number"),
+    (["--max_epochs", 0], "--max_epochs: found 0, expected a whole number from 1 on"),
+    (["--batch_size", 2.5], "--batch_size: found 2.5, expected a whole number from 1 on"),
+    (["--image_size", 32], r"--image_size: found 32, expected a list such as \[64,64\]"),
+    (["--window", "[300,-200]"], r"--window: found \[300, -200\], expected the lowest and the highest"),
+    (["--output_dir", 7], "--output_dir: MONAI reads this as the int 7, expected a path: write ./NAME"),
+    (["--target", "liver"], "target 'liver' is unknown, expected one of tumour, organ, both"),
+    (["--method", "kdd"], "unknown method 'kdd': did you mean kd"),
+    (["--method", "hlfd", "--method_args::betta", 1], "method hlfd has no argument 'betta': did you mean beta"),
+    (["--teacher", "nowhere"], "--teacher nowhere: no such file or folder"),
+    (["--teacher_width", 4], r"teacher .*model.pt: weights of another network, \d+ tensors do not fit UNetPlusPlus"),
+    (["--overlay", "nowhere.yaml"], "nowhere.yaml: no such file"),
+    (["stray", "words"], "unexpected word"),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), OPTIONS, ids=lambda v: " ".join(map(str, v)) if type(v) is list else ""
+)
+def test_distilling_with_wrong_options(options, message, teachers, kits19_data, refused, tmp_path):
+    words = ["--teacher", teachers["kits19"], "--dataset_dir", kits19_data, "--output_dir", tmp_path / "output"]
+    refused(message, "distill", "kits19", *words, *options)
+
+
+@pytest.mark.parametrize("missing", ["dataset_dir", "output_dir"])
+def test_folders_must_be_named(missing, refused, tmp_path):
+    options = {"dataset_dir": tmp_path, "output_dir": tmp_path}
+    del options[missing]
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    refused(f"medkd train kits19 needs --{missing}", "train", "kits19", *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "kits20"], "task: invalid choice: 'kits20'.*kits19"),
+        (["trian", "kits19"], "verb: invalid choice: 'trian'.*train"),
+        (["train", "kits19", "--role", "boss"], "--role: invalid choice: 'boss'.*student"),
+        (["train", "kits19", "--mode", "4d"], "--mode: invalid choice: '4d'.*2d"),
+        (["layers", "kits19", "--depth", "-1"], "--depth: found -1, expected a whole number from 0 on"),
+        (["layers", "kits19", "--depth", "deep"], "--depth: found deep, expected a whole number from 0 on"),
+        ([], "the following arguments are required: verb"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_words_that_no_parser_knows(words, message, capfd):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert stop.value.code == 2
+    assert line.startswith("medkd: error: ")
+    import re
+
+    assert re.search(message, line), line
+
+
+def test_volumes_of_a_task_of_pictures(cvc_data, refused, tmp_path):
+    words = ["--mode", "3d", "--dataset_dir", cvc_data, "--output_dir", tmp_path / "output"]
+    refused("--mode 3d: cvc_endoscene is a task of pictures, it has no volumes", "train", "cvc_endoscene", *words)
+
+
+FIGURES = [
+    (
+        "figures",
+        ["cvc_endoscene", "--runs", "{'a': 'nowhere'}"],
+        "run a: no metrics.csv in nowhere, expected the folder",
+    ),
+    ("figures", ["cvc_endoscene", "--runs", "a"], "runs: found 'a', expected titles and folders"),
+    ("figures", ["cvc_endoscene"], "medkd figures needs --runs .* or --teacher"),
+    ("report", ["--runs", "a"], "--runs: found 'a', expected titles and folders"),
+    ("report", ["--runs", "{'a': ['nowhere']}"], "nowhere.*(no metrics.csv|no such|expected the folder)"),
+    ("report", ["--runs", "{}"], "--runs: found '{}', expected titles and folders"),
+]
+
+
+@pytest.mark.parametrize(("verb", "words", "message"), FIGURES)
+def test_figures_and_reports_of_nothing(verb, words, message, cvc_data, refused, tmp_path):
+    data = ["--dataset_dir", cvc_data] if verb == "figures" else []
+    refused(message, verb, *words, *data, "--output_dir", tmp_path / "output")
+
+
+def test_a_second_run_into_the_folder(teachers, kits19_data, refused, tmp_path):
+    shutil.copytree(teachers["kits19"], tmp_path / "run")
+    words = ["kits19", "--role", "teacher", "--dataset_dir", kits19_data, "--output_dir", tmp_path / "run"]
+    refused(r"run already holds results \(model.pt\): choose another folder, or go on with --resume", "train", *words)
+    refused(r"run already holds results \(metrics.csv\): choose another folder", "evaluate", *words)
+    (tmp_path / "file").write_text("mine")
+    refused("output_dir .*file: is a file, expected a folder", "train", *words, "--output_dir", tmp_path / "file")
+
+
+def test_two_runs_at_once_into_the_folder(kits19_data, refused, tmp_path):
+    (tmp_path / "run").mkdir()
+    other = os.open(tmp_path / "run", os.O_RDONLY)  # as another process has it
+    fcntl.flock(other, fcntl.LOCK_EX)
+    words = ["kits19", "--dataset_dir", kits19_data, "--output_dir", tmp_path / "run"]
+    refused("output_dir .*run: another run is writing into it: choose another folder", "train", *words)
+    os.close(other)
+
+
+def test_a_folder_is_claimed_once_and_swept(tmp_path):
+    for left in (".partial-123-model.pt", "predictions/.partial-9-c.nii.gz", "predictions/c.nii.gz"):
+        (tmp_path / left).parent.mkdir(exist_ok=True)
+        (tmp_path / left).write_text("half")
+    claim(tmp_path)
+    claim(tmp_path)  # one's own folder stays one's own
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["c.nii.gz", "predictions"]
+    code = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    process = [sys.executable, "-c", code, str(tmp_path)]
+    assert b"BlockingIOError" in subprocess.run(process, capture_output=True).stderr
+    release()
+    assert subprocess.run(process).returncode == 0
+
+
+def test_sigterm_in_training_says_how_to_go_on(kits19_data, medkd_run, works, tmp_path, capfd, monkeypatch):
+    from medkd.handlers import BestModel
+
+    def terminated(self, evaluator):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    words = ["--dataset_dir", kits19_data, "--output_dir", tmp_path / "run"]
+    with monkeypatch.context() as patch:
+        patch.setattr(BestModel, "__call__", terminated)  # a moment in the first epoch
+        assert medkd_run("train", "kits19", *words) == 143
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert line == "medkd: error: stopped by SIGTERM: the run goes on with --resume True from its start of 1"
+    assert not list((tmp_path / "run").glob(".partial-*"))
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    works("train", "kits19", *words, "--resume", "True")
+    assert (tmp_path / "run/metrics.csv").is_file()
+
+
+def test_plain_monai_bundle_run_ends_in_one_line_too(kits19_data, tmp_path):
+    output = tmp_path / "output"
+    for options, message in (
+        (["--max_epoch", "3"], "medkd: error: unknown option(s): --max_epoch (did you mean --max_epochs"),
+        (["--dataset_dir", str(tmp_path / "none")], "none: no such folder"),
+    ):
+        words = ["--config_file", "['bundles/kits19/configs/train.yaml']", "--bundle_root", "bundles/kits19"]
+        words += ["--dataset_dir", str(kits19_data), "--output_dir", str(output), *options]
+        done = subprocess.run(
+            [sys.executable, "-m", "monai.bundle", "run", *words],
+            capture_output=True,
+            text=True,
+            cwd=os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
+        )
+        assert done.returncode == 1
+        last = done.stderr.strip().splitlines()[-1]
+        assert last.startswith("medkd: error: ") and message in last
+        assert "Traceback" not in done.stderr
+        assert not output.exists()
