@@ -18,7 +18,7 @@ def names_onnx(arguments: list[str]) -> bool:
     """Whether a command line is ``infer ... --model FILE.onnx``."""
     models = [
         word.partition("=")[2] or after
-        for word, after in zip(arguments, [*arguments[1:], ""], strict=True)
+        for word, after in zip(arguments, [*arguments, ""][1:], strict=True)
         if word.partition("=")[0] == "--model"
     ]
     return arguments[:1] == ["infer"] and any(model.lower().endswith(".onnx") for model in models)
