@@ -54,12 +54,13 @@ class _OneLine(argparse.ArgumentParser):
         raise ValueError(message)
 
     def parse_args(self, arguments: list[str]) -> argparse.Namespace:
+        names = [name for name in self._option_string_actions if name.startswith("--")]
+        # before anything is parsed: the value of a misspelt option would be taken for the task
+        for option in (word.partition("=")[0] for word in arguments if word.startswith("--")):
+            if option not in names:
+                near = get_close_matches(option, names, n=1)
+                raise ValueError(f"unknown option(s): {option}" + (f" (did you mean {near[0]}?)" if near else ""))
         given, unknown = self.parse_known_args(arguments)
-        options = [word for word in unknown if word.startswith("--")]
-        if options:
-            names = [name for name in self._option_string_actions if name.startswith("--")]
-            near = get_close_matches(options[0].partition("=")[0], names, n=1)
-            raise ValueError(f"unknown option(s): {options[0]}" + (f" (did you mean {near[0]}?)" if near else ""))
         if unknown:
             raise ValueError(f"unexpected word(s) {' '.join(unknown)}: options are written --name value")
         return given

@@ -433,7 +433,7 @@ def test_figures_by_command(students, data, teachers, medkd_run, tmp_path, capsy
     words = ["--dataset_dir", data["kits19"], "--output_dir", tmp_path / "comparison"]
     assert medkd_run("figures", "kits19", "--runs", runs, *words) == 0
     assert (tmp_path / "comparison/comparison.png").stat().st_size > 0
-    for wrong in ([], ["--runs", runs, "--teacher", teacher]):
+    for wrong in ([], ["--runs", runs, "--teacher", teachers["kits19"]]):
         assert medkd_run("figures", "kits19", *wrong, *words) == 1
         assert "medkd figures needs --runs (compares their predictions) or --teacher" in capsys.readouterr().err
 
