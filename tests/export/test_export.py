@@ -15,6 +15,7 @@ from medkd.__main__ import main
 from medkd.data import load_datalist
 from medkd.export.command import _warnings
 from medkd.export.files import write_onnx, write_torchscript
+from medkd.formats import write_atomically
 from medkd.networks import ResNetFCN, UNet, load_weights
 from medkd.runtime import Description, OnnxModel
 
@@ -161,6 +162,17 @@ def test_nothing_is_overwritten(students, tmp_path, capsys):
     (tmp_path / "student.onnx").touch()
     assert export(students, "slices", "onnx", tmp_path) == 1
     assert "student.onnx is there already: choose another folder" in capsys.readouterr().err
+
+
+def test_a_fault_while_the_report_is_written_leaves_nothing(students, tmp_path, capsys, monkeypatch):
+    def full(path, write):
+        if path.suffix == ".json":
+            raise OSError(28, "No space left on device", str(path))
+        write_atomically(path, write)
+
+    monkeypatch.setattr("medkd.export.command.write_atomically", full)
+    assert export(students, "slices", "torchscript", tmp_path) == 1
+    assert "No space left on device" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_a_missing_extra_is_named(students, tmp_path, capsys, monkeypatch):
