@@ -32,5 +32,8 @@ def read_picture(path: Path) -> np.ndarray:
     Raises:
         OSError, ValueError: unreadable or truncated.
     """
-    with Image.open(path) as picture:
-        return np.moveaxis(np.asarray(as_rgb(picture)), -1, 0)
+    try:
+        with Image.open(path) as picture:
+            return np.moveaxis(np.asarray(as_rgb(picture)), -1, 0)
+    except (SyntaxError, Image.DecompressionBombError) as error:  # pillow's words for broken chunks, and for a bomb
+        raise ValueError(f"{path} is unreadable ({' '.join(str(error).split())[:120]})") from error

@@ -47,3 +47,10 @@ def test_pictures_whose_range_nobody_knows_are_refused(tmp_path):
     Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "float.tif")
     with pytest.raises(ValueError, match="mode F"):
         read_picture(tmp_path / "float.tif")
+
+
+def test_a_picture_too_large_to_be_one_is_an_input_error(tmp_path, monkeypatch):
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "bomb.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ValueError, match="bomb.png is unreadable .*exceeds limit of 200 pixels"):
+        read_picture(tmp_path / "bomb.png")
