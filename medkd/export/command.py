@@ -81,7 +81,11 @@ def export(task: str, form: str, config: dict[str, Any], calibration_windows: in
     write_atomically(path, write)
     report["warnings"] = _warnings(form, report["dice"])
     text = json.dumps(report, indent=2)
-    write_atomically(path.with_name(f"{path.name}.json"), lambda file: file.write_text(text))
+    try:
+        write_atomically(path.with_name(f"{path.name}.json"), lambda file: file.write_text(text))
+    except BaseException:
+        path.unlink()  # both or none
+        raise
     _show(path, report)
     return path
 

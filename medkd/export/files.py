@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,17 @@ def write_torchscript(network: nn.Module, description: Description, path: Path) 
         traced = torch.jit.trace(network, _example(description))
         content = io.BytesIO()  # a full disk is an OSError for Python, and a trace of C++ for torch
         torch.jit.save(traced, content, _extra_files={f"{KEY}.json": description.to_json()})
-    path.write_bytes(content.getvalue())
+    path.write_bytes(_without_sources(content))
+
+
+def _without_sources(content: io.BytesIO) -> bytes:
+    """TorchScript without the lines of Python that each operation came from: they name folders of this machine."""
+    kept = io.BytesIO()
+    with zipfile.ZipFile(content) as old, zipfile.ZipFile(kept, "w") as new:
+        for entry in old.infolist():
+            if not entry.filename.endswith(".debug_pkl"):
+                new.writestr(entry, old.read(entry))
+    return kept.getvalue()
 
 
 def write_onnx(network: nn.Module, description: Description, path: Path) -> None:
@@ -49,9 +60,11 @@ def write_onnx(network: nn.Module, description: Description, path: Path) -> None
 
 
 def save_onnx(model: Any, description: Description, path: Path) -> None:
-    """Writes an ONNX model with the description in its metadata."""
+    """Writes an ONNX model with the description in its metadata, and without the traces of the exporter: they name folders."""
     import onnx
 
+    for node in (*model.graph.node, *(node for function in model.functions for node in function.node)):
+        del node.metadata_props[:]
     onnx.helper.set_model_props(model, {KEY: description.to_json()})
     onnx.save(model, path)
 

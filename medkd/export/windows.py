@@ -27,11 +27,11 @@ def sample_windows(
     drawn = [cases[index] for index in generator.permutation(len(cases))[:count]]
     each = math.ceil(count / len(drawn))
     windows = []
-    for case in drawn:
+    for number, case in enumerate(drawn):
         sampler = _Sampler(each, generator)
         with torch.inference_mode():
             inferer(_with_label(preprocessing(case)), sampler)
-        windows += sampler.windows()
+        windows += sampler.windows((each + number % 2) // 2)
     return windows[:count]
 
 
@@ -61,8 +61,8 @@ class _Sampler(nn.Module):
                 heapq.heapreplace(kept, (rank, window[None, :-1].numpy().copy()))
         return windows.new_zeros(len(windows), 2, *windows.shape[2:])
 
-    def windows(self) -> list[np.ndarray]:
-        with_target, without = ([window for _, window in sorted(self.kept[key])] for key in (True, False))
-        half = max(self.count // 2, self.count - len(without))
-        first = with_target[:half] if with_target else []
+    def windows(self, with_target: int) -> list[np.ndarray]:
+        """As many with the target as asked for, and the others without, where the case has so many of both."""
+        having, without = ([window for _, window in sorted(self.kept[key])] for key in (True, False))
+        first = having[: max(with_target, self.count - len(without))]
         return [*first, *without[: self.count - len(first)]]

@@ -5,13 +5,14 @@ from medkd.formats.files import write_atomically
 from medkd.formats.images import PICTURES, case_name, find_images
 from medkd.formats.intensity import normalise_case
 from medkd.formats.labels import write_prediction
-from medkd.formats.pictures import read_picture
+from medkd.formats.pictures import as_rgb, read_picture
 from medkd.formats.volume_files import NIFTI, VOLUMES, read_nifti, read_volume_file
 
 __all__ = [
     "NIFTI",
     "PICTURES",
     "VOLUMES",
+    "as_rgb",
     "case_name",
     "find_images",
     "is_dicom_folder",

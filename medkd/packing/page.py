@@ -100,9 +100,13 @@ def _is_said(name: str, value: Any) -> bool:
         return name in ("classes", "method_args") and bool(value)
     parts = value if isinstance(value, list) else [value]
     return value is not None and all(
-        isinstance(part, int | float) or (isinstance(part, str) and not part.startswith(("$", "@", "%")))
-        for part in parts
+        isinstance(part, int | float) or (isinstance(part, str) and not _names_a_place(part)) for part in parts
     )
+
+
+def _names_a_place(text: str) -> bool:
+    """An expression, or a path: whatever its id is called, it means something on the machine of the training alone."""
+    return text.startswith(("$", "@", "%")) or "/" in text or "\\" in text
 
 
 def _table(values: dict[str, Any]) -> list[str]:

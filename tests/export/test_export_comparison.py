@@ -54,22 +54,24 @@ def test_what_is_known_is_found(kind):
     assert found["dice"]["cyst"] == {"original": None, "exported": None, "change": None, "n": 0}
 
 
-def test_windows_are_seeded_and_half_of_them_hold_the_target():
+@pytest.mark.parametrize("count", [4, 5, 12])  # fewer windows than cases, one of each, several of each
+def test_windows_are_seeded_and_half_of_them_hold_the_target(count):
     def draw(seed):
         inferer = SliceInferer(spatial_dim=0, roi_size=(8, 8), sw_batch_size=3, cval=-1)
-        return sample_windows([{"case": str(n)} for n in range(5)], noisy, inferer, 4, seed)
+        return sample_windows([{"case": str(n)} for n in range(5)], noisy, inferer, count, seed)
 
     def noisy(item):
         image = torch.randn(1, 9, 8, 8, generator=torch.Generator().manual_seed(int(item["case"])))
         label = torch.zeros(1, 9, 8, 8)
-        label[0, 4] = 1
-        image[0, 4] += 100
+        label[0, 3:6] = 1
+        image[0, 3:6] += 100
         return {"image": MetaTensor(image), "label": MetaTensor(label)}
 
     first, again, other = draw(0), draw(0), draw(1)
-    assert len(first) == 4 and all(window.shape == (1, 1, 8, 8) for window in first)
+    assert len(first) == count and all(window.shape == (1, 1, 8, 8) for window in first)
     assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
     assert not all(np.array_equal(*pair) for pair in zip(first, other, strict=True))
+    assert sum(float(window.max()) > 50 for window in first) == count // 2
 
 
 def test_one_case_gives_windows_of_both_kinds():

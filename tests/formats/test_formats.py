@@ -3,6 +3,12 @@
 import subprocess
 import sys
 
+import numpy as np
+import pytest
+from PIL import Image
+
+from medkd.formats import read_picture
+
 CODE = """
 import sys
 sys.modules["torch"] = sys.modules["monai"] = None      # an import raises
@@ -27,3 +33,24 @@ assert not {name for name, module in sys.modules.items() if module and name.spli
 def test_a_volume_goes_in_and_out_without_torch_and_monai(tmp_path):
     done = subprocess.run([sys.executable, "-c", CODE, tmp_path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_pictures_of_16_bit_keep_their_contrast(tmp_path, suffix):
+    grey = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    Image.fromarray(grey * 257).save(tmp_path / f"deep{suffix}")
+    found = read_picture(tmp_path / f"deep{suffix}")
+    assert found.dtype == np.uint8 and np.array_equal(found, np.stack([grey] * 3))
+
+
+def test_pictures_whose_range_nobody_knows_are_refused(tmp_path):
+    Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "float.tif")
+    with pytest.raises(ValueError, match="mode F"):
+        read_picture(tmp_path / "float.tif")
+
+
+def test_a_picture_too_large_to_be_one_is_an_input_error(tmp_path, monkeypatch):
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "bomb.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ValueError, match="bomb.png is unreadable .*exceeds limit of 200 pixels"):
+        read_picture(tmp_path / "bomb.png")

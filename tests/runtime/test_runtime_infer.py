@@ -54,6 +54,8 @@ def inputs(tmp_path_factory, cvc_data):
     noise = np.random.default_rng(0).integers(0, 255, (70, 33, 3), dtype=np.uint8)
     Image.fromarray(noise).save(folders["pictures"] / "noise.png")
     Image.fromarray(noise[..., 0]).save(folders["pictures"] / "grey.bmp")
+    Image.fromarray(noise[..., 0].astype(np.uint16) * 257).save(folders["pictures"] / "grey16.png")  # the same picture
+    Image.fromarray(noise).convert("RGBA").save(folders["pictures"] / "noise_alpha.png")
     return folders
 
 
@@ -97,7 +99,7 @@ def test_scans(both, kind):
 def test_pictures(both):
     by_torch, by_onnx = both("pictures")
     names = sorted(file.name for file in by_torch.iterdir())
-    assert names == sorted(file.name for file in by_onnx.iterdir()) and len(names) == 8
+    assert names == sorted(file.name for file in by_onnx.iterdir()) and len(names) == 12
     shares = []
     for name in names:
         one, other = (np.asarray(Image.open(folder / name)) for folder in (by_torch, by_onnx))
@@ -108,6 +110,9 @@ def test_pictures(both):
             assert (one != other).sum() <= 1
             shares.append((one > 0).mean())
     assert 0 < sum(shares) < len(shares)  # else nothing was compared
+    for name, same in (("grey", "grey16"), ("noise", "noise_alpha")):
+        one, other = (np.asarray(Image.open(by_onnx / f"{n}_probabilities.png")) for n in (name, same))
+        assert np.array_equal(one, other) and one.min() < one.max()
 
 
 CODE = """
