@@ -248,6 +248,28 @@ def test_sigterm_in_training_says_how_to_go_on(kits19_data, medkd_run, works, tm
     assert (tmp_path / "run/metrics.csv").is_file()
 
 
+def test_sigterm_outside_the_training_of_several_processes_is_one_line(capfd, monkeypatch):
+    from medkd import distributed
+    from medkd.termination import Terminated
+
+    monkeypatch.setattr(distributed, "_said", None)
+    distributed._print_once(Terminated, Terminated(), None)
+    assert capfd.readouterr().err == (
+        "medkd: error: stopped by SIGTERM: a training that has begun goes on with --resume True\n"
+    )
+
+
+def test_a_folder_that_somebody_fills_meanwhile_does_not_hide_the_error(tmp_path):
+    from medkd.data_prep._target import complete_or_absent
+
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(ValueError, match="the reason"):
+        with complete_or_absent(tmp_path / "raw", tmp_path / "new/data", overwrite=False):
+            (tmp_path / "new/other").mkdir()
+            raise ValueError("the reason")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["other"]
+
+
 def test_plain_monai_bundle_run_ends_in_one_line_too(kits19_data, tmp_path):
     output = tmp_path / "output"
     for options, message in (
