@@ -25,7 +25,7 @@ __all__ = ["SUFFIX", "VolumeStoreReader", "read_region", "read_slice", "read_vol
 
 SUFFIX = ".b2nd"
 DTYPES = (np.dtype("int16"), np.dtype("uint8"))
-# Read twice as fast as zstd, which training notices and a few percent of the disk do not; files say their own codec.
+# Real CT is read 1.3 to 1.9 times as fast as with zstd 1 and takes 14 to 19 % more of the disk; files say their own codec.
 COMPRESSION = {"codec": blosc2.Codec.LZ4, "clevel": 5, "filters": [blosc2.Filter.BITSHUFFLE], "nthreads": 1}
 
 
