@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from medkd.data import claims
@@ -63,5 +63,6 @@ def complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[
         claims.release()
         shutil.rmtree(partial, ignore_errors=True)
         if not target.exists():
-            for folder in made:
-                folder.rmdir()
+            with suppress(OSError):  # somebody has put something there: the error that led here is told, not this one
+                for folder in made:
+                    folder.rmdir()

@@ -171,6 +171,8 @@ def guarded(advice: Callable[[], str]) -> Iterator[None]:
 def _print_once(kind: type[BaseException], error: BaseException, trace: Any) -> None:
     """A ``sys.excepthook``: the first process that meets an error prints its line."""
     message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error) or _loss_in(error)
+    if isinstance(error, Terminated):  # before or after the training, where nothing is guarded
+        message = str(error)
     if message is None:
         sys.__excepthook__(kind, error, trace)
     elif _is_new(re.sub(r"\(process .*\)", "", message)):

@@ -274,6 +274,7 @@ def exported(students, tmp_path_factory) -> dict[str, Path]:
     return files
 
 
+@pytest.fixture
 def assert_equal():
     """Asserts that two states of runs are equal bit for bit: dicts, lists, tensors and plain values within each other."""
 

@@ -36,9 +36,11 @@ def claim(folder: str | Path) -> None:
         os.close(descriptor)
         return
     _claimed[place] = descriptor
-    for pattern in (".partial-[0-9]*", "*/.partial-[0-9]*"):
-        for left in Path(folder).glob(pattern):
-            left.unlink()
+    for left in Path(folder).glob(".partial-[0-9]*-*"):
+        _remove(left)
+    for left in Path(folder).glob("*/.partial-[0-9]*-*"):
+        if not _runs(left):  # a folder in this one may be another command's
+            _remove(left)
 
 
 def release() -> None:
@@ -50,7 +52,10 @@ def release() -> None:
 def remove_leftovers(folder: Path, pattern: str) -> None:
     """Removes the folders of that name that no process holds: each is locked (`claim`) by the one that fills it."""
     for left in folder.glob(pattern):
-        descriptor = os.open(left, os.O_RDONLY)
+        try:
+            descriptor = os.open(left, os.O_RDONLY)
+        except OSError:
+            continue  # gone meanwhile, or another user's
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(left, ignore_errors=True)
@@ -60,6 +65,29 @@ def remove_leftovers(folder: Path, pattern: str) -> None:
             os.close(descriptor)
 
 
+def _remove(left: Path) -> None:
+    if left.is_file():  # a folder is another tool's
+        left.unlink(missing_ok=True)
+
+
+def _runs(left: Path) -> bool:
+    """Whether the process whose number is in the name of a half-written file is another one that still runs here."""
+    number = left.name.split("-")[1]
+    if not number.isdecimal() or int(number) == os.getpid():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        pass  # another user's
+    return True
+
+
 def _place(descriptor: int) -> tuple[int, int]:
     status = os.fstat(descriptor)
     return status.st_dev, status.st_ino
+
+
+# a worker of a data loader outlives a killed parent by seconds: the lock must not (closing a copy leaves the parent its lock)
+os.register_at_fork(after_in_child=release)

@@ -25,7 +25,7 @@ __all__ = ["SUFFIX", "VolumeStoreReader", "read_region", "read_slice", "read_vol
 
 SUFFIX = ".b2nd"
 DTYPES = (np.dtype("int16"), np.dtype("uint8"))
-# Read twice as fast as zstd, which training notices and a few percent of the disk do not; files say their own codec.
+# Real CT is read 1.3 to 1.9 times as fast as with zstd 1 and takes 14 to 19 % more of the disk; files say their own codec.
 COMPRESSION = {"codec": blosc2.Codec.LZ4, "clevel": 5, "filters": [blosc2.Filter.BITSHUFFLE], "nthreads": 1}
 
 
@@ -76,11 +76,14 @@ def read_slice(path: PathLike, index: int) -> np.ndarray:
     store = _open(path)
     if not 0 <= index < store.shape[0]:
         raise ValueError(f"{path}: slice {index} asked for, the volume has slices 0 to {store.shape[0] - 1}.")
-    plane = np.empty(store.shape[1:], store.dtype)
-    # a slice is a chunk: asked for by number it takes two thirds of the time of store[index]
+    one_slice = (1, *store.shape[1:])
     with _named(path):
+        if (store.chunks, store.blocks) != (one_slice, one_slice):
+            return store[int(index)]  # written by others
+        plane = np.empty(store.shape[1:], store.dtype)
+        # a slice is a chunk: asked for by number it takes two thirds of the time of store[index]
         store.schunk.decompress_chunk(int(index), plane)
-    return plane
+        return plane
 
 
 def read_region(path: PathLike, region: tuple[slice, slice, slice]) -> np.ndarray:

@@ -142,6 +142,8 @@ class ResumableRun:
             return
         # cpu: each object takes its part to its own device, and the optimizer's step counters stay where they belong
         state = read_weights(self.path, "resume:")
+        if not isinstance(state, dict) or not {"run", "objects", "trainer"} <= state.keys():
+            raise ValueError(f"resume: {self.path}: no checkpoint of a training, expected the resume.pt of a run")
         run = self._identity(trainer)
         if state["run"] != run:
             raise ValueError(f"resume: {self.path} is of another run: {state['run']} found, this run has {run}")

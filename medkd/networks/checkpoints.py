@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 import warnings
 from pathlib import Path
@@ -62,7 +61,7 @@ def read_weights(file: Path, role: str = "model") -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickles of another kind, which are refused in a line of ours
             return torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except Exception as error:  # of a damaged pickle: IndexError, AttributeError, whatever its next byte leads to
         raise ValueError(f"{role} {file}: not a readable file of weights: {_reason(file, error)}") from None
 
 

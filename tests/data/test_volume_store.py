@@ -144,3 +144,27 @@ def test_reader_in_loader_workers(tmp_path):
     data = Dataset([{"image": tmp_path / f"{number}.b2nd"} for number in range(4)], load)
     batches = list(DataLoader(data, batch_size=2, num_workers=2))
     assert np.array_equal(batches[1]["image"][1, 0].numpy(), volume() // 4)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "blocks"),
+    [((2, 17, 23), (1, 17, 23)), ((1, 8, 23), (1, 8, 23)), ((1, 17, 23), (1, 10, 23)), ((1, 17, 23), (1, 4, 8))],
+)
+def test_a_store_that_was_cut_otherwise_gives_the_same_slices(tmp_path, chunks, blocks):
+    array, path = volume(), tmp_path / "a.b2nd"
+    store = blosc2.asarray(array, chunks=chunks, blocks=blocks, urlpath=str(path), mode="w")
+    store.vlmeta["affine"] = AFFINE.tolist()
+    del store
+    assert all(np.array_equal(read_slice(path, index), array[index]) for index in range(5))
+
+
+def test_a_store_of_another_codec_gives_the_same_slices(tmp_path):
+    """What releases before lz4 wrote."""
+    array, path = volume(), tmp_path / "a.b2nd"
+    coding = {"codec": blosc2.Codec.ZSTD, "clevel": 1, "filters": [blosc2.Filter.SHUFFLE], "nthreads": 1}
+    one = (1, 17, 23)
+    store = blosc2.asarray(array, chunks=one, blocks=one, cparams=coding, urlpath=str(path), mode="w")
+    store.vlmeta["affine"] = AFFINE.tolist()
+    del store
+    assert all(np.array_equal(read_slice(path, index), array[index]) for index in range(5))
+    assert np.array_equal(read_volume(path)[0], array)

@@ -159,6 +159,28 @@ def test_a_checkpoint_of_training_is_refused_when_damaged(teachers, kits19_data,
         (tmp_path / "run/resume.pt").write_bytes(damaged)
         message = f"resume: .*resume.pt: not a readable file of weights: {reason}"
         refused(message, "train", *options, "--resume", "True")
+    shutil.copy(teachers["kits19"] / "model.pt", tmp_path / "run/resume.pt")
+    message = "resume: .*resume.pt: no checkpoint of a training, expected the resume.pt of a run"
+    refused(message, "train", *options, "--resume", "True")
+
+
+def test_whatever_is_damaged_is_told(tmp_path):
+    """Damaged pickles end in errors of many types; the same words are told of all."""
+    from medkd.networks.checkpoints import read_weights
+
+    torch.save({"a": torch.zeros(3), "b": [1, "x"]}, tmp_path / "model.pt")
+    content, generator = (tmp_path / "model.pt").read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for _ in range(300):
+        damaged = np.frombuffer(content, np.uint8).copy()
+        damaged[generator.integers(0, 300, 3)] = generator.integers(0, 256, 3)
+        (tmp_path / "model.pt").write_bytes(damaged.tobytes())
+        try:
+            read_weights(tmp_path / "model.pt")
+        except ValueError as error:
+            refused += 1
+            assert "model.pt: not a readable file of weights: " in str(error)
+    assert refused > 100
 
 
 def test_a_record_that_is_no_yaml_says_nothing(folder, data, refused, tmp_path):

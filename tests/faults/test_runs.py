@@ -183,7 +183,8 @@ def test_two_runs_at_once_into_the_folder(kits19_data, refused, tmp_path):
 
 
 def test_a_folder_is_claimed_once_and_swept(tmp_path):
-    for left in (".partial-123-model.pt", "predictions/.partial-9-c.nii.gz", "predictions/c.nii.gz"):
+    gone = 2**30  # no process has such a number
+    for left in (f".partial-{gone}-model.pt", f"predictions/.partial-{gone}-c.nii.gz", "predictions/c.nii.gz"):
         (tmp_path / left).parent.mkdir(exist_ok=True)
         (tmp_path / left).write_text("half")
     claim(tmp_path)
@@ -194,6 +195,39 @@ def test_a_folder_is_claimed_once_and_swept(tmp_path):
     assert b"BlockingIOError" in subprocess.run(process, capture_output=True).stderr
     release()
     assert subprocess.run(process).returncode == 0
+
+
+def test_what_others_are_writing_is_not_swept(tmp_path):
+    mine = tmp_path / "evaluation" / f".partial-{os.getppid()}-c.nii.gz"  # as of a command that runs
+    mine.parent.mkdir()
+    mine.write_text("half")
+    (tmp_path / ".partial-3x_abcde/student").mkdir(parents=True)  # as a killed export leaves it
+    (tmp_path / ".partial-3-4").mkdir()
+    claim(tmp_path)
+    release()
+    assert mine.is_file() and (tmp_path / ".partial-3x_abcde/student").is_dir()
+
+
+def test_a_worker_does_not_keep_the_folder_of_a_killed_run(tmp_path):
+    code = """import os, sys, time
+from medkd.data.claims import claim
+claim(sys.argv[1])
+worker = os.fork()
+if worker == 0:
+    time.sleep(60)
+print(worker, flush=True)
+time.sleep(60)"""
+    run = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    worker = int(run.stdout.readline())
+    with pytest.raises(FileExistsError, match="another run is writing into it"):
+        claim(tmp_path)
+    run.kill()
+    run.wait()
+    try:
+        claim(tmp_path)
+    finally:
+        release()
+        os.kill(worker, signal.SIGKILL)
 
 
 def test_sigterm_in_training_says_how_to_go_on(kits19_data, medkd_run, works, tmp_path, capfd, monkeypatch):
@@ -212,6 +246,28 @@ def test_sigterm_in_training_says_how_to_go_on(kits19_data, medkd_run, works, tm
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     works("train", "kits19", *words, "--resume", "True")
     assert (tmp_path / "run/metrics.csv").is_file()
+
+
+def test_sigterm_outside_the_training_of_several_processes_is_one_line(capfd, monkeypatch):
+    from medkd import distributed
+    from medkd.termination import Terminated
+
+    monkeypatch.setattr(distributed, "_said", None)
+    distributed._print_once(Terminated, Terminated(), None)
+    assert capfd.readouterr().err == (
+        "medkd: error: stopped by SIGTERM: a training that has begun goes on with --resume True\n"
+    )
+
+
+def test_a_folder_that_somebody_fills_meanwhile_does_not_hide_the_error(tmp_path):
+    from medkd.data_prep._target import complete_or_absent
+
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(ValueError, match="the reason"):
+        with complete_or_absent(tmp_path / "raw", tmp_path / "new/data", overwrite=False):
+            (tmp_path / "new/other").mkdir()
+            raise ValueError("the reason")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["other"]
 
 
 def test_plain_monai_bundle_run_ends_in_one_line_too(kits19_data, tmp_path):
