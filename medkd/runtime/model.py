@@ -29,6 +29,7 @@ class OnnxModel:
     def __init__(self, path: str | Path, threads: int | None = None, device: str | None = None) -> None:
         if not Path(path).is_file():
             raise FileNotFoundError(f"model {path}: no such file")
+        self._path = path
         self._session = _session(path, threads, device)
         self._input = self._session.get_inputs()[0].name
         text = self._session.get_modelmeta().custom_metadata_map.get(KEY)
@@ -40,7 +41,10 @@ class OnnxModel:
             raise ValueError(f"model {path}: {error}") from error
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        return self._session.run(None, {self._input: np.ascontiguousarray(images, dtype=np.float32)})[0]
+        try:
+            return self._session.run(None, {self._input: np.ascontiguousarray(images, dtype=np.float32)})[0]
+        except Exception as error:  # its own classes have no common base but this one
+            raise ValueError(f"model {self._path}: ONNX Runtime stopped ({_reason(error)})") from error
 
 
 def _session(path: str | Path, threads: int | None, device: str | None):
@@ -50,7 +54,8 @@ def _session(path: str | Path, threads: int | None, device: str | None):
         raise ValueError(f'model {path}: needs ONNX Runtime: pip install onnxruntime, or "medkd[export]"') from error
     onnxruntime.set_default_logger_severity(4)  # what it would log is in the exception
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    options.intra_op_num_threads = threads or (int(wanted) if wanted.isdecimal() else 0)
     gpu = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     if device == "cuda" and not gpu:
         raise ValueError("--device cuda: ONNX Runtime finds no CUDA device here: write --device cpu")
@@ -60,5 +65,8 @@ def _session(path: str | Path, threads: int | None, device: str | None):
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # its own classes have no common base but this one
-        reason = " ".join(str(error).split())[:120]
-        raise ValueError(f"model {path}: not a readable ONNX file ({reason})") from error
+        raise ValueError(f"model {path}: not a readable ONNX file ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
