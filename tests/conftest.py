@@ -272,6 +272,7 @@ def exported(students, tmp_path_factory) -> dict[str, Path]:
     return files
 
 
+@pytest.fixture(scope="session")
 def assert_equal():
     """Asserts that two states of runs are equal bit for bit: dicts, lists, tensors and plain values within each other."""
 
