@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 WHEN = ("any",) * 11 + ("end",) * 5 + ("save",) * 4  # at any moment, after the last epoch, as a file is half-written
 KILLS = len(WHEN)
 EPOCH = re.compile(r"epoch (\d+)/(\d+)")
+ENDED = "nothing to resume"  # of a training that was whole when it was killed
 
 
 class Run:
@@ -41,7 +42,10 @@ class Run:
 
     def place(self) -> str:
         """Where in the run it was, by what it had printed."""
-        epochs = EPOCH.findall(self.log.read_text())
+        printed = self.log.read_text()
+        if ENDED in printed:
+            return "test and figures"
+        epochs = EPOCH.findall(printed)
         if not epochs:
             return "start-up or first epoch after it"
         return "test and figures" if epochs[-1][0] == epochs[-1][1] else "training"
