@@ -38,13 +38,17 @@ def claim(folder: str | Path) -> None:
     _claimed[place] = descriptor
     for pattern in (".partial-[0-9]*", "*/.partial-[0-9]*"):
         for left in Path(folder).glob(pattern):
-            left.unlink()
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def release() -> None:
-    """Gives back all that was claimed."""
+    """Gives back all that was claimed. In a forked child only what it inherited: the lock stays its parent's."""
     while _claimed:
         os.close(_claimed.popitem()[1])
+
+
+# a data loader's worker outlives its killed trainer by seconds, and must not hold the folder against the resumed run
+os.register_at_fork(after_in_child=release)
 
 
 def remove_leftovers(folder: Path, pattern: str) -> None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -194,6 +195,28 @@ def test_a_folder_is_claimed_once_and_swept(tmp_path):
     assert b"BlockingIOError" in subprocess.run(process, capture_output=True).stderr
     release()
     assert subprocess.run(process).returncode == 0
+
+
+def test_a_worker_that_outlives_its_trainer_does_not_hold_the_folder(tmp_path):
+    told, tell = os.pipe()
+    if (trainer := os.fork()) == 0:
+        claim(tmp_path)
+        if worker := os.fork():
+            os.write(tell, str(worker).encode())
+        time.sleep(60)
+        os._exit(0)
+    worker = int(os.read(told, 20))
+    try:
+        with pytest.raises(FileExistsError, match="another run is writing into it"):
+            claim(tmp_path)
+        os.kill(trainer, signal.SIGKILL)
+        os.waitpid(trainer, 0)
+        os.kill(worker, 0)  # it lives
+        claim(tmp_path)
+        release()
+    finally:
+        os.kill(worker, signal.SIGKILL)
+        os.close(told), os.close(tell)
 
 
 def test_sigterm_in_training_says_how_to_go_on(kits19_data, medkd_run, works, tmp_path, capfd, monkeypatch):
