@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from medkd.__main__ import main
+
 SHAPE = (12, 12, 6)
 
 
@@ -155,7 +157,14 @@ def test_a_volume_turned_otherwise_gives_the_same_prediction(volume, teachers, w
     assert np.allclose(first.affine, second.affine)
 
 
-def test_pictures_of_any_mode_are_read_as_rgb(pictures, teachers, works, tmp_path):
+def infer_pictures(students, source, output):
+    """By a student whose answer depends on the picture."""
+    task, model, _ = students["pictures"]
+    words = ["--model", model, "--input", source, "--output_dir", output, "--save_probabilities", "True"]
+    assert main(["infer", task, "--device", "cpu", *map(str, words)]) == 0
+
+
+def test_pictures_of_any_mode_are_read_as_rgb(pictures, students, tmp_path):
     folder = tmp_path / "Bilder ü"
     folder.mkdir()
     grey = Image.open(pictures / "images/p0.png").convert("L")
@@ -163,19 +172,22 @@ def test_pictures_of_any_mode_are_read_as_rgb(pictures, teachers, works, tmp_pat
     grey.convert("RGBA").save(folder / "rgba.png")
     grey.save(folder / "grey.png")
     Image.fromarray(np.zeros((1, 1, 3), np.uint8)).save(folder / "one pixel.png")
-    infer(works, "cvc_endoscene", teachers, folder, tmp_path / "out")
+    infer_pictures(students, folder, tmp_path / "out")
     found = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "out").iterdir()}
+    assert len(np.unique(found["rgb_probabilities"])) > 1  # else nothing was compared
+    assert np.array_equal(found["rgb_probabilities"], found["rgba_probabilities"])
     assert np.array_equal(found["rgb"], found["rgba"]) and np.array_equal(found["rgb"], found["grey"])
     assert found["rgb"].shape == (40, 48) and found["one pixel"].shape == (1, 1)
 
 
-def test_sixteen_bit_pictures_keep_their_contrast(pictures, teachers, works, tmp_path):
+def test_sixteen_bit_pictures_keep_their_contrast(pictures, students, tmp_path):
     """256 grey levels as 16 bit (times 257) are the same picture."""
     folder = tmp_path / "in"
     folder.mkdir()
     grey = np.asarray(Image.open(pictures / "images/p0.png").convert("L"))
     Image.fromarray(grey).save(folder / "eight.png")
     Image.fromarray(grey.astype(np.uint16) * 257).save(folder / "sixteen.png")
-    infer(works, "cvc_endoscene", teachers, folder, tmp_path / "out", "--save_probabilities", "True")
+    infer_pictures(students, folder, tmp_path / "out")
     first, second = (np.asarray(Image.open(tmp_path / f"out/{n}_probabilities.png")) for n in ("eight", "sixteen"))
+    assert len(np.unique(first)) > 1  # else nothing was compared
     assert np.array_equal(first, second)
