@@ -182,6 +182,7 @@ def export(
     task: str, form: str, options: list[str], overlays: Collection[str], mode: str, calibration_windows: int
 ) -> None:
     """Writes a run's student in a format of `medkd.export`; the options are those of ``medkd evaluate``."""
+    from medkd.data.claims import release
     from medkd.export import check_format, configured
     from medkd.export import export as write
     from medkd.options import check_options, merged_config, parse_command
@@ -192,7 +193,10 @@ def export(
     files = [*map(str, config_files("export", task, mode=mode)), *overlays]
     config = merged_config({"config_file": files})
     check_options(words, given, config)
-    write(task, form, configured(config, given), calibration_windows)
+    try:
+        write(task, form, configured(config, given), calibration_windows)
+    finally:
+        release()
 
 
 def train_team(task: str, options: list[str], overlays: Collection[str], soft_labels: str, mode: str) -> list[str]:

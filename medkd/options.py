@@ -26,10 +26,19 @@ from monai.utils import optional_import
 from medkd.data.claims import claim
 from medkd.errors import print_one_line
 from medkd.option_values import check_value
-from medkd.records import check_model, get_nested, recorded
+from medkd.records import check_assistant, check_model, get_nested, recorded
 from medkd.termination import catch_sigterm
 
-__all__ = ["check", "check_model", "check_options", "is_known", "merged_config", "parse_command", "recorded"]
+__all__ = [
+    "check",
+    "check_assistant",
+    "check_model",
+    "check_options",
+    "is_known",
+    "merged_config",
+    "parse_command",
+    "recorded",
+]
 
 # Ids whose children are free: their own owner checks them.
 _OPEN = ("method_args",)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-__all__ = ["check_model", "get_nested", "read_record", "recorded"]
+__all__ = ["check_assistant", "check_model", "check_student", "get_nested", "read_record", "recorded"]
 
 _ABSENT = object()
+_NO_STUDENTS = ("teacher", "false_pixel_assistant", "boundary_assistant")
 _OF_THE_DATA = ("classes", "per_case")  # no option could make them fit
 
 
@@ -45,6 +47,25 @@ def check_model(model: str | Path | Sequence[str | Path], **values: Any) -> None
             raise ValueError(
                 f"model {model} was trained with --{name} {before}, this command has {value}: give --{name} as there"
             )
+
+
+def check_student(model: str | Path, verb: str) -> None:
+    """Raises ValueError for the run of a teacher or an assistant, which that verb does not take."""
+    if (method := (read_record(model) or {}).get("method")) in _NO_STUDENTS:
+        raise ValueError(f"model {model} is a {method.replace('_', ' ')}: medkd {verb} takes students alone")
+
+
+def check_assistant(assistant: str | Path, teacher: str | Path | Sequence[str | Path]) -> None:
+    """Notes an assistant that was trained for another teacher than the one beside it: it knows that one's errors.
+
+    Compared are the weights that its record names, where they are still there: folders are moved, and copied.
+    """
+    before = (read_record(assistant) or {}).get("teacher")
+    if not isinstance(before, str) or not isinstance(teacher, str | Path):
+        return
+    first, second = (path / "model.pt" if path.is_dir() else path for path in map(Path, (before, teacher)))
+    if first.is_file() and second.is_file() and not filecmp.cmp(first, second, shallow=False):
+        print(f"note: {assistant} was trained for the teacher {before}, the teacher here is {teacher}", flush=True)
 
 
 def recorded(model: str | Path | Sequence[str | Path], name: str, default: Any = _ABSENT) -> Any:

@@ -274,7 +274,7 @@ def exported(students, tmp_path_factory) -> dict[str, Path]:
     return files
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def assert_equal():
     """Asserts that two states of runs are equal bit for bit: dicts, lists, tensors and plain values within each other."""
 

@@ -4,7 +4,7 @@ import pytest
 from monai.bundle import ConfigParser
 
 from medkd.errors import one_line_errors
-from medkd.options import check, check_model, check_options, merged_config, parse_command, recorded
+from medkd.options import check, check_assistant, check_model, check_options, merged_config, parse_command, recorded
 
 CONFIG = {
     "max_epochs": 120,
@@ -97,6 +97,21 @@ def test_a_model_is_used_as_it_was_trained(tmp_path):
     for path in (tmp_path, tmp_path / "model.pt"):
         with pytest.raises(ValueError, match=r"trained with --window \[-200, 300\], this command has \[0, 5\]"):
             check_model(path, window=[0, 5])
+
+
+def test_an_assistant_of_another_teacher_is_noted(tmp_path, capsys):
+    for name, weights in (("first", b"one"), ("moved", b"one"), ("second", b"two")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.pt").write_bytes(weights)
+    (tmp_path / "assistant").mkdir()
+    (tmp_path / "assistant/config.yaml").write_text(f"bundle_root: b\nteacher: {tmp_path}/first\n")
+    for teacher in ("first", "first/model.pt", "moved", "gone"):
+        check_assistant(tmp_path / "assistant", tmp_path / teacher)
+    check_assistant(tmp_path / "first", tmp_path / "second")  # without a record
+    assert capsys.readouterr().out == ""
+    check_assistant(tmp_path / "assistant/model.pt", tmp_path / "second")
+    note = f"was trained for the teacher {tmp_path}/first, the teacher here is {tmp_path}/second\n"
+    assert capsys.readouterr().out == f"note: {tmp_path}/assistant/model.pt {note}"
 
 
 @pytest.mark.parametrize(

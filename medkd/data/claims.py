@@ -36,17 +36,20 @@ def claim(folder: str | Path) -> None:
         os.close(descriptor)
         return
     _claimed[place] = descriptor
-    for left in Path(folder).glob(".partial-[0-9]*-*"):
-        _remove(left)
-    for left in Path(folder).glob("*/.partial-[0-9]*-*"):
-        if not _runs(left):  # a folder in this one may be another command's
-            _remove(left)
+    for pattern in (".partial-[0-9]*-*", "*/.partial-[0-9]*-*"):  # a folder in this one may be another command's
+        for left in Path(folder).glob(pattern):
+            if not _runs(left):
+                _remove(left)
 
 
 def release() -> None:
-    """Gives back all that was claimed."""
+    """Gives back all that was claimed. In a forked child only what it inherited: the lock stays its parent's."""
     while _claimed:
         os.close(_claimed.popitem()[1])
+
+
+# a data loader's worker outlives its killed trainer by seconds, and must not hold the folder against the resumed run
+os.register_at_fork(after_in_child=release)
 
 
 def remove_leftovers(folder: Path, pattern: str) -> None:
@@ -66,14 +69,18 @@ def remove_leftovers(folder: Path, pattern: str) -> None:
 
 
 def _remove(left: Path) -> None:
-    if left.is_file():  # a folder is another tool's
+    if left.is_dir():
+        shutil.rmtree(left, ignore_errors=True)
+    else:
         left.unlink(missing_ok=True)
 
 
 def _runs(left: Path) -> bool:
-    """Whether the process whose number is in the name of a half-written file is another one that still runs here."""
+    """Whether the process whose number is in the name of what is half-written is another one that still runs here."""
     number = left.name.split("-")[1]
-    if not number.isdecimal() or int(number) == os.getpid():
+    if not number.isdecimal():
+        return True  # another tool's
+    if int(number) == os.getpid():
         return False
     try:
         os.kill(int(number), 0)
@@ -87,7 +94,3 @@ def _runs(left: Path) -> bool:
 def _place(descriptor: int) -> tuple[int, int]:
     status = os.fstat(descriptor)
     return status.st_dev, status.st_ino
-
-
-# a worker of a data loader outlives a killed parent by seconds: the lock must not (closing a copy leaves the parent its lock)
-os.register_at_fork(after_in_child=release)

@@ -76,7 +76,7 @@ class ResumableRun:
         """Trains to the end, from the start or from the file. A run that is complete already is left as it is.
 
         Raises:
-            FileNotFoundError: when there is nothing to resume.
+            FileNotFoundError: when the file's folder is not there, or holds other results.
             ValueError: when the file belongs to a run with other options or another number of batches an epoch.
         """
         trainer.add_event_handler(Events.EPOCH_STARTED, self._seed_epoch)
@@ -132,13 +132,19 @@ class ResumableRun:
         shared = {"processes": processes()} if processes() > 1 else {}
         return {"seed": self.seed, "epoch_length": trainer.state.epoch_length, **shared}
 
+    def _begin_anew(self) -> None:
+        """Scripts of clusters always say --resume True, also when the run before was killed in its first epoch."""
+        folder = self.path.parent
+        if any((folder / name).is_file() for name in ("model.pt", "config.yaml")):
+            print(f"{self.path}: the run was stopped in its first epoch and begins anew")
+        elif folder.is_dir() and not (folder / "metrics.csv").exists():
+            print(f"note: {self.path}: no such file, nothing of a run is in its folder: it begins from its start")
+        else:
+            raise FileNotFoundError(f"resume: {self.path}: no such file, expected one of an earlier, unfinished run")
+
     def _load(self, trainer: SupervisedTrainer) -> None:
         if not self.path.is_file():
-            if not any(self.path.with_name(name).is_file() for name in ("model.pt", "config.yaml")):
-                raise FileNotFoundError(
-                    f"resume: {self.path}: no such file, expected one of an earlier, unfinished run"
-                )
-            print(f"{self.path}: the run was stopped in its first epoch and begins anew")
+            self._begin_anew()
             return
         # cpu: each object takes its part to its own device, and the optimizer's step counters stay where they belong
         state = read_weights(self.path, "resume:")

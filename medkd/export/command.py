@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 from tabulate import tabulate
 
+from medkd.data.claims import claim
 from medkd.formats import write_atomically
 
 from .comparison import compare
@@ -52,7 +54,7 @@ def export(task: str, form: str, config: dict[str, Any], calibration_windows: in
         The file.
 
     Raises:
-        FileExistsError: the file is there already.
+        FileExistsError: the file is there already, or another process writes into its folder.
         ValueError, FileNotFoundError: see `check_format` and `Trained`.
     """
     check_format(form)
@@ -70,6 +72,8 @@ def export(task: str, form: str, config: dict[str, Any], calibration_windows: in
     if form == "onnx-int8" and trained.value("part") != "test":
         raise ValueError(f"--part {trained.value('part')}: int8 is measured on the test part, which had no say in it")
     report = _about(trained, form)
+    if path.parent.is_dir():
+        claim(path.parent)  # what a killed export left there is removed
 
     def write(temporary: Path) -> None:
         report.update(_written(trained, form, temporary, calibration_windows))
@@ -117,7 +121,7 @@ def _written(trained: Trained, form: str, path: Path, count: int) -> dict[str, A
     seed, tools = int(trained.value("seed")), (trained.preprocessing, trained.inferer)
     calibration = sample_windows(trained.cases("training"), *tools, count, seed)
     choice = sample_windows(trained.cases("validation"), *tools, count, seed)
-    with TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
+    with TemporaryDirectory(dir=path.parent, prefix=f".partial-{os.getpid()}-") as folder:
         floats = Path(folder) / "floats.onnx"
         write_onnx(trained.network, trained.description, floats)
         found = write_int8(floats, trained.description, path, calibration, choice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,7 +41,7 @@ def write_int8(
         mean difference of probabilities; and which was taken.
     """
     floats = [_probabilities(OnnxModel(source, device="cpu"), window) for window in choice]
-    with TemporaryDirectory(dir=path.parent, prefix=".partial-") as name:
+    with TemporaryDirectory(dir=path.parent, prefix=f".partial-{os.getpid()}-") as name:
         folder = Path(name)
         prepared = folder / "prepared.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)

@@ -13,7 +13,7 @@ from torch import nn
 import medkd
 from medkd.data import load_datalist
 from medkd.networks import load_weights
-from medkd.records import check_model, read_record
+from medkd.records import check_model, check_student, read_record
 from medkd.runtime import Description
 
 __all__ = ["Trained", "configured"]
@@ -38,7 +38,7 @@ class Trained:
 
     Raises:
         FileNotFoundError: no such model, or data set.
-        ValueError: no record beside the model, or one that does not fit the options; weights of another network.
+        ValueError: no record beside the model, a teacher's, or one that does not fit the options; weights of another network.
     """
 
     def __init__(self, task: str, config: dict[str, Any]) -> None:
@@ -48,6 +48,7 @@ class Trained:
             raise ValueError(
                 f"model {self.model}: no config.yaml of its training beside it: give the folder of the run"
             )
+        check_student(self.model, "export")
         if not Path(self.value("dataset_dir")).is_dir():
             raise FileNotFoundError(f"dataset_dir {self.value('dataset_dir')}: no such folder")
         check_model(self.model, **self.value("trained_with"))

@@ -11,8 +11,12 @@ __all__ = ["write_atomically"]
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], Any]) -> None:
-    """Calls ``write`` with a temporary path in the same folder and moves the result to ``path``."""
+    """Calls ``write`` with a temporary path in the same folder and moves the result to ``path``.
+
+    Folders that had to be made for it are removed again when it fails.
+    """
     path = Path(path)
+    made = [folder for folder in path.parents if not folder.exists()]  # the innermost first
     path.parent.mkdir(parents=True, exist_ok=True)
     # the name's end decides the format for many writers, so it stays
     temporary = path.with_name(f".partial-{os.getpid()}-{path.name}")
@@ -25,3 +29,13 @@ def write_atomically(path: str | Path, write: Callable[[Path], Any]) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from None  # a full disk is told without the file
     finally:
         temporary.unlink(missing_ok=True)
+        if not path.exists():
+            _remove_empty(made)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:  # somebody put something there meanwhile
+            return

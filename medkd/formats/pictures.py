@@ -27,7 +27,7 @@ def as_rgb(picture: Image.Image) -> Image.Image:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """Return ``(3, rows, columns)``, red, green, blue from 0 to 255, uint8.
+    """Return ``(3, rows, columns)``, red, green, blue from 0 to 255, uint8; 16 bit are scaled to 8.
 
     Raises:
         OSError, ValueError: unreadable or truncated.

@@ -29,8 +29,8 @@ def read_volume_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the array ``(i, j, k)``, rescaled as the file says, and the affine ``(4, 4)``, of a file or a DICOM folder.
 
     Raises:
-        ValueError: unreadable or truncated, other than three axes, several layers or colours, voxels that are no
-            numbers, an affine without a volume; a DICOM folder with several series, or missing or uneven slices.
+        ValueError: not to be opened, unreadable or truncated; other than three axes, several layers or colours, voxels that
+            are no numbers, an affine without a volume; a DICOM folder with several series, or missing or uneven slices.
     """
     if path.is_dir():
         return _checked(path, *read_series(path))
@@ -39,6 +39,7 @@ def read_volume_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the array as scaled by the header, and the affine; the whole file is read, and its checksum checked."""
+    _check_opens(path)
     try:
         header = nib.load(path)
         _check_size(path, header.header)
@@ -50,6 +51,14 @@ def read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     except (OSError, EOFError, ValueError, MemoryError, zlib.error, ImageFileError, HeaderDataError) as error:
         raise ValueError(f"{path} is unreadable or truncated ({' '.join(str(error).split())[:120]})") from error
     return _checked(path, array, np.asarray(header.affine, dtype=np.float64))
+
+
+def _check_opens(path: Path) -> None:
+    """Readers take a file that may not be read for a broken one, and ITK prints pages about it."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be opened: {error.strerror}") from error
 
 
 def _check_size(path: Path, header: nib.Nifti1Header) -> None:
@@ -64,6 +73,7 @@ def _check_size(path: Path, header: nib.Nifti1Header) -> None:
 
 
 def _read_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    _check_opens(path)
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:

@@ -10,6 +10,7 @@ from torch import nn
 
 from medkd.data.files import save_atomically
 from medkd.distributed import is_first
+from medkd.losses import CombinedLoss
 
 __all__ = ["BestModel"]
 
@@ -22,15 +23,22 @@ class BestModel:
     Args:
         network: the plain student, without taps and adaptors.
         path: the file.
+        loss: of the training. While its task has no weight (FitNet's hints come first), each epoch's model stands in until
+            the next, and none of them counts as the best; None takes every validation.
     """
 
-    def __init__(self, network: nn.Module, path: str | Path) -> None:
+    def __init__(self, network: nn.Module, path: str | Path, loss: CombinedLoss | None = None) -> None:
         self.network = network
         self.path = Path(path)
+        self.loss = loss
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
         evaluator.add_event_handler(Events.EPOCH_COMPLETED, self)
 
     def __call__(self, evaluator: SupervisedEvaluator) -> None:
-        if is_first() and evaluator.state.best_metric_epoch == evaluator.state.epoch:
+        state = evaluator.state
+        stands_in = self.loss is not None and self.loss.weights["task"] == 0
+        if stands_in:
+            state.best_metric = state.best_metric_epoch = -1  # MONAI's, before any validation
+        if is_first() and (stands_in or state.best_metric_epoch == state.epoch):
             save_atomically(self.network.state_dict(), self.path)

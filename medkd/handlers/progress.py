@@ -60,7 +60,8 @@ class ConsoleProgress:
         if state is None or not state.metrics or state.epoch != epoch:
             return ""
         name = state.key_metric_name
-        return f"  {name} {state.metrics[name]:.4f} (best {state.best_metric:.4f}, epoch {state.best_metric_epoch})"
+        best = f"best {state.best_metric:.4f}, epoch {state.best_metric_epoch}" if state.best_metric_epoch > 0 else ""
+        return f"  {name} {state.metrics[name]:.4f} ({best or 'none counts yet'})"
 
 
 class CaseProgress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import warnings
 from pathlib import Path
@@ -67,7 +68,8 @@ def read_weights(file: Path, role: str = "model") -> Any:
 
 def _reason(file: Path, error: Exception) -> str:
     """In our words: PyTorch's are several lines, and advise to execute what is in the file."""
-    if isinstance(error, OSError) and error.strerror:
+    # a truncated archive is an "Invalid argument", of a place before its begin
+    if isinstance(error, OSError) and error.strerror and error.errno != errno.EINVAL:
         return error.strerror
     if (size := file.stat().st_size) == 0:
         return "it is empty"

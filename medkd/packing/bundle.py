@@ -15,6 +15,7 @@ import yaml
 from monai.bundle import ConfigParser
 
 from medkd.commands import BUNDLES
+from medkd.data.claims import claim, release, remove_leftovers
 from medkd.data.files import save_atomically
 from medkd.options import parse_command
 
@@ -54,16 +55,21 @@ def pack(task: str, words: list[str], mode: str | None = None, overlays: Sequenc
             raise FileExistsError(f"output_dir {target}: is there already: choose another folder")
     student = read_student(task, words, mode, overlays)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder.parent) as temporary:
-        # within it the folder has its own name: it is the zip's first one
-        _write(student, Path(temporary) / folder.name)
-        shutil.make_archive(f"{temporary}/bundle", "zip", root_dir=temporary, base_dir=folder.name)
-        os.replace(f"{temporary}/bundle.zip", archive)
-        try:
-            os.rename(Path(temporary) / folder.name, folder)
-        except BaseException:
-            archive.unlink()
-            raise
+    remove_leftovers(folder.parent, f".{folder.name}.partial-*")
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.partial-", dir=folder.parent) as temporary:
+            claim(temporary)
+            # within it the folder has its own name: it is the zip's first one
+            _write(student, Path(temporary) / folder.name)
+            shutil.make_archive(f"{temporary}/bundle", "zip", root_dir=temporary, base_dir=folder.name)
+            os.replace(f"{temporary}/bundle.zip", archive)
+            try:
+                os.rename(Path(temporary) / folder.name, folder)
+            except BaseException:
+                archive.unlink()
+                raise
+    finally:
+        release()
     return folder, archive
 
 

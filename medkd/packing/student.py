@@ -14,7 +14,7 @@ from torch import nn
 from medkd.commands import as_trained, config_files
 from medkd.networks import load_weights, weights_file
 from medkd.options import check_model, check_options, merged_config, parse_command
-from medkd.records import read_record
+from medkd.records import check_student, read_record
 
 from .expressions import reachable
 
@@ -22,7 +22,6 @@ __all__ = ["Student", "read_student"]
 
 # Said when the bundle is used, wherever that is.
 _OF_A_USE = ("bundle_root", "dataset_dir", "input", "device")
-_NO_STUDENTS = ("teacher", "false_pixel_assistant", "boundary_assistant")
 _RECORDED = "$options.recorded("
 
 
@@ -63,7 +62,7 @@ def read_student(task: str, words: list[str], mode: str | None, overlays: Sequen
     model = Path(options.pop("model"))
     file = weights_file(model)
     record = read_record(model) or {}
-    _check_kind(model, record)
+    check_student(model, "pack")
     needed = reachable(config, "initialize", "run", "network_def") | {"imports"}
     config = {name: value for name, value in config.items() if name in needed}  # no teacher, nothing of the other mode
     options = {name: value for name, value in options.items() if name.split("::")[0] in config and name != "output_dir"}
@@ -77,11 +76,6 @@ def read_student(task: str, words: list[str], mode: str | None, overlays: Sequen
     return Student(
         model, task, mode, tuple(overlays), network, config, values, trained_with, record, summary, environment
     )
-
-
-def _check_kind(model: Path, record: dict[str, Any]) -> None:
-    if (method := record.get("method")) in _NO_STUDENTS:
-        raise ValueError(f"model {model} is a {method.replace('_', ' ')}: medkd pack takes students alone")
 
 
 def _require_all(model: Path, mode: str, config: dict[str, Any], values: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ class OnnxModel:
         device: "cpu" or "cuda"; None: a GPU where ONNX Runtime finds one.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError, PermissionError: no such file, or it may not be read.
         ValueError: ONNX Runtime is missing, cannot read the file or does not know the device; the file does not describe
             itself.
     """
@@ -30,6 +30,7 @@ class OnnxModel:
         if not Path(path).is_file():
             raise FileNotFoundError(f"model {path}: no such file")
         self._path = path
+        open(path, "rb").close()  # ONNX Runtime takes a file that may not be read for a broken one
         self._session = _session(path, threads, device)
         self._input = self._session.get_inputs()[0].name
         text = self._session.get_modelmeta().custom_metadata_map.get(KEY)

@@ -143,9 +143,26 @@ def test_the_gradient_scaler_is_kept(tmp_path):
 
 
 def test_nothing_to_resume(kits19_data, medkd_run, tmp_path, capsys):
-    options = ["--dataset_dir", kits19_data, "--output_dir", tmp_path / "new", "--resume", "True"]
-    assert medkd_run("train", "kits19", *options) == 1
-    assert "resume.pt: no such file, expected one of an earlier, unfinished run" in capsys.readouterr().err
+    """No folder: the name is wrong. A folder of other results: they are not to be written over."""
+    (tmp_path / "evaluated").mkdir()
+    (tmp_path / "evaluated/metrics.csv").touch()
+    for name in ("new", "evaluated"):
+        options = ["--dataset_dir", kits19_data, "--output_dir", tmp_path / name, "--resume", "True"]
+        assert medkd_run("train", "kits19", *options) == 1
+        assert "resume.pt: no such file, expected one of an earlier, unfinished run" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["evaluated", "metrics.csv"]
+
+
+def test_a_run_killed_before_it_wrote_begins_from_its_start(
+    finished, kits19_data, medkd_run, tmp_path, capsys, assert_equal
+):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/slurm-17.out").touch()
+    options = ["--dataset_dir", kits19_data, "--output_dir", tmp_path / "run", "--resume", "True"]
+    assert medkd_run("train", "kits19", *options) == 0
+    assert "nothing of a run is in its folder: it begins from its start" in capsys.readouterr().out
+    first, second = (torch.load(f / "resume.pt", weights_only=True)["objects"] for f in (finished, tmp_path / "run"))
+    assert_equal(first, second)
 
 
 def test_a_run_into_the_folder_of_another_is_refused(finished, kits19_data, medkd_run, capsys):

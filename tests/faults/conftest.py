@@ -42,10 +42,11 @@ def run_main(words) -> int:
 def refused(tmp_path, capfd, medkd_run):
     """Runs a command that must fail: code, one line with the pattern, and all below tmp_path is as before; the line."""
 
-    def check(message: str, verb: str, *words: object, code: int = 1) -> str:
+    def check(message: str, verb: str, *words: object, code: int = 1, tiny: bool | None = None) -> str:
         before = listing(tmp_path)
         capfd.readouterr()
-        tiny = verb in ("train", "distill", "evaluate", "infer", "figures")
+        if tiny is None:
+            tiny = verb in ("train", "distill", "evaluate", "infer", "figures")
         found = medkd_run(verb, *words) if tiny else run_main([verb, *words])
         errors = capfd.readouterr().err
         assert found == code, errors

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 
 def words(verb, task, data, teachers, source, output):
@@ -68,11 +69,17 @@ def test_a_folder_that_may_not_be_written(verb, data, teachers, pairs, refused, 
         refused("Permission denied: .*closed", verb, *given)
 
 
-def test_a_scan_that_may_not_be_read(pairs, teachers, refused, ordinary, tmp_path):
-    (pairs / "imagesTr/c1.nii.gz").chmod(0)
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nii", ".nrrd", ".mha"])
+def test_a_scan_that_may_not_be_read(suffix, pairs, refused, ordinary, tmp_path):
+    scan, image = pairs / f"imagesTr/c1{suffix}", sitk.ReadImage(pairs / "imagesTr/c1.nii.gz")
+    (pairs / "imagesTr/c1.nii.gz").unlink()
+    sitk.WriteImage(image, scan)
+    scan.chmod(0)
+    options = ["--images", pairs / "imagesTr", "--labels", pairs / "labelsTr", "--dataset_dir", tmp_path / "data"]
     with ordinary():
-        options = ["kits19", "--source", pairs, "--dataset_dir", tmp_path / "data"]
-        refused("1 of 5 cases refused, nothing was written: c1: .*c1.nii.gz is unreadable", "prepare", *options)
+        message = f"1 of 5 cases refused, nothing was written: c1: .*c1{suffix} cannot be opened: Permission denied"
+        line = refused(message, "prepare", "nifti", *options)
+    assert "truncated" not in line
 
 
 def test_a_model_that_may_not_be_read(teachers, pairs, refused, ordinary, tmp_path):

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from medkd.__main__ import main
+
 SHAPE = (12, 12, 6)
 
 
@@ -159,7 +161,14 @@ def test_a_volume_turned_otherwise_gives_the_same_prediction(volume, teachers, w
     assert np.allclose(first.affine, second.affine)
 
 
-def test_pictures_of_any_mode_are_read_as_rgb(pictures, teachers, works, tmp_path):
+def infer_pictures(students, source, output):
+    """By a student whose answer depends on the picture."""
+    task, model, _ = students["pictures"]
+    words = ["--model", model, "--input", source, "--output_dir", output, "--save_probabilities", "True"]
+    assert main(["infer", task, "--device", "cpu", *map(str, words)]) == 0
+
+
+def test_pictures_of_any_mode_are_read_as_rgb(pictures, students, tmp_path):
     folder = tmp_path / "Bilder ü"
     folder.mkdir()
     grey = Image.open(pictures / "images/p0.png").convert("L")
@@ -167,7 +176,9 @@ def test_pictures_of_any_mode_are_read_as_rgb(pictures, teachers, works, tmp_pat
     grey.convert("RGBA").save(folder / "rgba.png")
     grey.save(folder / "grey.png")
     Image.fromarray(np.zeros((1, 1, 3), np.uint8)).save(folder / "one pixel.png")
-    infer(works, "cvc_endoscene", teachers, folder, tmp_path / "out")
+    infer_pictures(students, folder, tmp_path / "out")
     found = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "out").iterdir()}
+    assert len(np.unique(found["rgb_probabilities"])) > 1  # else nothing was compared
+    assert np.array_equal(found["rgb_probabilities"], found["rgba_probabilities"])
     assert np.array_equal(found["rgb"], found["rgba"]) and np.array_equal(found["rgb"], found["grey"])
     assert found["rgb"].shape == (40, 48) and found["one pixel"].shape == (1, 1)

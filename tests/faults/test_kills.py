@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,10 @@ import torch
 
 pytestmark = pytest.mark.slow
 
-KILLS = 20
-IN_A_SAVE = 4  # of these, as soon as a file is seen half-written
+WHEN = ("any",) * 11 + ("end",) * 5 + ("save",) * 4  # at any moment, after the last epoch, as a file is half-written
+KILLS = len(WHEN)
 EPOCH = re.compile(r"epoch (\d+)/(\d+)")
+ENDED = "nothing to resume"  # of a training that was whole when it was killed
 
 
 class Run:
@@ -40,26 +42,33 @@ class Run:
 
     def place(self) -> str:
         """Where in the run it was, by what it had printed."""
-        epochs = EPOCH.findall(self.log.read_text())
+        printed = self.log.read_text()
+        if ENDED in printed:
+            return "test and figures"
+        epochs = EPOCH.findall(printed)
         if not epochs:
             return "start-up or first epoch after it"
         return "test and figures" if epochs[-1][0] == epochs[-1][1] else "training"
+
+    def at_its_end(self) -> bool:
+        return self.place() == "test and figures"
+
+    def saves(self) -> bool:
+        return self.output.is_dir() and any(name.startswith(".partial-") for name in os.listdir(self.output))
 
     def half_written(self) -> list[str]:
         return sorted(str(path.relative_to(self.output)) for path in self.output.rglob(".partial-*"))
 
 
-def wait_for(process: subprocess.Popen, run: Run, moment: float | None) -> bool:
-    """Until the moment, or without one until a file is half-written; False when the process ended before."""
-    begun = time.monotonic()
+def wait_for(process: subprocess.Popen, moment: float, reached: Callable[[], bool]) -> bool:
+    """Until that many seconds after something is reached; False when the process ended before."""
+    since = None
     while process.poll() is None:
-        if moment is None and run.output.is_dir():
-            if any(name.startswith(".partial-") for name in os.listdir(run.output)):
-                return True
-        elif moment is not None:
-            if time.monotonic() - begun >= moment:
-                return True
-            time.sleep(0.01)
+        if since is None and reached():
+            since = time.monotonic()
+        if since is not None and time.monotonic() - since >= moment:
+            return True
+        time.sleep(0.0005)
     return False
 
 
@@ -81,32 +90,44 @@ def check_end(process: subprocess.Popen, run: Run, number: int) -> None:
         json.loads((run.output / "summary.json").read_text())
 
 
+def uninterrupted(run: Run) -> dict[str, float]:
+    """Seconds that a run takes, and those of its end, the test and the figures after the last epoch."""
+    begun, process = time.monotonic(), run.start()
+    assert wait_for(process, 0, run.at_its_end), run.errors()
+    trained = time.monotonic()
+    assert process.wait() == 0, run.errors()
+    return {"any": time.monotonic() - begun, "end": time.monotonic() - trained}
+
+
 def kill_and_compare(words: list[str], folder: Path, seed: int, assert_equal) -> None:
-    begun = time.monotonic()
     whole = Run(words, folder / "whole", folder / "whole.log")
-    assert whole.start().wait() == 0, whole.errors()
-    duration = time.monotonic() - begun
-    draw, kills, chains, places = random.Random(seed), 0, 0, Counter()
-    while kills < KILLS:
+    seconds = uninterrupted(whole)
+    draw, when, chains, places = random.Random(seed), list(WHEN), 0, Counter()
+    draw.shuffle(when)
+    while when:
         run = Run(words, folder / f"broken_{chains}", folder / f"broken_{chains}.log")
+        reached = {"any": lambda: True, "end": run.at_its_end, "save": run.saves}
         ended = False
         while not ended:
             number = draw.choice((signal.SIGKILL, signal.SIGTERM))
-            moment = None if kills >= KILLS - IN_A_SAVE else draw.uniform(0, duration)
             process = run.start()
-            if kills < KILLS and wait_for(process, run, moment):
+            if when and wait_for(process, draw.uniform(0, seconds.get(when[-1], 0)), reached[when[-1]]):
                 process.send_signal(number)
-                place = "a save" if moment is None and run.half_written() else run.place()
+                if ended := process.wait(timeout=120) == 0:
+                    continue  # the signal found a process that had just ended
+                place = "a save" if when.pop() == "save" else run.place()
                 check_end(process, run, number)
                 places[f"{number.name}, {place}"] += 1
-                kills += 1
+                print(f"{number.name}, {place}", flush=True)
             else:
                 ended = process.wait() == 0
                 assert ended, run.errors()
         assert run.half_written() == []
         compare(whole.output, run.output, assert_equal)
         chains += 1
-    print(f"\n{kills} kills, {chains} runs compared, {duration:.0f} s uninterrupted: {dict(places)}")
+        print("resumed to its end: equal", flush=True)
+    times = f"{seconds['any']:.0f} s uninterrupted, of these {seconds['end']:.1f} s after the training"
+    print(f"\n{KILLS} kills, {chains} runs compared, {times}: {dict(sorted(places.items()))}")
 
 
 def compare(whole: Path, broken: Path, assert_equal) -> None:
@@ -126,7 +147,7 @@ def options(**values: object) -> list[str]:
 
 
 def test_twenty_kills_of_a_distillation(teachers, kits19_data, tmp_path, assert_equal):
-    small = options(image_size="[32,32]", teacher_width=2, student_width=2, batch_size=2, max_epochs=12, device="cpu")
+    small = options(image_size="[32,32]", teacher_width=2, student_width=2, batch_size=2, max_epochs=8, device="cpu")
     words = ["distill", "kits19", "--method", "hlfd", "--teacher", str(teachers["kits19"]), *small]
     kill_and_compare([*words, "--dataset_dir", str(kits19_data)], tmp_path, 0, assert_equal)
 
