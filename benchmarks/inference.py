@@ -24,12 +24,13 @@ from statistics import median
 
 import nibabel as nib
 import numpy as np
+import onnx
 import torch
 from tabulate import tabulate
 
 from medkd.__main__ import main as medkd
 from medkd.data.phantoms.kits19 import draw_case, draw_kits19
-from medkd.export.files import describe
+from medkd.export.files import save_onnx
 from medkd.networks import ResNetFCN, UNet, load_weights
 from medkd.runtime import OnnxModel
 
@@ -116,7 +117,8 @@ def export(folder: Path, options: argparse.Namespace) -> dict[str, Path]:
         files[form] = next((folder / form).glob("*.onnx"))
         # measured at the size that it was trained at; the scan's slices are one window each, as in the run with torch
         about = OnnxModel(files[form], device="cpu").description
-        describe(files[form], dataclasses.replace(about, size=(options.size, options.size)))
+        about = dataclasses.replace(about, size=(options.size, options.size))
+        save_onnx(onnx.load(files[form]), about, files[form])
     return files
 
 
