@@ -33,7 +33,10 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as all else does, without the usage before it."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"medkd: error: {message.removeprefix('argument ')}\n")
+        message = message.removeprefix("argument ")
+        # the value of an option may be taken for it where there is none
+        hint = ", the task stands right behind the verb" if message.startswith("task: invalid choice") else ""
+        self.exit(2, f"medkd: error: {message}{hint}\n")
 
 
 def _levels(text: str) -> int:

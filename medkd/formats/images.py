@@ -37,7 +37,7 @@ def find_images(
 
     Raises:
         FileNotFoundError: when the source is missing, or a folder without such files.
-        FileExistsError: when a prediction of one of the cases is there already.
+        FileExistsError: when a prediction of one of the cases is there already, or the output folder is a file.
         ValueError: for a file with another suffix, two files of one case, or an output folder that is the input's.
     """
     source = Path(source)
@@ -45,6 +45,8 @@ def find_images(
         raise FileNotFoundError(f"input {source}: no such file or folder")
     folder = source.parent if source.is_file() else source
     files = _files(source, suffixes, series)
+    if Path(output_dir).is_file():
+        raise FileExistsError(f"output_dir {output_dir}: is a file, expected a folder")
     if Path(output_dir).resolve() == folder.resolve():
         raise ValueError(f"output_dir {output_dir} is the folder of the input: predictions would overwrite the images")
     items = [{"image": str(file), "case": case_name(file)} for file in files]

@@ -112,6 +112,7 @@ def test_inputs_that_are_none(pairs, teachers, refused, tmp_path):
         (tmp_path / "empty", "o", "empty: no file that ends in .nii.gz, .nii"),
         (tmp_path / "scan.txt", "o", "scan.txt: suffix not known here, expected one of .nii.gz, .nii"),
         (scans, scans, "is the folder of the input: predictions would overwrite the images"),
+        (scans, "scan.txt", "scan.txt: is a file, expected a folder"),
         (tmp_path / "twins", "o", "would give the same prediction file"),
     ):
         options = ["--role", "teacher", "--model", teachers["kits19"], "--input", source]

@@ -249,6 +249,7 @@ def test_inputs_that_are_none(exported, pairs, refused, tmp_path):
         (tmp_path / "scan.txt", "o", "scan.txt: suffix not known here, expected one of .nii.gz, .nii"),
         (scans, scans, "is the folder of the input: predictions would overwrite the images"),
         (scans, "done", "c1.nii.gz is there already: choose another folder"),
+        (scans, "scan.txt", "scan.txt: is a file, expected a folder"),
     ):
         words = ["--model", exported["slices"], "--input", source, "--output_dir", tmp_path / output]
         exported_refused(refused, message, words)

@@ -119,6 +119,7 @@ def test_folders_must_be_named(missing, refused, tmp_path):
     ("words", "message"),
     [
         (["train", "kits20"], "task: invalid choice: 'kits20'.*kits19"),
+        (["infer", "--model", "RUN"], "task: invalid choice: 'RUN'.*nifti.*the task stands right behind the verb"),
         (["trian", "kits19"], "verb: invalid choice: 'trian'.*train"),
         (["train", "kits19", "--role", "boss"], "--role: invalid choice: 'boss'.*student"),
         (["train", "kits19", "--mode", "4d"], "--mode: invalid choice: '4d'.*2d"),
