@@ -107,7 +107,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Entry point: 0, or 1 after one line about what was wrong (MEDKD_TRACEBACK=1 shows where)."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    without_torch = names_onnx(arguments) and not {"-h", "--help"} & {*arguments}
+    without_torch = names_onnx(arguments)
     parsed, options = (None, []) if without_torch else parser().parse_known_args(arguments)
     try:
         with ended_by_sigterm():
@@ -121,6 +121,13 @@ def main(arguments: list[str] | None = None) -> int:
     except Terminated as error:
         print(f"medkd: error: {error}", file=sys.stderr)
         return EXIT_CODE
+    except ModuleNotFoundError as error:
+        if os.environ.get("MEDKD_TRACEBACK") or str(error.name).startswith("medkd"):
+            raise
+        print(
+            f"medkd: error: no {error.name} here: this command needs all of medkd: pip install medkd", file=sys.stderr
+        )
+        return 1
     except Exception as error:
         message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
         if message is None:

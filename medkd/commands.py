@@ -73,7 +73,16 @@ def _volumetric(task: str, soft_labels: str) -> list[Path]:
 
 
 # What a model is used with as it was trained; the rest of its record is about its training.
-_OF_A_MODEL = ("target", "window", "image_size", "spacing", "student_width", "teacher_width", "teacher_layers")
+_OF_A_MODEL = (
+    "target",
+    "window",
+    "image_size",
+    "spacing",
+    "overlap",
+    "student_width",
+    "teacher_width",
+    "teacher_layers",
+)
 
 
 def as_trained(verb: str, task: str, options: list[str], mode: str | None) -> tuple[list[str], str]:
@@ -107,7 +116,7 @@ def as_trained(verb: str, task: str, options: list[str], mode: str | None) -> tu
     before = {name: "$None" if value is None else str(value) for name, value in found.items() if value is not ...}
     mode = mode or before.get("mode", "2d")
     if mode == "2d":
-        before.pop("spacing", None)
+        before = {name: value for name, value in before.items() if name not in ("spacing", "overlap")}
     elif "image_size" in before:
         before["patch_size"] = before.pop("image_size")
     added = [(f"--{name}", value) for name, value in before.items() if name not in (*given, "mode")]

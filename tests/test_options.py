@@ -1,8 +1,10 @@
 """Reading the command line of a run, and which options it may have."""
 
 import pytest
+import yaml
 from monai.bundle import ConfigParser
 
+from medkd.commands import as_trained
 from medkd.errors import one_line_errors
 from medkd.options import check, check_assistant, check_model, check_options, merged_config, parse_command, recorded
 
@@ -219,3 +221,14 @@ def test_options_of_several_words():
     stray, options = parse_command(words, ["window", "spacing", "sizes"])
     assert stray == ["stray"]
     assert options == {"window": [-200, 300], "spacing": [3, 0.8], "sizes": [1, 2], "fold": 1}
+
+
+def test_volumes_are_evaluated_with_the_overlap_of_their_training(tmp_path):
+    (tmp_path / "model.pt").touch()
+    record = {"bundle_root": "bundles/nifti", "overlap": 0.25, "trained_with": {"mode": "3d", "spacing": None}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(record))
+    options, mode = as_trained("evaluate", "nifti", ["--model", str(tmp_path)], None)
+    assert mode == "3d" and options[2:] == ["--spacing", "$None", "--overlap", "0.25"]
+    assert (
+        as_trained("evaluate", "nifti", ["--model", str(tmp_path), "--overlap", "0"], None)[0].count("--overlap") == 1
+    )

@@ -135,6 +135,14 @@ def test_neither_torch_nor_monai_is_imported(exported, inputs, tmp_path, kind, h
     assert done.stdout.count(": done") == len(list(source.iterdir())) == len(list((tmp_path / "out").iterdir()))
 
 
+def test_what_needs_more_than_these_packages_says_so(tmp_path):
+    code = "import sys; sys.modules['yaml'] = None; from medkd.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    words = ["infer", "kits19", "--model", "RUN", "--input", "x", "--output_dir", str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "medkd: error: no yaml here: this command needs all of medkd: pip install medkd\n"
+
+
 def test_a_bad_file_is_named_and_the_others_are_done(exported, inputs, tmp_path, capsys):
     folder = tmp_path / "in"
     folder.mkdir()
