@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import medkd
 from medkd import commands, listings
@@ -17,6 +18,8 @@ from medkd.termination import EXIT_CODE, Terminated, ended_by_sigterm
 __all__ = ["main"]
 
 ROLES = ("student", "teacher", "false_pixel_assistant", "boundary_assistant")
+# what a command may change of an experiment's plan
+_OF_A_PLAN = {"seeds": list, "tasks": list, "rows": list, "options": dict, "teacher": dict}
 
 _HELP = """\
 All further options are ids of the bundle's configuration: --max_epochs 20 --student_width 16 --seed 1 ...
@@ -95,9 +98,28 @@ def parser() -> argparse.ArgumentParser:
     reported = verbs.add_parser(
         "report", help="methods over several seeds: a table with ± over seeds", allow_abbrev=False
     )
-    reported.add_argument("--runs", required=True, help="\"{'title': ['FOLDER', ...]}\", one folder a seed")
+    what = reported.add_mutually_exclusive_group(required=True)
+    what.add_argument("--runs", help="\"{'title': ['FOLDER', ...]}\", one folder a seed")
+    what.add_argument("--experiment", metavar="FOLDER", help="output folder of `medkd experiment`")
     reported.add_argument("--baseline", help="title to which paired differences are given")
     reported.add_argument("--output_dir", required=True, help="folder for table.md and table.csv")
+    planned = verbs.add_parser(
+        "experiment",
+        help="the runs of a table, teachers first, by Snakemake",
+        epilog="All further options are Snakemake's: --executor slurm, --profile FOLDER, --dry-run, ...",
+        allow_abbrev=False,
+    )
+    planned.add_argument("name", help="an experiment of ours (listed by a wrong name), or a YAML file like them")
+    planned.add_argument("--data", required=True, help="\"{'kits19': 'FOLDER'}\", prepared data sets")
+    planned.add_argument(
+        "--output_dir", required=True, help="folder for all runs; called again it does what is missing"
+    )
+    planned.add_argument("--cores", type=int, default=1, help="runs at once on this machine (default: %(default)s)")
+    planned.add_argument("--seeds", help='"[0, 1]" in the place of the plan\'s')
+    planned.add_argument("--tasks", help="\"['kits19']\": some of the plan's")
+    planned.add_argument("--rows", help="\"['Teacher', 'HLFD']\": some of the plan's")
+    planned.add_argument("--options", help="\"{'max_epochs': 2}\": options of every run, beside the plan's")
+    planned.add_argument("--teacher", help="\"{'imagenet21k': 'FILE'}\": options of the teachers")
     demo = verbs.add_parser("demo", help="the whole way on drawn data, in five minutes", allow_abbrev=False)
     demo.add_argument("--output_dir", default="medkd_demo", help="folder for everything (default: %(default)s)")
     demo.add_argument("--seed", type=int, default=0)
@@ -149,7 +171,16 @@ def _run(parsed: argparse.Namespace, options: list[str]) -> None:
     elif parsed.verb == "methods":
         listings.show_methods(parsed.markdown)
     elif parsed.verb == "report":
-        listings.report(parsed.runs, parsed.baseline, parsed.output_dir)
+        if parsed.experiment:
+            listings.report_experiment(parsed.experiment, parsed.output_dir)
+        else:
+            listings.report(parsed.runs, parsed.baseline, parsed.output_dir)
+    elif parsed.verb == "experiment":
+        from medkd.experiments import experiment
+
+        changes = {name: _literal(parsed, name, kind) for name, kind in _OF_A_PLAN.items() if getattr(parsed, name)}
+        data, folder = _literal(parsed, "data", dict), Path(parsed.output_dir)
+        experiment(parsed.name, data, folder, changes, parsed.cores, options)
     elif parsed.verb == "prepare":
         commands.prepare(parsed.task, options)
     elif parsed.verb == "layers":
@@ -170,6 +201,23 @@ def _run(parsed: argparse.Namespace, options: list[str]) -> None:
             options = commands.train_team(parsed.task, options, parsed.overlay, soft_labels, mode)
         arguments = commands.compose(parsed.verb, parsed.task, role, options, parsed.overlay, soft_labels, mode)
         commands.run_bundle(arguments)
+
+
+def _literal(parsed: argparse.Namespace, name: str, kind: type) -> Any:
+    """An option whose value is written as in Python.
+
+    Raises:
+        ValueError: for a value of another kind.
+    """
+    text = getattr(parsed, name)
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = text
+    if not isinstance(value, kind) or not value:
+        example = {dict: "\"{'name': 'value'}\"", list: '"[0, 1]"'}[kind]
+        raise ValueError(f"--{name}: found {text!r}, expected the form {example}")
+    return value
 
 
 if __name__ == "__main__":

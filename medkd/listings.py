@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medkd.commands import config_files
 
-__all__ = ["report", "show_layers", "show_methods"]
+__all__ = ["report", "report_experiment", "show_layers", "show_methods"]
 
 
 def show_layers(
@@ -61,3 +61,10 @@ def report(runs: str, baseline: str | None, output_dir: str) -> None:
     write_atomically(Path(output_dir) / "table.csv", table.to_csv)
     write_atomically(Path(output_dir) / "table.md", lambda path: path.write_text(table.to_markdown() + "\n"))
     print(table.to_markdown())
+
+
+def report_experiment(folder: str, output_dir: str) -> None:
+    """Writes and prints the table of an experiment, finished or not."""
+    from medkd.experiments import read_plan, report
+
+    report(read_plan(Path(folder)), Path(output_dir))

@@ -25,6 +25,7 @@ __all__ = [
     "data_classes",
     "data_values",
     "dataset_property",
+    "draw_cases",
     "load_datalist",
     "natural_key",
     "save_datalist",
@@ -58,6 +59,22 @@ def load_datalist(dataset_dir: PathLike, part: str) -> list[dict[str, Any]]:
                 raise FileNotFoundError(f"{path}: the {key} of case {entry['case']} is missing.")
         entries.append({**entry, **paths})
     return entries
+
+
+def draw_cases(entries: Sequence[dict[str, Any]], count: int | None, seed: int) -> list[dict[str, Any]]:
+    """Return ``count`` entries drawn by the seed, in their order: what a student with few labels has. None: all.
+
+    With one seed, a smaller draw is a part of a larger one.
+
+    Raises:
+        ValueError: for a count below 1 or above the number of entries.
+    """
+    if count is None:
+        return list(entries)
+    if not 1 <= count <= len(entries):
+        raise ValueError(f"training_cases {count}: expected 1 to {len(entries)}, the training cases of the data set.")
+    drawn = np.random.default_rng(seed).permutation(len(entries))[:count]
+    return [entries[index] for index in sorted(drawn)]
 
 
 def dataset_property(dataset_dir: PathLike, name: str) -> Any:

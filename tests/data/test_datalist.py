@@ -10,6 +10,7 @@ from medkd.data import (
     data_classes,
     data_values,
     dataset_property,
+    draw_cases,
     load_datalist,
     natural_key,
     save_datalist,
@@ -169,3 +170,14 @@ def test_properties_and_classes_of_a_data_set(tmp_path):
         data_classes(tmp_path, "background")
     with pytest.raises(ValueError, match="datalist.json: no 'per_case' in it; prepare the data set again"):
         dataset_property(tmp_path, "per_case")
+
+
+def test_drawn_cases_are_a_part_of_a_larger_draw_and_another_with_another_seed():
+    entries = [{"case": f"c{number}"} for number in range(30)]
+    few, more, other = (draw_cases(entries, count, seed) for count, seed in ((8, 1), (20, 1), (8, 2)))
+    assert len(few) == 8 and all(entry in more for entry in few) and few != other
+    assert few == [entry for entry in entries if entry in few]  # in their order
+    assert draw_cases(entries, None, 1) == entries
+    for count in (0, 31):
+        with pytest.raises(ValueError, match=f"training_cases {count}: expected 1 to 30"):
+            draw_cases(entries, count, 0)

@@ -1,0 +1,7 @@
+"""Experiments: many runs of many methods, tasks and seeds, planned here, carried out by Snakemake."""
+
+from .plan import Job, Plan, load_plan, plan_file, plans
+from .report import report
+from .run import experiment, read_plan
+
+__all__ = ["Job", "Plan", "experiment", "load_plan", "plan_file", "plans", "read_plan", "report"]

@@ -1,0 +1,50 @@
+"""What a trained network costs: parameters, multiply-adds, milliseconds; measured side by side on the machine that reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import yaml
+from monai.bundle import ConfigParser
+from torch.utils.flop_counter import FlopCounterMode
+
+from medkd.metrics import milliseconds_per_slice
+from medkd.networks import input_form
+
+__all__ = ["Cost", "cost_of_run"]
+
+
+class Cost(NamedTuple):
+    """Of one input of the size that the network was trained at."""
+
+    parameters: int
+    macs: int
+    """Multiply-adds of convolutions and matrix products, half of what torch's FlopCounterMode counts."""
+    milliseconds: float
+    size: tuple[int, ...]
+    """Rows, columns (or slices, rows, columns) of the input."""
+
+
+def cost_of_run(folder: Path, device: str = "cpu") -> Cost:
+    """Builds the network of a run anew from its ``config.yaml``, and measures it.
+
+    Raises:
+        FileNotFoundError: without that record.
+    """
+    record = folder / "config.yaml"
+    if not record.is_file():
+        raise FileNotFoundError(f"run {folder}: no config.yaml, expected the output folder of a run")
+    parser = ConfigParser(yaml.safe_load(record.read_text()))
+    network = parser.get_parsed_content("network_def").eval()
+    size = tuple(parser.get_parsed_content("image_size"))
+    image = torch.zeros(1, input_form(network)[1], *size)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(image)
+    return Cost(
+        sum(parameter.numel() for parameter in network.parameters()),
+        counter.get_total_flops() // 2,
+        milliseconds_per_slice(network, image.shape[1:], device),
+        size,
+    )

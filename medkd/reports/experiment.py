@@ -1,0 +1,96 @@
+"""The table of an experiment: rows of methods, tasks beside the published figures, and the holes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from .published import Published
+from .runs import collapsed_runs, read_cases
+from .statistics import adjusted, gap_closed, paired_by_case, paired_by_seed
+
+__all__ = ["Experiment", "results"]
+
+
+@dataclass
+class Experiment:
+    """What is to be reported: the runs behind each cell, whether they ended or not."""
+
+    title: str
+    runs: Mapping[str, Mapping[str, Mapping[int, Path]]]
+    """Task -> row -> seed -> output folder."""
+    metrics: Sequence[str]
+    baseline: str
+    teacher: str | None = None
+    """Title of the teacher's row."""
+    published: Published | None = None
+    data: Mapping[str, Path] = field(default_factory=dict)
+    """Task -> prepared data set."""
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    """Task -> name of its bundle, by which published figures are found."""
+
+
+def results(experiment: Experiment) -> pd.DataFrame:
+    """One row a task, row, class and metric.
+
+    Columns: ``task, row, class, metric, published, mean, std, seeds, planned, collapsed, cases, difference, difference_std,
+    p, p_adjusted, gap_closed``. ``mean`` is over the means over cases of the runs that ended, ``std`` the sample's deviation
+    over these runs, never over cases. ``seeds`` counts the runs that ended, ``planned`` all; ``collapsed`` those of them that
+    predict nothing (they are part of the mean). ``difference`` is to the baseline, paired by seed; ``p`` of a Wilcoxon test
+    paired by case, ``p_adjusted`` by false discovery rate over the methods of the task. Dice and IoU are in percent.
+
+    A cell without any finished run has a row with NaN: a hole is shown, not left out.
+    """
+    rows = [row for task in experiment.runs for row in _task(experiment, task)]
+    table = pd.DataFrame(rows)
+    for _, group in table.groupby(["task", "class", "metric"], sort=False):
+        table.loc[group.index, "p_adjusted"] = adjusted(group["p"].tolist())
+    return table
+
+
+def _task(experiment: Experiment, task: str) -> list[dict]:
+    cases = {row: read_cases(runs) for row, runs in experiment.runs[task].items()}
+    classes = list(dict.fromkeys(name for table in cases.values() for name in table["class"])) or [""]
+    return [
+        _cell(experiment, task, row, metric, {title: t[t["class"] == name] for title, t in cases.items()}, name)
+        for name in classes
+        for row in experiment.runs[task]
+        for metric in experiment.metrics
+    ]
+
+
+def _cell(
+    experiment: Experiment, task: str, row: str, metric: str, cases: Mapping[str, pd.DataFrame], name: str
+) -> dict:
+    own, scale = cases[row], 100.0 if metric in ("dice", "iou") else 1.0
+    cell = {
+        "task": task,
+        "row": row,
+        "class": name,
+        "metric": metric,
+        "published": "",
+        "seeds": own["seed"].nunique(),
+        "planned": len(experiment.runs[task][row]),
+        "collapsed": len(collapsed_runs(own)),
+        "cases": int(own.groupby("seed")[metric].count().max()) if len(own) else 0,
+    }
+    if experiment.published is not None:
+        cell["published"] = experiment.published.text(experiment.kinds.get(task, task), row, metric)
+    means = {title: scale * table.groupby("seed")[metric].mean() for title, table in cases.items() if len(table)}
+    nan = float("nan")
+    cell |= dict.fromkeys(("mean", "std", "difference", "difference_std", "p", "p_adjusted", "gap_closed"), nan)
+    if row in means:
+        cell |= {"mean": means[row].mean(), "std": means[row].std(ddof=1)}
+    if row in means and row != experiment.baseline and experiment.baseline in means:
+        pairs = scale * paired_by_seed(own, cases[experiment.baseline], metric)
+        cell |= {"difference": pairs.mean(), "difference_std": pairs.std(ddof=1)}
+        if row != experiment.teacher:
+            cell["p"] = paired_by_case(own, cases[experiment.baseline], metric)[0]
+            if metric in ("dice", "iou") and experiment.teacher in means and len(pairs):
+                shared = list(pairs.index)
+                student = means[experiment.baseline][shared].mean()
+                cell["gap_closed"] = gap_closed(student + pairs.mean(), student, means[experiment.teacher].mean())
+    return cell

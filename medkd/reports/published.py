@@ -1,0 +1,49 @@
+"""What the papers print, to stand beside what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+__all__ = ["Published", "load_published"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """One table of a paper."""
+
+    source: str
+    conditions: Mapping[str, Any]
+    """Ids of a run's configuration with the paper's values."""
+    cases: Mapping[str, Mapping[str, int]]
+    """Task -> part -> number of cases."""
+    tasks: Mapping[str, Mapping[str, Mapping[str, list[float]]]]
+    """Task -> row -> metric -> [mean] or [mean, deviation]; Dice and IoU in percent."""
+
+    def text(self, task: str, row: str, metric: str) -> str:
+        """``52.18 ± 2.55``, or nothing."""
+        values = self.tasks.get(task, {}).get(row, {}).get(metric, [])
+        digits = 2 if metric in ("dice", "iou") else 3
+        return " ± ".join(f"{value:.{digits}f}" for value in values)
+
+
+def load_published(name: str) -> Published:
+    """The table of that name.
+
+    Raises:
+        ValueError: for a table that is not there.
+    """
+    tables = _tables()
+    if name not in tables:
+        raise ValueError(f"published: found {name!r}, expected one of {', '.join(tables)}")
+    return Published(**tables[name])
+
+
+@cache
+def _tables() -> dict[str, Any]:
+    return yaml.safe_load(Path(__file__).with_name("published.yaml").read_text())

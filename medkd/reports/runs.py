@@ -1,0 +1,33 @@
+"""What finished runs left in their folders, as one table with a row a run, a class and a case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+__all__ = ["COLLAPSED", "collapsed_runs", "read_cases"]
+
+# A run that finds nothing in this share of the cases that hold a class has collapsed to background.
+COLLAPSED = 0.9
+
+
+def read_cases(runs: Mapping[int, Path]) -> pd.DataFrame:
+    """The rows of each run's ``metrics.csv`` with its ``seed``; runs that did not end are left out.
+
+    Args:
+        runs: seed -> output folder.
+    """
+    tables = []
+    for seed, folder in runs.items():
+        if (Path(folder) / "metrics.csv").is_file():
+            table = pd.read_csv(Path(folder) / "metrics.csv", dtype={"case": str})
+            tables.append(table.assign(seed=seed))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["case", "class", "seed"])
+
+
+def collapsed_runs(cases: pd.DataFrame) -> list[int]:
+    """Seeds of the runs that predict nothing of a class, see `COLLAPSED`, from the rows of one class."""
+    missed = cases.groupby("seed")["missed"].mean() if len(cases) else pd.Series(dtype=float)
+    return [int(seed) for seed in missed.index[missed >= COLLAPSED]]

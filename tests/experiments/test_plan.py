@@ -1,0 +1,112 @@
+"""Plans of experiments: every one of ours, the commands that they stand for, and what is refused."""
+
+import shlex
+
+import pytest
+import yaml
+
+from medkd.experiments import Plan, load_plan, plan_file, plans
+from medkd.reports import load_published
+
+DATA = {name: f"/data/{name}" for name in ("kits19", "lits", "isic2018", "cvc_endoscene", "idrid", "nifti")}
+
+
+def plan_of(name, tmp_path, **changes):
+    return Plan({**load_plan(plan_file(name)), **changes}, DATA, tmp_path)
+
+
+@pytest.mark.parametrize("name", plans())
+def test_plans_of_ours_are_whole(name, tmp_path):
+    data = {**DATA, **{task: f"/data/{task}" for task in load_plan(plan_file(name))["tasks"]}}
+    plan = Plan(load_plan(plan_file(name)), data, tmp_path)
+    assert plan.content["baseline"] in plan.rows
+    for job in plan.jobs.values():
+        assert all(need in plan.jobs for need in job.needs)
+        assert job.command[:2] in (("medkd", "train"), ("medkd", "distill"))
+        assert (job.command[1] == "distill") == (job.kind == "student" and bool(job.needs))
+
+
+@pytest.mark.parametrize("name", [name for name in plans() if "published" in load_plan(plan_file(name))])
+def test_every_published_row_is_run(name, tmp_path):
+    plan, published = plan_of(name, tmp_path), load_published(load_plan(plan_file(name))["published"])
+    for task in plan.tasks:
+        assert set(published.tasks[task]) <= set(plan.rows_of(task))
+        # the paper's rows in the paper's order; what it has not comes last
+        assert [row for row in plan.rows_of(task) if row in published.tasks[task]] == list(published.tasks[task])
+
+
+def test_teachers_and_assistants_are_trained_once_and_shared(tmp_path):
+    plan = plan_of("plckd-table2", tmp_path, seeds=[0, 1, 2, 3], teacher_seeds=[5])
+    of_task = [job for job in plan.jobs.values() if job.task == "idrid"]
+    assert [job.folder for job in of_task if job.kind != "student"] == [
+        f"idrid/{kind}/seed_5" for kind in ("teacher", "false_pixel_assistant", "boundary_assistant")
+    ]
+    wanted = {
+        "Vanilla KD": {"teacher"},
+        "T + SC": {"teacher"},
+        "T + TA_f": {"teacher", "false_pixel_assistant"},
+        "T + TA_b": {"teacher", "boundary_assistant"},
+        "T + TA_f + TA_b": {"teacher", "false_pixel_assistant", "boundary_assistant"},
+        "PLC-KD": {"teacher", "false_pixel_assistant", "boundary_assistant"},
+        "swap (control)": {"teacher"},
+        "Student: UNet": set(),
+    }
+    for job in of_task:
+        if job.kind == "student":
+            assert {need.split("/")[1] for need in job.needs} == wanted[job.row]
+
+
+def test_options_go_from_the_general_to_the_particular(tmp_path):
+    content = {
+        "title": "t",
+        "metrics": ["dice"],
+        "seeds": [3],
+        "options": {"max_epochs": 9, "training_cases": 4},
+        "teacher": {"training_cases": None, "teacher_width": 8},
+        "tasks": {"small": {"task": "nifti", "mode": "3d", "data": "nifti", "options": {"max_epochs": 7}}},
+        "rows": {"T": {"role": "teacher"}, "kd": {"method": "kd", "options": {"method_args::weight": 0.5}}},
+    }
+    file = tmp_path / "own.yaml"
+    file.write_text(yaml.safe_dump(content))
+    plan = Plan(load_plan(plan_file(str(file))), DATA, tmp_path)
+    teacher, student = (plan.shell(folder) for folder in ("small/teacher/seed_3", "small/kd/seed_3"))
+    assert shlex.split(teacher) == [
+        *("medkd", "train", "nifti", "--mode", "3d", "--role", "teacher", "--max_epochs", "7"),
+        *("--teacher_width", "8", "--seed", "3", "--dataset_dir", "/data/nifti"),
+        *("--output_dir", f"{tmp_path}/small/teacher/seed_3"),
+    ]
+    assert shlex.split(student) == [
+        *("medkd", "distill", "nifti", "--mode", "3d", "--method", "kd", "--max_epochs", "7", "--training_cases", "4"),
+        *("--method_args::weight", "0.5", "--seed", "3", "--dataset_dir", "/data/nifti"),
+        *("--output_dir", f"{tmp_path}/small/kd/seed_3", "--teacher", f"{tmp_path}/small/teacher/seed_3"),
+    ]
+
+
+PLAN = {"title": "t", "metrics": ["dice"], "seeds": [0], "tasks": {"kits19": {}}, "rows": {"kd": {"method": "kd"}}}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"row": {}}, "own.yaml: plan: unknown 'row' .did you mean rows"),
+        ({"seeds": None, "titel": "x"}, "unknown 'titel' .did you mean title"),
+        ({"rows": {"kd": {"methd": "kd"}}}, "row kd: unknown 'methd' .did you mean method"),
+        ({"rows": {"kd": {"method": "kdd"}}}, "unknown method 'kdd'"),
+        ({"tasks": {"kits20": {}}}, "task kits20: found 'kits20', expected one of"),
+        ({"tasks": {"kits19": {"rows": ["hlfd"]}}}, "rows .'hlfd'. are no rows of the plan"),
+        ({"baseline": "student"}, "baseline 'student' is no row of the plan"),
+        ({"rows": {"T + A": {}, "t a": {}}}, "rows 'T . A' and 't a' would have one folder"),
+    ],
+)
+def test_a_wrong_plan_is_refused(tmp_path, change, message):
+    file = tmp_path / "own.yaml"
+    file.write_text(yaml.safe_dump({**PLAN, **change}))
+    with pytest.raises(ValueError, match=message):
+        load_plan(file)
+
+
+def test_an_unknown_experiment_or_data_set(tmp_path):
+    with pytest.raises(ValueError, match="unknown experiment 'hlfd-tabel1': did you mean hlfd-table"):
+        plan_file("hlfd-tabel1")
+    with pytest.raises(ValueError, match="--data: no data set for lits"):
+        Plan(load_plan(plan_file("hlfd-table1")), {"kits19": "x"}, tmp_path)
