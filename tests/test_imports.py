@@ -28,7 +28,7 @@ ALLOWED = {
     "methods": {"losses", "networks"},
     "engines": LEAVES | {"options", "losses", "methods", "handlers", "correction"},
     "handlers": LEAVES | {"options", "losses", "methods", "engines", "correction"},
-    "visuals": {"data", "formats", "distributed", "networks", "metrics", "correction"},
+    "visuals": {"data", "formats", "distributed", "networks", "losses", "metrics", "correction"},
     "reports": {"data", "formats", "networks", "metrics", "correction"},
     "demo": None,  # all
     "packing": {"commands", "data", "networks", "options", "records"},
@@ -37,6 +37,7 @@ ALLOWED = {
     "export": {"formats", "runtime", "records", "data", "networks", "metrics"},
     "commands": None,
     "experiments": {"commands", "methods", "formats", "reports"},
+    "interactive": None,
     "listings": None,
     "__main__": None,
     "__init__": set(),
