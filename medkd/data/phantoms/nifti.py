@@ -18,7 +18,7 @@ def draw_nifti(
 ) -> list[str]:
     """Write ``folder/images/<case>.nii.gz`` and ``folder/labels/<case>.nii.gz``; the same arguments give the same voxels.
 
-    CT of the abdomen in HU, drawn as `draw_kits19` draws it; labels: 0 background, 1 kidney, 2 tumour.
+    CT of the abdomen in HU, drawn as `draw_kits19` draws it; labels: 0 background, 1 kidney, its tumours included.
 
     Args:
         folder: the two folders are made in it.
@@ -39,7 +39,7 @@ def draw_nifti(
         rng = np.random.default_rng([seed, number])
         image, label = draw_case(rng, (int(rng.integers(slices[0], slices[1] + 1)), size, size), small=False)
         affine = kits19_affine(rng.choice([5.0, 6.0, 7.5]), round(300 / size, 4))
-        for kind, array in (("images", image), ("labels", label)):
+        for kind, array in (("images", image), ("labels", (label > 0).astype(np.uint8))):
             path = Path(folder) / kind / f"{name}.nii.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
             nib.save(nib.Nifti1Image(array, affine), path)
