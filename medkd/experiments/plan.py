@@ -17,20 +17,20 @@ from medkd.methods import load_preset, team_arguments
 __all__ = ["Job", "Plan", "load_plan", "plan_file", "plans"]
 
 ASSISTANTS = ("false_pixel_assistant", "boundary_assistant")
+_OF_KINDS = {"options", "teacher", *ASSISTANTS, "distilled"}
 _PLAN = {
     "title",
     "published",
     "metrics",
+    "baseline",
     "seeds",
     "teacher_seeds",
     "soft_labels",
-    "options",
-    "teacher",
     "tasks",
     "rows",
+    *_OF_KINDS,
 }
-_PLAN |= {*ASSISTANTS, "baseline"}
-_TASK = {"task", "data", "mode", "seeds", "rows", "options", "teacher", "overlay", *ASSISTANTS}
+_TASK = {"task", "data", "mode", "seeds", "rows", "overlay", *_OF_KINDS}
 _ROW = {"role", "method", "options", "seeds", "soft_labels"}
 
 
@@ -106,7 +106,7 @@ class Plan:
             self._student(task, row, seed)
             for row, spec in rows.items()
             if spec.get("role") != "teacher"
-            for seed in spec.get("seeds", of.get("seeds", self.content["seeds"]))
+            for seed in of.get("seeds", spec.get("seeds", self.content["seeds"]))
         ]
         needed = {folder for job in students for folder in job.needs}
         if any(spec.get("role") == "teacher" for spec in rows.values()):
@@ -166,12 +166,14 @@ class Plan:
         return ("medkd", verb, of.get("task", task), *mode, *overlay, *words)
 
     def _options(self, task: str, who: str, seed: int, folder: str) -> list[str]:
-        """From the general to the particular: of the plan, of the task, of the member or of the row."""
+        """From the general to the particular: of all runs, of its kind (of the plan, then of the task), of the row."""
         of, row = self.content["tasks"][task], self.content["rows"].get(who, {})
         merged = {**self.content.get("options", {}), **of.get("options", {})}
         if who in ("teacher", *ASSISTANTS):
             merged |= {**self.content.get(who, {}), **of.get(who, {})}
         else:
+            if "method" in row:
+                merged |= {**self.content.get("distilled", {}), **of.get("distilled", {})}
             merged |= row.get("options", {})
         merged |= {"seed": seed, "dataset_dir": self._data(task), "output_dir": str(self.folder / folder)}
         # what an option of all members or rows leaves out for this one
