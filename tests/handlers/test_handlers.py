@@ -12,6 +12,7 @@ from torch import nn
 
 from medkd.data.files import save_atomically, write_atomically
 from medkd.handlers import BestModel, CaseTable, ConsoleProgress
+from medkd.handlers.progress import _span
 from medkd.losses import CombinedLoss
 
 
