@@ -36,7 +36,7 @@ ALLOWED = {
     "runtime": {"formats", "errors"},
     "export": {"formats", "runtime", "records", "data", "networks", "metrics"},
     "commands": None,
-    "experiments": {"commands", "methods", "formats", "reports"},
+    "experiments": {"commands", "data", "methods", "formats", "reports"},
     "listings": None,
     "__main__": None,
     "__init__": set(),

@@ -1,37 +1,19 @@
-"""What an experiment runs: a plan is a YAML file of rows (methods), tasks and seeds; its jobs are `medkd` commands."""
+"""What an experiment runs: of a plan's rows (methods), tasks and seeds, the jobs, which are `medkd` commands."""
 
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from medkd.commands import BUNDLES, tasks
 from medkd.methods import load_preset, team_arguments
 
-__all__ = ["Job", "Plan", "load_plan", "plan_file", "plans"]
+from .plan_file import ASSISTANTS, row_folder
 
-ASSISTANTS = ("false_pixel_assistant", "boundary_assistant")
-_PLAN = {
-    "title",
-    "published",
-    "metrics",
-    "seeds",
-    "teacher_seeds",
-    "soft_labels",
-    "options",
-    "teacher",
-    "tasks",
-    "rows",
-}
-_PLAN |= {*ASSISTANTS, "baseline"}
-_TASK = {"task", "data", "mode", "seeds", "rows", "options", "teacher", "overlay", *ASSISTANTS}
-_ROW = {"role", "method", "options", "seeds", "soft_labels"}
+__all__ = ["Job", "Plan"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +44,7 @@ class Plan:
     """An experiment on given data.
 
     Args:
-        content: of the YAML file, checked by `load_plan`.
+        content: of the YAML file, checked by `check_plan`.
         data: name of the task in the plan, or of the bundle -> prepared data set.
         folder: of the experiment.
     """
@@ -95,9 +77,13 @@ class Plan:
         found = (job for job in self.jobs.values() if job.task == task and job.kind == kind)
         return {job.seed: self.folder / job.folder for job in found if kind == "teacher" or job.row == row}
 
-    def shell(self, folder: str) -> str:
-        """The job's command for a shell."""
+    def command(self, folder: str) -> str:
+        """The job's, as a user would write it."""
         return shlex.join(self.jobs[folder].command)
+
+    def shell(self, folder: str) -> str:
+        """The same by the Python that runs this one: nodes of a cluster may know no other medkd."""
+        return f"{shlex.quote(sys.executable)} -m {self.command(folder)}"
 
     def _jobs_of(self, task: str) -> list[Job]:
         of = self.content["tasks"][task]
@@ -137,7 +123,7 @@ class Plan:
 
     def _student(self, task: str, row: str, seed: int) -> Job:
         spec = self.content["rows"][row]
-        folder = f"{task}/{_path(row)}/seed_{seed}"
+        folder = f"{task}/{row_folder(row)}/seed_{seed}"
         words = self._options(task, row, seed, folder)
         method = spec.get("method", "none")
         if method == "none":
@@ -162,7 +148,7 @@ class Plan:
     def _command(self, verb: str, task: str, words: list[str]) -> tuple[str, ...]:
         of = self.content["tasks"][task]
         mode = ["--mode", of["mode"]] if "mode" in of else []
-        overlay = ["--overlay", str(BUNDLES / "experiments" / of["overlay"])] if "overlay" in of else []
+        overlay = ["--overlay", of["overlay"]] if "overlay" in of else []
         return ("medkd", verb, of.get("task", task), *mode, *overlay, *words)
 
     def _options(self, task: str, who: str, seed: int, folder: str) -> list[str]:
@@ -183,76 +169,3 @@ class Plan:
             if name in self.data:
                 return self.data[name]
         raise ValueError(f"--data: no data set for {task}: expected \"{{'{of.get('data', task)}': 'FOLDER'}}\"")
-
-
-def plans() -> list[str]:
-    """Names of the experiments that come with medkd, sorted."""
-    return sorted(path.stem for path in (BUNDLES / "experiments").glob("*.yaml") if "rows" in _read(path))
-
-
-def plan_file(name: str) -> Path:
-    """The file of an experiment of ours, or the user's own.
-
-    Raises:
-        ValueError: for a name that is neither.
-    """
-    own, ours = Path(name), BUNDLES / "experiments" / f"{name}.yaml"
-    if own.suffix in (".yaml", ".yml") and own.is_file():
-        return own
-    if name not in plans():
-        near = get_close_matches(name, plans(), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(plans())}"
-        raise ValueError(f"unknown experiment {name!r}: {hint}")
-    return ours
-
-
-def load_plan(file: Path) -> dict[str, Any]:
-    """The content of a plan.
-
-    Raises:
-        ValueError: for names that a plan does not have, an unknown task or method, a row that a task names and that is none.
-    """
-    content = _read(file)
-    _check(file, "plan", content, _PLAN, ("title", "metrics", "seeds", "tasks", "rows"))
-    for row, spec in content["rows"].items():
-        _check(file, f"row {row}", spec, _ROW)
-        load_preset(spec.get("method", "none"))  # an unknown one is refused with the nearest name
-    folders: dict[str, str] = {}
-    for row in content["rows"]:
-        if (other := folders.setdefault(_path(row), row)) != row:
-            raise ValueError(f"{file}: rows {other!r} and {row!r} would have one folder")
-    for name, of in content["tasks"].items():
-        _check(file, f"task {name}", of, _TASK)
-        if of.get("task", name) not in tasks():
-            raise ValueError(
-                f"{file}: task {name}: found {of.get('task', name)!r}, expected one of {', '.join(tasks())}"
-            )
-        if unknown := set(of.get("rows", ())) - content["rows"].keys():
-            raise ValueError(f"{file}: task {name}: rows {sorted(unknown)} are no rows of the plan")
-    if (baseline := content.get("baseline")) and baseline not in content["rows"]:
-        raise ValueError(f"{file}: baseline {baseline!r} is no row of the plan")
-    return content
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(file.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file}: not a YAML file: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{file}: holds {type(content).__name__}, expected names and values")
-    return content
-
-
-def _check(file: Path, what: str, found: Mapping[str, Any], known: set[str], needed: tuple[str, ...] = ()) -> None:
-    if missing := [name for name in needed if name not in found]:
-        raise ValueError(f"{file}: {what}: no {', '.join(missing)}")
-    for name in found:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            raise ValueError(f"{file}: {what}: unknown {name!r}" + (f" (did you mean {near[0]}?)" if near else ""))
-
-
-def _path(row: str) -> str:
-    """A row's title as the name of a folder."""
-    return "_".join("".join(c if c.isalnum() else " " for c in row).split()).lower()

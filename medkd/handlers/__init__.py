@@ -7,4 +7,12 @@ from .progress import CaseProgress, ConsoleProgress
 from .record import RunRecord
 from .tensorboard import TensorBoardRecord
 
-__all__ = ["BestModel", "CaseProgress", "CaseTable", "ConsoleProgress", "MLflowRecord", "RunRecord", "TensorBoardRecord"]
+__all__ = [
+    "BestModel",
+    "CaseProgress",
+    "CaseTable",
+    "ConsoleProgress",
+    "MLflowRecord",
+    "RunRecord",
+    "TensorBoardRecord",
+]

@@ -52,7 +52,9 @@ class ConsoleProgress:
         left = spent / (state.epoch - self.first) * (state.max_epochs - state.epoch)
         losses = {name: float(value) for name, value in state.metrics.items() if name.startswith("loss")}
         terms = " ".join(f"{name.removeprefix('loss/')} {value:.4f}" for name, value in losses.items())
-        line = f"{self.title} epoch {state.epoch}/{state.max_epochs} step {state.iteration}  {terms}  lr {self.rate:.1e}"
+        line = (
+            f"{self.title} epoch {state.epoch}/{state.max_epochs} step {state.iteration}  {terms}  lr {self.rate:.1e}"
+        )
         print(f"{line}{self._validation(state.epoch)}  {_span(spent)}, {_span(left)} left", flush=True)
 
     def _validation(self, epoch: int) -> str:

@@ -87,7 +87,9 @@ def test_console_line_has_every_term(capsys):
     ConsoleProgress(evaluator, "kd").attach(trainer)
     trainer.run([0, 1], max_epochs=2)
     first, second = capsys.readouterr().out.strip().splitlines()
-    assert first.startswith("kd epoch 1/2 step 2  loss 1.5000 task 1.0000 kd 0.5000  lr 1.0e-03  (best 0.7500, epoch 1)  ")
+    assert first.startswith(
+        "kd epoch 1/2 step 2  loss 1.5000 task 1.0000 kd 0.5000  lr 1.0e-03  (best 0.7500, epoch 1)  "
+    )
     assert "dice" not in first  # no validation in that epoch, the best so far stands there all the same
     assert "dice 0.5000 (best 0.7500, epoch 1)" in second and second.endswith("0 s left")
 
