@@ -152,12 +152,14 @@ class Plan:
         return ("medkd", verb, of.get("task", task), *mode, *overlay, *words)
 
     def _options(self, task: str, who: str, seed: int, folder: str) -> list[str]:
-        """From the general to the particular: of the plan, of the task, of the member or of the row."""
+        """From the general to the particular: of all runs, of its kind (of the plan, then of the task), of the row."""
         of, row = self.content["tasks"][task], self.content["rows"].get(who, {})
         merged = {**self.content.get("options", {}), **of.get("options", {})}
         if who in ("teacher", *ASSISTANTS):
             merged |= {**self.content.get(who, {}), **of.get(who, {})}
         else:
+            if "method" in row:
+                merged |= {**self.content.get("distilled", {}), **of.get("distilled", {})}
             merged |= row.get("options", {})
         merged |= {"seed": seed, "dataset_dir": self._data(task), "output_dir": str(self.folder / folder)}
         # what an option of all members or rows leaves out for this one

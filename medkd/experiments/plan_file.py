@@ -20,7 +20,7 @@ METRICS = ("dice", "iou", "rvd", "abs_rvd", "hd95")
 _SEEDS, _NAMES, _OPTIONS = "a list of different whole numbers", "a list of names", "names and values"
 # name -> what its value must be
 _ROW = {"role": "teacher", "method": "text", "options": _OPTIONS, "seeds": _SEEDS, "soft_labels": "online or cached"}
-_MEMBERS = dict.fromkeys(("options", "teacher", *ASSISTANTS), _OPTIONS)
+_KINDS = dict.fromkeys(("options", "teacher", *ASSISTANTS, "distilled"), _OPTIONS)
 _TASK = {
     "task": "text",
     "data": "text",
@@ -28,7 +28,7 @@ _TASK = {
     "overlay": "text",
     "seeds": _SEEDS,
     "rows": _NAMES,
-    **_MEMBERS,
+    **_KINDS,
 }
 _PLAN = {
     "title": "text",
@@ -38,7 +38,7 @@ _PLAN = {
     "seeds": _SEEDS,
     "teacher_seeds": _SEEDS,
 }
-_PLAN |= {"soft_labels": "online or cached", "tasks": _OPTIONS, "rows": _OPTIONS, **_MEMBERS}
+_PLAN |= {"soft_labels": "online or cached", "tasks": _OPTIONS, "rows": _OPTIONS, **_KINDS}
 
 
 def plans() -> list[str]:

@@ -125,6 +125,8 @@ def _changed(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, A
         changed.pop("baseline", None)
     if seeds := changes.get("seeds"):
         changed["seeds"] = list(seeds)
+        for part in ("tasks", "rows"):  # some have seeds of their own
+            changed[part] = {n: {k: v for k, v in of.items() if k != "seeds"} for n, of in changed[part].items()}
     for part in ("options", "teacher"):
         if part in changes:
             changed[part] = {**content.get(part, {}), **changes[part]}

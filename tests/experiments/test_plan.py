@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from medkd.experiments import Plan, load_plan, plan_file, plans
+from medkd.experiments.run import _changed
 from medkd.reports import load_published
 
 DATA = {name: f"/data/{name}" for name in ("kits19", "lits", "isic2018", "cvc_endoscene", "idrid", "nifti")}
@@ -63,8 +64,19 @@ def test_options_go_from_the_general_to_the_particular(tmp_path):
         "seeds": [3],
         "options": {"max_epochs": 9, "training_cases": 4},
         "teacher": {"training_cases": None, "teacher_width": 8},
-        "tasks": {"small": {"task": "nifti", "mode": "3d", "data": "nifti", "options": {"max_epochs": 7}}},
-        "rows": {"T": {"role": "teacher"}, "kd": {"method": "kd", "options": {"method_args::weight": 0.5}}},
+        "distilled": {"batch_size": 2, "method_args::warmup": 1},
+        "tasks": {
+            "small": {
+                **{"task": "nifti", "mode": "3d", "data": "nifti"},
+                "options": {"max_epochs": 7},
+                "distilled": {"method_args::warmup": 3},
+            }
+        },
+        "rows": {
+            "T": {"role": "teacher"},
+            "alone": {},
+            "kd": {"method": "kd", "options": {"method_args::weight": 0.5}},
+        },
     }
     file = tmp_path / "own.yaml"
     file.write_text(yaml.safe_dump(content))
@@ -77,9 +89,27 @@ def test_options_go_from_the_general_to_the_particular(tmp_path):
     ]
     assert shlex.split(student) == [
         *("medkd", "distill", "nifti", "--mode", "3d", "--method", "kd", "--max_epochs", "7", "--training_cases", "4"),
-        *("--method_args::weight", "0.5", "--seed", "3", "--dataset_dir", "/data/nifti"),
+        *(
+            "--batch_size",
+            "2",
+            "--method_args::warmup",
+            "3",
+            "--method_args::weight",
+            "0.5",
+            "--seed",
+            "3",
+            "--dataset_dir",
+            "/data/nifti",
+        ),
         *("--output_dir", f"{tmp_path}/small/kd/seed_3", "--teacher", f"{tmp_path}/small/teacher/seed_3"),
     ]
+    assert "batch_size" not in plan.shell("small/alone/seed_3")
+
+
+def test_seeds_of_the_command_replace_those_of_rows():
+    content = _changed({**PLAN, "rows": {"kd": {"method": "kd", "seeds": [0, 1, 2]}}}, {"seeds": [7]})
+    assert content["seeds"] == [7]
+    assert content["rows"] == {"kd": {"method": "kd"}}
 
 
 PLAN = {"title": "t", "metrics": ["dice"], "seeds": [0], "tasks": {"kits19": {}}, "rows": {"kd": {"method": "kd"}}}
