@@ -25,7 +25,7 @@ from .runs import RunFacts
 
 __all__ = ["Attention", "attention"]
 
-_COLOURS = matplotlib.colormaps["inferno"]
+_COLOURS = matplotlib.colormaps["plasma"]
 _STRENGTH = 0.6  # of the map's colours over the image, where the map is 1
 _LONGEST = 256
 
@@ -42,8 +42,8 @@ class Attention:
     image: Picture
     truth: str
     """SVG path."""
-    maps: dict[str, list[tuple[str, str, Picture]]]
-    """Row -> (first or last, name of the layer, picture)."""
+    maps: dict[str, list[tuple[str, str, Picture, bool]]]
+    """Row -> (first or last, name of the layer, picture, whether the map is 0 everywhere)."""
 
 
 def attention(
@@ -72,7 +72,7 @@ def attention(
                 image, _, index = inputs[case.name]
                 maps = grad_cam(network, image, layers, class_index)
                 case.maps[row] = [
-                    (word, layer, _blended(image, maps[layer], index))
+                    (word, layer, _blended(image, maps[layer], index), not bool(maps[layer].any()))
                     for word, layer in zip(("first", "last"), layers, strict=True)
                 ]
         except Exception as error:  # one network that cannot be looked into must not take the others from the page

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from medkd.errors import one_line_errors
+from medkd.formats import PICTURES, read_picture
 from medkd.reports import configured
 from medkd.visuals import scaled_picture
 
@@ -27,6 +29,15 @@ class Data:
     entries: Mapping[str, Mapping[str, Any]]
     """Case -> entry of the data list."""
     preprocessing: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+    def picture(self, case: str, image: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """The image that is drawn: a picture file at its own resolution, not at the network's; else what the network sees."""
+        file = Path(self.entries[case]["image"])
+        if len(shape) == 2 and np.asarray(image).shape[1:] != shape and file.suffix.lower() in PICTURES:
+            own = read_picture(file)
+            if own.shape[1:] == shape:
+                return own
+        return np.asarray(image)
 
     def read(self, case: str) -> tuple[Any, np.ndarray]:
         """Image (C, *spatial) and truth (*spatial); the image may have other pixels, not another extent."""
@@ -110,15 +121,20 @@ def worst_cases(
     for name in names:
         layers = {row: of[name] for row, of in found.items() if name in of}
         dice = {row: float(of[name]) for row, of in scores.items() if name in of.index}
-        cases.append(_case(name, *data.read(name), layers, dice, slices))
+        image, truth = data.read(name)
+        cases.append(_case(name, data.picture(name, image, truth.shape), truth, layers, dice, slices))
     return cases, sentences
 
 
 def _case(
-    name: str, image: Any, truth: np.ndarray, layers: Mapping[str, np.ndarray], dice: dict[str, float], count: int
+    name: str,
+    image: np.ndarray,
+    truth: np.ndarray,
+    layers: Mapping[str, np.ndarray],
+    dice: dict[str, float],
+    count: int,
 ) -> ShownCase:
     fitting = {row: layer for row, layer in layers.items() if layer.shape == truth.shape}
-    image = np.asarray(image)
     limits = float(image.min()), float(image.max())
     if truth.ndim == 2:
         numbers: list[int | None] = [None]

@@ -18,6 +18,7 @@ _SCORES = {
     "right_on_false_positives": "right on T's false positives, %",
     "wrong_where_teacher_right": "wrong where T is right, %",
 }
+_BEYOND = "tells beyond T: Youden's index (95 % interval)"
 _MOST = 3  # pictures of a run
 
 
@@ -46,21 +47,30 @@ def correction(run: RunFacts) -> Correction | None:
     report: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
     pixels = report.get("pixels", 0)
     images = f" of {report['images']} training images" if "images" in report else " of the training images"
-    about = f"Wrong pixels among {pixels:,}{images}, after each step of the correction." if pixels else ""
+    about = f"Wrong pixels among {pixels:,} pixels{images}, after each step of the correction." if pixels else ""
     wrong = [
         (kind, [f"{stages[step]:,} ({stages[step] / pixels:.2%})" for step in STEPS])
         for kind, stages in report.get("wrong_pixels_after", {}).items()
     ]
     scores = [
-        (f"{name}: {STEPS[name]}", [_percent(of.get(score)) for score in _SCORES])
+        (f"{name}: {STEPS[name]}", [*(_percent(of.get(score)) for score in _SCORES), _beyond(of)])
         for name, of in report.get("on_validation_images", {}).items()
     ]
     pictures = [(_case(path), embed_file(path)) for path in files[:_MOST]]
-    return Correction(run.name, about, wrong, scores, list(_SCORES.values()), pictures, len(files) - len(pictures))
+    return Correction(
+        run.name, about, wrong, scores, [*_SCORES.values(), _BEYOND], pictures, len(files) - len(pictures)
+    )
 
 
 def _case(file: Path) -> str:
     return file.stem.removeprefix("soft_labels_")
+
+
+def _beyond(scores: dict[str, Any]) -> str:
+    if scores.get("beyond_teacher") is None:
+        return ""
+    interval = scores.get("interval")
+    return f"{scores['beyond_teacher']:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
 
 
 def _percent(value: float | None) -> str:

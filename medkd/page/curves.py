@@ -15,6 +15,7 @@ from .scales import Scale, scale
 __all__ = ["Line", "Panel", "curves", "read_scalars"]
 
 _POINTS = 150  # of a line in the page
+_DASHES = ("", "7 3", "2 3", "9 3 2 3")
 WIDTH, HEIGHT = 420, 220
 
 
@@ -23,6 +24,8 @@ class Line(NamedTuple):
 
     name: str
     row: str
+    dash: str
+    """Of the stroke: seeds of a row differ by it."""
     points: str
     """x,y pairs of an SVG polyline."""
     last: str
@@ -49,8 +52,8 @@ def read_scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     return {tag: sorted(values.items()) for tag, values in found.items()}
 
 
-def curves(runs: Sequence[RunFacts]) -> tuple[list[Panel], list[str]]:
-    """Panels of the total loss, of validation, and of each row's terms; names of runs without events."""
+def curves(runs: Sequence[RunFacts]) -> tuple[list[Panel], list[Line], list[str]]:
+    """Panels of the total loss, of validation, and of each term; a line a run for the legend; names of runs without events."""
     scalars = {run: read_scalars(run.folder) for run in runs}
     without = [run.name for run, tags in scalars.items() if not tags]
     panels = [_panel("Loss", {run: tags["loss"] for run, tags in scalars.items() if "loss" in tags})]
@@ -64,7 +67,9 @@ def curves(runs: Sequence[RunFacts]) -> tuple[list[Panel], list[str]]:
     for term in terms:
         of_term = {run: tags[term] for run, tags in scalars.items() if term in tags}
         panels.append(_panel(f"Term of the loss: {term.removeprefix('loss/')}", of_term))
-    return [panel for panel in panels if panel.lines], without
+    names = {line.name: line for panel in panels for line in panel.lines}
+    legend = [names[run.name] for run in runs if run.name in names]
+    return [panel for panel in panels if panel.lines], legend, without
 
 
 def _task_first(tag: str) -> tuple[bool, str]:
@@ -85,4 +90,4 @@ def _line(run: RunFacts, points: list[tuple[int, float]], x: Scale, y: Scale) ->
     stride = max(1, math.ceil(len(points) / _POINTS))
     kept = [*points[::stride], points[-1]] if points[-1] not in points[::stride] else points[::stride]
     drawn = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in kept)
-    return Line(run.name, run.row, drawn, f"{points[-1][1]:.3g}")
+    return Line(run.name, run.row, _DASHES[run.seed % len(_DASHES)], drawn, f"{points[-1][1]:.3g}")

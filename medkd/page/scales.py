@@ -34,6 +34,5 @@ def scale(values: Sequence[float], begin: float, end: float, whole: bool = False
         low, high = low - 0.5, high + 0.5
     places = [float(place) for place in MaxNLocator(count, integer=whole).tick_values(low, high)]
     bare = Scale(places[0], places[-1], begin, end, [])
-    step = places[1] - places[0]
-    digits = 0 if step >= 1 else 1 if step >= 0.1 else 2 if step >= 0.01 else 3
+    digits = next((n for n in range(6) if all(abs(round(place, n) - place) < 1e-9 for place in places)), 6)
     return Scale(places[0], places[-1], begin, end, [(bare(place), f"{place:.{digits}f}") for place in places])

@@ -51,8 +51,9 @@ def _cell(text: str) -> Cell:
     found = _NUMBER.match(text.strip())
     if found is None:
         return Cell(text, None)
-    number = float(found[0].replace(",", ""))
-    return Cell(text, number / 100 if text.endswith("%") else number)
+    # a hyphen is too short to be seen as the sign that it is; of an exponent it stays
+    shown = "−" + text[1:] if text.startswith("-") else text
+    return Cell(shown, float(found[0].replace(",", "")))
 
 
 def triplet(table: Table, experiment: Experiment, methods: Sequence[str]) -> list[tuple[str, Mapping[str, str]]]:

@@ -13,7 +13,7 @@ from medkd.reports import Experiment, Report, read_cases
 from .attention import Attention, attention
 from .cases import Data, ShownCase, mean_dice, open_data, worst_cases
 from .correction import Correction, correction
-from .curves import Panel, curves
+from .curves import Line, Panel, curves
 from .points import CasePlot, RunPlot, case_plots, case_rows, run_plot
 from .runs import RunFacts, chosen_method, run_facts
 from .tables import Table, task_tables_of, triplet
@@ -68,6 +68,7 @@ class TaskContent:
     target: str
     """Name of the class that Grad-CAM is of."""
     panels: list[Panel]
+    legend: list[Line]
     without_events: list[str]
 
     @property
@@ -94,7 +95,7 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
     order = next((row for row in (chosen, baseline, teacher, *rows) if row in shown), "")
     drawn, notes, looked_into, looked_notes = _pictures(facts, cases, shown, order, limits)
     titles, lines, listed_of = case_rows(cases, limits.listed)
-    panels, without = curves([run for run in facts if run.state != "no result"])
+    panels, legend, without = curves([run for run in facts if run.state != "no result"])
     return TaskContent(
         id=f"task{list(experiment.runs).index(task)}",
         name=task,
@@ -120,6 +121,7 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
         attention_notes=looked_notes,
         target=next((str(name) for table in cases.values() for name in table["class"]), "target"),
         panels=panels,
+        legend=legend,
         without_events=without,
     )
 

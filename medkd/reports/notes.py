@@ -15,8 +15,8 @@ from .folders import run_record
 
 __all__ = ["costs", "notes"]
 
-# ids of a configuration that make a network what it is
-_OF_A_NETWORK = ("network_def", "image_size", "student_width", "teacher_width", "teacher_layers", "trained_with")
+# ids that a network's definition may read
+_OF_A_NETWORK = ("image_size", "student_width", "teacher_width", "teacher_layers")
 
 
 def costs(experiment: Experiment) -> dict[tuple[str, str], Cost]:
@@ -28,7 +28,9 @@ def costs(experiment: Experiment) -> dict[tuple[str, str], Cost]:
             folder = next((f for f in runs.values() if (f / "summary.json").is_file()), None)
             if folder is None or not (record := run_record(folder)):
                 continue
-            network = str([task, *(record.get(name) for name in _OF_A_NETWORK)])
+            definition = str(record["network_def"])
+            read = [record.get(name) for name in _OF_A_NETWORK if name == "image_size" or f"@{name}" in definition]
+            network = str([task, definition, read])
             if network not in measured:
                 measured[network] = cost_of_run(folder)
             known[task, row] = measured[network]

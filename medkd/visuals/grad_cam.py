@@ -19,7 +19,7 @@ from ._drawing import TRUTH, cut, image_and_label, outline, place, scaled, show,
 
 __all__ = ["draw_grad_cam", "first_and_last", "grad_cam", "grad_cam_figure", "mid_target_slice"]
 
-_COLOURS = "inferno"
+_COLOURS = "plasma"
 
 
 def first_and_last(network: nn.Module) -> tuple[str, str]:
