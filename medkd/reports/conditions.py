@@ -31,8 +31,11 @@ def differences(
         values = _distinct(config[name] for config in configs if name in config)
         if any(value != wanted for value in values):
             found.append(f"{name} {' and '.join(map(str, values))} (paper: {wanted})")
-    if data is not None and kind in published.cases:
-        parts = json.loads((Path(data) / "datalist.json").read_text())
+    listed = None if data is None else Path(data) / "datalist.json"
+    if listed is not None and kind in published.cases and not listed.is_file():
+        found.append(f"numbers of cases unknown, {data} is no longer there")
+    elif listed is not None and kind in published.cases:
+        parts = json.loads(listed.read_text())
         for part, wanted in published.cases[kind].items():
             if len(parts[part]) != wanted:
                 found.append(f"{len(parts[part])} {part} cases (paper: {wanted})")

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-import yaml
-from monai.bundle import ConfigParser
 from torch.utils.flop_counter import FlopCounterMode
 
 from medkd.metrics import milliseconds_per_slice
 from medkd.networks import input_form
+
+from .configured import configured
 
 __all__ = ["Cost", "cost_of_run"]
 
@@ -33,10 +33,7 @@ def cost_of_run(folder: Path, device: str = "cpu") -> Cost:
     Raises:
         FileNotFoundError: without that record.
     """
-    record = folder / "config.yaml"
-    if not record.is_file():
-        raise FileNotFoundError(f"run {folder}: no config.yaml, expected the output folder of a run")
-    parser = ConfigParser(yaml.safe_load(record.read_text()))
+    parser = configured(folder)
     network = parser.get_parsed_content("network_def").eval()
     size = tuple(parser.get_parsed_content("image_size"))
     image = torch.zeros(1, input_form(network)[1], *size)
