@@ -115,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
     planned.add_argument(
         "--output_dir", required=True, help="folder for all runs; called again it does what is missing"
     )
-    planned.add_argument("--cores", type=int, default=1, help="runs at once on this machine (default: %(default)s)")
+    planned.add_argument("--cores", type=int, help="runs at once on this machine (default: 1, or as a profile says)")
     planned.add_argument("--seeds", help='"[0, 1]" in the place of the plan\'s')
     planned.add_argument("--tasks", help="\"['kits19']\": some of the plan's")
     planned.add_argument("--rows", help="\"['Teacher', 'HLFD']\": some of the plan's")

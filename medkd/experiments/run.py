@@ -23,7 +23,12 @@ _RECORD = "plan.yaml"
 
 
 def experiment(
-    name: str, data: Mapping[str, str], folder: Path, changes: Mapping[str, Any], cores: int, arguments: Sequence[str]
+    name: str,
+    data: Mapping[str, str],
+    folder: Path,
+    changes: Mapping[str, Any],
+    cores: int | None,
+    arguments: Sequence[str],
 ) -> None:
     """Plans, runs and reports an experiment.
 
@@ -32,7 +37,7 @@ def experiment(
         data: task -> prepared data set.
         folder: everything goes here; called again, what is missing is done.
         changes: parts of the plan that the command replaces: seeds, tasks, rows, options.
-        cores: of this machine that may be busy at once.
+        cores: runs at once on this machine, see `run_snakemake`.
         arguments: handed to Snakemake, ``--executor slurm`` for instance.
 
     Raises:
@@ -41,7 +46,7 @@ def experiment(
         FileExistsError: while an earlier call, or a run that it left behind, is at work in the folder.
     """
     check_arguments(arguments)
-    if cores < 1:
+    if cores is not None and cores < 1:
         raise ValueError(f"--cores: found {cores}, expected 1 or more")
     content = _changed(load_plan(plan_file(name)), changes)
     check_plan(content, name)

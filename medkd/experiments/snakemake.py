@@ -17,6 +17,9 @@ from medkd.commands import BUNDLES
 
 __all__ = ["check_arguments", "run_snakemake"]
 
+# options that say where jobs run, and how many
+_ELSEWHERE = ("--executor", "-e", "--profile", "--workflow-profile", "--jobs", "-j")
+
 
 def check_arguments(arguments: Sequence[str]) -> None:
     """Whether Snakemake knows them: its own refusal is hundreds of lines.
@@ -39,13 +42,14 @@ def check_arguments(arguments: Sequence[str]) -> None:
     parser.parse_args(list(arguments))
 
 
-def run_snakemake(folder: Path, cores: int, arguments: Sequence[str], lock: int | None, machine: str) -> int:
+def run_snakemake(folder: Path, cores: int | None, arguments: Sequence[str], lock: int | None, machine: str) -> int:
     """Runs the Snakefile on an experiment's folder; its exit code.
 
     Interrupted or ended, it stops as by Ctrl-C: it begins nothing more, and its trainings end in a line each, on a cluster by
     the scheduler.
 
     Args:
+        cores: runs at once; None: 1, or as a profile or an executor says, for which it would be the limit of a whole cluster.
         lock: descriptor of the folder's claim, which Snakemake then holds too.
         machine: on which Snakemake was begun in this folder the last time.
 
@@ -63,7 +67,9 @@ def run_snakemake(folder: Path, cores: int, arguments: Sequence[str], lock: int 
     ]
     if any((folder / ".snakemake/locks").glob("*.lock")) and "--unlock" not in arguments:
         _unlock(snakemake, folder, machine)
-    command = [*snakemake, "--cores", str(cores), "--keep-going", "--rerun-incomplete", "--rerun-triggers", "mtime"]
+    command = [*snakemake, "--keep-going", "--rerun-incomplete", "--rerun-triggers", "mtime"]
+    if cores is not None or not any(word.split("=")[0] in _ELSEWHERE for word in arguments):
+        command += ["--cores", str(cores or 1)]
     if not {"--quiet", "-q", "--verbose"} & set(arguments):
         command += ["--quiet", "host", "reason"]
     command += arguments
