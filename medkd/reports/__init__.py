@@ -1,6 +1,6 @@
 """Results as tables."""
 
-from .conditions import differences
+from .conditions import Conditions, conditions
 from .configured import configured
 from .cost import Cost, cost_of_run
 from .experiment import Experiment, results
@@ -9,26 +9,25 @@ from .published import Published, load_published
 from .render import NAMES, task_tables, write_tables
 from .report import Report, write_report
 from .runs import collapsed_runs, read_cases
-from .seeds import seeds_table
 from .tables import Run, triplet_table
 
 __all__ = [
     "NAMES",
+    "Conditions",
     "Cost",
     "Experiment",
     "Published",
     "Report",
     "Run",
     "collapsed_runs",
+    "conditions",
     "configured",
     "cost_of_run",
-    "differences",
     "experiment_of_runs",
     "load_published",
     "read_cases",
     "results",
     "run_record",
-    "seeds_table",
     "task_tables",
     "triplet_table",
     "write_report",

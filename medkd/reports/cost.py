@@ -17,7 +17,7 @@ __all__ = ["Cost", "cost_of_run"]
 
 
 class Cost(NamedTuple):
-    """Of one input of the size that the network was trained at."""
+    """Of one slice, or picture, of the network's input size; in 3-D a window's divided by its slices."""
 
     parameters: int
     macs: int
@@ -39,9 +39,10 @@ def cost_of_run(folder: Path, device: str = "cpu") -> Cost:
     image = torch.zeros(1, input_form(network)[1], *size)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(image)
+    slices = size[0] if len(size) == 3 else 1
     return Cost(
         sum(parameter.numel() for parameter in network.parameters()),
-        counter.get_total_flops() // 2,
-        milliseconds_per_slice(network, image.shape[1:], device),
+        counter.get_total_flops() // 2 // slices,
+        milliseconds_per_slice(network, image.shape[1:], device) / slices,
         size,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from .conditions import differences
+from .conditions import conditions
 from .cost import Cost, cost_of_run
 from .experiment import Experiment
 from .folders import run_record
@@ -56,7 +56,8 @@ def _general(experiment: Experiment) -> list[str]:
         "Differences are paired by seed. p: Wilcoxon test paired by case, each case the mean of its seeds; in brackets "
         "adjusted by Benjamini and Hochberg's false discovery rate over the rows of the table. Gap closed: share of the way "
         "from the student alone to the teacher. Collapsed: runs that find nothing in nine of ten cases; they are in the mean.",
-        f"Milliseconds of one input of the network's size on {_processor()}; GMACs: 10⁹ multiply-adds.",
+        "GMACs (10⁹ multiply-adds) and milliseconds: one forward pass of one slice, or picture, of the network's input "
+        f"size; of a 3-D network a window's, divided by its slices, overlap not counted. On {_processor()}.",
     ]
     if experiment.published is not None:
         sentences.append(f"Published: {experiment.published.source}.")
@@ -64,14 +65,9 @@ def _general(experiment: Experiment) -> list[str]:
 
 
 def _conditions(experiment: Experiment, task: str) -> list[str]:
-    if experiment.published is None:
-        return []
-    kind = experiment.kinds.get(task, task)
-    data = experiment.data.get(task)
-    differing = differences(experiment.published, kind, experiment.runs[task], None if data is None else Path(data))
-    if not differing:
-        return []
-    return [f"Not the paper's conditions, not to be compared with it: {'; '.join(differing)}."]
+    found = conditions(experiment, task)
+    mark = "" if found.as_published else "† Not the paper's conditions, not to be compared with its figures. "
+    return [f"{mark}Conditions: {', '.join(found.phrases)}."] if found.phrases else []
 
 
 def _processor() -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from .conditions import conditions
 from .cost import Cost
 from .experiment import Experiment, results
 from .notes import costs, notes
@@ -34,7 +35,8 @@ class Report(NamedTuple):
 def write_report(experiment: Experiment, folder: Path) -> Report:
     """Writes ``table.md``, ``table.tex`` and ``table.csv``, the experiment being finished or not."""
     table, known = results(experiment), costs(experiment)
-    tables = task_tables(table, known, experiment.baseline)
+    compared = [task for task in experiment.runs if conditions(experiment, task).as_published]
+    tables = task_tables(table, known, experiment.baseline, compared)
     sentences = notes(experiment, tables)
     text = write_tables(folder, experiment.title, tables, table, sentences)
     return Report(table, tables, known, sentences, text)
