@@ -128,22 +128,26 @@ class Plan:
         method = spec.get("method", "none")
         if method == "none":
             return Job("student", task, row, seed, folder, self._command("train", task, words))
-        seeds = self._teacher_seeds
-        team = {"teacher": f"{task}/teacher/seed_{seeds[seed % len(seeds)]}"}
-        arguments = {
-            name.removeprefix("method_args::"): value
-            for name, value in spec.get("options", {}).items()
-            if name.startswith("method_args::")
-        }
-        wanted = team_arguments(method, arguments) if "team" in load_preset(method) else {}
-        for assistant in ASSISTANTS:
-            if wanted.get(assistant.removesuffix("_assistant")):
-                team[assistant] = f"{task}/{assistant}/seed_{seeds[seed % len(seeds)]}"
+        team = {kind: f"{task}/{kind}/seed_{self._teacher_seed(seed)}" for kind in self._team(task, row, method)}
         words = ["--method", method, *words]
         if spec.get("soft_labels", self.content.get("soft_labels")) == "cached":
             words = ["--soft_labels", "cached", *words]
         words += [word for name, of in team.items() for word in (f"--{name}", str(self.folder / of))]
         return Job("student", task, row, seed, folder, self._command("distill", task, words), tuple(team.values()))
+
+    def _teacher_seed(self, seed: int) -> int:
+        """A student's teacher has its seed, where there is one, else the teachers take turns."""
+        seeds = self._teacher_seeds
+        return seed if seed in seeds else seeds[seed % len(seeds)]
+
+    def _team(self, task: str, row: str, method: str) -> list[str]:
+        """The teacher and those assistants that the method asks with the arguments of this row."""
+        if "team" not in load_preset(method):
+            return ["teacher"]
+        options = self._merged(task, row).items()
+        arguments = {name.removeprefix("method_args::"): v for name, v in options if name.startswith("method_args::")}
+        wanted = team_arguments(method, arguments)
+        return ["teacher", *(name for name in ASSISTANTS if wanted.get(name.removesuffix("_assistant")))]
 
     def _command(self, verb: str, task: str, words: list[str]) -> tuple[str, ...]:
         of = self.content["tasks"][task]
@@ -152,18 +156,18 @@ class Plan:
         return ("medkd", verb, of.get("task", task), *mode, *overlay, *words)
 
     def _options(self, task: str, who: str, seed: int, folder: str) -> list[str]:
-        """From the general to the particular: of all runs, of its kind (of the plan, then of the task), of the row."""
-        of, row = self.content["tasks"][task], self.content["rows"].get(who, {})
-        merged = {**self.content.get("options", {}), **of.get("options", {})}
-        if who in ("teacher", *ASSISTANTS):
-            merged |= {**self.content.get(who, {}), **of.get(who, {})}
-        else:
-            if "method" in row:
-                merged |= {**self.content.get("distilled", {}), **of.get("distilled", {})}
-            merged |= row.get("options", {})
-        merged |= {"seed": seed, "dataset_dir": self._data(task), "output_dir": str(self.folder / folder)}
+        given = {"seed": seed, "dataset_dir": self._data(task), "output_dir": str(self.folder / folder)}
+        merged = {**self._merged(task, who), **given}
         # what an option of all members or rows leaves out for this one
         return [word for name, value in merged.items() if value is not None for word in (f"--{name}", str(value))]
+
+    def _merged(self, task: str, who: str) -> dict[str, Any]:
+        """From the general to the particular: of all runs, of its kind (of the plan, then of the task), of the row."""
+        of, row = self.content["tasks"][task], self.content["rows"].get(who, {})
+        distilled = "distilled" if row.get("method", "none") != "none" else ""
+        kind = who if who in ("teacher", *ASSISTANTS) else distilled
+        merged = {**self.content.get("options", {}), **of.get("options", {})}
+        return merged | self.content.get(kind, {}) | of.get(kind, {}) | row.get("options", {})
 
     def _data(self, task: str) -> str:
         of = self.content["tasks"][task]

@@ -79,10 +79,9 @@ def _processor() -> str:
 
 
 def _holes(experiment: Experiment, task: str) -> list[str]:
-    missing = [
-        f"{row} (seed {seed})"
-        for row, runs in experiment.runs[task].items()
-        for seed, folder in runs.items()
-        if not (folder / "summary.json").is_file()
-    ]
-    return [f"Runs that did not end: {', '.join(missing)}."] if missing else []
+    missing = []
+    for row, runs in experiment.runs[task].items():
+        seeds = [str(seed) for seed, folder in runs.items() if not (folder / "summary.json").is_file()]
+        if seeds:
+            missing.append(f"{row} (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)})")
+    return [f"Runs that did not end: {'; '.join(missing)}."] if missing else []

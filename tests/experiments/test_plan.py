@@ -121,6 +121,21 @@ def test_options_go_from_the_general_to_the_particular(tmp_path):
     assert "batch_size" not in plan.shell("small/alone/seed_3")
 
 
+def test_a_student_learns_from_the_teacher_of_its_seed_where_there_is_one(tmp_path):
+    def teachers(**changes):
+        jobs = plan_of("hlfd-table1", tmp_path, **changes).jobs.values()
+        return {job.seed: job.needs[0][-1] for job in jobs if job.task == "lits" and job.row == "HLFD"}
+
+    assert teachers(seeds=[2, 1]) == {2: "2", 1: "1"}
+    assert teachers(seeds=[0, 1, 2], teacher_seeds=[0, 1]) == {0: "0", 1: "1", 2: "0"}
+
+
+def test_a_team_may_be_chosen_for_all_distilled_rows(tmp_path):
+    rows = {"PLC-KD": {"method": "plckd"}}
+    plan = plan_of("plckd-table2", tmp_path, rows=rows, distilled={"method_args::boundary": False})
+    assert {job.kind for job in plan.jobs.values()} == {"teacher", "false_pixel_assistant", "student"}
+
+
 def test_seeds_of_the_command_replace_those_of_rows():
     content = _changed({**PLAN, "rows": {"kd": {"method": "kd", "seeds": [0, 1, 2]}}}, {"seeds": [7]})
     assert content["seeds"] == [7]
