@@ -44,7 +44,7 @@ def experiment(kits19_data, tmp_path_factory):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--sedes", "[1]"], "unrecognized arguments: --sedes [1] (did you mean --seeds?)"),
+        (["--sedes", "[1]"], "unrecognized arguments: --sedes (did you mean --seeds?)"),
         (["--executor", "slrm"], "invalid choice: 'slrm'"),
         (["--cores", "0"], "--cores: found 0, expected 1 or more"),
         (["--rows", "['KD']"], "--rows: 'KD' is not in the plan"),
