@@ -103,6 +103,7 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--experiment", metavar="FOLDER", help="output folder of `medkd experiment`")
     reported.add_argument("--baseline", help="title to which paired differences are given")
     reported.add_argument("--output_dir", required=True, help="folder for table.md and table.csv")
+    reported.add_argument("--html", action="store_true", help="also one page to read, report.html")
     planned = verbs.add_parser(
         "experiment",
         help="the runs of a table, teachers first, by Snakemake",
@@ -114,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
     planned.add_argument(
         "--output_dir", required=True, help="folder for all runs; called again it does what is missing"
     )
-    planned.add_argument("--cores", type=int, default=1, help="runs at once on this machine (default: %(default)s)")
+    planned.add_argument("--cores", type=int, help="runs at once on this machine (default: 1, or as a profile says)")
     planned.add_argument("--seeds", help='"[0, 1]" in the place of the plan\'s')
     planned.add_argument("--tasks", help="\"['kits19']\": some of the plan's")
     planned.add_argument("--rows", help="\"['Teacher', 'HLFD']\": some of the plan's")
@@ -172,9 +173,9 @@ def _run(parsed: argparse.Namespace, options: list[str]) -> None:
         listings.show_methods(parsed.markdown)
     elif parsed.verb == "report":
         if parsed.experiment:
-            listings.report_experiment(parsed.experiment, parsed.output_dir)
+            listings.report_experiment(parsed.experiment, parsed.output_dir, parsed.html)
         else:
-            listings.report(parsed.runs, parsed.baseline, parsed.output_dir)
+            listings.report(parsed.runs, parsed.baseline, parsed.output_dir, parsed.html)
     elif parsed.verb == "experiment":
         from medkd.experiments import experiment
 

@@ -46,25 +46,31 @@ def show_methods(as_markdown: bool) -> None:
     print(markdown() if as_markdown else tabulate(rows(), headers="keys", disable_numparse=True))
 
 
-def report(runs: str, baseline: str | None, output_dir: str) -> None:
-    """Prints and writes the table of methods over seeds."""
-    from medkd.data.files import write_atomically
+def report(runs: str, baseline: str | None, output_dir: str, html: bool = False) -> None:
+    """Prints and writes the table of runs, unfinished ones included; with ``html`` the page as well."""
     from medkd.options import parse_command
-    from medkd.reports import seeds_table
+    from medkd.reports import experiment_of_runs, write_report
 
     folders = parse_command(["--runs", runs])[1]["runs"]
     if not isinstance(folders, dict) or not folders:
         raise ValueError(f"--runs: found {runs!r}, expected titles and folders: \"{{'kd': ['KD_0', 'KD_1']}}\"")
     if (Path(output_dir) / "table.csv").exists():
         raise FileExistsError(f"output_dir {output_dir} already holds results (table.csv): choose another folder")
-    table = seeds_table(folders, baseline)
-    write_atomically(Path(output_dir) / "table.csv", table.to_csv)
-    write_atomically(Path(output_dir) / "table.md", lambda path: path.write_text(table.to_markdown() + "\n"))
-    print(table.to_markdown())
+    for title, of in folders.items():
+        for folder in [of] if isinstance(of, str) else of:
+            if not Path(folder).is_dir():
+                raise FileNotFoundError(f"run {title}: {folder}: no such folder")
+    experiment = experiment_of_runs(folders, baseline)
+    written = write_report(experiment, Path(output_dir))
+    print(written.text)
+    if html:
+        from medkd.page import write_page
+
+        print(write_page(experiment, written, Path(output_dir) / "report.html"))
 
 
-def report_experiment(folder: str, output_dir: str) -> None:
-    """Writes and prints the table of an experiment, finished or not."""
+def report_experiment(folder: str, output_dir: str, html: bool = False) -> None:
+    """Writes and prints the table of an experiment, finished or not; with ``html`` its page as well."""
     from medkd.experiments import read_plan, report
 
-    report(read_plan(Path(folder)), Path(output_dir))
+    report(read_plan(Path(folder)), Path(output_dir), html)

@@ -23,6 +23,7 @@ _PATHS = (
     "soft_labels_dir",
     "images",
     "labels",
+    "mlflow",
 )
 _NUMBERS = ("patience", "clip_norm")  # whose default is null
 _COUNTS = (

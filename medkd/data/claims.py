@@ -7,16 +7,19 @@ import os
 import shutil
 from pathlib import Path
 
-__all__ = ["claim", "release", "remove_leftovers"]
+__all__ = ["claim", "is_claimed", "release", "remove_leftovers"]
 
 _claimed: dict[tuple[int, int], int] = {}  # device and inode of a folder -> its open descriptor
 
 
-def claim(folder: str | Path) -> None:
+def claim(folder: str | Path) -> int | None:
     """Keeps a folder, made where it is missing, for this process until `release` or its end.
 
     What a killed process left half-written in it is removed. The lock is the system's, upon the folder itself: there is no
     file that a killed process could leave behind. A file system without locks is no reason to refuse a run.
+
+    Returns:
+        The open descriptor that holds the lock, for a child process that is to hold it too; None on such a file system.
 
     Raises:
         FileExistsError: while another process has it.
@@ -26,7 +29,7 @@ def claim(folder: str | Path) -> None:
     place = _place(descriptor)
     if place in _claimed:
         os.close(descriptor)
-        return
+        return _claimed[place]
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -34,12 +37,30 @@ def claim(folder: str | Path) -> None:
         raise FileExistsError(f"output_dir {folder}: another run is writing into it: choose another folder") from None
     except OSError:
         os.close(descriptor)
-        return
+        return None
     _claimed[place] = descriptor
     for pattern in (".partial-[0-9]*-*", "*/.partial-[0-9]*-*"):  # a folder in this one may be another command's
         for left in Path(folder).glob(pattern):
             if not _runs(left):
                 _remove(left)
+    return descriptor
+
+
+def is_claimed(folder: str | Path) -> bool:
+    """Whether another process writes into a folder; False where it cannot be known."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def release() -> None:

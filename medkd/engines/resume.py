@@ -32,7 +32,7 @@ _FREE = (
     "run",
     "soft_labels_dir",
 )
-_FREE += ("teacher", "false_pixel_assistant", "boundary_assistant")
+_FREE += ("teacher", "false_pixel_assistant", "boundary_assistant", "mlflow")
 
 
 class ResumableRun:

@@ -1,6 +1,7 @@
 """Experiments: many runs of many methods, tasks and seeds, planned here, carried out by Snakemake."""
 
-from .plan import Job, Plan, load_plan, plan_file, plans
+from .plan import Job, Plan
+from .plan_file import load_plan, plan_file, plans
 from .report import report
 from .run import experiment, read_plan
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shlex
-import subprocess
-import sys
+import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from medkd.commands import BUNDLES
+from medkd.data.claims import claim, is_claimed, release
 from medkd.formats import write_atomically
 
-from .plan import Plan, load_plan, plan_file
+from .plan import Job, Plan
+from .plan_file import check_plan, load_plan, plan_file
 from .report import report
+from .snakemake import check_arguments, run_snakemake
 
 __all__ = ["experiment", "read_plan"]
 
@@ -24,7 +23,12 @@ _RECORD = "plan.yaml"
 
 
 def experiment(
-    name: str, data: Mapping[str, str], folder: Path, changes: Mapping[str, Any], cores: int, arguments: Sequence[str]
+    name: str,
+    data: Mapping[str, str],
+    folder: Path,
+    changes: Mapping[str, Any],
+    cores: int | None,
+    arguments: Sequence[str],
 ) -> None:
     """Plans, runs and reports an experiment.
 
@@ -33,33 +37,45 @@ def experiment(
         data: task -> prepared data set.
         folder: everything goes here; called again, what is missing is done.
         changes: parts of the plan that the command replaces: seeds, tasks, rows, options.
-        cores: of this machine that may be busy at once.
+        cores: runs at once on this machine, see `run_snakemake`.
         arguments: handed to Snakemake, ``--executor slurm`` for instance.
 
     Raises:
-        ValueError: for an unknown plan, data set or row, or a folder that holds runs of other options; at the end, when
-            a run failed: the table is written by then.
+        ValueError: for an unknown plan, data set, row or option, or a folder that holds runs of other options; at the end,
+            when a run failed: the table is written by then.
+        FileExistsError: while an earlier call, or a run that it left behind, is at work in the folder.
     """
-    if importlib.util.find_spec("snakemake") is None:
-        raise ValueError('medkd experiment needs Snakemake: pip install "medkd[workflow]"')
-    folder = folder.absolute()
-    plan = Plan(_changed(load_plan(plan_file(name)), changes), _absolute(data), folder)
-    _same_runs(plan)
-    content = yaml.safe_dump({"plan": plan.content, "data": dict(plan.data)}, sort_keys=False, width=120)
-    write_atomically(folder / _RECORD, lambda path: path.write_text(content))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(BUNDLES / "Snakefile"), "--directory", str(folder)]
-    command += ["--cores", str(cores), "--keep-going", "--rerun-incomplete", "--rerun-triggers", "mtime", *arguments]
-    print(shlex.join(["snakemake", *command[3:]]), flush=True)
-    code = subprocess.run(command, check=False).returncode
-    missing = [folder / job.result for job in plan.jobs.values() if not (folder / job.result).is_file()]
-    if code and "--dry-run" in arguments:
-        raise ValueError(f"snakemake ended with {code}")
-    if "--dry-run" not in arguments:
-        report(plan, folder)
-    if missing and "--dry-run" not in arguments:
+    check_arguments(arguments)
+    if cores is not None and cores < 1:
+        raise ValueError(f"--cores: found {cores}, expected 1 or more")
+    content = _changed(load_plan(plan_file(name)), changes)
+    check_plan(content, name)
+    plan = Plan(content, _absolute(data), folder.absolute())
+    before = _read_record(plan.folder) if (plan.folder / _RECORD).is_file() else {}
+    _same_runs(plan, before.get("commands", {}))
+    try:
+        lock = claim(plan.folder)
+        _nothing_runs(plan)
+        _write_record(plan, before)
+        code = run_snakemake(plan.folder, cores, arguments, lock, before.get("machine", platform.node()))
+        missing = [job for job in plan.jobs.values() if not (plan.folder / job.result).is_file()]
+        if code == 0 and missing:  # --dry-run, --unlock: nothing was to be done
+            _restore_record(plan.folder, before)
+        else:
+            _end(plan, missing)
+    finally:
+        release()
+
+
+def _end(plan: Plan, missing: Sequence[Job]) -> None:
+    """The table, and what failed runs said last."""
+    report(plan, plan.folder)
+    for job in missing:
+        print(f"{job.folder}: {_last_words(plan.folder / f'logs/{job.folder}.log')}")
+    if missing:
         raise ValueError(
             f"{len(missing)} of {len(plan.jobs)} runs did not end, the table has holes: "
-            f"the first is {missing[0].parent}, see {folder / 'logs'}"
+            f"the first is {missing[0].folder}, see {plan.folder / 'logs'}"
         )
 
 
@@ -69,11 +85,33 @@ def read_plan(folder: Path) -> Plan:
     Raises:
         FileNotFoundError: for a folder without one.
     """
-    record = folder / _RECORD
-    if not record.is_file():
+    if not (folder / _RECORD).is_file():
         raise FileNotFoundError(f"experiment {folder}: no {_RECORD}, expected the output folder of `medkd experiment`")
-    content = yaml.safe_load(record.read_text())
+    content = _read_record(folder)
     return Plan(content["plan"], content["data"], folder.absolute())
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    return yaml.safe_load((folder / _RECORD).read_text())
+
+
+def _write_record(plan: Plan, before: Mapping[str, Any]) -> None:
+    """The plan, and the commands of all runs that there ever were in the folder."""
+    commands = {folder: plan.command(folder) for folder in plan.jobs}
+    record = {"plan": plan.content, "data": dict(plan.data), "machine": platform.node()}
+    _write(plan.folder, {**record, "commands": {**before.get("commands", {}), **commands}})
+
+
+def _restore_record(folder: Path, before: Mapping[str, Any]) -> None:
+    if before:
+        _write(folder, before)
+    else:
+        (folder / _RECORD).unlink()
+
+
+def _write(folder: Path, record: Mapping[str, Any]) -> None:
+    text = yaml.safe_dump(dict(record), sort_keys=False, width=2**20)
+    write_atomically(folder / _RECORD, lambda path: path.write_text(text))
 
 
 def _changed(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,13 +121,13 @@ def _changed(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, A
         if wanted := changes.get(part):
             if unknown := [name for name in wanted if name not in content[part]]:
                 raise ValueError(f"--{part}: {unknown[0]!r} is not in the plan, expected some of {list(content[part])}")
-            changed[part] = {name: content[part][name] for name in wanted}
+            changed[part] = {name: of for name, of in content[part].items() if name in wanted}
     for task, of in changed["tasks"].items():
         if "rows" in of:
-            changed["tasks"] = {
-                **changed["tasks"],
-                task: {**of, "rows": [r for r in of["rows"] if r in changed["rows"]]},
-            }
+            kept = {**of, "rows": [row for row in of["rows"] if row in changed["rows"]]}
+            changed["tasks"] = {**changed["tasks"], task: kept}
+    if content.get("baseline") not in changed["rows"]:
+        changed.pop("baseline", None)
     if seeds := changes.get("seeds"):
         changed["seeds"] = list(seeds)
         for part in ("tasks", "rows"):  # some have seeds of their own
@@ -102,16 +140,30 @@ def _changed(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 
 def _absolute(data: Mapping[str, str]) -> dict[str, str]:
     for name, folder in data.items():
-        if not (Path(folder) / "datalist.json").is_file():
+        if not (Path(str(folder)) / "datalist.json").is_file():
             raise FileNotFoundError(f"--data: {name}: {folder}: no datalist.json in it; run `medkd prepare`")
     return {name: str(Path(folder).absolute()) for name, folder in data.items()}
 
 
-def _same_runs(plan: Plan) -> None:
+def _same_runs(plan: Plan, commands: Mapping[str, str]) -> None:
     """More seeds and rows may join an experiment; a run of other options in the same folder would not be what it says."""
-    if not (plan.folder / _RECORD).is_file():
-        return
-    before = read_plan(plan.folder).jobs
-    for folder, job in plan.jobs.items():
-        if folder in before and before[folder].command != job.command and (plan.folder / job.result).is_file():
-            raise ValueError(f"output_dir {plan.folder}: {folder} was run with other options: choose another folder")
+    for folder in plan.jobs:
+        begun = any((plan.folder / folder / name).is_file() for name in ("summary.json", "model.pt", "resume.pt"))
+        if begun and commands.get(folder, plan.command(folder)) != plan.command(folder):
+            raise ValueError(
+                f"output_dir {plan.folder}: {folder} was run with other options: choose another folder, or remove that run's"
+            )
+
+
+def _nothing_runs(plan: Plan) -> None:
+    """A killed Snakemake leaves its trainings running, and a second one of the same folder would fail."""
+    for job in plan.jobs.values():
+        if is_claimed(plan.folder / job.folder):
+            raise FileExistsError(f"output_dir {plan.folder}: a run that an earlier call began goes on in {job.folder}")
+
+
+def _last_words(log: Path) -> str:
+    """What a failed run said last."""
+    lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
+    said = [line.strip() for line in lines if line.strip()]
+    return f"{said[-1]} ({log})" if said else "did not begin"

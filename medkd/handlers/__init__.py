@@ -2,8 +2,17 @@
 
 from .best_model import BestModel
 from .case_table import CaseTable
+from .mlflow_record import MLflowRecord
 from .progress import CaseProgress, ConsoleProgress
 from .record import RunRecord
 from .tensorboard import TensorBoardRecord
 
-__all__ = ["BestModel", "CaseProgress", "CaseTable", "ConsoleProgress", "RunRecord", "TensorBoardRecord"]
+__all__ = [
+    "BestModel",
+    "CaseProgress",
+    "CaseTable",
+    "ConsoleProgress",
+    "MLflowRecord",
+    "RunRecord",
+    "TensorBoardRecord",
+]

@@ -52,16 +52,29 @@ class ConsoleProgress:
         left = spent / (state.epoch - self.first) * (state.max_epochs - state.epoch)
         losses = {name: float(value) for name, value in state.metrics.items() if name.startswith("loss")}
         terms = " ".join(f"{name.removeprefix('loss/')} {value:.4f}" for name, value in losses.items())
-        line = f"{self.title} epoch {state.epoch}/{state.max_epochs}  {terms}  lr {self.rate:.1e}"
-        print(f"{line}{self._validation(state.epoch)}  {spent:.0f} s, {left:.0f} s left", flush=True)
+        line = (
+            f"{self.title} epoch {state.epoch}/{state.max_epochs} step {state.iteration}  {terms}  lr {self.rate:.1e}"
+        )
+        print(f"{line}{self._validation(state.epoch)}  {_span(spent)}, {_span(left)} left", flush=True)
 
     def _validation(self, epoch: int) -> str:
+        """Of this epoch, where it has one, and the best so far."""
         state = None if self.evaluator is None else self.evaluator.state
-        if state is None or not state.metrics or state.epoch != epoch:
+        if state is None:
             return ""
-        name = state.key_metric_name
         best = f"best {state.best_metric:.4f}, epoch {state.best_metric_epoch}" if state.best_metric_epoch > 0 else ""
+        if not state.metrics or state.epoch != epoch:
+            return best and f"  ({best})"
+        name = state.key_metric_name
         return f"  {name} {state.metrics[name]:.4f} ({best or 'none counts yet'})"
+
+
+def _span(seconds: float) -> str:
+    """``45 s``, ``12 min 5 s``, ``3 h 20 min``."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 class CaseProgress:

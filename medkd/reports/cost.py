@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-import yaml
-from monai.bundle import ConfigParser
 from torch.utils.flop_counter import FlopCounterMode
 
 from medkd.metrics import milliseconds_per_slice
 from medkd.networks import input_form
 
+from .configured import configured
+
 __all__ = ["Cost", "cost_of_run"]
 
 
 class Cost(NamedTuple):
-    """Of one input of the size that the network was trained at."""
+    """Of one slice, or picture, of the network's input size; in 3-D a window's divided by its slices."""
 
     parameters: int
     macs: int
@@ -33,18 +33,16 @@ def cost_of_run(folder: Path, device: str = "cpu") -> Cost:
     Raises:
         FileNotFoundError: without that record.
     """
-    record = folder / "config.yaml"
-    if not record.is_file():
-        raise FileNotFoundError(f"run {folder}: no config.yaml, expected the output folder of a run")
-    parser = ConfigParser(yaml.safe_load(record.read_text()))
+    parser = configured(folder)
     network = parser.get_parsed_content("network_def").eval()
     size = tuple(parser.get_parsed_content("image_size"))
     image = torch.zeros(1, input_form(network)[1], *size)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(image)
+    slices = size[0] if len(size) == 3 else 1
     return Cost(
         sum(parameter.numel() for parameter in network.parameters()),
-        counter.get_total_flops() // 2,
-        milliseconds_per_slice(network, image.shape[1:], device),
+        counter.get_total_flops() // 2 // slices,
+        milliseconds_per_slice(network, image.shape[1:], device) / slices,
         size,
     )

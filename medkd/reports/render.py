@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -16,19 +16,25 @@ __all__ = ["task_tables", "write_tables"]
 NAMES = {"dice": "Dice, %", "iou": "IoU, %", "rvd": "RVD", "abs_rvd": "|RVD|", "hd95": "HD95"}
 
 
-def task_tables(table: pd.DataFrame, costs: Mapping[tuple[str, str], Cost], baseline: str) -> dict[str, pd.DataFrame]:
+def task_tables(
+    table: pd.DataFrame, costs: Mapping[tuple[str, str], Cost], baseline: str, compared: Collection[str] = ()
+) -> dict[str, pd.DataFrame]:
     """Title (task, and class where there are several) -> table to read, a row a method.
 
     Args:
         table: of `medkd.reports.results`.
         costs: (task, row) -> cost of its network.
-        baseline: the row that differences are to.
+        baseline: the row that differences are to; "" gives none.
+        compared: tasks whose conditions are the paper's; published figures of all others have a dagger.
     """
     found = {}
     for task, of_task in table.groupby("task", sort=False):
         for name, of_class in of_task.groupby("class", sort=False):
             title = f"{task}, {name}" if of_task["class"].nunique() > 1 else str(task)
-            rows = {row: _row(group, costs.get((str(task), str(row))), baseline) for row, group in _by_row(of_class)}
+            paper = "paper" if task in compared else "paper†"
+            rows = {
+                row: _row(group, costs.get((str(task), str(row))), baseline, paper) for row, group in _by_row(of_class)
+            }
             found[title] = pd.DataFrame.from_dict(rows, orient="index")
     return found
 
@@ -37,23 +43,24 @@ def _by_row(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(str(row), group.set_index("metric")) for row, group in table.groupby("row", sort=False)]
 
 
-def _row(group: pd.DataFrame, cost: Cost | None, baseline: str) -> dict[str, str]:
+def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, paper: str) -> dict[str, str]:
     row: dict[str, str] = {}
     for metric, cell in group.iterrows():
         name = NAMES.get(str(metric), str(metric))
         if (group["published"] != "").any():
-            row[f"{name} (paper)"] = cell["published"]
+            row[f"{name} ({paper})"] = cell["published"]
         row[name] = _measured(cell)
     first = group.iloc[0]
-    row[f"{NAMES[group.index[0]]} - {baseline}"] = _plus_minus(first["difference"], first["difference_std"], "+")
-    row["p (adjusted)"] = "" if pd.isna(first["p"]) else f"{first['p']:.2g} ({first['p_adjusted']:.2g})"
-    row["gap closed"] = "" if pd.isna(first["gap_closed"]) else f"{first['gap_closed']:.0%}"
+    if baseline:
+        row[f"{NAMES[group.index[0]]} - {baseline}"] = _plus_minus(first["difference"], first["difference_std"], "+")
+        row["p (adjusted)"] = "" if pd.isna(first["p"]) else f"{first['p']:.2g} ({first['p_adjusted']:.2g})"
+        row["gap closed"] = "" if pd.isna(first["gap_closed"]) else f"{first['gap_closed']:.0%}"
     row["runs"] = f"{first['seeds']:.0f}" + (f" of {first['planned']:.0f}" if first["seeds"] < first["planned"] else "")
     row["runs"] += f", {first['collapsed']:.0f} collapsed" if first["collapsed"] else ""
     row["cases"] = f"{first['cases']:.0f}"
     row["parameters"] = "" if cost is None else f"{cost.parameters:,}"
-    row["GMACs"] = "" if cost is None else f"{cost.macs / 1e9:.3g}"
-    row["ms"] = "" if cost is None else f"{cost.milliseconds:.1f}"
+    row["GMACs per slice"] = "" if cost is None else f"{cost.macs / 1e9:.3g}"
+    row["ms per slice"] = "" if cost is None else f"{cost.milliseconds:.1f}"
     return row
 
 
@@ -80,13 +87,19 @@ def write_tables(
     """
     parts = [f"# {title}", *notes.get("", [])]
     for name, shown in tables.items():
-        parts += [f"## {name}", shown.to_markdown(), *(f"- {note}" for note in notes.get(name, []))]
+        parts += [f"## {name}", _markdown(shown), *(f"- {note}" for note in notes.get(name, []))]
     text = "\n\n".join(parts) + "\n"
-    latex = "\n".join(_latex(name, shown, notes.get(name, [])) for name, shown in tables.items())
+    latex = "".join(f"% {note}\n" for note in notes.get("", []))
+    latex += "\n".join(_latex(name, shown, notes.get(name, [])) for name, shown in tables.items())
     write_atomically(folder / "table.md", lambda path: path.write_text(text, encoding="utf-8"))
     write_atomically(folder / "table.tex", lambda path: path.write_text(latex, encoding="utf-8"))
     write_atomically(folder / "table.csv", lambda path: table.to_csv(path, index=False))
     return text
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    """Cells as they are: read as numbers, they would lose signs and digits."""
+    return table.to_markdown(disable_numparse=True, colalign=("left", *["right"] * table.shape[1]))
 
 
 def _latex(title: str, table: pd.DataFrame, notes: list[str]) -> str:
@@ -108,6 +121,14 @@ def _latex(title: str, table: pd.DataFrame, notes: list[str]) -> str:
 
 
 def _escape(text: object) -> str:
-    special = {"\\": r"\textbackslash{}", "±": r"$\pm$", "|": r"$|$", "~": r"\textasciitilde{}", "^": r"\^{}"}
+    special = {
+        "\\": r"\textbackslash{}",
+        "±": r"$\pm$",
+        "†": r"\dag{}",
+        "⁹": r"$^9$",
+        "|": r"$|$",
+        "~": r"\textasciitilde{}",
+        "^": r"\^{}",
+    }
     special |= {character: f"\\{character}" for character in "&%$#_{}"}
     return "".join(special.get(character, character) for character in str(text))

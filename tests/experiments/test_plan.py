@@ -1,6 +1,7 @@
 """Plans of experiments: every one of ours, the commands that they stand for, and what is refused."""
 
 import shlex
+import sys
 
 import pytest
 import yaml
@@ -83,12 +84,26 @@ def test_options_go_from_the_general_to_the_particular(tmp_path):
     plan = Plan(load_plan(plan_file(str(file))), DATA, tmp_path)
     teacher, student = (plan.shell(folder) for folder in ("small/teacher/seed_3", "small/kd/seed_3"))
     assert shlex.split(teacher) == [
-        *("medkd", "train", "nifti", "--mode", "3d", "--role", "teacher", "--max_epochs", "7"),
+        *(sys.executable, "-m", "medkd", "train", "nifti", "--mode", "3d", "--role", "teacher", "--max_epochs", "7"),
         *("--teacher_width", "8", "--seed", "3", "--dataset_dir", "/data/nifti"),
         *("--output_dir", f"{tmp_path}/small/teacher/seed_3"),
     ]
     assert shlex.split(student) == [
-        *("medkd", "distill", "nifti", "--mode", "3d", "--method", "kd", "--max_epochs", "7", "--training_cases", "4"),
+        *(
+            sys.executable,
+            "-m",
+            "medkd",
+            "distill",
+            "nifti",
+            "--mode",
+            "3d",
+            "--method",
+            "kd",
+            "--max_epochs",
+            "7",
+            "--training_cases",
+            "4",
+        ),
         *(
             "--batch_size",
             "2",
@@ -106,6 +121,21 @@ def test_options_go_from_the_general_to_the_particular(tmp_path):
     assert "batch_size" not in plan.shell("small/alone/seed_3")
 
 
+def test_a_student_learns_from_the_teacher_of_its_seed_where_there_is_one(tmp_path):
+    def teachers(**changes):
+        jobs = plan_of("hlfd-table1", tmp_path, **changes).jobs.values()
+        return {job.seed: job.needs[0][-1] for job in jobs if job.task == "lits" and job.row == "HLFD"}
+
+    assert teachers(seeds=[2, 1]) == {2: "2", 1: "1"}
+    assert teachers(seeds=[0, 1, 2], teacher_seeds=[0, 1]) == {0: "0", 1: "1", 2: "0"}
+
+
+def test_a_team_may_be_chosen_for_all_distilled_rows(tmp_path):
+    rows = {"PLC-KD": {"method": "plckd"}}
+    plan = plan_of("plckd-table2", tmp_path, rows=rows, distilled={"method_args::boundary": False})
+    assert {job.kind for job in plan.jobs.values()} == {"teacher", "false_pixel_assistant", "student"}
+
+
 def test_seeds_of_the_command_replace_those_of_rows():
     content = _changed({**PLAN, "rows": {"kd": {"method": "kd", "seeds": [0, 1, 2]}}}, {"seeds": [7]})
     assert content["seeds"] == [7]
@@ -119,12 +149,22 @@ PLAN = {"title": "t", "metrics": ["dice"], "seeds": [0], "tasks": {"kits19": {}}
     ("change", "message"),
     [
         ({"row": {}}, "own.yaml: plan: unknown 'row' .did you mean rows"),
-        ({"seeds": None, "titel": "x"}, "unknown 'titel' .did you mean title"),
+        ({"titel": "x"}, "unknown 'titel' .did you mean title"),
+        ({"seeds": None}, "own.yaml: plan: no seeds"),
+        ({"seeds": [0, 0]}, "seeds: found .0, 0., expected a list of different whole numbers"),
+        ({"seeds": 3}, "seeds: found 3, expected a list of different whole numbers"),
+        ({"metrics": ["dise"]}, "metrics: found 'dise', expected one of dice, iou"),
+        ({"published": "table9"}, "published: found 'table9', expected one of hlfd-table1"),
+        ({"options": ["a"]}, "options: found .'a'., expected names and values"),
+        ({"tasks": {"kits19": {"mode": "4d"}}}, "mode: found '4d', expected 2d or 3d"),
+        ({"tasks": {"kits19": {"overlay": "none.yaml"}}}, "overlay .*none.yaml: no such file"),
+        ({"rows": {"Teacher": {"method": "kd"}}}, "rows 'of the team' and 'Teacher' would have one folder"),
+        ({"rows": {"T": {"role": "teacher", "seeds": [1]}}}, "row T: a teacher's settings stand under"),
         ({"rows": {"kd": {"methd": "kd"}}}, "row kd: unknown 'methd' .did you mean method"),
         ({"rows": {"kd": {"method": "kdd"}}}, "unknown method 'kdd'"),
         ({"tasks": {"kits20": {}}}, "task kits20: found 'kits20', expected one of"),
-        ({"tasks": {"kits19": {"rows": ["hlfd"]}}}, "rows .'hlfd'. are no rows of the plan"),
-        ({"baseline": "student"}, "baseline 'student' is no row of the plan"),
+        ({"tasks": {"kits19": {"rows": ["hlfd"]}}}, "task kits19: rows: found 'hlfd', expected one of kd"),
+        ({"baseline": "student"}, "baseline: found 'student', expected one of kd"),
         ({"rows": {"T + A": {}, "t a": {}}}, "rows 'T . A' and 't a' would have one folder"),
     ],
 )

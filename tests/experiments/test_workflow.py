@@ -1,33 +1,32 @@
 """`medkd experiment` on phantoms: Snakemake runs it, a failed run leaves a hole, what is missing is done by the next call."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 
 import pandas as pd
+import psutil
 import pytest
 import yaml
 
 from medkd.__main__ import main
 
 pytest.importorskip("snakemake", reason="the workflow extra is not installed")
-pytestmark = pytest.mark.slow
 
 PLAN = {
     "title": "Two methods",
     "metrics": ["dice"],
     "baseline": "alone",
-    "seeds": [0, 1],
+    "seeds": [0],
     "teacher_seeds": [0],
     "options": {"image_size": [32, 32], "teacher_width": 2, "student_width": 2, "max_epochs": 1, "device": "cpu"},
-    "tasks": {"kits19": {}},
+    "tasks": {"kits19": None},
     "rows": {
         "T": {"role": "teacher"},
-        "alone": {},
+        "alone": None,
         "kd": {"method": "kd"},
-        "broken": {"method": "kd", "seeds": [0], "options": {"batch_size": 0}},
+        "broken": {"method": "kd", "options": {"batch_size": 0}},
     },
 }
 
@@ -39,45 +38,96 @@ def experiment(kits19_data, tmp_path_factory):
     (folder / "own.yaml").write_text(yaml.safe_dump(PLAN))
     out = folder / "out"
     data = f"{{'kits19': '{kits19_data}'}}"
-    return ["experiment", str(folder / "own.yaml"), "--data", data, "--output_dir", str(out), "--cores", "2"], out
+    return ["experiment", str(folder / "own.yaml"), "--data", data, "--output_dir", str(out)], out
 
 
-def test_a_failed_run_leaves_a_hole_and_the_others_end(experiment, capfd):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sedes", "[1]"], "unrecognized arguments: --sedes (did you mean --seeds?)"),
+        (["--executor", "slrm"], "invalid choice: 'slrm'"),
+        (["--cores", "0"], "--cores: found 0, expected 1 or more"),
+        (["--rows", "['KD']"], "--rows: 'KD' is not in the plan"),
+        (["--seeds", "['a']"], "seeds: found ['a'], expected a list of different whole numbers"),
+    ],
+)
+def test_a_wrong_option_is_one_line(experiment, capsys, options, message):
     words, out = experiment
+    assert main([*words, *options]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line and not out.exists()
+
+
+def test_a_folder_that_is_at_work_and_one_run_with_other_options(experiment, tmp_path, capsys):
+    words, _ = experiment
+    words = [*words[:-1], str(tmp_path)]
+    run = tmp_path / "kits19/kd/seed_0"
+    run.mkdir(parents=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], 0), 2); print(); input()", run],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    holder.stdout.readline()
+    try:
+        assert main(words) == 1
+        assert "a run that an earlier call began goes on in kits19/kd/seed_0" in capsys.readouterr().err
+    finally:
+        holder.communicate(b"\n")
+    (run / "resume.pt").touch()
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({"commands": {"kits19/kd/seed_0": "medkd distill other"}}))
     assert main(words) == 1
-    assert "1 of 6 runs did not end, the table has holes: the first is" in capfd.readouterr().err.splitlines()[-1]
+    assert "kits19/kd/seed_0 was run with other options" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_failed_run_leaves_a_hole_and_more_seeds_join(experiment, capfd):
+    words, out = experiment
+    words = [*words, "--cores", "2"]
+    assert main([*words, "--dry-run"]) == 0 and not (out / "plan.yaml").exists()
+    capfd.readouterr()
+    assert main(words) == 1
+    told = capfd.readouterr()
+    assert "1 of 4 runs did not end, the table has holes: the first is" in told.err.splitlines()[-1]
+    assert "kits19/broken/seed_0: medkd: error: --batch_size: found 0" in told.out
     table = pd.read_csv(out / "table.csv").set_index("row")
-    assert table["seeds"].to_dict() == {"T": 1, "alone": 2, "kd": 2, "broken": 0}
+    assert table["seeds"].to_dict() == {"T": 1, "alone": 1, "kd": 1, "broken": 0}
     text = (out / "table.md").read_text()
     assert "no run ended" in text and "Runs that did not end: broken (seed 0)" in text
-    assert "batch_size" in (out / "logs/kits19/broken/seed_0.log").read_text().splitlines()[-1]
 
-
-def test_more_seeds_join_and_what_is_there_stays(experiment, capfd):
-    words, out = experiment
     before = {path: path.stat().st_mtime_ns for path in out.glob("kits19/*/seed_*/summary.json")}
-    assert main([*words, "--rows", "['T', 'alone', 'kd']", "--seeds", "[0, 1, 2]"]) == 0
-    assert pd.read_csv(out / "table.csv").set_index("row")["seeds"].to_dict() == {"T": 1, "alone": 3, "kd": 3}
+    chosen = ["--rows", "['T', 'alone']"]
+    assert main([*words, *chosen, "--seeds", "[0, 1]"]) == 0
+    assert pd.read_csv(out / "table.csv").set_index("row")["seeds"].to_dict() == {"T": 1, "alone": 2}
     assert before == {path: path.stat().st_mtime_ns for path in before}
-    capfd.readouterr()
     assert main([*words, "--options", "{'max_epochs': 2}"]) == 1
     assert "was run with other options: choose another folder" in capfd.readouterr().err
     assert main(["report", "--experiment", str(out), "--output_dir", str(out / "again")]) == 0
     assert (out / "again/table.tex").exists()
 
 
-def test_a_killed_experiment_goes_on(kits19_data, experiment, tmp_path):
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_experiment_goes_on(experiment, medkd_run, kits19_data, tmp_path, capfd, how):
     words, _ = experiment
-    out = tmp_path / "out"
-    words = [out if word == str(experiment[1]) else word for word in words]
-    words = [*map(str, words), "--rows", "['T', 'alone']", "--seeds", "[0]", "--options", "{'max_epochs': 30}"]
-    running = subprocess.Popen([sys.executable, "-m", "medkd", *words], start_new_session=True)
-    resume, limit = out / "kits19/alone/seed_0/resume.pt", time.monotonic() + 240
-    while not resume.exists() and time.monotonic() < limit:
-        time.sleep(0.2)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
-    assert resume.exists() and not (out / "kits19/alone/seed_0/summary.json").exists()
-    assert main([*words, "--unlock"]) in (0, 1)  # Snakemake's own lock, which the kill left
+    options = ["--max_epochs", "12", "--seed", "0", "--dataset_dir", kits19_data]
+    assert medkd_run("train", "kits19", *options, "--output_dir", tmp_path / "whole") == 0
+    words = [*words[:-1], str(tmp_path / "out"), "--rows", "['alone']", "--options", "{'max_epochs': 12}"]
+    run = tmp_path / "out/kits19/alone/seed_0"
+    running = psutil.Popen([sys.executable, "-m", "medkd", *words])
+    limit = time.monotonic() + 200
+    while not (run / "resume.pt").exists() and running.poll() is None and time.monotonic() < limit:
+        time.sleep(0.05)
+    children = running.children(recursive=True)
+    if how == signal.SIGKILL:
+        for process in children:
+            process.kill()
+    running.send_signal(how)
+    assert running.wait(60) == (143 if how == signal.SIGTERM else -9)
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive and (run / "resume.pt").exists() and not (run / "summary.json").exists()
+    capfd.readouterr()
     assert main(words) == 0
-    assert "--resume" in (out / "kits19/alone/seed_0/environment.json").read_text()
+    assert ("the lock of a Snakemake that was killed is removed" in capfd.readouterr().out) == (how == signal.SIGKILL)
+    assert "--resume" in (run / "environment.json").read_text()
+    assert (run / "metrics.csv").read_text() == (tmp_path / "whole/metrics.csv").read_text()

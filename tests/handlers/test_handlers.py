@@ -12,6 +12,7 @@ from torch import nn
 
 from medkd.data.files import save_atomically, write_atomically
 from medkd.handlers import BestModel, CaseTable, ConsoleProgress
+from medkd.handlers.progress import _span
 from medkd.losses import CombinedLoss
 
 
@@ -86,9 +87,17 @@ def test_console_line_has_every_term(capsys):
     ConsoleProgress(evaluator, "kd").attach(trainer)
     trainer.run([0, 1], max_epochs=2)
     first, second = capsys.readouterr().out.strip().splitlines()
-    assert first.startswith("kd epoch 1/2  loss 1.5000 task 1.0000 kd 0.5000  lr 1.0e-03  ")
-    assert "dice" not in first  # no validation in that epoch
+    assert first.startswith(
+        "kd epoch 1/2 step 2  loss 1.5000 task 1.0000 kd 0.5000  lr 1.0e-03  (best 0.7500, epoch 1)  "
+    )
+    assert "dice" not in first  # no validation in that epoch, the best so far stands there all the same
     assert "dice 0.5000 (best 0.7500, epoch 1)" in second and second.endswith("0 s left")
+
+
+def test_time_is_in_units_to_read():
+    assert [_span(seconds) for seconds in (0.4, 59.4, 60, 3599, 12000)] == [
+        *("0 s", "59 s", "1 min 0 s", "59 min 59 s", "3 h 20 min")
+    ]
 
 
 def test_named_terms_are_in_tensorboard(teachers, data, medkd_run, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from scipy.stats import wilcoxon
 
-from medkd.reports import Experiment, Published, differences, results, task_tables, write_tables
+from medkd.reports import Experiment, Published, conditions, results, task_tables, write_tables
 from medkd.reports.statistics import adjusted, gap_closed, paired_by_case
 
 DICE = {
@@ -68,13 +68,44 @@ def test_a_row_without_runs_and_a_collapsed_one_are_shown(experiment, tmp_path):
     assert len(pd.read_csv(tmp_path / "table.csv")) == len(DICE)
 
 
-def test_other_conditions_than_the_papers_are_named(experiment, tmp_path):
-    (tmp_path / "datalist.json").write_text(json.dumps({"training": [1, 2], "test": [3]}))
-    published = Published("s", experiment.published.conditions, {"kits19": {"training": 2, "test": 42}}, {})
-    assert differences(published, "kits19", experiment.runs["k"], tmp_path) == [
-        "image_size [64, 64] (paper: [512, 512])",
-        "1 test cases (paper: 42)",
+def test_conditions_are_named_row_by_row(experiment, tmp_path):
+    (tmp_path / "datalist.json").write_text(json.dumps({"training": [1, 2], "validation": [], "test": [3]}))
+    student = {"network_def": {"_target_": "medkd.networks.UNet"}, "student_width": 8, "teacher_width": 64}
+    record = {"image_size": [64, 64], "max_epochs": 120, "training_cases": 1, **student}
+    for runs in experiment.runs["k"].values():
+        for folder in runs.values():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "config.yaml").write_text(yaml.safe_dump(record))
+    teacher = {"network_def": "%teacher_def", "teacher_def": {"_target_": "a.b.UNetPlusPlus"}, "teacher_width": 16}
+    teacher |= {"image_size": [64, 64], "max_epochs": 15, "training_cases": None}
+    (experiment.runs["k"]["Teacher"][0] / "config.yaml").write_text(yaml.safe_dump(teacher))
+    experiment.data, experiment.kinds = {"k": tmp_path}, {"k": "kits19"}
+    published = Published("s", experiment.published.conditions, {"kits19": {"training": 1, "test": 42}}, {})
+    experiment.published = published
+    found = conditions(experiment, "k")
+    assert not found.as_published
+    assert found.phrases == [
+        "image_size 64 x 64 (paper: 512 x 512)",
+        "student_network UNet",
+        "student_width 8",
+        "teacher_network UNetPlusPlus",
+        "teacher_width 16",
+        "max_epochs 120 (Teacher: 15; paper: 120)",
+        "training cases 1 (Teacher: 2; paper: 1)",
+        "test cases 1 (paper: 42)",
     ]
+    experiment.published = None  # without a paper the conditions stand there all the same
+    assert (
+        conditions(experiment, "k").as_published
+        and "max_epochs 120 (Teacher: 15)" in conditions(experiment, "k").phrases
+    )
+
+
+def test_published_figures_of_other_conditions_have_a_dagger(experiment):
+    table = results(experiment)
+    assert "Dice, % (paper†)" in task_tables(table, {}, "Student")["k"].columns
+    assert "Dice, % (paper)" in task_tables(table, {}, "Student", ["k"])["k"].columns
+    assert not any("Student" in name for name in task_tables(table, {}, "")["k"].columns)
 
 
 def test_statistics():

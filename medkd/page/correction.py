@@ -1,0 +1,77 @@
+"""What the correction of PLC-KD did in a run: its report, and its pictures of soft labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .pictures import Picture, embed_file
+from .runs import RunFacts
+
+__all__ = ["Correction", "correction"]
+
+STEPS = {"T": "teacher", "TA_f": "false-pixel assistant", "TA_b": "boundary assistant", "SC": "similarity"}
+_SCORES = {
+    "dice": "Dice, %",
+    "right_on_false_negatives": "right on T's false negatives, %",
+    "right_on_false_positives": "right on T's false positives, %",
+    "wrong_where_teacher_right": "wrong where T is right, %",
+}
+_BEYOND = "tells beyond T: Youden's index (95 % interval)"
+_MOST = 3  # pictures of a run
+
+
+class Correction(NamedTuple):
+    """One run of PLC-KD."""
+
+    name: str
+    about: str
+    wrong: list[tuple[str, list[str]]]
+    """Kind of error -> count and share after each step."""
+    scores: list[tuple[str, list[str]]]
+    """Network -> its scores on the validation images."""
+    columns: list[str]
+    pictures: list[tuple[str, Picture]]
+    """Case and picture of its soft labels along the chain."""
+    left_out: int
+    """Pictures that the folder holds beside these."""
+
+
+def correction(run: RunFacts) -> Correction | None:
+    """None for a run without correction report and pictures."""
+    file = run.folder / "correction.json"
+    files = sorted((run.folder / "figures").glob("soft_labels_*.png"))
+    if not file.is_file() and not files:
+        return None
+    report: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    pixels = report.get("pixels", 0)
+    images = f" of {report['images']} training images" if "images" in report else " of the training images"
+    about = f"Wrong pixels among {pixels:,} pixels{images}, after each step of the correction." if pixels else ""
+    wrong = [
+        (kind, [f"{stages[step]:,} ({stages[step] / pixels:.2%})" for step in STEPS])
+        for kind, stages in report.get("wrong_pixels_after", {}).items()
+    ]
+    scores = [
+        (f"{name}: {STEPS[name]}", [*(_percent(of.get(score)) for score in _SCORES), _beyond(of)])
+        for name, of in report.get("on_validation_images", {}).items()
+    ]
+    pictures = [(_case(path), embed_file(path)) for path in files[:_MOST]]
+    return Correction(
+        run.name, about, wrong, scores, [*_SCORES.values(), _BEYOND], pictures, len(files) - len(pictures)
+    )
+
+
+def _case(file: Path) -> str:
+    return file.stem.removeprefix("soft_labels_")
+
+
+def _beyond(scores: dict[str, Any]) -> str:
+    if scores.get("beyond_teacher") is None:
+        return ""
+    interval = scores.get("interval")
+    return f"{scores['beyond_teacher']:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f}"

@@ -1,0 +1,58 @@
+"""Pictures and outlines as text that stands in the page itself."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from skimage.measure import approximate_polygon, find_contours
+
+__all__ = ["Picture", "embed", "embed_file", "outline_path"]
+
+_QUALITY = 88
+_TOLERANCE = 0.35  # pixels that an outline may be off
+LONGEST = 384  # pixels of the longer edge of a picture in the page
+
+
+class Picture(NamedTuple):
+    """A picture in the page."""
+
+    uri: str
+    width: int
+    height: int
+
+
+def embed(pixels: np.ndarray, longest: int = LONGEST) -> Picture:
+    """Rows, columns, 1 or 3 channels, from 0 to 1, as WebP; larger ones are made smaller."""
+    values = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    return _encoded(Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values), longest)
+
+
+def embed_file(file: Path, longest: int = 1500) -> Picture:
+    """A picture file, likewise."""
+    with Image.open(file) as picture:
+        return _encoded(picture.convert("RGB"), longest)
+
+
+def _encoded(picture: Image.Image, longest: int) -> Picture:
+    picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    stream = io.BytesIO()
+    picture.save(stream, "WEBP", quality=_QUALITY, method=4)
+    return Picture("data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode(), *picture.size)
+
+
+def outline_path(labels: np.ndarray) -> str:
+    """The outlines of all classes above 0 of (rows, columns) as an SVG path in pixels; empty where there is none."""
+    parts = []
+    for value in np.unique(labels[labels > 0]):
+        # a border of background closes the outline of what touches the edge
+        mask = np.pad(labels == value, 1).astype(np.float32)
+        for contour in find_contours(mask, 0.5):
+            # pixel centres lie at +0.5, and the border is one pixel
+            points = approximate_polygon(contour, _TOLERANCE) - 0.5
+            parts.append("M" + "L".join(f"{x:.4g} {y:.4g}" for y, x in points) + "Z")
+    return "".join(parts)

@@ -1,0 +1,32 @@
+"""The configuration of a run, read back so that its parts can be built where its data set may no longer be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import yaml
+from monai.bundle import ConfigParser
+
+__all__ = ["configured"]
+
+
+def configured(folder: str | Path) -> ConfigParser:
+    """The record of a run, with what it was trained with (classes, window, ...) as values in the place of expressions.
+
+    A run of a GPU is rebuilt on the CPU where there is none.
+
+    Raises:
+        FileNotFoundError: without that record.
+    """
+    record = Path(folder) / "config.yaml"
+    if not record.is_file():
+        raise FileNotFoundError(f"run {folder}: no config.yaml, expected the output folder of a run")
+    config = yaml.safe_load(record.read_text())
+    trained = (config.get("trained_with") or {}).items()
+    known = {name: value for name, value in trained if name in config and not str(value).startswith(("$", "@", "%"))}
+    # as one expression: the parser would take the numbers that are the names of classes for ids
+    config |= {name: f"${value!r}" for name, value in known.items()}
+    if "cuda" in str(config.get("device")) and not torch.cuda.is_available():
+        config["device"] = "cpu"
+    return ConfigParser(config)

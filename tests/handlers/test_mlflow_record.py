@@ -1,0 +1,85 @@
+"""One run of MLflow a training: what is in it, resumed and killed ones, and what is refused before the first step."""
+
+import json
+import os
+
+import pytest
+from ignite.engine import Events
+
+from medkd.engines import DistillationTrainer
+from medkd.handlers import MLflowRecord
+from medkd.termination import Terminated
+
+
+@pytest.mark.parametrize(
+    ("tracking", "message"),
+    [("FILE/runs", "FILE is a file, expected a folder or a URI"), ("file:///runs", "writes no files any more")],
+)
+def test_places_that_cannot_be(tmp_path, monkeypatch, tracking, message):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    (tmp_path / "FILE").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        MLflowRecord(tracking, tmp_path, "bundles/kits19", "kd", 0)
+
+
+def test_without_mlflow_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r'no mlflow here: pip install "medkd\[mlflow\]"'):
+        MLflowRecord(str(tmp_path), tmp_path, "bundles/kits19", "kd", 0)
+    MLflowRecord(None, tmp_path, "bundles/kits19", "kd", 0)  # no option, nothing needed
+
+
+def test_another_place_in_the_environment_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere")
+    with pytest.raises(ValueError, match="MLFLOW_TRACKING_URI is set to http://elsewhere: unset it, or give the same"):
+        MLflowRecord(str(tmp_path), tmp_path, "bundles/kits19", "kd", 0)
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_in_its_own_and_another_begins_anew(teachers, data, medkd_run, tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow", reason="the mlflow extra is not installed")
+    pytest.importorskip("alembic", reason="the mlflow extra is not installed")
+    place, out = tmp_path / "runs", tmp_path / "kd"
+    teacher = ["--dataset_dir", data["kits19"], "--teacher", teachers["kits19"], "--max_epochs", "3"]
+
+    def distil(folder, *options):
+        return medkd_run("distill", "kits19", *teacher, "--output_dir", folder, *options)
+
+    def stop_in_epoch_two(trainer):
+        @trainer.on(Events.EPOCH_STARTED(once=2))
+        def stop():
+            raise Terminated
+
+    at_exit = []
+    with monkeypatch.context() as patched:
+        before = DistillationTrainer.__init__
+        patched.setattr("atexit.register", at_exit.append)
+
+        def begun(self, *args, **kwargs):
+            before(self, *args, **kwargs)
+            stop_in_epoch_two(self)
+
+        patched.setattr(DistillationTrainer, "__init__", begun)
+        assert distil(out, "--mlflow", place) == 143
+    at_exit[-1]()
+    client = mlflow.MlflowClient(f"sqlite:///{place}/mlruns.db")
+    (experiment,) = [found for found in client.search_experiments() if found.name == "kits19"]
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "KILLED" and run.info.run_name == "kd/seed_0"
+
+    assert distil(out, "--mlflow", place, "--resume", "True") == 0
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED" and run.info.run_id == json.loads((out / "mlflow.json").read_text())["run_id"]
+    assert {"method": "kd", "max_epochs": "3", "student_width": "2"}.items() <= run.data.params.items()
+    for name in ("loss", "loss/kd", "learning_rate", "val_mean_dice"):
+        assert [point.step for point in client.get_metric_history(run.info.run_id, name)] == [1, 2, 3]
+
+    # another training of the same method and seed is another run, and what is recorded changes nothing
+    assert distil(tmp_path / "again", "--mlflow", place) == 0
+    assert len(client.search_runs([experiment.experiment_id])) == 2
+    assert distil(tmp_path / "plain") == 0
+    summaries = {(tmp_path / name / "summary.json").read_text() for name in ("kd", "again", "plain")}
+    assert len(summaries) == 1
+    assert not any(name.startswith("ml") for name in os.listdir(tmp_path / "plain"))
