@@ -43,7 +43,7 @@ class Attention:
     truth: str
     """SVG path."""
     maps: dict[str, list[tuple[str, str, Picture, bool]]]
-    """Row -> (first or last, name of the layer, picture, whether the map is 0 everywhere)."""
+    """Row -> (first or last, name of the layer, picture, whether the map is 0 all over it)."""
 
 
 def attention(
@@ -72,7 +72,7 @@ def attention(
                 of = inputs[case.name]
                 maps = grad_cam(network, of.image, layers, class_index)
                 case.maps[row] = [
-                    (word, layer, _blended(of, maps[layer]), not bool(maps[layer].any()))
+                    (word, layer, _blended(of, maps[layer]), not bool(_at(maps[layer], of.index).any()))
                     for word, layer in zip(("first", "last"), layers, strict=True)
                 ]
         except Exception as error:  # one network that cannot be looked into must not take the others from the page

@@ -151,6 +151,7 @@ def _pictures(
     except (ValueError, OSError, RuntimeError) as error:
         sentence = f"The images could not be read: {error}."
         return [], [sentence], [], [sentence]
+    looked_notes += [f"{row}: no Grad-CAM, no run ended." for row in cases if row not in shown]
     return drawn, notes, looked_into, looked_notes
 
 
