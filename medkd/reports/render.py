@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -28,7 +28,11 @@ def task_tables(table: pd.DataFrame, costs: Mapping[tuple[str, str], Cost], base
     for task, of_task in table.groupby("task", sort=False):
         for name, of_class in of_task.groupby("class", sort=False):
             title = f"{task}, {name}" if of_task["class"].nunique() > 1 else str(task)
-            rows = {row: _row(group, costs.get((str(task), str(row))), baseline) for row, group in _by_row(of_class)}
+            printed = set(of_class.loc[of_class["published"] != "", "metric"])
+            rows = {
+                row: _row(group, costs.get((str(task), str(row))), baseline, printed)
+                for row, group in _by_row(of_class)
+            }
             found[title] = pd.DataFrame.from_dict(rows, orient="index")
     return found
 
@@ -37,11 +41,12 @@ def _by_row(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(str(row), group.set_index("metric")) for row, group in table.groupby("row", sort=False)]
 
 
-def _row(group: pd.DataFrame, cost: Cost | None, baseline: str) -> dict[str, str]:
+def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Collection[str]) -> dict[str, str]:
+    """``printed``: metrics of which the paper has a figure in any row."""
     row: dict[str, str] = {}
     for metric, cell in group.iterrows():
         name = NAMES.get(str(metric), str(metric))
-        if (group["published"] != "").any():
+        if metric in printed:
             row[f"{name} (paper)"] = cell["published"]
         row[name] = _measured(cell)
     first = group.iloc[0]

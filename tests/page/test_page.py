@@ -107,6 +107,8 @@ def test_deviation_is_said_to_be_over_seeds(tree):
 
 def test_published_figures_stand_beside_and_conditions_are_told(tree):
     headings = [item["text"] for item in tree.all("th")]
+    cells = [item["text"] for item in tree.all("td")]
+    assert "52.18 ± 2.55" in cells and not {"nan", "None"} & set(cells)
     assert "Dice, % (paper)" in headings
     kits = [item["text"] for item in tree.all("p") if "Not the paper's conditions" in item["text"]]
     assert kits and "image_size [32, 32]" in kits[0]
