@@ -86,8 +86,11 @@ def _case_plot(baseline: str, row: str, pairs: pd.DataFrame) -> CasePlot:
         for case, own, alone in zip(shown.index, shown["own"], shown["alone"], strict=True)
     ]
     better, worse = int((difference > 0).sum()), int((difference < 0).sum())
-    gain, loss = (f"{case} ({difference[case]:+.1f})" for case in (difference.idxmax(), difference.idxmin()))
-    caption = f"{better} of {len(pairs)} cases better, {worse} worse. Largest gain {gain}, largest loss {loss}."
+    caption = f"{better} of {len(pairs)} cases better, {worse} worse."
+    if better:
+        caption += f" Largest gain: {difference.idxmax()} ({difference.max():+.1f})."
+    if worse:
+        caption += f" Largest loss: {difference.idxmin()} ({difference.min():+.1f})."
     if len(shown) < len(pairs):
         caption += f" {len(shown)} dots are drawn, evenly spread in the order of the difference."
     return CasePlot(row, axis, other, dots, caption)

@@ -4,6 +4,7 @@ import base64
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
@@ -11,6 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 from medkd.page.cases import _slices
 from medkd.page.curves import read_scalars
 from medkd.page.pictures import embed, outline_path
+from medkd.page.points import _case_plot
 from medkd.page.predictions import predictions
 from medkd.page.runs import run_facts
 from medkd.page.scales import scale
@@ -84,3 +86,14 @@ def test_kept_predictions_are_read(made_experiment):
     run = next(run for run in run_facts(made_experiment) if run.task == "kidney" and run.ended)
     found, sentence = predictions(run.folder, [{"case": "case_a"}])
     assert found["case_a"].shape == (12, 32, 32) and sentence == ""
+
+
+def test_plots_of_many_cases_keep_the_extremes_and_say_what_they_leave_out():
+    names = [f"c{i}" for i in range(1000)]
+    pairs = pd.DataFrame({"own": np.linspace(10, 90, 1000), "alone": 50.0}, index=names)
+    plot = _case_plot("alone", "KD", pairs)
+    texts = [dot.text for dot in plot.dots]
+    assert len(texts) == 300 and texts[0].startswith("c0:") and texts[-1].startswith("c999:")
+    assert "500 of 1000 cases better, 500 worse. Largest gain: c999 (+40.0). Largest loss: c0 (-40.0)." in plot.caption
+    assert "300 dots are drawn" in plot.caption
+    assert "Largest loss" not in _case_plot("alone", "KD", pairs[-3:]).caption
