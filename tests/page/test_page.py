@@ -115,9 +115,12 @@ def test_published_figures_stand_beside_and_conditions_are_told(tree):
 
 
 def test_every_picture_and_dot_names_its_case(tree):
+    captions_of = {}
+    for caption in tree.all("figcaption"):
+        captions_of.setdefault(id(within(caption, "figure")), []).append(caption)
     for figure in tree.all("figure"):
         section = within(figure, "section")["attributes"]["id"]
-        captions = [i for i in tree.all("figcaption") if within(i, "figure") is figure]
+        captions = captions_of[id(figure)]
         assert len(captions) == 1
         if section in ("worst", "attention", "correction"):
             assert re.search(r"case_[abct]", captions[0]["text"])
@@ -126,7 +129,8 @@ def test_every_picture_and_dot_names_its_case(tree):
         elif section == "worst":
             assert re.search(r"slice \d+", captions[0]["text"])
     dots = [i for i in tree.all("circle") if within(i, "section")["attributes"]["id"] == "cases"]
-    titles = [i["text"] for i in tree.all("title") if within(i, "circle") in dots]
+    of_dots = set(map(id, dots))
+    titles = [i["text"] for i in tree.all("title") if id(within(i, "circle")) in of_dots]
     assert len(dots) == len(titles) == 2 * 4 * 3
     assert any(text == "case_b: Student alone 21.0, PLC-KD 71.0 (+50.0)" for text in titles)
 
