@@ -67,6 +67,14 @@ def test_every_picture_is_loaded(page):
     )
 
 
+def test_outlines_are_thin_whatever_the_size_of_the_picture(page):
+    """The pictures of these tests have 32 pixels: a stroke in their units would be a broad band."""
+    effects = page.execute_script(
+        "return [...document.querySelectorAll('.slice path')].map((path) => getComputedStyle(path).vectorEffect)"
+    )
+    assert len(effects) > 20 and set(effects) == {"non-scaling-stroke"}
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (800, "light"), (800, "dark")])
 def test_nothing_is_wider_than_the_window(page, width, scheme):
     page.set_window_size(width, 900)
