@@ -28,7 +28,7 @@ ALLOWED = {
     "methods": {"losses", "networks"},
     "engines": LEAVES | {"options", "losses", "methods", "handlers", "correction"},
     "handlers": LEAVES | {"options", "losses", "methods", "engines", "correction"},
-    "visuals": {"data", "formats", "distributed", "networks", "metrics", "correction"},
+    "visuals": {"data", "formats", "distributed", "networks", "losses", "metrics", "correction"},
     "reports": {"data", "formats", "networks", "metrics", "correction"},
     "page": {"data", "formats", "networks", "errors", "reports", "visuals"},
     "demo": None,  # all
@@ -38,6 +38,7 @@ ALLOWED = {
     "export": {"formats", "runtime", "records", "data", "networks", "metrics"},
     "commands": None,
     "experiments": {"commands", "methods", "formats", "reports", "page"},
+    "interactive": None,
     "listings": None,
     "__main__": None,
     "__init__": set(),

@@ -15,7 +15,7 @@ from medkd.data.datalist import (
 from medkd.data.images import SaveLabelsd
 from medkd.data.normalise import NormaliseCased
 from medkd.data.patches import RandPatchd, cases_for_patches, native_size, repeated_sampler
-from medkd.data.phantoms import draw_cvc_endoscene, draw_idrid, draw_isic2018, draw_kits19, draw_lits
+from medkd.data.phantoms import draw_cvc_endoscene, draw_idrid, draw_isic2018, draw_kits19, draw_lits, draw_nifti
 from medkd.data.shares import OwnCases, SharedOrder
 from medkd.data.slices import SliceDataset, balanced_sampler
 from medkd.data.transforms import CheckImaged, TargetLabeld, class_names, foreground_values, target_values
@@ -73,6 +73,7 @@ __all__ = [
     "draw_isic2018",
     "draw_kits19",
     "draw_lits",
+    "draw_nifti",
     "foreground_values",
     "is_dicom_folder",
     "load_datalist",

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from scipy.ndimage import binary_dilation
 
-from medkd.data import draw_cvc_endoscene, draw_idrid, draw_isic2018, draw_kits19, draw_lits
+from medkd.data import draw_cvc_endoscene, draw_idrid, draw_isic2018, draw_kits19, draw_lits, draw_nifti
 
 
 @pytest.fixture(scope="module")
@@ -221,3 +221,22 @@ def test_phantoms_refuse(tmp_path):
         draw_isic2018(tmp_path, images=5)
     with pytest.raises(ValueError, match="images=82, scale=0.06; expected 6 to 81"):
         draw_idrid(tmp_path, images=82)
+
+
+def test_nifti_folders_hold_pairs_of_one_grid(tmp_path):
+    names = draw_nifti(tmp_path / "a", cases=2, size=32, slices=(8, 9), seed=3)
+    assert names == ["patient_00", "patient_01"]
+    for folder in ("images", "labels"):
+        assert sorted(path.name for path in (tmp_path / "a" / folder).iterdir()) == [f"{n}.nii.gz" for n in names]
+    image, label = (nib.load(tmp_path / "a" / kind / "patient_01.nii.gz") for kind in ("images", "labels"))
+    np.testing.assert_array_equal(image.affine, label.affine)
+    assert image.shape == label.shape and set(np.unique(label.dataobj)) == {0, 1}
+    assert np.asarray(image.dataobj).min() < -900 and nib.aff2axcodes(image.affine) == ("I", "P", "L")
+    draw_nifti(tmp_path / "b", cases=2, size=32, slices=(8, 9), seed=3)
+    again = nib.load(tmp_path / "b/images/patient_01.nii.gz")
+    np.testing.assert_array_equal(image.dataobj, again.dataobj)
+
+
+def test_nifti_refuses_sizes(tmp_path):
+    with pytest.raises(ValueError, match="draw_nifti: cases=1, size=16"):
+        draw_nifti(tmp_path, cases=1, size=16)

@@ -6,5 +6,6 @@ from medkd.data.phantoms.idrid import draw_idrid
 from medkd.data.phantoms.isic2018 import draw_isic2018
 from medkd.data.phantoms.kits19 import draw_kits19
 from medkd.data.phantoms.lits import draw_lits
+from medkd.data.phantoms.nifti import draw_nifti
 
-__all__ = ["draw_cvc_endoscene", "draw_idrid", "draw_isic2018", "draw_kits19", "draw_lits", "write_dicom"]
+__all__ = ["draw_cvc_endoscene", "draw_idrid", "draw_isic2018", "draw_kits19", "draw_lits", "draw_nifti", "write_dicom"]
