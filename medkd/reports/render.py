@@ -85,13 +85,18 @@ def write_tables(
     """
     parts = [f"# {title}", *notes.get("", [])]
     for name, shown in tables.items():
-        parts += [f"## {name}", shown.to_markdown(), *(f"- {note}" for note in notes.get(name, []))]
+        parts += [f"## {name}", _markdown(shown), *(f"- {note}" for note in notes.get(name, []))]
     text = "\n\n".join(parts) + "\n"
     latex = "\n".join(_latex(name, shown, notes.get(name, [])) for name, shown in tables.items())
     write_atomically(folder / "table.md", lambda path: path.write_text(text, encoding="utf-8"))
     write_atomically(folder / "table.tex", lambda path: path.write_text(latex, encoding="utf-8"))
     write_atomically(folder / "table.csv", lambda path: table.to_csv(path, index=False))
     return text
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    """Cells as they are: read as numbers, they would lose their last zeros and plus signs."""
+    return table.to_markdown(disable_numparse=True, colalign=("left", *["right"] * table.shape[1]))
 
 
 def _latex(title: str, table: pd.DataFrame, notes: list[str]) -> str:
