@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -36,14 +36,14 @@ class Attention:
 
     name: str
     number: int | None
-    """Slice of the volume; of a 3-D network of the volume at the network's spacing."""
+    """Slice of the volume, None of a picture."""
     height: int
     width: int
     image: Picture
     truth: str
     """SVG path."""
     maps: dict[str, list[tuple[str, str, Picture, bool]]]
-    """Row -> (first or last, name of the layer, picture, whether the map is 0 everywhere)."""
+    """Row -> (first or last, name of the layer, picture, whether the map is 0 all over it)."""
 
 
 def attention(
@@ -58,21 +58,21 @@ def attention(
     """
     cases: list[Attention] = []
     sentences = []
-    inputs: dict[str, tuple[Tensor, Tensor, int | None]] = {}
+    inputs: dict[str, _Input] = {}
     for row, run in shown.items():
         try:
             parser = configured(run.folder)
             parser["device"] = "cpu"
             if not inputs:
                 inputs = _inputs(parser, data, names)
-                cases = [_case(name, *of) for name, of in inputs.items()]
+                cases = [_case(name, of) for name, of in inputs.items()]
             network = load_weights(parser.get_parsed_content("network_def"), run.folder).eval()
             layers = first_and_last(network)
             for case in cases:
-                image, _, index = inputs[case.name]
-                maps = grad_cam(network, image, layers, class_index)
+                of = inputs[case.name]
+                maps = grad_cam(network, of.image, layers, class_index)
                 case.maps[row] = [
-                    (word, layer, _blended(image, maps[layer], index), not bool(maps[layer].any()))
+                    (word, layer, _blended(of, maps[layer]), not bool(_at(maps[layer], of.index).any()))
                     for word, layer in zip(("first", "last"), layers, strict=True)
                 ]
         except Exception as error:  # one network that cannot be looked into must not take the others from the page
@@ -80,29 +80,41 @@ def attention(
     return cases, sentences
 
 
-def _inputs(parser: ConfigParser, data: Data, names: Sequence[str]) -> dict[str, tuple[Tensor, Tensor, int | None]]:
-    """Case -> image and label as the network takes them, and the slice of mid target where it takes a volume."""
-    found = {}
-    for name in names:
-        image, truth = data.read(name)
-        label = torch.as_tensor(truth)[None].float()
-        if not bool((label > 0).any()):
-            continue
-        size = tuple(parser.get_parsed_content("image_size"))
-        number = None
-        if label.ndim == 4 and len(size) == 2:
-            number = mid_target_slice(truth)
-            image, label = image[:, number], label[:, number]
-        elif label.ndim == 4:
-            image = _respaced(image, parser.get_parsed_content("spacing") if "spacing" in parser.config else None)
+class _Input(NamedTuple):
+    """What a network takes of a case."""
+
+    image: Tensor
+    label: Tensor
+    index: int | None
+    """Slice of this image that is drawn; None of a picture."""
+    number: int | None
+    """The same slice, as the volume counts."""
+
+
+def _inputs(parser: ConfigParser, data: Data, names: Sequence[str]) -> dict[str, _Input]:
+    """Of the cases that hold a target."""
+    size = tuple(parser.get_parsed_content("image_size"))
+    spacing = parser.get_parsed_content("spacing") if len(size) == 3 and "spacing" in parser.config else None
+    read = ((name, *data.read(name)) for name in names)
+    return {name: _input(image, truth, size, spacing) for name, image, truth in read if (truth > 0).any()}
+
+
+def _input(image: Any, truth: np.ndarray, size: tuple[int, ...], spacing: Sequence[float] | None) -> _Input:
+    """A picture whole, as it is resized for the network; of a volume the window of the network's size around the target."""
+    label = torch.as_tensor(truth)[None].float()
+    if label.ndim == 3:
         plain = torch.as_tensor(np.asarray(image)).float()
-        label = F.interpolate(label[None], plain.shape[1:], mode="nearest")[0]
-        if truth.ndim == 3:
-            plain, label = _window(plain, label, size)
-            if len(size) == 3:
-                number = mid_target_slice(label[0])
-        found[name] = plain, label, number
-    return found
+        return _Input(plain, F.interpolate(label[None], plain.shape[1:], mode="nearest")[0], None, None)
+    if len(size) == 2:
+        number = mid_target_slice(truth)
+        plain = torch.as_tensor(np.asarray(image[:, number])).float()
+        window, within, _ = _window(plain, label[:, number], size)
+        return _Input(window, within, None, number)
+    plain = _respaced(image, spacing)
+    window, within, low = _window(plain, F.interpolate(label[None], plain.shape[1:], mode="nearest")[0], size)
+    index = mid_target_slice(within[0])
+    number = int((low[0] + index + 0.5) * truth.shape[0] / plain.shape[1])
+    return _Input(window, within, index, min(number, truth.shape[0] - 1))
 
 
 def _respaced(image: Any, spacing: Sequence[float] | None) -> Tensor:
@@ -115,28 +127,26 @@ def _respaced(image: Any, spacing: Sequence[float] | None) -> Tensor:
     return F.interpolate(plain[None], size, mode="trilinear")[0]
 
 
-def _window(image: Tensor, label: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """The part of the network's size around the target's middle; smaller images are padded as in training."""
+def _window(image: Tensor, label: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor, list[int]]:
+    """The part of the network's size around the target's middle, and where it begins; smaller images are padded."""
     middle = [int(places.float().mean()) for places in (label[0] > 0).nonzero(as_tuple=True)]
     low = [max(0, min(at - edge // 2, n - edge)) for at, edge, n in zip(middle, size, label.shape[1:], strict=True)]
     part = (slice(None), *(slice(at, at + edge) for at, edge in zip(low, size, strict=True)))
     image, label = image[part], label[part]
     missing = [edge - n for edge, n in zip(size, label.shape[1:], strict=True)]
     padding = [amount for at_end in missing[::-1] for amount in (0, at_end)]
-    return F.pad(image, padding, value=float(image.min())), F.pad(label, padding)
+    return F.pad(image, padding, value=float(image.min())), F.pad(label, padding), low
 
 
-def _case(name: str, image: Tensor, label: Tensor, number: int | None) -> Attention:
-    index = number if image.ndim == 4 else None
-    truth = _at(label[0], index).numpy()
-    picture = embed(scaled_picture(_at(image, index).numpy(), _limits(image)), _LONGEST)
-    return Attention(name, number, *truth.shape, picture, outline_path(truth.astype(np.uint8)), {})
+def _case(name: str, of: _Input) -> Attention:
+    truth = _at(of.label[0], of.index).numpy()
+    picture = embed(scaled_picture(_at(of.image, of.index).numpy(), _limits(of.image)), _LONGEST)
+    return Attention(name, of.number, *truth.shape, picture, outline_path(truth.astype(np.uint8)), {})
 
 
-def _blended(image: Tensor, map_: Tensor, number: int | None) -> Picture:
-    index = number if image.ndim == 4 else None
-    background = scaled_picture(_at(image, index).numpy(), _limits(image))
-    values = _at(map_, index).numpy()[..., None]
+def _blended(of: _Input, map_: Tensor) -> Picture:
+    background = scaled_picture(_at(of.image, of.index).numpy(), _limits(of.image))
+    values = _at(map_, of.index).numpy()[..., None]
     colours = _COLOURS(values[..., 0])[..., :3]
     share = _STRENGTH * np.sqrt(values)  # weak attention is seen too
     return embed((1 - share) * background + share * colours, _LONGEST)

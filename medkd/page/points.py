@@ -86,8 +86,11 @@ def _case_plot(baseline: str, row: str, pairs: pd.DataFrame) -> CasePlot:
         for case, own, alone in zip(shown.index, shown["own"], shown["alone"], strict=True)
     ]
     better, worse = int((difference > 0).sum()), int((difference < 0).sum())
-    gain, loss = (f"{case} ({difference[case]:+.1f})" for case in (difference.idxmax(), difference.idxmin()))
-    caption = f"{better} of {len(pairs)} cases better, {worse} worse. Largest gain {gain}, largest loss {loss}."
+    caption = f"{better} of {len(pairs)} cases better, {worse} worse."
+    if better:
+        caption += f" Largest gain: {difference.idxmax()} ({difference.max():+.1f})."
+    if worse:
+        caption += f" Largest loss: {difference.idxmin()} ({difference.min():+.1f})."
     if len(shown) < len(pairs):
         caption += f" {len(shown)} dots are drawn, evenly spread in the order of the difference."
     return CasePlot(row, axis, other, dots, caption)
@@ -117,7 +120,7 @@ def run_plot(experiment: Experiment, cases: Mapping[str, pd.DataFrame]) -> RunPl
     values = [float(value) for of_row in by_row.values() for value in of_row.dropna()]
     if not values:
         return None
-    axis = scale(values, 150, 550, count=6)
+    axis = scale(values, 150, 540, count=6)
     heights = {row: 22.0 + 26 * place for place, row in enumerate(by_row)}
     dots = [
         Dot(axis(value), heights[row], f"{row}, seed {seed}: {value:.2f}", row)

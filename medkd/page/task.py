@@ -141,7 +141,7 @@ def _pictures(
     try:
         data = open_data([run for run in facts if run.row == order] + list(facts))
     except (ValueError, OSError) as error:
-        sentence = f"The pictures need the data set, which could not be read: {error}."
+        sentence = f"The pictures need the data set, which could not be read: {str(error).rstrip('.')}."
         return [], [sentence], [], [sentence]
     names = _worst(data, cases[order], limits.cases)
     scores = {row: mean_dice(cases[row][cases[row]["seed"] == run.seed]) for row, run in shown.items()}
@@ -149,8 +149,9 @@ def _pictures(
         drawn, notes = worst_cases(data, names, shown, scores, limits.slices)
         looked_into, looked_notes = attention(data, names[: limits.attention], shown)
     except (ValueError, OSError, RuntimeError) as error:
-        sentence = f"The images could not be read: {error}."
+        sentence = f"The images could not be read: {str(error).rstrip('.')}."
         return [], [sentence], [], [sentence]
+    looked_notes += [f"{row}: no Grad-CAM, no run ended." for row in cases if row not in shown]
     return drawn, notes, looked_into, looked_notes
 
 

@@ -32,8 +32,10 @@ def task_tables(
         for name, of_class in of_task.groupby("class", sort=False):
             title = f"{task}, {name}" if of_task["class"].nunique() > 1 else str(task)
             paper = "paper" if task in compared else "paper†"
+            printed = set(of_class.loc[of_class["published"] != "", "metric"])
             rows = {
-                row: _row(group, costs.get((str(task), str(row))), baseline, paper) for row, group in _by_row(of_class)
+                row: _row(group, costs.get((str(task), str(row))), baseline, {metric: paper for metric in printed})
+                for row, group in _by_row(of_class)
             }
             found[title] = pd.DataFrame.from_dict(rows, orient="index")
     return found
@@ -43,12 +45,13 @@ def _by_row(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(str(row), group.set_index("metric")) for row, group in table.groupby("row", sort=False)]
 
 
-def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, paper: str) -> dict[str, str]:
+def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping[str, str]) -> dict[str, str]:
+    """``printed``: metric of which the paper has a figure in any row -> how its column is marked."""
     row: dict[str, str] = {}
     for metric, cell in group.iterrows():
         name = NAMES.get(str(metric), str(metric))
-        if (group["published"] != "").any():
-            row[f"{name} ({paper})"] = cell["published"]
+        if metric in printed:
+            row[f"{name} ({printed[metric]})"] = cell["published"]
         row[name] = _measured(cell)
     first = group.iloc[0]
     if baseline:
@@ -98,7 +101,7 @@ def write_tables(
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    """Cells as they are: read as numbers, they would lose signs and digits."""
+    """Cells as they are: read as numbers, they would lose their last zeros and plus signs."""
     return table.to_markdown(disable_numparse=True, colalign=("left", *["right"] * table.shape[1]))
 
 

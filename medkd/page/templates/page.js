@@ -20,6 +20,11 @@
   system.addEventListener("change", label);
   label();
 
+  // on paper nothing can be opened
+  addEventListener("beforeprint", () => {
+    for (const notes of all("details.notes")) notes.open = true;
+  });
+
   // sorting: cells without a number stand last in both directions
   const value = (row, column) => {
     const cell = row.cells[column];
