@@ -89,7 +89,7 @@ def test_failed_runs_are_shown_everywhere(tree):
     assert "Never, seed 0: left no result; last line of its log: medkd: error: batch_size 0" in sections["summary"]
     assert sections["triplet"].count("no run ended") == 4  # two metrics, two tasks
     assert sections["tables"].count("no run ended") == 4
-    assert sections["tables"].count("Runs that did not end: HLFD (seed 1), Never (seed 0).") == 2
+    assert sections["tables"].count("Runs that did not end: HLFD (seed 1); Never (seed 0).") == 2
     assert "no prediction: no run ended" in sections["worst"]
     assert "Never: no Grad-CAM, no run ended." in sections["attention"]
     assert "It left no config.yaml." in sections["runs"]
@@ -109,9 +109,9 @@ def test_published_figures_stand_beside_and_conditions_are_told(tree):
     headings = [item["text"] for item in tree.all("th")]
     cells = [item["text"] for item in tree.all("td")]
     assert "52.18 ± 2.55" in cells and not {"nan", "None"} & set(cells)
-    assert "Dice, % (paper)" in headings
+    assert "Dice, % (paper†)" in headings
     kits = [item["text"] for item in tree.all("p") if "Not the paper's conditions" in item["text"]]
-    assert kits and "image_size [32, 32]" in kits[0]
+    assert kits and "image_size 32 x 32" in kits[0]
 
 
 def test_every_picture_and_dot_names_its_case(tree):

@@ -62,7 +62,7 @@ def test_a_row_without_runs_and_a_collapsed_one_are_shown(experiment, tmp_path):
     assert shown.loc["Bad", "runs"] == "1 of 2, 1 collapsed" and shown.loc["Bad", "Dice, %"] == "0.00"
     assert shown.loc["KD", "Dice, %"] == "60.00 ± 0.00" and shown.loc["KD", "runs"] == "2 of 3"
     # the paper has a figure of one row alone: the others have none, and not a number that is none
-    assert shown["Dice, % (paper)"].to_dict() == {**dict.fromkeys(DICE, ""), "KD": "50.00 ± 1.00"}
+    assert shown["Dice, % (paper†)"].to_dict() == {**dict.fromkeys(DICE, ""), "KD": "50.00 ± 1.00"}
     text = write_tables(tmp_path, "Title", {"k": shown}, table, {"": ["General."], "k": ["64 x 64 & 100 %"]})
     assert all(cell in text for cell in shown.to_numpy().flatten())  # "0.00" is not 0, "+12.50" keeps its sign
     assert "# Title" in text and "- 64 x 64 & 100 %" in text and (tmp_path / "table.md").read_text() == text
