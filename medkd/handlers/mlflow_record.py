@@ -94,6 +94,7 @@ class MLflowRecord:
                 raise ValueError(f"mlflow {tracking}: {there} is not writable")
 
     def _open(self, engine: SupervisedTrainer) -> None:
+        _send_no_telemetry()
         for name in ("mlflow", "alembic"):  # of the data base's making
             logging.getLogger(name).setLevel(logging.WARNING)
         with _one_at_a_time(self.folder):
@@ -149,6 +150,18 @@ class MLflowRecord:
         if self._handler.cur_run is not None:
             with suppress(Exception):  # the server may be what broke off
                 self._handler.client.set_terminated(self._handler.cur_run.info.run_id, "KILLED")
+
+
+def _send_no_telemetry() -> None:
+    """MLflow reports its use to its makers; a hospital's training contacts nobody but the server that was named.
+
+    MONAI imports MLflow with its handlers, long before this, so a variable of the environment alone would come too late.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # a user may have said otherwise
+    with suppress(ImportError):  # versions before there was any
+        from mlflow.telemetry import set_telemetry_client
+
+        set_telemetry_client()
 
 
 def _parameters(config: Mapping[str, Any]) -> dict[str, str]:

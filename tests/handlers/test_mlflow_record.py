@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from ignite.engine import Events
@@ -35,6 +37,22 @@ def test_another_place_in_the_environment_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere")
     with pytest.raises(ValueError, match="MLFLOW_TRACKING_URI is set to http://elsewhere: unset it, or give the same"):
         MLflowRecord(str(tmp_path), tmp_path, "bundles/kits19", "kd", 0)
+
+
+@pytest.mark.slow
+def test_nothing_is_reported_to_the_makers_of_mlflow():
+    pytest.importorskip("mlflow.telemetry", reason="the mlflow extra is not installed, or has no telemetry")
+    # in a process of its own: MLflow reports nothing from tests and CI anyway
+    told = ("PYTEST", "CI", "GITHUB", "MLFLOW", "DO_NOT_TRACK")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(told)}
+    code = """
+from medkd.handlers import mlflow_record
+from mlflow.telemetry import get_telemetry_client
+assert get_telemetry_client() is not None, "it would have reported"
+mlflow_record._send_no_telemetry()
+assert get_telemetry_client() is None
+"""
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
 @pytest.mark.slow
