@@ -29,7 +29,7 @@ _SCRIPTS = "$sys.path.append(os.path.abspath(@bundle_root + '/scripts')) or load
 
 # What a training that begins anew has of its own, whatever the record says.
 _NOT_BAKED = ("imports", "initialize", "run", "command", "bundle_root", "dataset_dir", "output_dir")
-_NOT_BAKED += ("device", "amp", "num_workers", "resume", "method", "method_args")
+_NOT_BAKED += ("device", "amp", "num_workers", "resume", "mlflow", "method", "method_args")
 
 
 def training_source(student: Student) -> dict[str, Any]:

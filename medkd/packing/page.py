@@ -11,7 +11,19 @@ from .student import Student
 
 __all__ = ["page"]
 
-_PATHS = ("_dir", "_root", "teacher", "assistant", "imagenet21k", "device", "resume", "run", "initialize", "imports")
+_PATHS = (
+    "_dir",
+    "_root",
+    "teacher",
+    "assistant",
+    "imagenet21k",
+    "device",
+    "resume",
+    "mlflow",
+    "run",
+    "initialize",
+    "imports",
+)
 
 
 _PAGE = """\

@@ -85,6 +85,14 @@ def edited(student, folder, **changes):
     return folder
 
 
+def test_where_a_training_was_tracked_is_its_own(student, medkd_run, tmp_path):
+    run = edited(student, tmp_path / "run", mlflow="our_runs")
+    assert medkd_run("pack", "kits19", "--model", run, "--output_dir", tmp_path / "o", tiny=False) == 0
+    assert read(tmp_path / "o", "train.json")["mlflow"] is None
+    texts = [path for path in (tmp_path / "o").rglob("*") if path.is_file() and path.suffix != ".pt"]
+    assert not [path for path in texts if "our_runs" in path.read_text()]
+
+
 def one_line(capsys):
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line]
     return line
