@@ -45,7 +45,8 @@ class MLflowRecord:
 
     Raises:
         ValueError: where MLflow is not installed, for a file in the place of the folder or one that cannot be written, or
-            where ``MLFLOW_TRACKING_URI``, which MLflow heeds before all else, names another place.
+            where ``MLFLOW_TRACKING_URI``, which MLflow heeds before all else, names another place; after the first step where
+            MLflow cannot begin a run there.
     """
 
     def __init__(
@@ -97,24 +98,12 @@ class MLflowRecord:
         _send_no_telemetry()
         for name in ("mlflow", "alembic"):  # of the data base's making
             logging.getLogger(name).setLevel(logging.WARNING)
-        with _one_at_a_time(self.folder):
-            handler = MLFlowHandler(
-                tracking_uri=self.uri,
-                iteration_log=False,
-                epoch_logger=self._log,
-                experiment_name=self.experiment,
-                run_name=self.name,
-            )
-            self._handler = handler
-            if (before := self._before(engine)) is not None:
-                handler.client.update_run(before, status="RUNNING")
-                handler.cur_run = handler.client.get_run(before)
-            else:
-                # a name alone would go on in any unfinished run of that method and seed
-                handler._set_experiment()
-                handler.cur_run = handler.client.create_run(handler.experiment.experiment_id, run_name=self.name)
-                handler.experiment_param = _parameters(self.config)
-            handler.start(engine)
+        try:
+            with _one_at_a_time(self.folder):
+                handler = self._begun(engine)
+        except Exception as error:  # of the file system, of SQLAlchemy, of MLflow, of its connection
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ValueError(f"mlflow {self.folder or self.uri}: no run can be begun there: {reason}") from error
         self._keep_rate(engine)
         claim(self.output_dir)
         record = json.dumps({"tracking": self.uri, "run_id": handler.cur_run.info.run_id}, indent=2)
@@ -125,6 +114,26 @@ class MLflowRecord:
             self.evaluator.add_event_handler(Events.EPOCH_COMPLETED, handler.epoch_completed)
         engine.add_event_handler(Events.COMPLETED, handler.close)
         atexit.register(self._killed)
+
+    def _begun(self, engine: SupervisedTrainer) -> MLFlowHandler:
+        """The handler, with its run begun or gone on with."""
+        handler = self._handler = MLFlowHandler(
+            tracking_uri=self.uri,
+            iteration_log=False,
+            epoch_logger=self._log,
+            experiment_name=self.experiment,
+            run_name=self.name,
+        )
+        if (before := self._before(engine)) is not None:
+            handler.client.update_run(before, status="RUNNING")
+            handler.cur_run = handler.client.get_run(before)
+        else:
+            # a name alone would go on in any unfinished run of that method and seed
+            handler._set_experiment()
+            handler.cur_run = handler.client.create_run(handler.experiment.experiment_id, run_name=self.name)
+            handler.experiment_param = _parameters(self.config)
+        handler.start(engine)
+        return handler
 
     def _keep_rate(self, engine: SupervisedTrainer) -> None:
         """Of this epoch: the scheduler steps at its end."""

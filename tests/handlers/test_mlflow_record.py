@@ -56,6 +56,16 @@ assert get_telemetry_client() is None
 
 
 @pytest.mark.slow
+def test_a_file_that_is_no_data_base_is_one_line(data, medkd_run, tmp_path, capsys):
+    pytest.importorskip("alembic", reason="the mlflow extra is not installed")
+    (tmp_path / "mlruns.db").write_text("not a data base of any kind")
+    words = ["--dataset_dir", data["kits19"], "--output_dir", tmp_path / "run", "--mlflow", tmp_path]
+    assert medkd_run("train", "kits19", *words) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("medkd: error")]
+    assert f"mlflow {tmp_path}: no run can be begun there: (sqlite3.DatabaseError) file is not a database" in line
+
+
+@pytest.mark.slow
 def test_a_killed_run_goes_on_in_its_own_and_another_begins_anew(teachers, data, medkd_run, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow", reason="the mlflow extra is not installed")
     pytest.importorskip("alembic", reason="the mlflow extra is not installed")
