@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from monai.bundle import ConfigParser
 from torch import Tensor, nn
 
 from medkd.__main__ import main
 from medkd.networks import FeatureTaps, default_taps, load_weights
-from medkd.records import read_record
+from medkd.reports import configured
 
 __all__ = ["Examples", "FinishedRun", "run"]
 
@@ -62,9 +61,7 @@ class FinishedRun:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        if (config := read_record(folder)) is None:
-            raise FileNotFoundError(f"run {folder}: no config.yaml of a run in it")
-        self._config = ConfigParser(config)
+        self._config = configured(folder)
         self.network: nn.Module = load_weights(self.value("network_def"), folder).eval().requires_grad_(False)
 
     def value(self, name: str) -> Any:
