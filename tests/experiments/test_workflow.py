@@ -34,7 +34,9 @@ PLAN = {
 @pytest.fixture(scope="module")
 def experiment(kits19_data, tmp_path_factory):
     """Words of the command and its folder."""
-    folder = tmp_path_factory.mktemp("experiment")
+    # blanks, quotes and braces: Snakemake formats its commands, a shell reads them
+    folder = tmp_path_factory.mktemp("experiment") / "it's {an} experiment"
+    folder.mkdir()
     (folder / "own.yaml").write_text(yaml.safe_dump(PLAN))
     out = folder / "out"
     data = f"{{'kits19': '{kits19_data}'}}"
@@ -78,6 +80,19 @@ def test_a_folder_that_is_at_work_and_one_run_with_other_options(experiment, tmp
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump({"commands": {"kits19/kd/seed_0": "medkd distill other"}}))
     assert main(words) == 1
     assert "kits19/kd/seed_0 was run with other options" in capsys.readouterr().err
+
+
+def test_the_lock_of_another_machine_is_not_lifted(experiment, tmp_path, capsys):
+    words, _ = experiment
+    words = [*words[:-1], str(tmp_path)]
+    lock = tmp_path / ".snakemake/locks/0.input.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({"machine": "login2", "commands": {}}))
+    for _ in range(2):  # the first call must not have put this machine's name there
+        assert main(words) == 1
+        assert "Snakemake has locked it on login2" in capsys.readouterr().err
+    assert lock.exists()
 
 
 @pytest.mark.slow
