@@ -26,6 +26,7 @@ def experiment_of_runs(
     Raises:
         ValueError: when the baseline is no title, two runs of a title have one seed, or no run has a record.
     """
+    runs = {str(title): of for title, of in runs.items()}
     if baseline is not None and baseline not in runs:
         raise ValueError(f"baseline: found {baseline!r}, expected one of {', '.join(runs)}")
     folders = {title: [Path(f) for f in ([of] if isinstance(of, str | Path) else of)] for title, of in runs.items()}
