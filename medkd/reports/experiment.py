@@ -37,12 +37,12 @@ def results(experiment: Experiment) -> pd.DataFrame:
     """One row a task, row, class and metric.
 
     Columns: ``task, row, class, metric, published, mean, std, seeds, planned, collapsed, cases, cases_least, difference,
-    difference_std, p, p_adjusted, gap_closed``. ``mean`` is over the means over cases of the runs that ended, ``std`` the sample's deviation
-    over these runs, never over cases. ``seeds`` counts the runs that ended, ``planned`` all; ``collapsed`` those of them that
-    predict nothing (they are part of the mean). ``cases`` are those with a value in the run that has most of them, ``cases_least`` in
-    the run that has fewest. ``difference`` is to the baseline, paired by seed and case, of the teacher, whose seeds are not
-    the students', between the means; ``p`` of a Wilcoxon test paired by case, ``p_adjusted`` by false discovery rate over the
-    methods of the task. Dice and IoU are in percent.
+    difference_std, p, p_adjusted, gap_closed``. ``mean`` is over the means over cases of the runs that ended, ``std`` the
+    sample's deviation over these runs, never over cases. ``seeds`` counts the runs that ended, ``planned`` all;
+    ``collapsed`` those of them that predict nothing (they are part of the mean). ``cases`` are those with a value in the run
+    that has most of them, ``cases_least`` in the run that has fewest. ``difference`` is to the baseline, paired by seed and
+    case; of the teacher, whose seeds are not the students', between the means. ``p`` is of a Wilcoxon test paired by case,
+    ``p_adjusted`` by false discovery rate over the methods of the task. Dice and IoU are in percent.
 
     A cell without any finished run has a row with NaN: a hole is shown, not left out.
     """
