@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from .experiment import Experiment
+from .folders import run_record
 
 __all__ = ["Conditions", "conditions"]
 
@@ -78,8 +77,7 @@ def _value(config: Mapping[str, Any], name: str, is_teacher: bool) -> Any:
 
 def _record(runs: Mapping[int, Path]) -> dict[str, Any]:
     """Of one run of a row: its seeds have the same options."""
-    records = (Path(folder) / "config.yaml" for folder in runs.values())
-    return next((yaml.safe_load(record.read_text()) for record in records if record.is_file()), {})
+    return next(filter(None, map(run_record, runs.values())), {})
 
 
 def _parts(data: Path | None) -> dict[str, int]:

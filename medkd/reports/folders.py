@@ -53,9 +53,19 @@ def experiment_of_runs(
 
 
 def run_record(folder: Path) -> dict[str, Any]:
-    """The configuration that a run left; empty where it left none."""
+    """The configuration that a run left; empty where it left none.
+
+    Raises:
+        ValueError: for a file that is none.
+    """
     file = Path(folder) / "config.yaml"
-    return yaml.safe_load(file.read_text()) if file.is_file() else {}
+    try:
+        found = yaml.safe_load(file.read_text()) if file.is_file() else {}
+    except (yaml.YAMLError, UnicodeDecodeError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(f"{file}: not the record of a run, expected names and values")
+    return found
 
 
 def _seeds(title: str, folders: Sequence[Path]) -> list[int]:

@@ -55,6 +55,10 @@ def test_what_cannot_be_a_report_is_refused(runs, tmp_path):
         experiment_of_runs({"T": [runs["T"], runs["T"]]})
     with pytest.raises(ValueError, match="no config.yaml in any of"):
         experiment_of_runs({"T": str(tmp_path / "nothing")})
+    for text in ("", "{: broken"):
+        (tmp_path / "t/config.yaml").write_text(text)
+        with pytest.raises(ValueError, match="t/config.yaml: not the record of a run"):
+            experiment_of_runs(runs)
 
 
 def test_the_record_of_a_run_is_used_without_its_data(tmp_path):
