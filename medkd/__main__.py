@@ -101,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
     what = reported.add_mutually_exclusive_group(required=True)
     what.add_argument("--runs", help="\"{'title': ['FOLDER', ...]}\", one folder a seed")
     what.add_argument("--experiment", metavar="FOLDER", help="output folder of `medkd experiment`")
-    reported.add_argument("--baseline", help="title to which paired differences are given")
+    reported.add_argument("--baseline", help="with --runs: title to which paired differences are given")
     reported.add_argument("--output_dir", required=True, help="folder for table.md and table.csv")
     reported.add_argument("--html", action="store_true", help="also one page to read, report.html")
     planned = verbs.add_parser(
@@ -173,7 +173,7 @@ def _run(parsed: argparse.Namespace, options: list[str]) -> None:
         listings.show_methods(parsed.markdown)
     elif parsed.verb == "report":
         if parsed.experiment:
-            listings.report_experiment(parsed.experiment, parsed.output_dir, parsed.html)
+            listings.report_experiment(parsed.experiment, parsed.baseline, parsed.output_dir, parsed.html)
         else:
             listings.report(parsed.runs, parsed.baseline, parsed.output_dir, parsed.html)
     elif parsed.verb == "experiment":

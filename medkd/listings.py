@@ -69,8 +69,10 @@ def report(runs: str, baseline: str | None, output_dir: str, html: bool = False)
         print(write_page(experiment, written, Path(output_dir) / "report.html"))
 
 
-def report_experiment(folder: str, output_dir: str, html: bool = False) -> None:
+def report_experiment(folder: str, baseline: str | None, output_dir: str, html: bool = False) -> None:
     """Writes and prints the table of an experiment, finished or not; with ``html`` its page as well."""
+    if baseline is not None:
+        raise ValueError(f"--baseline: found {baseline!r}, but that of an experiment stands in its plan")
     from medkd.experiments import read_plan, report
 
     report(read_plan(Path(folder)), Path(output_dir), html)

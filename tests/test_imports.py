@@ -29,7 +29,7 @@ ALLOWED = {
     "engines": LEAVES | {"options", "losses", "methods", "handlers", "correction"},
     "handlers": LEAVES | {"options", "losses", "methods", "engines", "correction"},
     "visuals": {"data", "formats", "distributed", "networks", "losses", "metrics", "correction"},
-    "reports": {"data", "formats", "networks", "metrics", "correction"},
+    "reports": {"data", "formats", "networks", "errors", "metrics", "correction"},
     "page": {"data", "formats", "networks", "errors", "reports", "visuals"},
     "demo": None,  # all
     "packing": {"commands", "data", "networks", "options", "records"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,6 +18,7 @@ __all__ = ["ASSISTANTS", "check_plan", "load_plan", "plan_file", "plans", "row_f
 
 ASSISTANTS = ("false_pixel_assistant", "boundary_assistant")
 METRICS = ("dice", "iou", "rvd", "abs_rvd", "hd95")
+_TASK_NAME = re.compile(r"\w[\w.-]*")
 _SEEDS, _NAMES, _OPTIONS = "a list of different whole numbers", "a list of names", "names and values"
 # name -> what its value must be
 _ROW = {"role": "teacher", "method": "text", "options": _OPTIONS, "seeds": _SEEDS, "soft_labels": "online or cached"}
@@ -90,7 +92,8 @@ def check_plan(content: Mapping[str, Any], file: str) -> None:
 
     Raises:
         ValueError: for what is missing, names that a plan does not have, values of another kind, an unknown task, method,
-            metric or published table, rows that are named and are none, rows that would share a folder.
+            metric or published table, rows that are named and are none, rows that would share a folder, tasks and rows whose
+            names cannot be those of folders.
     """
     _check(file, "plan", content, _PLAN, ("title", "metrics", "seeds", "tasks", "rows"))
     for part in ("tasks", "rows"):
@@ -103,9 +106,13 @@ def check_plan(content: Mapping[str, Any], file: str) -> None:
             raise ValueError(f"{file}: row {row}: a teacher's settings stand under `teacher:`, not in its row")
     folders: dict[str, str] = dict.fromkeys(("teacher", *ASSISTANTS), "of the team")
     for row, spec in content["rows"].items():
+        if not row_folder(row):
+            raise ValueError(f"{file}: row {row!r}: a letter or a digit is missing, its folder would have no name")
         if "role" not in spec and (other := folders.setdefault(row_folder(row), row)) != row:
             raise ValueError(f"{file}: rows {other!r} and {row!r} would have one folder")
     for name, of in content["tasks"].items():
+        if not _TASK_NAME.fullmatch(name):
+            raise ValueError(f"{file}: task {name!r}: expected the name of a folder: letters, digits, ., - and _")
         _among(file, f"task {name}", [of.get("task", name)], tasks())
         _among(file, f"task {name}: rows", of.get("rows", ()), content["rows"])
     _among(file, "metrics", content["metrics"], METRICS)

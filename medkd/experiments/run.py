@@ -15,7 +15,7 @@ from medkd.formats import write_atomically
 from .plan import Job, Plan
 from .plan_file import check_plan, load_plan, plan_file
 from .report import report
-from .snakemake import check_arguments, run_snakemake
+from .snakemake import check_arguments, check_lock, run_snakemake
 
 __all__ = ["experiment", "read_plan"]
 
@@ -56,8 +56,10 @@ def experiment(
     try:
         lock = claim(plan.folder)
         _nothing_runs(plan)
+        # before the record names this machine: the next call would take another one's lock for a dead one of its own
+        check_lock(plan.folder, arguments, before.get("machine", platform.node()))
         _write_record(plan, before)
-        code = run_snakemake(plan.folder, cores, arguments, lock, before.get("machine", platform.node()))
+        code = run_snakemake(plan.folder, cores, arguments, lock)
         missing = [job for job in plan.jobs.values() if not (plan.folder / job.result).is_file()]
         if code == 0 and missing:  # --dry-run, --unlock: nothing was to be done
             _restore_record(plan.folder, before)
@@ -126,6 +128,9 @@ def _changed(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, A
         if "rows" in of:
             kept = {**of, "rows": [row for row in of["rows"] if row in changed["rows"]]}
             changed["tasks"] = {**changed["tasks"], task: kept}
+    changed["tasks"] = {task: of for task, of in changed["tasks"].items() if of.get("rows", changed["rows"])}
+    if not changed["tasks"]:
+        raise ValueError(f"--rows: none of the tasks has a row of {list(changed['rows'])}")
     if content.get("baseline") not in changed["rows"]:
         changed.pop("baseline", None)
     if seeds := changes.get("seeds"):

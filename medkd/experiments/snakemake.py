@@ -15,7 +15,7 @@ from pathlib import Path
 
 from medkd.commands import BUNDLES
 
-__all__ = ["check_arguments", "run_snakemake"]
+__all__ = ["check_arguments", "check_lock", "run_snakemake"]
 
 # options that say where jobs run, and how many
 _ELSEWHERE = ("--executor", "-e", "--profile", "--workflow-profile", "--jobs", "-j")
@@ -42,7 +42,22 @@ def check_arguments(arguments: Sequence[str]) -> None:
     parser.parse_args(list(arguments))
 
 
-def run_snakemake(folder: Path, cores: int | None, arguments: Sequence[str], lock: int | None, machine: str) -> int:
+def check_lock(folder: Path, arguments: Sequence[str], machine: str) -> None:
+    """Whether a Snakemake may begin in a folder whose claim on this machine is ours.
+
+    Args:
+        machine: on which Snakemake was begun in this folder the last time.
+
+    Raises:
+        FileExistsError: where a Snakemake of another machine has locked the folder, or was killed there.
+    """
+    if _is_locked(folder, arguments) and machine != platform.node():
+        raise FileExistsError(
+            f"output_dir {folder}: Snakemake has locked it on {machine}: if nothing runs there now, call once with --unlock"
+        )
+
+
+def run_snakemake(folder: Path, cores: int | None, arguments: Sequence[str], lock: int | None) -> int:
     """Runs the Snakefile on an experiment's folder; its exit code.
 
     Interrupted or ended, it stops as by Ctrl-C: it begins nothing more, and its trainings end in a line each, on a cluster by
@@ -50,11 +65,7 @@ def run_snakemake(folder: Path, cores: int | None, arguments: Sequence[str], loc
 
     Args:
         cores: runs at once; None: 1, or as a profile or an executor says, for which it would be the limit of a whole cluster.
-        lock: descriptor of the folder's claim, which Snakemake then holds too.
-        machine: on which Snakemake was begun in this folder the last time.
-
-    Raises:
-        FileExistsError: where a Snakemake of another machine has locked the folder, or was killed there.
+        lock: descriptor of the folder's claim, which Snakemake then holds too; `check_lock` comes before.
     """
     snakemake = [
         sys.executable,
@@ -65,8 +76,10 @@ def run_snakemake(folder: Path, cores: int | None, arguments: Sequence[str], loc
         "--directory",
         str(folder),
     ]
-    if any((folder / ".snakemake/locks").glob("*.lock")) and "--unlock" not in arguments:
-        _unlock(snakemake, folder, machine)
+    if _is_locked(folder, arguments):
+        # nobody on this machine is at work in the folder, its claim says so: the lock is a killed Snakemake's
+        print("note: the lock of a Snakemake that was killed is removed", flush=True)
+        subprocess.run([*snakemake, "--unlock", "--quiet", "all"], check=True, capture_output=True)
     command = [*snakemake, "--keep-going", "--rerun-incomplete", "--rerun-triggers", "mtime"]
     if cores is not None or not any(word.split("=")[0] in _ELSEWHERE for word in arguments):
         command += ["--cores", str(cores or 1)]
@@ -87,11 +100,5 @@ def run_snakemake(folder: Path, cores: int | None, arguments: Sequence[str], loc
         raise
 
 
-def _unlock(snakemake: Sequence[str], folder: Path, machine: str) -> None:
-    """Nobody on this machine is at work in the folder, its claim says so: the lock is a killed Snakemake's."""
-    if machine != platform.node():
-        raise FileExistsError(
-            f"output_dir {folder}: Snakemake has locked it on {machine}: if nothing runs there now, call once with --unlock"
-        )
-    print("note: the lock of a Snakemake that was killed is removed", flush=True)
-    subprocess.run([*snakemake, "--unlock", "--quiet", "all"], check=True, capture_output=True)
+def _is_locked(folder: Path, arguments: Sequence[str]) -> bool:
+    return any((folder / ".snakemake/locks").glob("*.lock")) and "--unlock" not in arguments

@@ -59,13 +59,17 @@ def attention(
     cases: list[Attention] = []
     sentences = []
     inputs: dict[str, _Input] = {}
+    size: tuple[int, ...] = ()
     for row, run in shown.items():
         try:
             parser = configured(run.folder)
             parser["device"] = "cpu"
+            own = tuple(parser.get_parsed_content("image_size"))
             if not inputs:
-                inputs = _inputs(parser, data, names)
+                size, inputs = own, _inputs(parser, data, names)
                 cases = [_case(name, of) for name, of in inputs.items()]
+            if own != size:  # maps side by side are of one picture
+                raise ValueError(f"image_size {own}, those shown are of {size}")
             network = load_weights(parser.get_parsed_content("network_def"), run.folder).eval()
             layers = first_and_last(network)
             for case in cases:

@@ -15,7 +15,7 @@ from .scales import Scale, scale
 __all__ = ["Line", "Panel", "curves", "read_scalars"]
 
 _POINTS = 150  # of a line in the page
-_DASHES = ("", "7 3", "2 3", "9 3 2 3")
+_DASHES = ("", "7 3", "2 3", "9 3 2 3", "14 4", "9 3 2 3 2 3")
 WIDTH, HEIGHT = 420, 220
 
 

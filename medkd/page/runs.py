@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from medkd.reports import Experiment, run_record
+from medkd.reports import Experiment, has_ended, run_record
 
 __all__ = ["RunFacts", "chosen_method", "run_facts"]
 
@@ -54,7 +54,7 @@ def run_facts(experiment: Experiment) -> list[RunFacts]:
 
 def _facts(task: str, row: str, seed: int, folder: Path) -> RunFacts:
     environment, config = (_text(folder / name) for name in ("environment.json", "config.yaml"))
-    ended = (folder / "summary.json").is_file() and (folder / "metrics.csv").is_file()
+    ended = has_ended(folder)
     state = "ended" if ended else "unfinished" if config else "no result"
     command = shlex.join(map(str, json.loads(environment).get("command", [])[1:])) if environment else ""
     method = str(run_record(folder).get("method", ""))

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from .experiment import Experiment
+from .folders import run_record
 
 __all__ = ["Conditions", "conditions"]
 
@@ -24,7 +23,7 @@ class Conditions(NamedTuple):
     phrases: list[str]
     """Such as ``max_epochs 100 (Teacher: 15; paper: 120)``."""
     as_published: bool
-    """Whether all that the paper states is so in every row; True where no paper stands beside the table."""
+    """Whether all that the paper states is so in every row, and known; True where no paper stands beside the table."""
 
 
 def conditions(experiment: Experiment, task: str) -> Conditions:
@@ -43,10 +42,12 @@ def conditions(experiment: Experiment, task: str) -> Conditions:
         if published is not None and part in published.cases.get(kind, {}):
             wanted[f"{part} cases"] = published.cases[kind][part]
     phrases = [_phrase(name, values, wanted.get(name)) for name, values in found.items() if values]
+    unknown = [name for name in wanted if not found.get(name)]
     if not parts and published is not None and kind in published.cases and configs:
         phrases.append("numbers of cases unknown, the data set is no longer there")
+        unknown.append("cases")
     as_published = all(value == wanted[name] for name in wanted for value in found.get(name, {}).values())
-    return Conditions(phrases, as_published)
+    return Conditions(phrases, as_published and not unknown)
 
 
 def _phrase(name: str, values: Mapping[str, Any], paper: Any) -> str:
@@ -76,8 +77,7 @@ def _value(config: Mapping[str, Any], name: str, is_teacher: bool) -> Any:
 
 def _record(runs: Mapping[int, Path]) -> dict[str, Any]:
     """Of one run of a row: its seeds have the same options."""
-    records = (Path(folder) / "config.yaml" for folder in runs.values())
-    return next((yaml.safe_load(record.read_text()) for record in records if record.is_file()), {})
+    return next(filter(None, map(run_record, runs.values())), {})
 
 
 def _parts(data: Path | None) -> dict[str, int]:

@@ -36,11 +36,13 @@ class Experiment:
 def results(experiment: Experiment) -> pd.DataFrame:
     """One row a task, row, class and metric.
 
-    Columns: ``task, row, class, metric, published, mean, std, seeds, planned, collapsed, cases, difference, difference_std,
-    p, p_adjusted, gap_closed``. ``mean`` is over the means over cases of the runs that ended, ``std`` the sample's deviation
-    over these runs, never over cases. ``seeds`` counts the runs that ended, ``planned`` all; ``collapsed`` those of them that
-    predict nothing (they are part of the mean). ``difference`` is to the baseline, paired by seed; ``p`` of a Wilcoxon test
-    paired by case, ``p_adjusted`` by false discovery rate over the methods of the task. Dice and IoU are in percent.
+    Columns: ``task, row, class, metric, published, mean, std, seeds, planned, collapsed, cases, cases_least, difference,
+    difference_std, p, p_adjusted, gap_closed``. ``mean`` is over the means over cases of the runs that ended, ``std`` the
+    sample's deviation over these runs, never over cases. ``seeds`` counts the runs that ended, ``planned`` all;
+    ``collapsed`` those of them that predict nothing (they are part of the mean). ``cases`` are those with a value in the run
+    that has most of them, ``cases_least`` in the run that has fewest. ``difference`` is to the baseline, paired by seed and
+    case; of the teacher, whose seeds are not the students', between the means. ``p`` is of a Wilcoxon test paired by case,
+    ``p_adjusted`` by false discovery rate over the methods of the task. Dice and IoU are in percent.
 
     A cell without any finished run has a row with NaN: a hole is shown, not left out.
     """
@@ -66,6 +68,7 @@ def _cell(
     experiment: Experiment, task: str, row: str, metric: str, cases: Mapping[str, pd.DataFrame], name: str
 ) -> dict:
     own, scale = cases[row], 100.0 if metric in ("dice", "iou") else 1.0
+    counts = own.groupby("seed")[metric].count() if len(own) else pd.Series(dtype=int)
     cell = {
         "task": task,
         "row": row,
@@ -75,22 +78,37 @@ def _cell(
         "seeds": own["seed"].nunique(),
         "planned": len(experiment.runs[task][row]),
         "collapsed": len(collapsed_runs(own)),
-        "cases": int(own.groupby("seed")[metric].count().max()) if len(own) else 0,
+        "cases": int(counts.max()) if len(own) else 0,
+        "cases_least": int(counts.min()) if len(own) else 0,
     }
     if experiment.published is not None:
         cell["published"] = experiment.published.text(experiment.kinds.get(task, task), row, metric)
-    means = {title: scale * table.groupby("seed")[metric].mean() for title, table in cases.items() if len(table)}
+    means = {title: table.groupby("seed")[metric].mean() for title, table in cases.items() if len(table)}
     nan = float("nan")
     cell |= dict.fromkeys(("mean", "std", "difference", "difference_std", "p", "p_adjusted", "gap_closed"), nan)
     if row in means:
-        cell |= {"mean": means[row].mean(), "std": means[row].std(ddof=1)}
+        cell |= {"mean": scale * means[row].mean(), "std": scale * means[row].std(ddof=1)}
     if row in means and row != experiment.baseline and experiment.baseline in means:
-        pairs = scale * paired_by_seed(own, cases[experiment.baseline], metric)
-        cell |= {"difference": pairs.mean(), "difference_std": pairs.std(ddof=1)}
-        if row != experiment.teacher:
-            cell["p"] = paired_by_case(own, cases[experiment.baseline], metric)[0]
-            if metric in ("dice", "iou") and experiment.teacher in means and len(pairs):
-                shared = list(pairs.index)
-                student = means[experiment.baseline][shared].mean()
-                cell["gap_closed"] = gap_closed(student + pairs.mean(), student, means[experiment.teacher].mean())
+        cell |= _compared(experiment, row, metric, cases, means, scale)
     return cell
+
+
+def _compared(
+    experiment: Experiment,
+    row: str,
+    metric: str,
+    cases: Mapping[str, pd.DataFrame],
+    means: Mapping[str, pd.Series],
+    scale: float,
+) -> dict[str, float]:
+    """What a cell tells about its row and the baseline. ``means``: row -> seed -> mean over cases."""
+    baseline, teacher = experiment.baseline, experiment.teacher
+    if row == teacher:
+        return {"difference": scale * (means[row].mean() - means[baseline].mean())}
+    pairs = paired_by_seed(cases[row], cases[baseline], metric)
+    found = {"difference": scale * pairs.mean(), "difference_std": scale * pairs.std(ddof=1)}
+    found["p"] = paired_by_case(cases[row], cases[baseline], metric)[0]
+    if metric in ("dice", "iou") and teacher in means and len(pairs):
+        student = means[baseline][list(pairs.index)].mean()
+        found["gap_closed"] = gap_closed(student + pairs.mean(), student, means[teacher].mean())
+    return found

@@ -26,6 +26,7 @@ def experiment_of_runs(
     Raises:
         ValueError: when the baseline is no title, two runs of a title have one seed, or no run has a record.
     """
+    runs = {str(title): of for title, of in runs.items()}
     if baseline is not None and baseline not in runs:
         raise ValueError(f"baseline: found {baseline!r}, expected one of {', '.join(runs)}")
     folders = {title: [Path(f) for f in ([of] if isinstance(of, str | Path) else of)] for title, of in runs.items()}
@@ -52,9 +53,19 @@ def experiment_of_runs(
 
 
 def run_record(folder: Path) -> dict[str, Any]:
-    """The configuration that a run left; empty where it left none."""
+    """The configuration that a run left; empty where it left none.
+
+    Raises:
+        ValueError: for a file that is none.
+    """
     file = Path(folder) / "config.yaml"
-    return yaml.safe_load(file.read_text()) if file.is_file() else {}
+    try:
+        found = yaml.safe_load(file.read_text()) if file.is_file() else {}
+    except (yaml.YAMLError, UnicodeDecodeError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(f"{file}: not the record of a run, expected names and values")
+    return found
 
 
 def _seeds(title: str, folders: Sequence[Path]) -> list[int]:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import torch
 
+from medkd.errors import one_line_errors
+
 from .conditions import conditions
 from .cost import Cost, cost_of_run
 from .experiment import Experiment
 from .folders import run_record
+from .runs import has_ended
 
 __all__ = ["costs", "notes"]
 
@@ -19,22 +22,31 @@ __all__ = ["costs", "notes"]
 _OF_A_NETWORK = ("image_size", "student_width", "teacher_width", "teacher_layers")
 
 
-def costs(experiment: Experiment) -> dict[tuple[str, str], Cost]:
-    """(task, row) -> cost of the network of one run that ended; equal networks are built and measured once."""
+def costs(experiment: Experiment) -> tuple[dict[tuple[str, str], Cost], list[str]]:
+    """(task, row) -> cost of the network of one run that ended, and sentences about networks that could not be measured.
+
+    Equal networks are built and measured once.
+    """
     known: dict[tuple[str, str], Cost] = {}
-    measured: dict[str, Cost] = {}
+    measured: dict[str, Cost | None] = {}
+    sentences = []
     for task, rows in experiment.runs.items():
         for row, runs in rows.items():
-            folder = next((f for f in runs.values() if (f / "summary.json").is_file()), None)
+            folder = next((f for f in runs.values() if has_ended(f)), None)
             if folder is None or not (record := run_record(folder)):
                 continue
             definition = str(record["network_def"])
             read = [record.get(name) for name in _OF_A_NETWORK if name == "image_size" or f"@{name}" in definition]
             network = str([task, definition, read])
             if network not in measured:
-                measured[network] = cost_of_run(folder)
-            known[task, row] = measured[network]
-    return known
+                try:
+                    measured[network] = cost_of_run(folder)
+                except Exception as error:  # a class or file that is elsewhere must not take the results from the table
+                    measured[network] = None
+                    sentences.append(f"Cost of {row} ({task}) unknown: {one_line_errors(error) or error}.")
+            if (cost := measured[network]) is not None:
+                known[task, row] = cost
+    return known, sentences
 
 
 def notes(experiment: Experiment, titles: Iterable[str]) -> dict[str, list[str]]:
@@ -53,9 +65,11 @@ def notes(experiment: Experiment, titles: Iterable[str]) -> dict[str, list[str]]
 def _general(experiment: Experiment) -> list[str]:
     sentences = [
         "Mean over cases of each run, then mean ± deviation over seeds (the number of runs); one run has no deviation. "
-        "Differences are paired by seed. p: Wilcoxon test paired by case, each case the mean of its seeds; in brackets "
-        "adjusted by Benjamini and Hochberg's false discovery rate over the rows of the table. Gap closed: share of the way "
-        "from the student alone to the teacher. Collapsed: runs that find nothing in nine of ten cases; they are in the mean.",
+        "Differences are paired by seed; the teacher's is between the means. p: Wilcoxon test paired by case, each case the "
+        "mean of its seeds; in brackets adjusted by Benjamini and Hochberg's false discovery rate over the rows of the table. "
+        "Gap closed: share of the way from the student alone to the teacher. Collapsed: runs that find nothing in nine of ten "
+        "cases; they are in the mean. HD95 is of the cases that hold the class and of which something was found; where these "
+        "are fewer, their number stands beside it.",
         "GMACs (10⁹ multiply-adds) and milliseconds: one forward pass of one slice, or picture, of the network's input "
         f"size; of a 3-D network a window's, divided by its slices, overlap not counted. On {_processor()}.",
     ]
@@ -81,7 +95,7 @@ def _processor() -> str:
 def _holes(experiment: Experiment, task: str) -> list[str]:
     missing = []
     for row, runs in experiment.runs[task].items():
-        seeds = [str(seed) for seed, folder in runs.items() if not (folder / "summary.json").is_file()]
+        seeds = [str(seed) for seed, folder in runs.items() if not has_ended(folder)]
         if seeds:
             missing.append(f"{row} (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)})")
     return [f"Runs that did not end: {'; '.join(missing)}."] if missing else []

@@ -10,7 +10,12 @@ from typing import Any
 
 import yaml
 
-__all__ = ["Published", "load_published"]
+__all__ = ["Published", "digits", "load_published"]
+
+
+def digits(metric: str) -> int:
+    """Decimals that a metric is shown with, the papers' figures and ours alike."""
+    return 3 if metric in ("rvd", "abs_rvd") else 2
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,7 @@ class Published:
     def text(self, task: str, row: str, metric: str) -> str:
         """``52.18 ± 2.55``, or nothing."""
         values = self.tasks.get(task, {}).get(row, {}).get(metric, [])
-        digits = 2 if metric in ("dice", "iou") else 3
-        return " ± ".join(f"{value:.{digits}f}" for value in values)
+        return " ± ".join(f"{value:.{digits(metric)}f}" for value in values)
 
 
 def load_published(name: str) -> Published:

@@ -10,6 +10,7 @@ import pandas as pd
 from medkd.formats import write_atomically
 
 from .cost import Cost
+from .published import digits
 
 __all__ = ["task_tables", "write_tables"]
 
@@ -52,10 +53,12 @@ def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping
         name = NAMES.get(str(metric), str(metric))
         if metric in printed:
             row[f"{name} ({printed[metric]})"] = cell["published"]
-        row[name] = _measured(cell)
+        row[name] = _measured(cell, str(metric), group["cases"].max())
     first = group.iloc[0]
     if baseline:
-        row[f"{NAMES[group.index[0]]} - {baseline}"] = _plus_minus(first["difference"], first["difference_std"], "+")
+        row[f"{NAMES[group.index[0]]} - {baseline}"] = _plus_minus(
+            first["difference"], first["difference_std"], f"+.{digits(str(group.index[0]))}f"
+        )
         row["p (adjusted)"] = "" if pd.isna(first["p"]) else f"{first['p']:.2g} ({first['p_adjusted']:.2g})"
         row["gap closed"] = "" if pd.isna(first["gap_closed"]) else f"{first['gap_closed']:.0%}"
     row["runs"] = f"{first['seeds']:.0f}" + (f" of {first['planned']:.0f}" if first["seeds"] < first["planned"] else "")
@@ -67,15 +70,21 @@ def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping
     return row
 
 
-def _measured(cell: pd.Series) -> str:
-    """A hole says that it is one."""
-    return _plus_minus(cell["mean"], cell["std"]) if cell["seeds"] else "no run ended"
+def _measured(cell: pd.Series, metric: str, cases: int) -> str:
+    """A hole says that it is one, and a mean over some of the cases of how many it is."""
+    if not cell["seeds"]:
+        return "no run ended"
+    if pd.isna(cell["mean"]):
+        return "no case"
+    least, most = cell["cases_least"], cell["cases"]
+    of = f" (of {least}{f' to {most}' if most > least else ''} cases)" if least < cases else ""
+    return _plus_minus(cell["mean"], cell["std"], f".{digits(metric)}f") + of
 
 
-def _plus_minus(mean: float, deviation: float, sign: str = "") -> str:
+def _plus_minus(mean: float, deviation: float, form: str) -> str:
     if pd.isna(mean):
         return ""
-    return f"{mean:{sign}.2f}" + ("" if pd.isna(deviation) else f" ± {deviation:.2f}")
+    return f"{mean:{form}}" + ("" if pd.isna(deviation) else f" ± {deviation:{form.lstrip('+')}}")
 
 
 def write_tables(
@@ -102,7 +111,12 @@ def write_tables(
 
 def _markdown(table: pd.DataFrame) -> str:
     """Cells as they are: read as numbers, they would lose their last zeros and plus signs."""
-    return table.to_markdown(disable_numparse=True, colalign=("left", *["right"] * table.shape[1]))
+    whole = table.rename(index=_one_cell, columns=_one_cell)
+    return whole.to_markdown(disable_numparse=True, colalign=("left", *["right"] * table.shape[1]))
+
+
+def _one_cell(text: object) -> str:
+    return str(text).replace("|", "\\|")
 
 
 def _latex(title: str, table: pd.DataFrame, notes: list[str]) -> str:

@@ -34,9 +34,10 @@ class Report(NamedTuple):
 
 def write_report(experiment: Experiment, folder: Path) -> Report:
     """Writes ``table.md``, ``table.tex`` and ``table.csv``, the experiment being finished or not."""
-    table, known = results(experiment), costs(experiment)
+    table, (known, unmeasured) = results(experiment), costs(experiment)
     compared = [task for task in experiment.runs if conditions(experiment, task).as_published]
     tables = task_tables(table, known, experiment.baseline, compared)
     sentences = notes(experiment, tables)
+    sentences[""] += unmeasured
     text = write_tables(folder, experiment.title, tables, table, sentences)
     return Report(table, tables, known, sentences, text)

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 
-__all__ = ["COLLAPSED", "collapsed_runs", "read_cases"]
+__all__ = ["COLLAPSED", "collapsed_runs", "has_ended", "read_cases"]
 
 # A run that finds nothing in this share of the cases that hold a class has collapsed to background.
 COLLAPSED = 0.9
+
+
+def has_ended(folder: str | Path) -> bool:
+    """Whether a run's test was done: ``summary.json`` is written last."""
+    return all((Path(folder) / name).is_file() for name in ("metrics.csv", "summary.json"))
 
 
 def read_cases(runs: Mapping[int, Path]) -> pd.DataFrame:
@@ -21,8 +26,10 @@ def read_cases(runs: Mapping[int, Path]) -> pd.DataFrame:
     """
     tables = []
     for seed, folder in runs.items():
-        if (Path(folder) / "metrics.csv").is_file():
-            table = pd.read_csv(Path(folder) / "metrics.csv", dtype={"case": str})
+        if has_ended(folder):
+            # nothing but an empty cell is no value: a case may be called NA, or null
+            names = {"case": str, "class": str}
+            table = pd.read_csv(Path(folder) / "metrics.csv", dtype=names, keep_default_na=False, na_values=[""])
             tables.append(table.assign(seed=seed))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["case", "class", "seed"])
 

@@ -11,18 +11,23 @@ from scipy.stats import false_discovery_control, wilcoxon
 __all__ = ["adjusted", "gap_closed", "paired_by_case", "paired_by_seed"]
 
 
+def _differences(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> pd.Series:
+    """(seed, case) -> difference, where both have a value: of a case that one of them missed there is no HD95."""
+    values = [table.groupby(["seed", "case"])[metric].mean() for table in (method, baseline)]
+    return (values[0] - values[1]).dropna()
+
+
 def paired_by_seed(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> pd.Series:
-    """Differences of the means over cases, one a seed that both have.
+    """Mean differences over the cases that both have a value of, one a seed that both have.
 
     Args:
         method, baseline: rows of one class with "seed", "case" and the metric, from `read_cases`.
     """
-    means = [table.groupby("seed")[metric].mean() for table in (method, baseline)]
-    return (means[0] - means[1]).dropna()
+    return _differences(method, baseline, metric).groupby("seed").mean()
 
 
 def paired_by_case(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> tuple[float, int]:
-    """Two-sided Wilcoxon signed-rank test over cases, each case being the mean over the seeds that both have.
+    """Two-sided Wilcoxon signed-rank test over cases, each case being its mean difference over the seeds.
 
     It tells whether these networks differ on other cases, not whether other seeds would; both tables have many cases and
     few seeds, so the deviation over seeds stands beside it.
@@ -30,10 +35,7 @@ def paired_by_case(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) ->
     Returns:
         The p value and the number of cases; 1 where no case differs, NaN for fewer than two cases.
     """
-    shared = set(method["seed"]) & set(baseline["seed"])
-    values = [table[table["seed"].isin(shared)].groupby("case")[metric].mean() for table in (method, baseline)]
-    pairs = pd.concat(values, axis=1, keys=("method", "baseline")).dropna()
-    difference = pairs["method"] - pairs["baseline"]
+    difference = _differences(method, baseline, metric).groupby("case").mean()
     if len(difference) < 2:
         return float("nan"), len(difference)
     if not difference.any():

@@ -142,6 +142,14 @@ def test_seeds_of_the_command_replace_those_of_rows():
     assert content["rows"] == {"kd": {"method": "kd"}}
 
 
+def test_tasks_without_any_of_the_chosen_rows_are_left_out():
+    tasks = {"kits19": {"rows": ["kd"]}, "lits": {}}
+    content = {**PLAN, "tasks": tasks, "rows": {"kd": {"method": "kd"}, "at": {"method": "at"}}}
+    assert list(_changed(content, {"rows": ["at"]})["tasks"]) == ["lits"]
+    with pytest.raises(ValueError, match="--rows: none of the tasks has a row of .'at'."):
+        _changed(content, {"rows": ["at"], "tasks": ["kits19"]})
+
+
 PLAN = {"title": "t", "metrics": ["dice"], "seeds": [0], "tasks": {"kits19": {}}, "rows": {"kd": {"method": "kd"}}}
 
 
@@ -165,6 +173,9 @@ PLAN = {"title": "t", "metrics": ["dice"], "seeds": [0], "tasks": {"kits19": {}}
         ({"tasks": {"kits20": {}}}, "task kits20: found 'kits20', expected one of"),
         ({"tasks": {"kits19": {"rows": ["hlfd"]}}}, "task kits19: rows: found 'hlfd', expected one of kd"),
         ({"baseline": "student"}, "baseline: found 'student', expected one of kd"),
+        ({"tasks": {"a, b": {"task": "kits19"}}}, "task 'a, b': expected the name of a folder"),
+        ({"tasks": {"../a": {"task": "kits19"}}}, "task '../a': expected the name of a folder"),
+        ({"rows": {"???": {}}}, "row '.*': a letter or a digit is missing"),
         ({"rows": {"T + A": {}, "t a": {}}}, "rows 'T . A' and 't a' would have one folder"),
     ],
 )

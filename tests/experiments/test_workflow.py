@@ -34,7 +34,9 @@ PLAN = {
 @pytest.fixture(scope="module")
 def experiment(kits19_data, tmp_path_factory):
     """Words of the command and its folder."""
-    folder = tmp_path_factory.mktemp("experiment")
+    # blanks, quotes and braces: Snakemake formats its commands, a shell reads them
+    folder = tmp_path_factory.mktemp("experiment") / "it's {an} experiment"
+    folder.mkdir()
     (folder / "own.yaml").write_text(yaml.safe_dump(PLAN))
     out = folder / "out"
     data = f"{{'kits19': '{kits19_data}'}}"
@@ -80,6 +82,19 @@ def test_a_folder_that_is_at_work_and_one_run_with_other_options(experiment, tmp
     assert "kits19/kd/seed_0 was run with other options" in capsys.readouterr().err
 
 
+def test_the_lock_of_another_machine_is_not_lifted(experiment, tmp_path, capsys):
+    words, _ = experiment
+    words = [*words[:-1], str(tmp_path)]
+    lock = tmp_path / ".snakemake/locks/0.input.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({"machine": "login2", "commands": {}}))
+    for _ in range(2):  # the first call must not have put this machine's name there
+        assert main(words) == 1
+        assert "Snakemake has locked it on login2" in capsys.readouterr().err
+    assert lock.exists()
+
+
 @pytest.mark.slow
 def test_a_failed_run_leaves_a_hole_and_more_seeds_join(experiment, capfd):
     words, out = experiment
@@ -106,12 +121,20 @@ def test_a_failed_run_leaves_a_hole_and_more_seeds_join(experiment, capfd):
     assert (out / "again/table.tex").exists()
 
 
+@pytest.fixture(scope="module")
+def whole(kits19_data, tmp_path_factory):
+    """The run that is killed below, left in peace."""
+    folder = tmp_path_factory.mktemp("whole")
+    options = ["--image_size", "[32,32]", "--teacher_width", "2", "--student_width", "2", "--device", "cpu"]
+    options += ["--max_epochs", "12", "--seed", "0", "--dataset_dir", str(kits19_data)]
+    assert main(["train", "kits19", *options, "--output_dir", str(folder)]) == 0
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_killed_experiment_goes_on(experiment, medkd_run, kits19_data, tmp_path, capfd, how):
+def test_a_killed_experiment_goes_on(experiment, whole, tmp_path, capfd, how):
     words, _ = experiment
-    options = ["--max_epochs", "12", "--seed", "0", "--dataset_dir", kits19_data]
-    assert medkd_run("train", "kits19", *options, "--output_dir", tmp_path / "whole") == 0
     words = [*words[:-1], str(tmp_path / "out"), "--rows", "['alone']", "--options", "{'max_epochs': 12}"]
     run = tmp_path / "out/kits19/alone/seed_0"
     running = psutil.Popen([sys.executable, "-m", "medkd", *words])
@@ -130,4 +153,4 @@ def test_a_killed_experiment_goes_on(experiment, medkd_run, kits19_data, tmp_pat
     assert main(words) == 0
     assert ("the lock of a Snakemake that was killed is removed" in capfd.readouterr().out) == (how == signal.SIGKILL)
     assert "--resume" in (run / "environment.json").read_text()
-    assert (run / "metrics.csv").read_text() == (tmp_path / "whole/metrics.csv").read_text()
+    assert (run / "metrics.csv").read_text() == (whole / "metrics.csv").read_text()

@@ -173,6 +173,18 @@ def test_a_data_set_and_events_that_are_gone_become_sentences(made_experiment, t
     assert "There is no row of a teacher" in page
 
 
+def test_grad_cam_of_another_input_size_is_not_put_beside(made_experiment, tmp_path):
+    folder = tmp_path / "skin/other/seed_0"
+    shutil.copytree(made_experiment.runs["skin"]["PLC-KD"][0], folder)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("image_size:\n- 32\n- 32", "image_size:\n- 64\n- 64"))
+    runs = {"skin": {"Student alone": made_experiment.runs["skin"]["Student alone"], "PLC-KD": {0: folder}}}
+    experiment = Experiment("t", runs, ["dice"], "Student alone")
+    page = write_page(experiment, write_report(experiment, tmp_path), tmp_path / "report.html").read_text()
+    assert "PLC-KD, seed 0: no Grad-CAM: image_size (64, 64), those shown are of (32, 32)." in page
+    assert "Grad-CAM of Student alone, first layer" in page and "Grad-CAM of PLC-KD, first layer" not in page
+
+
 def test_an_experiment_that_has_not_begun_has_a_page(made_experiment, tmp_path):
     nothing = copy.copy(made_experiment)
     nothing.runs = {"skin": {row: {0: tmp_path / row} for row in ("Teacher", "Student alone", "KD")}}

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from scipy.stats import wilcoxon
 
-from medkd.reports import Experiment, Published, conditions, results, task_tables, write_tables
-from medkd.reports.statistics import adjusted, gap_closed, paired_by_case
+from medkd.reports import Experiment, Published, conditions, read_cases, results, task_tables, write_tables
+from medkd.reports.statistics import adjusted, gap_closed, paired_by_case, paired_by_seed
 
 DICE = {
     "Teacher": {0: [0.9, 0.8, 0.7, 0.8]},
@@ -34,6 +34,7 @@ def experiment(tmp_path):
             cases["missed"] = (cases["dice"] == 0).astype(float)
             cases.to_csv(folder / "metrics.csv", index=False)
             (folder / "config.yaml").write_text(yaml.safe_dump({"image_size": [64, 64], "max_epochs": 120}))
+            (folder / "summary.json").write_text("{}")
     published = Published(
         "somewhere", {"image_size": [512, 512], "max_epochs": 120}, {}, {"k": {"KD": {"dice": [50.0, 1.0]}}}
     )
@@ -52,7 +53,60 @@ def test_deviation_is_over_seeds_and_differences_are_paired(experiment):
     assert table.loc["KD", "published"] == "50.00 ± 1.00"
     # each case the mean of its seeds: 0.10, 0.15, 0.15, 0.10
     assert table.loc["KD", "p"] == pytest.approx(wilcoxon([0.10, 0.15, 0.15, 0.10]).pvalue)
-    assert math.isnan(table.loc["Teacher", "std"])
+    # the teacher of all seeds is as far from the mean of all students, not from the one that has its seed
+    assert table.loc["Teacher", "difference"] == pytest.approx(80.0 - 47.5)
+    assert math.isnan(table.loc["Teacher", "std"]) and math.isnan(table.loc["Teacher", "difference_std"])
+
+
+def test_a_run_whose_test_was_cut_off_is_a_hole(experiment, tmp_path):
+    (tmp_path / "KD/0/summary.json").unlink()
+    found = results(experiment).set_index("row")
+    assert (found.loc["KD", "seeds"], found.loc["KD", "planned"], found.loc["KD", "mean"]) == (1, 3, 60.0)
+
+
+def rows(values, seed=0, metric="hd95"):
+    return pd.DataFrame({"seed": seed, "case": [*"abcd"][: len(values)], metric: values})
+
+
+def test_what_one_of_both_has_no_value_of_is_no_pair():
+    nan = float("nan")
+    baseline = pd.concat([rows([1, 2, nan, 9]), rows([3, 4, 5, nan], 1)])
+    method = pd.concat([rows([2, nan, 7, 10]), rows([5, 6, nan, 8], 1)])
+    # seed 0: a +1, d +1; seed 1: a +2, b +2
+    assert paired_by_seed(method, baseline, "hd95").to_dict() == {0: 1.0, 1: 2.0}
+    p, number = paired_by_case(method, baseline, "hd95")
+    assert number == 3 and p == pytest.approx(wilcoxon([1.5, 2.0, 1.0]).pvalue)
+
+
+def test_distances_tell_of_how_many_cases_they_are(experiment, tmp_path):
+    for row, of_row in {"Student": {0: [3, 5, "", 4], 1: ["", "", "", 6]}, "Bad": {0: [""] * 4}}.items():
+        for seed, values in of_row.items():
+            file = tmp_path / row / str(seed) / "metrics.csv"
+            pd.read_csv(file).assign(hd95=values).to_csv(file, index=False)
+    for file in tmp_path.glob("[TK]*/*/metrics.csv"):
+        pd.read_csv(file).assign(hd95=1.0).to_csv(file, index=False)
+    experiment.metrics = ["dice", "hd95"]
+    shown = task_tables(results(experiment), {}, "Student")["k"]["HD95"].to_dict()
+    assert shown["Student"] == "5.00 ± 1.41 (of 1 to 3 cases)" and shown["KD"] == "1.00 ± 0.00"
+    assert shown["Bad"] == "no case" and shown["Never"] == "no run ended"
+
+
+def test_cases_may_be_called_as_pandas_calls_nothing(tmp_path):
+    (tmp_path / "metrics.csv").write_text("case,class,dice\nNA,1,0.5\n007,1,\n")
+    (tmp_path / "summary.json").write_text("{}")
+    found = read_cases({0: tmp_path})
+    assert found["case"].tolist() == ["NA", "007"] and found["class"].tolist() == ["1", "1"]
+    assert found["dice"].isna().tolist() == [False, True]
+
+
+def test_rows_and_metrics_with_bars_are_one_cell_each(experiment, tmp_path):
+    table = results(experiment).replace({"metric": {"dice": "abs_rvd"}, "row": {"KD": "a | b"}})
+    table["mean"] /= 100
+    shown = task_tables(table, {}, "")
+    text = write_tables(tmp_path, "Title", shown, table, {})
+    lines = [line.replace(r"\|", "") for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) == 1 and r"a \| b" in text and r"\|RVD\|" in text
+    assert shown["k"].loc["a | b", "|RVD|"] == "0.600 ± 0.000"  # as many decimals as the papers print
 
 
 def test_a_row_without_runs_and_a_collapsed_one_are_shown(experiment, tmp_path):
@@ -97,11 +151,16 @@ def test_conditions_are_named_row_by_row(experiment, tmp_path):
         "training cases 1 (Teacher: 2; paper: 1)",
         "test cases 1 (paper: 42)",
     ]
+    # what cannot be compared any more is not said to be the paper's
+    as_paper = Published("s", {"max_epochs": 120}, {"kits19": {"training": 1, "test": 1}}, {})
+    experiment.published = as_paper
+    experiment.runs["k"].pop("Teacher")
+    assert conditions(experiment, "k").as_published
+    (tmp_path / "datalist.json").unlink()
+    assert not conditions(experiment, "k").as_published
+    assert conditions(experiment, "k").phrases[-1] == "numbers of cases unknown, the data set is no longer there"
     experiment.published = None  # without a paper the conditions stand there all the same
-    assert (
-        conditions(experiment, "k").as_published
-        and "max_epochs 120 (Teacher: 15)" in conditions(experiment, "k").phrases
-    )
+    assert conditions(experiment, "k").as_published and "max_epochs 120" in conditions(experiment, "k").phrases
 
 
 def test_published_figures_of_other_conditions_have_a_dagger(experiment):

@@ -43,6 +43,7 @@ def test_rows_tasks_and_seeds_come_from_the_records(runs, tmp_path):
     assert list(found.runs) == ["kits19"] and (found.teacher, found.baseline) == ("T", "alone")
     assert found.runs["kits19"]["kd"] == {3: tmp_path / "k", 4: tmp_path / "k4", 0: tmp_path / "no"}
     assert experiment_of_runs(runs, "kd").baseline == "kd"
+    assert list(experiment_of_runs({1: runs["T"]}).runs["kits19"]) == ["1"]  # a title is text
     two = experiment_of_runs({"a": runs["T"], "b": leave(tmp_path / "other", "none", 0, [1, 1], "lits")})
     assert {task: list(rows) for task, rows in two.runs.items()} == {"kits19": ["a"], "lits": ["b"]}
 
@@ -54,6 +55,10 @@ def test_what_cannot_be_a_report_is_refused(runs, tmp_path):
         experiment_of_runs({"T": [runs["T"], runs["T"]]})
     with pytest.raises(ValueError, match="no config.yaml in any of"):
         experiment_of_runs({"T": str(tmp_path / "nothing")})
+    for text in ("", "{: broken"):
+        (tmp_path / "t/config.yaml").write_text(text)
+        with pytest.raises(ValueError, match="t/config.yaml: not the record of a run"):
+            experiment_of_runs(runs)
 
 
 def test_the_record_of_a_run_is_used_without_its_data(tmp_path):
@@ -76,6 +81,17 @@ def test_the_command_writes_tables_and_page_with_holes(runs, tmp_path, capsys):
     assert main(words) == 1 and "already holds results" in capsys.readouterr().err
 
 
+def test_a_network_that_cannot_be_built_costs_its_row_no_results(runs, tmp_path):
+    file = tmp_path / "k/config.yaml"
+    file.write_text(file.read_text().replace("medkd.networks.UNet", "gone.elsewhere.UNet"))
+    assert main(["report", "--runs", str(runs), "--output_dir", str(tmp_path / "out")]) == 0
+    text = (tmp_path / "out/table.md").read_text()
+    assert "Cost of kd (kits19) unknown: " in text and "gone" in text
+    cells = [[cell.strip() for cell in line.split("|")] for line in text.splitlines() if line.startswith("|")]
+    of_kd = dict(zip(cells[0], next(line for line in cells if line[1] == "kd"), strict=True))
+    assert of_kd["Dice, %"] == "55.00" and of_kd["parameters"] == ""
+
+
 def test_an_experiments_page(tmp_path, capsys):
     plan = {"title": "P", "metrics": ["dice"], "baseline": "alone", "seeds": [0], "tasks": {"kits19": {}}}
     plan["rows"] = {"T": {"role": "teacher"}, "alone": {}, "kd": {"method": "kd"}}
@@ -85,3 +101,5 @@ def test_an_experiments_page(tmp_path, capsys):
     assert main(["report", "--experiment", str(tmp_path), "--html", "--output_dir", str(tmp_path / "out")]) == 0
     page = (tmp_path / "out/report.html").read_text()
     assert "kd, seed 0" in page and "no run ended" in page and "<title>P: report</title>" in page
+    words = ["report", "--experiment", str(tmp_path), "--baseline", "kd", "--output_dir", str(tmp_path / "other")]
+    assert main(words) == 1 and "--baseline: found 'kd', but that of an experiment" in capsys.readouterr().err
