@@ -139,7 +139,11 @@ def main(arguments: list[str] | None = None) -> int:
             else:
                 _run(parsed, options)
     except KeyboardInterrupt:
-        print("medkd: interrupted; a training that has begun goes on with --resume True", file=sys.stderr)
+        of_an_experiment = arguments[:1] == ["experiment"]
+        again = (
+            "the same command goes on" if of_an_experiment else "a training that has begun goes on with --resume True"
+        )
+        print(f"medkd: interrupted; {again}", file=sys.stderr)
         return 130
     except Terminated as error:
         print(f"medkd: error: {error}", file=sys.stderr)

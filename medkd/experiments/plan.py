@@ -174,4 +174,7 @@ class Plan:
         for name in (task, of.get("data"), of.get("task", task)):
             if name in self.data:
                 return self.data[name]
-        raise ValueError(f"--data: no data set for {task}: expected \"{{'{of.get('data', task)}': 'FOLDER'}}\"")
+        given = {**self.data, of.get("data", task): "FOLDER"}
+        raise ValueError(
+            f'--data: no data set for {task}: expected "{given}", or a choice of tasks, --tasks "[\'NAME\']"'
+        )

@@ -54,7 +54,7 @@ def experiment(
     before = _read_record(plan.folder) if (plan.folder / _RECORD).is_file() else {}
     _same_runs(plan, before.get("commands", {}))
     try:
-        lock = claim(plan.folder)
+        lock = _claimed(plan.folder)
         _nothing_runs(plan)
         # before the record names this machine: the next call would take another one's lock for a dead one of its own
         check_lock(plan.folder, arguments, before.get("machine", platform.node()))
@@ -67,6 +67,17 @@ def experiment(
             _end(plan, missing)
     finally:
         release()
+
+
+def _claimed(folder: Path) -> int | None:
+    """`claim`, with the advice that suits: another folder would be another experiment."""
+    try:
+        return claim(folder)
+    except FileExistsError:
+        raise FileExistsError(
+            f"output_dir {folder}: an earlier call is at work in it, or the Snakemake that it began and that outlived it: "
+            "wait for its end, or stop it"
+        ) from None
 
 
 def _end(plan: Plan, missing: Sequence[Job]) -> None:

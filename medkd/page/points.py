@@ -120,7 +120,7 @@ def run_plot(experiment: Experiment, cases: Mapping[str, pd.DataFrame]) -> RunPl
     values = [float(value) for of_row in by_row.values() for value in of_row.dropna()]
     if not values:
         return None
-    axis = scale(values, 150, 540, count=6)
+    axis = scale(values, 150, 540, count=6, within=(0, 100))
     heights = {row: 22.0 + 26 * place for place, row in enumerate(by_row)}
     dots = [
         Dot(axis(value), heights[row], f"{row}, seed {seed}: {value:.2f}", row)

@@ -65,11 +65,14 @@ def notes(experiment: Experiment, titles: Iterable[str]) -> dict[str, list[str]]
 def _general(experiment: Experiment) -> list[str]:
     sentences = [
         "Mean over cases of each run, then mean ± deviation over seeds (the number of runs); one run has no deviation. "
-        "Differences are paired by seed; the teacher's is between the means. p: Wilcoxon test paired by case, each case the "
-        "mean of its seeds; in brackets adjusted by Benjamini and Hochberg's false discovery rate over the rows of the table. "
-        "Gap closed: share of the way from the student alone to the teacher. Collapsed: runs that find nothing in nine of ten "
-        "cases; they are in the mean. HD95 is of the cases that hold the class and of which something was found; where these "
-        "are fewer, their number stands beside it.",
+        "Differences are paired by seed; the teacher's is between the means. p: two-sided Wilcoxon signed-rank test paired by "
+        "case, each case the mean of its seeds; in brackets adjusted by Benjamini and Hochberg's false discovery rate over the "
+        "rows of the table. It asks whether these networks differ on other cases, not whether other seeds would: for that the "
+        "deviation of the differences stands beside it. Gap closed: share of the way from the student alone to the teacher. "
+        "Collapsed: runs that find nothing in nine of ten cases; they are in the mean.",
+        "Dice, IoU: overlap; RVD: relative volume difference, |RVD| its size; HD95: 95th percentile of the distances between "
+        "the surfaces, in mm (of pictures in pixels), of the cases that hold the class and of which something was found; "
+        "where these are fewer, their number stands beside it.",
         "GMACs (10⁹ multiply-adds) and milliseconds: one forward pass of one slice, or picture, of the network's input "
         f"size; of a 3-D network a window's, divided by its slices, overlap not counted. On {_processor()}.",
     ]

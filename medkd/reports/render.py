@@ -56,13 +56,13 @@ def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping
         row[name] = _measured(cell, str(metric), group["cases"].max())
     first = group.iloc[0]
     if baseline:
-        row[f"{NAMES[group.index[0]]} - {baseline}"] = _plus_minus(
+        row[f"{NAMES[group.index[0]]} minus {baseline}"] = _plus_minus(
             first["difference"], first["difference_std"], f"+.{digits(str(group.index[0]))}f"
         )
         row["p (adjusted)"] = "" if pd.isna(first["p"]) else f"{first['p']:.2g} ({first['p_adjusted']:.2g})"
         row["gap closed"] = "" if pd.isna(first["gap_closed"]) else f"{first['gap_closed']:.0%}"
     row["runs"] = f"{first['seeds']:.0f}" + (f" of {first['planned']:.0f}" if first["seeds"] < first["planned"] else "")
-    row["runs"] += f", {first['collapsed']:.0f} collapsed" if first["collapsed"] else ""
+    row["runs"] += f" ({first['collapsed']:.0f} collapsed)" if first["collapsed"] else ""
     row["cases"] = f"{first['cases']:.0f}"
     row["parameters"] = "" if cost is None else f"{cost.parameters:,}"
     row["GMACs per slice"] = "" if cost is None else f"{cost.macs / 1e9:.3g}"
@@ -101,8 +101,8 @@ def write_tables(
     for name, shown in tables.items():
         parts += [f"## {name}", _markdown(shown), *(f"- {note}" for note in notes.get(name, []))]
     text = "\n\n".join(parts) + "\n"
-    latex = "".join(f"% {note}\n" for note in notes.get("", []))
-    latex += "\n".join(_latex(name, shown, notes.get(name, [])) for name, shown in tables.items())
+    general = notes.get("", [])
+    latex = "\n".join(_latex(title, name, shown, [*notes.get(name, []), *general]) for name, shown in tables.items())
     write_atomically(folder / "table.md", lambda path: path.write_text(text, encoding="utf-8"))
     write_atomically(folder / "table.tex", lambda path: path.write_text(latex, encoding="utf-8"))
     write_atomically(folder / "table.csv", lambda path: table.to_csv(path, index=False))
@@ -119,18 +119,19 @@ def _one_cell(text: object) -> str:
     return str(text).replace("|", "\\|")
 
 
-def _latex(title: str, table: pd.DataFrame, notes: list[str]) -> str:
-    """A floating table; needs the packages booktabs and graphicx alone."""
+def _latex(experiment: str, title: str, table: pd.DataFrame, notes: list[str]) -> str:
+    """A floating table with its notes below it; needs the packages booktabs and graphicx alone."""
     escaped = table.map(_escape).rename(index=_escape, columns=_escape)
     body = escaped.to_latex(escape=False, column_format="l" + "r" * table.shape[1])
-    caption = _escape(" ".join([f"{title}.", *notes]))
+    label = "".join(c if c.isalnum() else "-" for c in title.lower())
     return "\n".join(
         [
             r"\begin{table}[t]",
-            rf"\caption{{{caption}}}",
+            rf"\caption{{{_escape(experiment)}: {_escape(title)}.}}\label{{tab:{label}}}",
             r"\resizebox{\textwidth}{!}{%",
             body.strip(),
             "}",
+            rf"\par\smallskip\footnotesize {_escape(' '.join(notes))}",
             r"\end{table}",
             "",
         ]

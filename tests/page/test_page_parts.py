@@ -78,7 +78,7 @@ def test_curves_of_a_run_that_went_on_are_joined(tmp_path):
 def test_cells_sort_by_their_number():
     assert _cell("-5.62 ± 10.33") == ("−5.62 ± 10.33", -5.62)
     assert _cell("6.3e-07 (2.5e-06)").number == 6.3e-07 and _cell("1,944,520").number == 1944520
-    assert _cell("2, 1 collapsed").number == 2 and _cell("-35%").number == -35
+    assert _cell("2 (1 collapsed)").number == 2 and _cell("-35%").number == -35
     assert _cell("no run ended").number is None and _cell("").number is None
 
 

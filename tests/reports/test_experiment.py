@@ -113,7 +113,7 @@ def test_a_row_without_runs_and_a_collapsed_one_are_shown(experiment, tmp_path):
     table = results(experiment)
     shown = task_tables(table, {}, "Student")["k"]
     assert shown.loc["Never", "Dice, %"] == "no run ended" and shown.loc["Never", "runs"] == "0 of 1"
-    assert shown.loc["Bad", "runs"] == "1 of 2, 1 collapsed" and shown.loc["Bad", "Dice, %"] == "0.00"
+    assert shown.loc["Bad", "runs"] == "1 of 2 (1 collapsed)" and shown.loc["Bad", "Dice, %"] == "0.00"
     assert shown.loc["KD", "Dice, %"] == "60.00 ± 0.00" and shown.loc["KD", "runs"] == "2 of 3"
     # the paper has a figure of one row alone: the others have none, and not a number that is none
     assert shown["Dice, % (paper†)"].to_dict() == {**dict.fromkeys(DICE, ""), "KD": "50.00 ± 1.00"}
