@@ -48,8 +48,9 @@ def show_methods(as_markdown: bool) -> None:
 
 def report(runs: str, baseline: str | None, output_dir: str, html: bool = False) -> None:
     """Prints and writes the table of runs, unfinished ones included; with ``html`` the page as well."""
+    from medkd.experiments import present
     from medkd.options import parse_command
-    from medkd.reports import experiment_of_runs, write_report
+    from medkd.reports import experiment_of_runs
 
     folders = parse_command(["--runs", runs])[1]["runs"]
     if not isinstance(folders, dict) or not folders:
@@ -60,13 +61,7 @@ def report(runs: str, baseline: str | None, output_dir: str, html: bool = False)
         for folder in [of] if isinstance(of, str) else of:
             if not Path(folder).is_dir():
                 raise FileNotFoundError(f"run {title}: {folder}: no such folder")
-    experiment = experiment_of_runs(folders, baseline)
-    written = write_report(experiment, Path(output_dir))
-    print(written.text)
-    if html:
-        from medkd.page import write_page
-
-        print(write_page(experiment, written, Path(output_dir) / "report.html"))
+    present(experiment_of_runs(folders, baseline), Path(output_dir), html)
 
 
 def report_experiment(folder: str, baseline: str | None, output_dir: str, html: bool = False) -> None:

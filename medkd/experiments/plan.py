@@ -92,7 +92,7 @@ class Plan:
             self._student(task, row, seed)
             for row, spec in rows.items()
             if spec.get("role") != "teacher"
-            for seed in spec.get("seeds", of.get("seeds", self.content["seeds"]))
+            for seed in of.get("seeds", spec.get("seeds", self.content["seeds"]))
         ]
         needed = {folder for job in students for folder in job.needs}
         if any(spec.get("role") == "teacher" for spec in rows.values()):

@@ -8,7 +8,7 @@ from medkd import reports
 
 from .plan import Plan
 
-__all__ = ["report"]
+__all__ = ["present", "report"]
 
 
 def report(plan: Plan, output_dir: Path, html: bool = False) -> str:
@@ -17,7 +17,11 @@ def report(plan: Plan, output_dir: Path, html: bool = False) -> str:
     Args:
         html: writes ``report.html`` as well.
     """
-    experiment = _experiment(plan)
+    return present(_experiment(plan), output_dir, html)
+
+
+def present(experiment: reports.Experiment, output_dir: Path, html: bool = False) -> str:
+    """The same of any experiment: writes the tables, prints them, and writes the page where it is wanted."""
     written = reports.write_report(experiment, output_dir)
     print(written.text)
     if html:

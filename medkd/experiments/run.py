@@ -11,6 +11,7 @@ import yaml
 
 from medkd.data.claims import claim, is_claimed, release
 from medkd.formats import write_atomically
+from medkd.reports import last_line
 
 from .plan import Job, Plan
 from .plan_file import check_plan, load_plan, plan_file
@@ -84,7 +85,9 @@ def _end(plan: Plan, missing: Sequence[Job]) -> None:
     """The table, and what failed runs said last."""
     report(plan, plan.folder)
     for job in missing:
-        print(f"{job.folder}: {_last_words(plan.folder / f'logs/{job.folder}.log')}")
+        log = plan.folder / f"logs/{job.folder}.log"
+        said = last_line(log)
+        print(f"{job.folder}: {said} ({log})" if said else f"{job.folder}: did not begin")
     if missing:
         raise ValueError(
             f"{len(missing)} of {len(plan.jobs)} runs did not end, the table has holes: "
@@ -176,10 +179,3 @@ def _nothing_runs(plan: Plan) -> None:
     for job in plan.jobs.values():
         if is_claimed(plan.folder / job.folder):
             raise FileExistsError(f"output_dir {plan.folder}: a run that an earlier call began goes on in {job.folder}")
-
-
-def _last_words(log: Path) -> str:
-    """What a failed run said last."""
-    lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
-    said = [line.strip() for line in lines if line.strip()]
-    return f"{said[-1]} ({log})" if said else "did not begin"

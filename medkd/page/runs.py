@@ -7,12 +7,12 @@ import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from medkd.reports import Experiment, has_ended, run_record
+from medkd.reports import Experiment, has_ended, last_line, run_record
 
 __all__ = ["RunFacts", "chosen_method", "run_facts"]
 
 _OF_THE_PAPERS = ("plckd", "hlfd")
-_LOG_LINES = 400  # characters of the last line of a log
+_LONGEST_LINE = 400  # characters of the last line of a log
 
 
 class RunFacts(NamedTuple):
@@ -58,7 +58,7 @@ def _facts(task: str, row: str, seed: int, folder: Path) -> RunFacts:
     state = "ended" if ended else "unfinished" if config else "no result"
     command = shlex.join(map(str, json.loads(environment).get("command", [])[1:])) if environment else ""
     method = str(run_record(folder).get("method", ""))
-    reason = "" if ended else _last_line(_log(folder))
+    reason = "" if ended else last_line(_log(folder))[:_LONGEST_LINE]
     return RunFacts(task, row, seed, folder, state, reason, method, command, environment, config)
 
 
@@ -72,11 +72,6 @@ def _log(folder: Path) -> Path:
         return folder / "none.log"
     root = folder.parents[2]
     return (root / "logs" / folder.relative_to(root)).with_suffix(".log")
-
-
-def _last_line(log: Path) -> str:
-    lines = [line.strip() for line in _text(log).replace("\r", "\n").splitlines() if line.strip()]
-    return lines[-1][:_LOG_LINES] if lines else ""
 
 
 def chosen_method(experiment: Experiment, facts: list[RunFacts], task: str) -> str | None:

@@ -8,7 +8,7 @@ from .folders import experiment_of_runs, run_record
 from .published import Published, load_published
 from .render import NAMES, task_tables, write_tables
 from .report import Report, write_report
-from .runs import collapsed_runs, has_ended, read_cases
+from .runs import collapsed_runs, has_ended, last_line, read_cases
 from .tables import Run, triplet_table
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "cost_of_run",
     "experiment_of_runs",
     "has_ended",
+    "last_line",
     "load_published",
     "read_cases",
     "results",

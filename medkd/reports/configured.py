@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-import yaml
 from monai.bundle import ConfigParser
+
+from .folders import run_record
 
 __all__ = ["configured"]
 
@@ -18,11 +19,10 @@ def configured(folder: str | Path) -> ConfigParser:
 
     Raises:
         FileNotFoundError: without that record.
+        ValueError: for a file that is none.
     """
-    record = Path(folder) / "config.yaml"
-    if not record.is_file():
+    if not (config := run_record(Path(folder))):
         raise FileNotFoundError(f"run {folder}: no config.yaml, expected the output folder of a run")
-    config = yaml.safe_load(record.read_text())
     trained = (config.get("trained_with") or {}).items()
     known = {name: value for name, value in trained if name in config and not str(value).startswith(("$", "@", "%"))}
     # as one expression: the parser would take the numbers that are the names of classes for ids

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import pandas as pd
 
 from .conditions import conditions
-from .cost import Cost
 from .experiment import Experiment, results
 from .notes import costs, notes
 from .render import task_tables, write_tables
@@ -20,12 +19,8 @@ __all__ = ["Report", "write_report"]
 class Report(NamedTuple):
     """What was written."""
 
-    table: pd.DataFrame
-    """Of `results`: long, unrounded."""
     tables: Mapping[str, pd.DataFrame]
     """Of `task_tables`: title -> to read."""
-    costs: Mapping[tuple[str, str], Cost]
-    """(task, row) -> cost of its network."""
     notes: Mapping[str, list[str]]
     """Title -> sentences below the table; "" -> about all tables."""
     text: str
@@ -40,4 +35,4 @@ def write_report(experiment: Experiment, folder: Path) -> Report:
     sentences = notes(experiment, tables)
     sentences[""] += unmeasured
     text = write_tables(folder, experiment.title, tables, table, sentences)
-    return Report(table, tables, known, sentences, text)
+    return Report(tables, sentences, text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-__all__ = ["COLLAPSED", "collapsed_runs", "has_ended", "read_cases"]
+__all__ = ["COLLAPSED", "collapsed_runs", "has_ended", "last_line", "read_cases"]
 
 # A run that finds nothing in this share of the cases that hold a class has collapsed to background.
 COLLAPSED = 0.9
@@ -16,6 +16,14 @@ COLLAPSED = 0.9
 def has_ended(folder: str | Path) -> bool:
     """Whether a run's test was done: ``summary.json`` is written last."""
     return all((Path(folder) / name).is_file() for name in ("metrics.csv", "summary.json"))
+
+
+def last_line(log: Path) -> str:
+    """What a run said last: the last line of its log that is not blank, "" where there is none."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+    # a bar on a terminal draws over its line
+    lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+    return lines[-1] if lines else ""
 
 
 def read_cases(runs: Mapping[int, Path]) -> pd.DataFrame:

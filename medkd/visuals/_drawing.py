@@ -57,6 +57,11 @@ def place(case: str, index: int | None) -> str:
     return case if index is None else f"{case}, slice {index}"
 
 
+def to_own_maximum(map_: Tensor) -> Tensor:
+    """A map without negative values, 0 to 0 and its maximum to 1; one that is 0 all over stays so."""
+    return map_ / map_.amax().clamp_min(1e-12)
+
+
 def scaled(image: Any, limits: tuple[float, float] | None = None) -> np.ndarray:
     """Channels first to channels last, the image's own minimum and maximum (or ``limits``) to 0 and 1.
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from medkd.networks import default_taps
 
-from ._drawing import TRUTH, cut, image_and_label, outline, place, scaled, show, write
+from ._drawing import TRUTH, cut, image_and_label, outline, place, scaled, show, to_own_maximum, write
 
 __all__ = ["draw_grad_cam", "first_and_last", "grad_cam", "grad_cam_figure", "mid_target_slice"]
 
@@ -55,7 +55,8 @@ def grad_cam(network: nn.Module, image: Tensor, layers: Sequence[str], class_ind
         if getattr(module, "inplace", False):
             module.inplace = False  # it would overwrite what a hook has recorded
     ordered = [name for name in modules if name in layers]
-    cam = GradCAM(copied, ordered, postprocessing=_own_maximum)
+    # MONAI's own scaling turns the map over, and lifts its minimum
+    cam = GradCAM(copied, ordered, postprocessing=to_own_maximum)
     shapes: dict[str, tuple[int, ...]] = {}
     for name in ordered:
         modules[name].register_forward_hook(_shape_recorder(shapes, name))
@@ -84,11 +85,6 @@ def _check(network: nn.Module, image: Tensor, shapes: Mapping[str, tuple[int, ..
     for name, shape in shapes.items():
         if len(shape) != image.ndim:
             raise ValueError(f"grad_cam: layer {name!r} gives {shape}, expected a map (N, C, *spatial)")
-
-
-def _own_maximum(map_: Tensor) -> Tensor:
-    """0 to 0 and the maximum to 1. MONAI's own scaling turns the map over, and lifts its minimum."""
-    return map_ / map_.amax().clamp_min(1e-12)
 
 
 def mid_target_slice(label: Any) -> int | None:

@@ -12,7 +12,18 @@ from torch import Tensor
 from medkd.losses._common import importance_map
 from medkd.networks import Features
 
-from ._drawing import TRUTH, as_tensor, cut, fullest_slice, image_and_label, outline, place, scaled, show
+from ._drawing import (
+    TRUTH,
+    as_tensor,
+    cut,
+    fullest_slice,
+    image_and_label,
+    outline,
+    place,
+    scaled,
+    show,
+    to_own_maximum,
+)
 
 __all__ = ["channels_figure", "importance_figure"]
 
@@ -54,7 +65,7 @@ def importance_figure(
         for number, (axis, tap) in enumerate(zip(axes[1:], features.encoder, strict=False)):
             one = importance_map(as_tensor(tap[index : index + 1]).float(), p).reshape(tap.shape[2:])
             height = _slice_of(slice_, label.shape[1], one)
-            show(axis, _bright(cut(one, height)), f"encoder.{number}", truth.shape)
+            show(axis, np.asarray(to_own_maximum(cut(one, height))), f"encoder.{number}", truth.shape)
             outline(axis, truth, TRUTH)
             axis.set_xlabel(f"{tap.shape[1]} channels, {' x '.join(map(str, tap.shape[2:]))}", fontsize=9)
     figure.suptitle(f"{place(title, slice_)}   (green: truth; white: most active)", fontsize=10)
@@ -93,7 +104,3 @@ def channels_figure(tap: Tensor, title: str, count: int = 16, index: int = 0) ->
 def _slice_of(slice_: int | None, slices: int, coarse: Tensor) -> int | None:
     """The slice of a coarser map at the place of a slice of the image."""
     return None if slice_ is None else slice_ * coarse.shape[0] // slices
-
-
-def _bright(layer: Tensor) -> np.ndarray:
-    return np.asarray(layer / layer.amax().clamp_min(1e-12))

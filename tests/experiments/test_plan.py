@@ -136,6 +136,14 @@ def test_a_team_may_be_chosen_for_all_distilled_rows(tmp_path):
     assert {job.kind for job in plan.jobs.values()} == {"teacher", "false_pixel_assistant", "student"}
 
 
+def test_seeds_of_a_task_replace_those_of_rows_and_plan(tmp_path):
+    content = {**PLAN, "rows": {"kd": {"method": "kd", "seeds": [0, 1, 2]}, "alone": {}}}
+    content["tasks"] = {"kits19": {"seeds": [4]}, "lits": {}}
+    plan = Plan(content, DATA, tmp_path)
+    assert [list(plan.runs("kits19", row)) for row in ("kd", "alone")] == [[4], [4]]
+    assert [list(plan.runs("lits", row)) for row in ("kd", "alone")] == [[0, 1, 2], [0]]
+
+
 def test_seeds_of_the_command_replace_those_of_rows():
     content = _changed({**PLAN, "rows": {"kd": {"method": "kd", "seeds": [0, 1, 2]}}}, {"seeds": [7]})
     assert content["seeds"] == [7]

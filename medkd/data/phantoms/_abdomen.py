@@ -11,6 +11,15 @@ AIR, FAT, SOFT, BOWEL_GAS, BONE = -1000.0, -100.0, 45.0, -700.0, 450.0  # HU
 Grid = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
+def check_sizes(name: str, cases: int, size: int, slices: tuple[int, int]) -> None:
+    """Raises ValueError, naming the drawing function, for numbers of cases or voxels that cannot be drawn."""
+    if cases < 1 or size < 32 or not 8 <= slices[0] <= slices[1]:
+        raise ValueError(
+            f"{name}: cases={cases}, size={size}, slices={slices}; expected cases >= 1, size >= 32, "
+            "8 <= fewest <= most slices."
+        )
+
+
 def unit_cube(shape: tuple[int, int, int]) -> Grid:
     """Coordinates from -1 to 1 along (slices downwards, rows backwards, columns to the left) of a volume."""
     return tuple(np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in shape), indexing="ij"))

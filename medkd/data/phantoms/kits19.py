@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 from monai.config import PathLike
 
-from ._abdomen import FAT, Grid, draw_body, inside, scanned, texture, unit_cube
+from ._abdomen import FAT, Grid, check_sizes, draw_body, inside, scanned, texture, unit_cube
 
 __all__ = ["draw_kits19"]
 
@@ -49,11 +49,7 @@ def draw_kits19(
     Returns:
         the names of the cases.
     """
-    if cases < 1 or size < 32 or not 8 <= slices[0] <= slices[1]:
-        raise ValueError(
-            f"draw_kits19: cases={cases}, size={size}, slices={slices}; expected cases >= 1, size >= 32, "
-            "8 <= fewest <= most slices."
-        )
+    check_sizes("draw_kits19", cases, size, slices)
     names = [f"case_{number:05d}" for number in range(cases)]
     for number, name in enumerate(names):
         rng = np.random.default_rng([seed, number])

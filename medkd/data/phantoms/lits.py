@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 from monai.config import PathLike
 
-from ._abdomen import Grid, draw_body, inside, scanned, texture, unit_cube
+from ._abdomen import Grid, check_sizes, draw_body, inside, scanned, texture, unit_cube
 from .kits19 import kits19_affine
 
 __all__ = ["draw_lits"]
@@ -38,11 +38,7 @@ def draw_lits(
     Returns:
         the names of the cases, ``volume-<n>``.
     """
-    if cases < 1 or size < 32 or not 8 <= slices[0] <= slices[1]:
-        raise ValueError(
-            f"draw_lits: cases={cases}, size={size}, slices={slices}; expected cases >= 1, size >= 32, "
-            "8 <= fewest <= most slices."
-        )
+    check_sizes("draw_lits", cases, size, slices)
     for number in range(cases):
         rng = np.random.default_rng([seed, number])
         shape = (int(rng.integers(slices[0], slices[1] + 1)), size, size)

@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 from monai.config import PathLike
 
+from ._abdomen import check_sizes
 from .kits19 import draw_case, kits19_affine
 
 __all__ = ["draw_nifti"]
@@ -29,11 +30,7 @@ def draw_nifti(
     Returns:
         the names of the cases.
     """
-    if cases < 1 or size < 32 or not 8 <= slices[0] <= slices[1]:
-        raise ValueError(
-            f"draw_nifti: cases={cases}, size={size}, slices={slices}; expected cases >= 1, size >= 32, "
-            "8 <= fewest <= most slices."
-        )
+    check_sizes("draw_nifti", cases, size, slices)
     names = [f"patient_{number:02d}" for number in range(cases)]
     for number, name in enumerate(names):
         rng = np.random.default_rng([seed, number])
