@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from medkd.reports import Experiment, Report, read_cases
+from medkd.reports import Experiment, Report, collapsed_runs, read_cases
 
 from .attention import Attention, attention
 from .cases import Data, ShownCase, mean_dice, open_data, worst_cases
@@ -51,6 +51,8 @@ class TaskContent:
     triplets: list[list[tuple[str, dict[str, str]]]]
     """A table turned over, one a table."""
     runs: list[RunFacts]
+    collapsed: list[str]
+    """Runs that ended and find next to nothing."""
     run_plot: RunPlot | None
     case_plots: list[CasePlot]
     case_titles: list[str]
@@ -107,6 +109,7 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
         tables=tables,
         triplets=[triplet(table, experiment, methods) for table in tables],
         runs=facts,
+        collapsed=_collapsed(cases),
         run_plot=run_plot(experiment, cases),
         case_plots=case_plots(experiment, cases),
         case_titles=titles,
@@ -124,6 +127,16 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
         legend=legend,
         without_events=without,
     )
+
+
+def _collapsed(cases: dict[str, pd.DataFrame]) -> list[str]:
+    """Row, seed and class of each such run."""
+    return [
+        f"{row}, seed {seed}: {name}"
+        for row, table in cases.items()
+        for name, own in table.groupby("class", sort=False)
+        for seed in collapsed_runs(own)
+    ]
 
 
 def _shown_runs(rows: Sequence[str], facts: Sequence[RunFacts]) -> dict[str, RunFacts]:

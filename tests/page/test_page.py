@@ -95,6 +95,12 @@ def test_failed_runs_are_shown_everywhere(tree):
     assert "It left no config.yaml." in sections["runs"]
 
 
+def test_collapsed_runs_are_named(tree):
+    (summary,) = (item["text"] for item in tree.all("section") if item["attributes"]["id"] == "summary")
+    assert "skin: 1 run collapsed" in summary and summary.count("KD <b>& co</b>, seed 1: tumour") == 2
+    assert "seed 0: tumour" not in summary
+
+
 def test_deviation_is_said_to_be_over_seeds(tree):
     captions = [
         item["text"] for item in tree.all("caption") if within(item, "table")["attributes"].get("class") == "triplet"
