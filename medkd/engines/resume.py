@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -170,12 +171,16 @@ class ResumableRun:
             self.evaluator.state.best_metric_epoch = state["best"]["epoch"]
 
 
-def _differing(saved: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> list[str]:
-    """What distinguishes two configurations, id by id; nothing when one of them is not known."""
-    if saved is None or now is None:
+def _differing(saved: Any, now: Any, name: str = "") -> list[str]:
+    """What distinguishes two configurations, by the innermost ids; nothing when one of them is not known."""
+    if saved == now or (not name and None in (saved, now)):
         return []
-    ids = [name for name in {**saved, **now} if saved.get(name) != now.get(name)]
-    return [f"{name} was {saved.get(name)}, is {now.get(name)}" for name in ids]
+    if isinstance(saved, Mapping) and isinstance(now, Mapping):
+        ids = {**saved, **now}
+        outer = f"{name}::" if name else ""
+        return [line for key in ids for line in _differing(saved.get(key), now.get(key), f"{outer}{key}")]
+    was, is_ = (shorten(str(value), 80, placeholder="...") for value in (saved, now))
+    return [f"{name} was {was}, is {is_}"]
 
 
 def _key_metric(evaluator: SupervisedEvaluator) -> float:

@@ -109,10 +109,11 @@ def test_other_options_are_refused(kits19_data, medkd_run, tmp_path, capsys):
     options = ["--dataset_dir", kits19_data, "--output_dir", tmp_path / "run"]
     assert medkd_run("train", "kits19", *options) == 0
     capsys.readouterr()
-    changed = [*options, "--resume", "True", "--max_epochs", 3, "--learning_rate", 0.5]
+    changed = [*options, "--resume", "True", "--max_epochs", 3, "--learning_rate", 0.5, "--lr_scheduler::eta_min", 0.1]
     assert medkd_run("train", "kits19", *changed) == 1
-    error = capsys.readouterr().err
+    (error,) = capsys.readouterr().err.splitlines()[-1:]
     assert "is of a run with other options: max_epochs was 1, is 3; learning_rate was 0.001, is 0.5" in error
+    assert re.search(r"lr_scheduler::eta_min was \S+, is 0\.1", error) and len(error) < 400
 
 
 def test_a_run_killed_in_its_first_epoch_begins_anew(finished, kits19_data, medkd_run, tmp_path, capsys, assert_equal):
