@@ -28,11 +28,11 @@ import onnx
 import torch
 from tabulate import tabulate
 
-from medkd.__main__ import main as medkd
-from medkd.data.phantoms.kits19 import draw_case, draw_kits19
-from medkd.export.files import save_onnx
+from medkd.cli.main import main as medkd
+from medkd.deploy.export.files import save_onnx
+from medkd.deploy.runtime import OnnxModel
 from medkd.networks import ResNetFCN, UNet, load_weights
-from medkd.runtime import OnnxModel
+from medkd.phantoms.kits19 import make_kits19, make_phantom
 
 GIB = 2**30
 DRAWN = 25  # slices of the drawn scan that are different
@@ -101,7 +101,7 @@ def run(*words: object) -> None:
 
 
 def train(folder: Path, width: int, epochs: int) -> tuple[Path, Path]:
-    draw_kits19(folder / "raw", cases=10, size=96, slices=(16, 24))
+    make_kits19(folder / "raw", cases=10, size=96, slices=(16, 24))
     run("prepare", "kits19", "--source", folder / "raw", "--dataset_dir", folder / "data")
     options = ("--target", "organ", "--image_size", "[96,96]", "--student_width", width, "--max_epochs", epochs)
     where = ("--dataset_dir", folder / "data", "--output_dir", folder / "run", "--device", "cpu")
@@ -124,7 +124,7 @@ def export(folder: Path, options: argparse.Namespace) -> dict[str, Path]:
 
 def draw(path: Path, slices: int, size: int) -> Path:
     """Few slices over and over: gzip's window is shorter than one, so they compress as others would."""
-    image = draw_case(np.random.default_rng(0), (min(DRAWN, slices), size, size), small=False)[0]
+    image = make_phantom(np.random.default_rng(0), (min(DRAWN, slices), size, size), small=False)[0]
     array = np.moveaxis(image[np.arange(slices) % len(image)], 0, -1)
     nib.save(nib.Nifti1Image(np.asfortranarray(array), np.diag([-0.78, -0.78, 3.0, 1.0])), path)
     return path

@@ -32,9 +32,9 @@ from tabulate import tabulate
 from torch.utils.data import RandomSampler
 
 from medkd.data import SliceDataset, load_datalist
-from medkd.data.phantoms.kits19 import draw_case, kits19_affine
 from medkd.data.volume_store import read_slice, write_volume
 from medkd.data_prep import kits19
+from medkd.phantoms.kits19 import kits19_affine, make_phantom
 
 BATCH = 8
 Read = Callable[[int, int], float]  # slices, seed: seconds
@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def draw(folder: Path, cases: int, slices: int, size: int) -> list[tuple[Path, Path]]:
     """KiTS19's layout; all cases have one spacing, so that nnU-Net has nothing to resample."""
-    image, label = draw_case(np.random.default_rng(0), (slices, size, size), small=False)
+    image, label = make_phantom(np.random.default_rng(0), (slices, size, size), small=False)
     files = []
     for case in range(cases):
         place = folder / f"case_{case:05d}"

@@ -22,8 +22,8 @@ import nibabel as nib
 import numpy as np
 import zarr
 
-from medkd.data.phantoms.kits19 import draw_case, kits19_affine
 from medkd.data.volume_store import read_slice, write_volume
+from medkd.phantoms.kits19 import kits19_affine, make_phantom
 
 Write = Callable[[Path, np.ndarray, np.ndarray], None]
 Read = Callable[[Path, int], np.ndarray]
@@ -95,7 +95,7 @@ FORMATS: dict[str, tuple[str, Write, Read]] = {
 def load(image: str | None, phantom_shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the volume as int16 ``(S, H, W)`` and its affine."""
     if image is None:
-        return draw_case(np.random.default_rng(0), phantom_shape, small=False)[0], kits19_affine(3.0, 0.78)
+        return make_phantom(np.random.default_rng(0), phantom_shape, small=False)[0], kits19_affine(3.0, 0.78)
     file = nib.load(image)
     order = nib.orientations.axcodes2ornt("IPL")
     file = file.as_reoriented(nib.orientations.ornt_transform(nib.io_orientation(file.affine), order))

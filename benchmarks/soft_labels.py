@@ -29,8 +29,8 @@ from torch.nn import functional as F
 
 from medkd import methods
 from medkd.correction import Correction, SoftLabels, TeacherTeam, TeamOutputs
-from medkd.engines import StoredSoftLabels, StoredTeacher
 from medkd.networks import FeatureTaps, TransUNet, UNet
+from medkd.teachers import CachedSoftLabels, CachedTeacher
 
 _WRONG = 0.05
 _CHAIN: list[float] = []
@@ -122,12 +122,12 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
         with redirect_stdout(StringIO()):
-            stored = StoredSoftLabels(data, team, Path(folder), "cpu")
+            stored = CachedSoftLabels(data, team, Path(folder), "cpu")
         spent = (time.perf_counter() - begun) / len(data)
         mebibytes = sum(file.stat().st_size for file in stored.files) / len(data) / 2**20
         keys = ["image", "label"]
         plain, cached = loader(data, batch, keys), loader(stored, batch, [*keys, "soft_labels"])
-    teacher, control, kept = team.teacher, TeacherTeam(team.teacher, swap=True), StoredTeacher(team)
+    teacher, control, kept = team.teacher, TeacherTeam(team.teacher, swap=True), CachedTeacher(team)
     ways = {
         "supervised": stepper(student_width, teacher, "none", None, plain),
         "kd": stepper(student_width, teacher, "kd", lambda b: teacher(b["image"]), plain),

@@ -19,7 +19,7 @@ from monai.bundle import ConfigParser
 from torch import Tensor
 from torch.utils.data import Subset
 
-from medkd.engines import StoredSoftLabels, StoredTeacher
+from medkd.teachers import CachedSoftLabels, CachedTeacher
 
 
 def moved(x: Tensor, turns: int, flipped: bool) -> Tensor:
@@ -36,7 +36,7 @@ def main(run: str, images: int = 64) -> None:
     chosen = np.unique(np.linspace(0, len(source) - 1, images).round().astype(int)).tolist()
     rows: dict[str, list[tuple[float, ...]]] = {"as it is": [], "flipped, turned": []}
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
-        stored, teacher = StoredSoftLabels(Subset(source, chosen), team, folder, "cpu"), StoredTeacher(team)
+        stored, teacher = CachedSoftLabels(Subset(source, chosen), team, folder, "cpu"), CachedTeacher(team)
         for item in (stored[i] for i in range(len(stored))):
             whole = [torch.as_tensor(item[key]).as_subclass(Tensor)[None] for key in ("image", "label", "soft_labels")]
             for move in [(turns, flipped) for turns in range(4) for flipped in (False, True)]:

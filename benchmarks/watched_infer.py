@@ -16,8 +16,8 @@ from typing import Any
 
 import psutil
 
-from medkd.__main__ import main as medkd
-from medkd.runtime import OnnxModel, command, names_onnx
+from medkd.cli.main import main as medkd
+from medkd.deploy.runtime import OnnxModel, command, names_onnx
 
 
 class Watch:
@@ -64,7 +64,7 @@ def _largest() -> int:
 
 
 def watch_torch(watch: Watch) -> None:
-    from medkd import engines, networks
+    from medkd import inferers, networks
 
     load = networks.load_weights
 
@@ -74,7 +74,7 @@ def watch_torch(watch: Watch) -> None:
         network.register_forward_hook(watch.close)
         return network
 
-    networks.load_weights, engines.infer_each = loaded, watch.run(engines.infer_each)
+    networks.load_weights, inferers.infer_each = loaded, watch.run(inferers.infer_each)
 
 
 def main() -> int:

@@ -14,13 +14,13 @@ from typing import Any, NoReturn
 from monai.config import PathLike
 from tqdm import tqdm
 
-from medkd.data import PARTS, natural_key, save_datalist, split_cases
+from medkd.data import SPLITS, natural_key, save_datalist, split_cases
 
 from ._parts import check_parts, warn_without_target
 from ._target import complete_or_absent
 
 __all__ = [
-    "Found",
+    "DiscoveredCases",
     "Options",
     "files_by_name",
     "pair_files",
@@ -55,7 +55,7 @@ class Options:
 
 
 @dataclass
-class Found:
+class DiscoveredCases:
     """What a source holds: the files of each case, the case's patient, and cases that are refused already."""
 
     files: dict[str, Any] = field(default_factory=dict)
@@ -95,7 +95,7 @@ def pair_files(
     label_suffixes: Sequence[str],
     name: Callable[[str], str],
     keep: Callable[[str], bool] = lambda stem: True,
-) -> Found:
+) -> DiscoveredCases:
     """Pair the files of two folders by their names without suffix; what has no partner, or two, is refused.
 
     Args:
@@ -113,9 +113,9 @@ def pair_up(
     labels: Path,
     name: Callable[[str], str] = str,
     keep: Callable[[str], bool] = lambda stem: True,
-) -> Found:
+) -> DiscoveredCases:
     """`pair_files` of files that are found already, by name without suffix; the folders are named in messages alone."""
-    found = Found()
+    found = DiscoveredCases()
     for stem in sorted(filter(keep, {*by_image, *by_label}), key=natural_key):
         case, of_image, of_label = name(stem), by_image.get(stem, []), by_label.get(stem, [])
         if case in found.files or case in found.refused:
@@ -137,7 +137,7 @@ def pair_up(
 def run(
     source: Path,
     target: PathLike,
-    found: Found,
+    found: DiscoveredCases,
     convert: Callable[[str, Any, Path], dict[str, Any]],
     options: Options,
     check: Callable[[Collection[dict[str, Any]]], None] = lambda entries: None,
@@ -162,10 +162,10 @@ def run(
         raise ValueError(f"source {source}: no cases found.")
     # Split before converting, and with the refused cases: a file that is repaired later moves no other case.
     parts = parts or split_found(found, options)
-    wanted = [case for part in PARTS for case in parts[part]]
+    wanted = [case for part in SPLITS for case in parts[part]]
     drawn = f"split {str(options.split)!r}, fold {options.fold}, seed {options.seed}"
     # Before hours of converting; the cases that are refused already are listed below, unless they may be left out.
-    left = {part: [case for case in parts[part] if case in found.files] for part in PARTS}
+    left = {part: [case for case in parts[part] if case in found.files] for part in SPLITS}
     check_parts(source, left if options.skip_bad else parts, f"{drawn}; {len(found.refused)} cases refused")
     with complete_or_absent(source, Path(target), options.overwrite) as folder:
         entries, refused = _convert_all(found, wanted, convert, folder, about["name"])
@@ -173,7 +173,7 @@ def run(
             refuse(refused, len({*wanted, *refused}))
         for case, reason in refused.items():
             tqdm.write(f"refused {case}: {reason}")
-        listed = {part: [entries[case] for case in parts[part] if case in entries] for part in PARTS}
+        listed = {part: [entries[case] for case in parts[part] if case in entries] for part in SPLITS}
         check_parts(source, listed, f"{drawn}; {len(refused)} cases refused")
         check(entries.values())
         extra = {"refused": refused} if refused else {}
@@ -182,7 +182,7 @@ def run(
         held_out = found.held_out if options.split == found.split_name else ""
         _save_split(folder, listed, options, left_out, held_out)
         warn_without_target(folder, listed["validation"], about["labels"])
-    counts = {part: len(listed[part]) for part in PARTS}
+    counts = {part: len(listed[part]) for part in SPLITS}
     return {"target": str(target), "cases": counts, "refused": refused, "left_out": left_out}
 
 
@@ -192,15 +192,19 @@ def refuse(refused: Mapping[str, str], total: int) -> NoReturn:
     raise ValueError(f"{len(refused)} of {total} cases refused, nothing was written:{lines}")
 
 
-def split_found(found: Found, options: Options) -> dict[str, list[str]]:
+def split_found(found: DiscoveredCases, options: Options) -> dict[str, list[str]]:
     """Case names of each part."""
     if options.split == found.split_name:
-        return {part: [case for case in found.patients if found.published.get(case) == part] for part in PARTS}
+        return {part: [case for case in found.patients if found.published.get(case) == part] for part in SPLITS}
     return split_cases(found.patients, options.split, options.fold, options.folds, options.seed)
 
 
 def _convert_all(
-    found: Found, wanted: Sequence[str], convert: Callable[[str, Any, Path], dict[str, Any]], folder: Path, name: str
+    found: DiscoveredCases,
+    wanted: Sequence[str],
+    convert: Callable[[str, Any, Path], dict[str, Any]],
+    folder: Path,
+    name: str,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     entries: dict[str, dict[str, Any]] = {}
     # A case that a split file leaves out is not asked for; one that could not even be given a patient is reported.
@@ -233,7 +237,7 @@ def _save_split(
         "folds": options.folds,
         "seed": options.seed,
         **({"held_out": held_out} if held_out else {}),
-        **{part: [entry["case"] for entry in listed[part]] for part in PARTS},
+        **{part: [entry["case"] for entry in listed[part]] for part in SPLITS},
         "left_out": list(left_out),
     }
     (folder / "split.json").write_text(json.dumps(split, indent=1) + "\n", encoding="utf-8")

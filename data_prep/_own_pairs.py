@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from medkd.data import VOLUMES
+from medkd.io import VOLUMES
 
-from ._common import Found, files_by_name, pair_up
+from ._common import DiscoveredCases, files_by_name, pair_up
 
 __all__ = ["find_pairs"]
 
@@ -16,7 +16,7 @@ IMAGE_ENDS = ("_0000", "_image", "_img")
 LABEL_ENDS = ("_label", "_mask", "_seg")
 
 
-def find_pairs(images: Path, labels: Path) -> Found:
+def find_pairs(images: Path, labels: Path) -> DiscoveredCases:
     """Pair by name: equal but for the suffix, or for `IMAGE_ENDS` and `LABEL_ENDS`. A sub-folder of images is a DICOM case.
 
     Raises:

@@ -9,14 +9,14 @@ from typing import Any
 
 from PIL import Image
 
-from medkd.data import PARTS
+from medkd.data import SPLITS
 
 __all__ = ["check_parts", "warn_without_target"]
 
 
 def check_parts(source: Path, parts: Mapping[str, Sequence[Any]], drawn: str) -> None:
     """Raise ValueError when a part has no case; ``drawn`` says how the split came about."""
-    if empty := [part for part in PARTS if not parts[part]]:
+    if empty := [part for part in SPLITS if not parts[part]]:
         raise ValueError(
             f"source {source}: no usable case for {' and '.join(empty)} ({drawn}), expected one at least; "
             "nothing was written."

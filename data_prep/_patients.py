@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from medkd.data import PARTS, check_leaks, natural_key
+from medkd.data import SPLITS, check_leaks, natural_key
 
 __all__ = ["read_patients"]
 
@@ -43,16 +43,16 @@ def read_patients(path: Path, cases: Collection[str]) -> tuple[dict[str, str], d
 
 def _parts(path: Path, rows: Collection[dict[str, str]]) -> dict[str, list[str]]:
     for row in rows:
-        if row["part"] not in PARTS:
-            raise ValueError(f"{path}: case {row['case']}: part {row['part']!r}, expected one of {', '.join(PARTS)}")
-    listed = {part: [row for row in rows if row["part"] == part] for part in PARTS}
+        if row["part"] not in SPLITS:
+            raise ValueError(f"{path}: case {row['case']}: part {row['part']!r}, expected one of {', '.join(SPLITS)}")
+    listed = {part: [row for row in rows if row["part"] == part] for part in SPLITS}
     try:
         check_leaks(listed)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    if empty := [part for part in PARTS if not listed[part]]:
-        raise ValueError(f"{path}: no case for {' and '.join(empty)}, expected one at least of {', '.join(PARTS)}")
-    return {part: sorted((row["case"] for row in listed[part]), key=natural_key) for part in PARTS}
+    if empty := [part for part in SPLITS if not listed[part]]:
+        raise ValueError(f"{path}: no case for {' and '.join(empty)}, expected one at least of {', '.join(SPLITS)}")
+    return {part: sorted((row["case"] for row in listed[part]), key=natural_key) for part in SPLITS}
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

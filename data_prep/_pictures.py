@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ._common import Found, pair_files
+from ._common import DiscoveredCases, pair_files
 
 __all__ = [
     "SUFFIXES",
@@ -32,7 +32,9 @@ def mask_suffixes(ending: str) -> tuple[str, ...]:
     return (*(f"{ending.lower()}{suffix}" for suffix in SUFFIXES), *SUFFIXES)
 
 
-def plain_pairs(source: Path, ending: str = "", keep: Callable[[str], bool] = lambda stem: True) -> Found | None:
+def plain_pairs(
+    source: Path, ending: str = "", keep: Callable[[str], bool] = lambda stem: True
+) -> DiscoveredCases | None:
     """Return the pairs of ``images/`` and ``masks/``; None when one of the two folders is not there."""
     images, masks = source / "images", source / "masks"
     if not (images.is_dir() and masks.is_dir()):

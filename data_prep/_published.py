@@ -14,7 +14,7 @@ from tqdm import tqdm
 from medkd.data import natural_key
 from medkd.data.datalist import VALIDATION_SHARE
 
-from ._common import Found, Options, pair_files, run
+from ._common import DiscoveredCases, Options, pair_files, run
 
 __all__ = ["Part", "find_parts", "hold_out", "image_counts", "merge", "require_published", "run_parts"]
 
@@ -36,7 +36,7 @@ def find_parts(
     image_suffixes: Sequence[str],
     label_suffixes: Sequence[str],
     keep: Callable[[str], bool] = lambda stem: True,
-) -> Found:
+) -> DiscoveredCases:
     """Pair the files of folders that each are a part of the published split.
 
     Raises:
@@ -56,7 +56,7 @@ def find_parts(
     return merge(several)
 
 
-def image_counts(source: Path, found: Found, parts: Iterable[Part]) -> dict[str, int]:
+def image_counts(source: Path, found: DiscoveredCases, parts: Iterable[Part]) -> dict[str, int]:
     """Return the number of images with a mask in each folder, and print where it is not the published one."""
     folders = [images.parent for images, _ in found.files.values()]
     counts = {str(part.images.relative_to(source)): folders.count(part.images) for part in parts}
@@ -66,9 +66,9 @@ def image_counts(source: Path, found: Found, parts: Iterable[Part]) -> dict[str,
     return counts
 
 
-def merge(several: Sequence[Found]) -> Found:
+def merge(several: Sequence[DiscoveredCases]) -> DiscoveredCases:
     """Return what several folders hold together; a case that is in two of them is refused."""
-    merged = Found()
+    merged = DiscoveredCases()
     for found in several:
         twice = {}
         for case in merged.patients.keys() & found.patients.keys():
@@ -82,7 +82,7 @@ def merge(several: Sequence[Found]) -> Found:
     return merged
 
 
-def hold_out(found: Found, seed: int) -> None:
+def hold_out(found: DiscoveredCases, seed: int) -> None:
     """Move a tenth of the published training patients (at least one) into validation, drawn by ``seed``.
 
     Refused cases are drawn from too: a file that is repaired later moves no other case.
@@ -97,7 +97,7 @@ def hold_out(found: Found, seed: int) -> None:
     found.held_out = f"validation: {count} of {len(names)} training patients, drawn by the seed; not published"
 
 
-def require_published(source: PathLike, found: Found, split: PathLike, why: str) -> None:
+def require_published(source: PathLike, found: DiscoveredCases, split: PathLike, why: str) -> None:
     """Raise ValueError when the published split is asked for and these files have none."""
     if split == "published" and not found.published:
         raise ValueError(
@@ -108,7 +108,7 @@ def require_published(source: PathLike, found: Found, split: PathLike, why: str)
 def run_parts(
     source: Path,
     target: PathLike,
-    found: Found,
+    found: DiscoveredCases,
     parts: Sequence[Part],
     convert: Callable[[str, Any, Path], dict[str, Any]],
     options: Options,

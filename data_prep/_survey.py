@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 from tqdm import tqdm
 
-from medkd.data import read_volume_file
+from medkd.io import read_volume_file
 
 from ._volumes import check_same_grid, check_varied, turn, whole_numbers
 

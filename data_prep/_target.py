@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from medkd.data import claims
+from medkd.runs import lock as claims
 
 __all__ = ["check_target", "complete_or_absent"]
 

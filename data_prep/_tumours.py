@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
-from ._common import Found, Options, pair_files, run
+from ._common import DiscoveredCases, Options, pair_files, run
 from ._volumes import AXES, check_same_grid, check_varied, read_nifti, store_case, whole_numbers, without_negative
 
 __all__ = ["PAIRS", "SUFFIXES", "find_pairs", "run_tumours"]
@@ -21,7 +21,7 @@ PAIRS = (("imagesTr", "labelsTr"), ("images", "masks"))
 ONE_CLASS = {"tumour": {0: 0, 1: 2}, "organ": {0: 0, 1: 1}}
 
 
-def find_pairs(source: Path) -> Found | None:
+def find_pairs(source: Path) -> DiscoveredCases | None:
     """Pair the files of the first of `PAIRS` whose two folders are there; None when there is no such pair."""
     for images, labels in PAIRS:
         if (source / images).is_dir() and (source / labels).is_dir():
@@ -32,7 +32,7 @@ def find_pairs(source: Path) -> Found | None:
 def run_tumours(
     source: Path,
     target: PathLike,
-    found: Found,
+    found: DiscoveredCases,
     label_values: str,
     options: Options,
     *,

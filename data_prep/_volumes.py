@@ -9,7 +9,8 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from medkd.data import SUFFIX, read_nifti, write_volume
+from medkd.data import SUFFIX, write_volume
+from medkd.io import read_nifti
 
 __all__ = [
     "AXES",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
-from ._common import Found, Options, files_by_name, pair_files, require_source, run
+from ._common import DiscoveredCases, Options, files_by_name, pair_files, require_source, run
 from ._pictures import SUFFIXES, check_ends, convert, plain_pairs, read_grey
 from ._published import merge, require_published
 
@@ -87,7 +87,7 @@ def prepare(
     )
 
 
-def _find(source: Path) -> Found:
+def _find(source: Path) -> DiscoveredCases:
     if any((source / name).is_dir() for name in PUBLISHED):
         return merge([_find_frames(source / name, name) for name in PUBLISHED if (source / name).is_dir()])
     root = source / "CVC-912" if (source / "CVC-912").is_dir() else source
@@ -104,14 +104,14 @@ def _find(source: Path) -> Found:
     )
 
 
-def _find_frames(folder: Path, name: str) -> Found:
+def _find_frames(folder: Path, name: str) -> DiscoveredCases:
     for kind in ("bbdd", "gtpolyp"):
         if not (folder / kind).is_dir():
             raise ValueError(f"source {folder}: no folder {kind} in it.")
     return _number(folder / "bbdd", folder / "gtpolyp", name)
 
 
-def _number(images: Path, masks: Path, name: str) -> Found:
+def _number(images: Path, masks: Path, name: str) -> DiscoveredCases:
     """Pair frames whose names are frame numbers; patients and the published part follow from the number."""
     prefix = name.lower().replace("-", "")
     to_case = lambda stem: f"{prefix}_{int(stem):03d}" if stem.isdecimal() else f"{prefix}_{stem}"  # noqa: E731
@@ -137,7 +137,7 @@ def _stretch(name: str, number: int) -> tuple[str, int, int] | None:
     return None
 
 
-def _find_part(folder: Path, part: str) -> Found:
+def _find_part(folder: Path, part: str) -> DiscoveredCases:
     masks = next((folder / name for name in HIGHEST if (folder / name).is_dir()), None)
     if masks is None or not (folder / "images").is_dir():
         raise ValueError(f"source {folder}: expected images and one of {', '.join(HIGHEST)} in it.")

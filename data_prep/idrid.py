@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
-from ._common import Found, Options, require_source
+from ._common import DiscoveredCases, Options, require_source
 from ._pictures import SUFFIXES, check_ends, check_size, convert, mask_suffixes, open_picture, plain_pairs
 from ._published import Part, find_parts, run_parts
 
@@ -96,7 +96,7 @@ def _parts(source: Path, published: bool) -> tuple[list[Part], tuple[tuple[str, 
     return parts if any((source / name).is_dir() for name in PLAIN) else [], (SUFFIXES, mask_suffixes(ENDING))
 
 
-def _find_plain(source: Path) -> Found:
+def _find_plain(source: Path) -> DiscoveredCases:
     if found := plain_pairs(source, ENDING):
         return found
     raise ValueError(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
-from ._common import Found, Options, require_source
+from ._common import DiscoveredCases, Options, require_source
 from ._pictures import check_ends, check_size, convert, plain_pairs, read_grey
 from ._published import Part, find_parts, run_parts
 
@@ -88,7 +88,7 @@ def _parts(source: Path, published: bool) -> list[Part]:
     return parts if any(part.images.is_dir() or part.masks.is_dir() for part in parts) else []
 
 
-def _find(source: Path, parts: list[Part]) -> Found:
+def _find(source: Path, parts: list[Part]) -> DiscoveredCases:
     if parts:
         # Licence, attribution and, in some archives, <name>_superpixels.png lie among the images.
         keep = lambda stem: stem.startswith("ISIC_") and _is_image(stem)  # noqa: E731

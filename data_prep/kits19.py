@@ -11,7 +11,7 @@ from typing import Any
 
 from monai.config import PathLike
 
-from ._common import Found, Options, require_source
+from ._common import DiscoveredCases, Options, require_source
 from ._tumours import PAIRS, SUFFIXES, find_pairs, run_tumours
 
 __all__ = ["CORRECTED", "prepare"]
@@ -75,7 +75,7 @@ def prepare(
     )
 
 
-def _find(source: Path) -> Found:
+def _find(source: Path) -> DiscoveredCases:
     root = source / "data" if (source / "data").is_dir() else source
     cases = sorted(path for path in root.glob("case_*") if path.is_dir())
     if cases:
@@ -86,8 +86,8 @@ def _find(source: Path) -> Found:
     raise ValueError(f"source {source}: expected data/case_*/ or case_*/ (KiTS19), or {pairs}; found none of them.")
 
 
-def _find_official(cases: list[Path]) -> Found:
-    found, unlabelled = Found(), 0
+def _find_official(cases: list[Path]) -> DiscoveredCases:
+    found, unlabelled = DiscoveredCases(), 0
     for path in cases:
         image, label = (
             next((path / f"{kind}{suffix}" for suffix in SUFFIXES if (path / f"{kind}{suffix}").is_file()), None)

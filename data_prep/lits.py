@@ -18,7 +18,7 @@ from monai.config import PathLike
 
 from medkd.data import natural_key, split_cases
 
-from ._common import Found, Options, require_source
+from ._common import DiscoveredCases, Options, require_source
 from ._published import hold_out
 from ._tumours import PAIRS, find_pairs, run_tumours
 
@@ -81,7 +81,7 @@ def prepare(
     )
 
 
-def _find(source: Path) -> Found:
+def _find(source: Path) -> DiscoveredCases:
     volumes, masks, tests = _search(source)
     # In a plain pair of folders both files of a case may be called volume-<n>.
     pairs = None if masks else find_pairs(source)
@@ -110,8 +110,8 @@ def _search(source: Path) -> tuple[dict[int, list[Path]], dict[int, list[Path]],
     return found["volume"], found["segmentation"], tests
 
 
-def _pair(source: Path, volumes: dict[int, list[Path]], masks: dict[int, list[Path]]) -> Found:
-    found = Found()
+def _pair(source: Path, volumes: dict[int, list[Path]], masks: dict[int, list[Path]]) -> DiscoveredCases:
+    found = DiscoveredCases()
     for number in sorted({*volumes, *masks}):
         case, of_volume, of_mask = f"volume-{number}", volumes.get(number, []), masks.get(number, [])
         found.patients[case] = case
@@ -127,7 +127,7 @@ def _pair(source: Path, volumes: dict[int, list[Path]], masks: dict[int, list[Pa
     return found
 
 
-def _draw_split(source: Path, found: Found, options: Options) -> None:
+def _draw_split(source: Path, found: DiscoveredCases, options: Options) -> None:
     """Give every case its part of a split that is LiTS's own; ``split_cases`` knows the others."""
     if options.split == "5fold":
         if options.folds != FOLDS:

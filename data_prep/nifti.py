@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
-from medkd.data import PARTS, NormaliseCased, natural_key, split_cases
+from medkd.data import SPLITS, NormaliseCased, natural_key, split_cases
 
 from . import _proposals as proposals
 from ._case_report import write_report
-from ._common import Found, Options, refuse, require_source, run, split_found
+from ._common import DiscoveredCases, Options, refuse, require_source, run, split_found
 from ._own_pairs import find_pairs
 from ._patients import read_patients
 from ._survey import AIR, Measured, check_exchanged, is_ct, read_pair, survey
@@ -45,7 +45,7 @@ def prepare(
     """Check and measure every case, decide what the data set needs, store it, and write the data list and a report.
 
     Args:
-        images: folder of volumes (``medkd.data.VOLUMES``), or of sub-folders with a DICOM series each.
+        images: folder of volumes (``medkd.io.VOLUMES``), or of sub-folders with a DICOM series each.
         labels: folder of label maps in one of the volume formats, named as the images (see ``_own_pairs``).
         target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``, ``report.md``, ``report.json``.
         classes: names of the label values above 0, in order of value; also one text with commas. None: ``class_1``, ...
@@ -108,7 +108,7 @@ def _numbers(name: str, given: Sequence[float] | None, count: int) -> list[float
     return numbers
 
 
-def _split(found: Found, options: Options) -> dict[str, list[str]]:
+def _split(found: DiscoveredCases, options: Options) -> dict[str, list[str]]:
     if not str(options.split).lower().endswith(".csv"):
         return split_found(found, options)
     patients, parts = read_patients(Path(options.split), found.patients)
@@ -116,9 +116,9 @@ def _split(found: Found, options: Options) -> dict[str, list[str]]:
     return parts or split_cases(patients, "random", options.fold, options.folds, options.seed)
 
 
-def _survey(found: Found, parts: Mapping[str, Sequence[str]], skip_bad: bool) -> dict[str, Measured]:
+def _survey(found: DiscoveredCases, parts: Mapping[str, Sequence[str]], skip_bad: bool) -> dict[str, Measured]:
     """Measures of the cases that a part wants; those that are refused move from the files to the refused."""
-    wanted = sorted((case for part in PARTS for case in parts[part]), key=natural_key)
+    wanted = sorted((case for part in SPLITS for case in parts[part]), key=natural_key)
     measured, refused = survey({case: found.files[case] for case in wanted if case in found.files})
     if refused and not measured:
         check_exchanged(*found.files[next(iter(refused))])

@@ -14,11 +14,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 @pytest.fixture(scope="session")
 def kits19_data(tmp_path_factory) -> Path:
     """Five small prepared KiTS19 phantoms: 3 training, 1 validation, 1 test."""
-    from medkd.data import draw_kits19
     from medkd.data_prep import kits19
+    from medkd.phantoms import make_kits19
 
     folder = tmp_path_factory.mktemp("kits19")
-    draw_kits19(folder / "raw", cases=5, size=48, slices=(8, 10))
+    make_kits19(folder / "raw", cases=5, size=48, slices=(8, 10))
     kits19.prepare(folder / "raw", folder / "data", split="sorted")
     return folder / "data"
 
@@ -26,11 +26,11 @@ def kits19_data(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def cvc_data(tmp_path_factory) -> Path:
     """Prepared CVC-EndoSceneStill phantoms, about 20 frames."""
-    from medkd.data import draw_cvc_endoscene
     from medkd.data_prep import cvc_endoscene
+    from medkd.phantoms import make_cvc_endoscene
 
     folder = tmp_path_factory.mktemp("cvc")
-    draw_cvc_endoscene(folder / "raw", frames=20, scale=0.15)
+    make_cvc_endoscene(folder / "raw", frames=20, scale=0.15)
     cvc_endoscene.prepare(folder / "raw", folder / "data")
     return folder / "data"
 
@@ -38,12 +38,12 @@ def cvc_data(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def more_data(tmp_path_factory) -> dict[str, Path]:
     """Task -> prepared data set, of the tasks whose bundles are those of polyps but for a word."""
-    from medkd.data import draw_idrid, draw_isic2018
     from medkd.data_prep import idrid, isic2018
+    from medkd.phantoms import make_idrid, make_isic2018
 
     folder = tmp_path_factory.mktemp("pictures")
-    draw_isic2018(folder / "isic_raw", images=14, scale=0.1)
-    draw_idrid(folder / "idrid_raw", images=12, scale=0.02)
+    make_isic2018(folder / "isic_raw", images=14, scale=0.1)
+    make_idrid(folder / "idrid_raw", images=12, scale=0.02)
     isic2018.prepare(folder / "isic_raw", folder / "isic2018")
     idrid.prepare(folder / "idrid_raw", folder / "idrid")
     return {"isic2018": folder / "isic2018", "idrid": folder / "idrid"}
@@ -52,11 +52,11 @@ def more_data(tmp_path_factory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def lits_data(tmp_path_factory) -> Path:
     """Six small prepared LiTS phantoms: 3 training, 1 validation, 2 test, of which one without a tumour."""
-    from medkd.data import draw_lits
     from medkd.data_prep import lits
+    from medkd.phantoms import make_lits
 
     folder = tmp_path_factory.mktemp("lits")
-    draw_lits(folder / "raw", cases=6, size=48, slices=(8, 10))
+    make_lits(folder / "raw", cases=6, size=48, slices=(8, 10))
     lits.prepare(folder / "raw", folder / "data", split="sorted", folds=3)
     return folder / "data"
 
@@ -84,7 +84,7 @@ TINY = [
 @pytest.fixture(scope="session")
 def medkd_run():
     """Calls the command in this process with tiny networks; returns its exit code."""
-    from medkd.__main__ import main
+    from medkd.cli.main import main
 
     def run(verb: str, task: str, *options: object, tiny: bool = True) -> int:
         words = [str(option) for option in options]
@@ -150,7 +150,7 @@ def nnunet_model():
 
     import numpy as np
 
-    from medkd.networks.nnunet_folder import build_network
+    from medkd.teachers.nnunet_folder import build_network
 
     def layers(dims: int, blocks: str) -> dict:
         kernels, strides = [[3] * dims] * 3, [[1] * dims, [2] * dims, [2] * dims]
@@ -263,7 +263,7 @@ def students(kits19_data, cvc_data, tmp_path_factory) -> dict[str, tuple[str, Pa
 @pytest.fixture(scope="session")
 def exported(students, tmp_path_factory) -> dict[str, Path]:
     """Kind of input -> ONNX file of the student."""
-    from medkd.__main__ import main
+    from medkd.cli.main import main
 
     files = {}
     for kind, (task, folder, data) in students.items():

@@ -2,16 +2,16 @@
 
 from .boundary import boundary_and_inner, boundary_transform
 from .chain import SoftLabels, correct_soft_labels
+from .correctness import is_correct, swap_incorrect
 from .false_pixels import FalsePixelQueue, false_pixel_images
-from .memory import RightMemory
+from .memory import CorrectMemory
 from .similarity import correct_by_similarity
 from .team import Correction, TeacherTeam, TeamOutputs, log_probabilities
-from .wrong import is_right, swap_wrong
 
 __all__ = [
     "Correction",
     "FalsePixelQueue",
-    "RightMemory",
+    "CorrectMemory",
     "SoftLabels",
     "TeacherTeam",
     "TeamOutputs",
@@ -20,7 +20,7 @@ __all__ = [
     "correct_by_similarity",
     "correct_soft_labels",
     "false_pixel_images",
-    "is_right",
+    "is_correct",
     "log_probabilities",
-    "swap_wrong",
+    "swap_incorrect",
 ]

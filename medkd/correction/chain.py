@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .correctness import is_correct
 from .similarity import correct_by_similarity
-from .wrong import is_right
 
 __all__ = ["SoftLabels", "correct_soft_labels"]
 
@@ -79,4 +79,4 @@ def _taken_over(current: Tensor, assistant: Tensor | None, label: Tensor, name: 
             f"correct_soft_labels: {name} {tuple(assistant.shape)} and teacher {tuple(current.shape)} differ"
         )
     assistant = assistant.detach().to(current.dtype)
-    return torch.where(is_right(assistant, label) & ~is_right(current, label), assistant, current)
+    return torch.where(is_correct(assistant, label) & ~is_correct(current, label), assistant, current)

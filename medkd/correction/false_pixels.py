@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from medkd.networks import ClassQueue, gathered
+from medkd.losses.class_queue import ClassQueue
+from medkd.parallel import concat_all_gather
 
 __all__ = ["FalsePixelQueue", "false_pixel_images"]
 
@@ -58,7 +59,7 @@ class FalsePixelQueue(ClassQueue):
             .gather(3, places[:, :, None].expand(-1, -1, pixels.shape[1], -1))
         )
         # (N, K, C, k) to (K, N k, C)
-        vectors, valid = gathered(picked), gathered(wrong.gather(2, places))
+        vectors, valid = concat_all_gather(picked), concat_all_gather(wrong.gather(2, places))
         rows, valid = vectors.permute(1, 0, 3, 2).flatten(1, 2), valid.transpose(0, 1).flatten(1)
         super().push(rows, valid)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .wrong import is_right
+from .correctness import is_correct
 
-__all__ = ["RightMemory"]
+__all__ = ["CorrectMemory"]
 
 # Share of the past in the running mean (ours).
 _MOMENTUM = 0.9
 
 
-class RightMemory:
+class CorrectMemory:
     """A running mean, for each class, of the probabilities of its right pixels.
 
     A mean of probabilities whose largest is that of class k has its largest there too, so it is right for class k (but for
@@ -34,7 +34,7 @@ class RightMemory:
     def update(self, probabilities: Tensor, label: Tensor) -> None:
         """Takes up the right pixels of a batch: probabilities (N, K, *spatial), labels (N, 1, *spatial)."""
         classes = probabilities.shape[1]
-        right = is_right(probabilities, label).flatten(1)
+        right = is_correct(probabilities, label).flatten(1)
         kind = torch.where(right, label.flatten(1).long(), classes).flatten()  # class K: pixels left out
         rows = probabilities.flatten(2).transpose(1, 2).flatten(0, 1).double()
         sums = rows.new_zeros(classes + 1, classes).index_add_(0, kind, rows)[:classes]

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn import functional as F
 
-from .wrong import is_right, swap_wrong
+from .correctness import is_correct, swap_incorrect
 
 __all__ = ["correct_by_similarity", "most_similar"]
 
@@ -33,7 +33,7 @@ def correct_by_similarity(
     """Gives every wrong pixel the probabilities of the right pixel of its class that is most similar to it.
 
     Candidates are, in this order: right pixels of the class in the same image, then in the whole batch; where there are
-    none, the class's row of ``memory``; failing that too, the pixel's own probabilities are exchanged (`swap_wrong`).
+    none, the class's row of ``memory``; failing that too, the pixel's own probabilities are exchanged (`swap_incorrect`).
 
     Args:
         probabilities: (N, K, *spatial).
@@ -41,7 +41,7 @@ def correct_by_similarity(
         label: (N, 1, *spatial) integers.
         max_candidates: random candidates a class and image at most; None takes all, exactly.
         tally: counts pixels by the source of their new value: "image", "batch", "memory", "swap".
-        memory: (K, K), row k probabilities that are right for class k, zeros where none are known; see `RightMemory`.
+        memory: (K, K), row k probabilities that are right for class k, zeros where none are known; see `CorrectMemory`.
 
     Returns:
         Probabilities whose argmax is the label everywhere; right pixels are bit-identical.
@@ -74,11 +74,11 @@ def _corrected(
     if phi.shape[2:] != probabilities.shape[2:]:
         mode = "bilinear" if phi.ndim == 4 else "trilinear"
         phi = F.interpolate(phi, size=probabilities.shape[2:], mode=mode, align_corners=False)
-    right, classes = is_right(probabilities, label).flatten(1), label.flatten(1).long()
+    right, classes = is_correct(probabilities, label).flatten(1), label.flatten(1).long()
     source, lost, counts = _sources(right, classes, _rows(phi), max_candidates)
     corrected = _rows(probabilities)[source]
     if counts["lost"]:
-        own = _rows(swap_wrong(probabilities, label))
+        own = _rows(swap_incorrect(probabilities, label))
         rows, known = _remembered(memory, own, classes.flatten())
         corrected = torch.where(lost[:, None], torch.where(known[:, None], rows, own), corrected)
         counts["memory"] = int((lost & known).sum())
@@ -95,7 +95,7 @@ def _remembered(memory: Tensor | None, like: Tensor, classes: Tensor) -> tuple[T
         return like, torch.zeros_like(classes, dtype=torch.bool)
     memory = memory.to(like)
     own = torch.arange(len(memory), device=memory.device)[:, None, None]
-    return memory[classes], is_right(memory[:, :, None], own).flatten()[classes]
+    return memory[classes], is_correct(memory[:, :, None], own).flatten()[classes]
 
 
 def _rows(maps: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from medkd.networks import Features, FeatureTaps
 
 from .chain import SoftLabels, correct_soft_labels
-from .memory import RightMemory
-from .wrong import swap_wrong
+from .correctness import swap_incorrect
+from .memory import CorrectMemory
 
 __all__ = ["Correction", "TeacherTeam", "TeamOutputs", "log_probabilities"]
 
@@ -50,7 +50,7 @@ class Correction:
 
     def __init__(self, similarity: bool = True, swap: bool = False, max_candidates: int | None = None) -> None:
         self.similarity, self.swap, self.max_candidates = similarity, swap, max_candidates
-        self.memory = RightMemory()
+        self.memory = CorrectMemory()
         self.tally: Counter = Counter()
 
     def __call__(self, outputs: TeamOutputs, target: Tensor) -> SoftLabels:
@@ -62,7 +62,7 @@ class Correction:
         # float32: half precision makes ties at 0.5
         initial, first, second = (None if z is None else torch.softmax(z.float(), dim=1) for z in outputs[:3])
         if self.swap:
-            return SoftLabels(initial, initial, initial, swap_wrong(initial, target))
+            return SoftLabels(initial, initial, initial, swap_incorrect(initial, target))
         settings = (self.similarity, self.max_candidates, self.tally, self.memory.rows)
         labels = correct_soft_labels(initial, target, first, second, outputs.embedding, *settings)
         if self.similarity:

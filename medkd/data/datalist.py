@@ -20,19 +20,19 @@ import numpy as np
 from monai.config import PathLike
 
 __all__ = [
-    "PARTS",
+    "SPLITS",
     "check_leaks",
     "data_classes",
     "data_values",
     "dataset_property",
-    "draw_cases",
+    "subsample_cases",
     "load_datalist",
     "natural_key",
     "save_datalist",
     "split_cases",
 ]
 
-PARTS = ("training", "validation", "test")
+SPLITS = ("training", "validation", "test")
 FILE_NAME = "datalist.json"
 VALIDATION_SHARE = 0.1
 
@@ -45,8 +45,8 @@ def load_datalist(dataset_dir: PathLike, part: str) -> list[dict[str, Any]]:
         ValueError: unknown or empty part, unreadable JSON, a patient in two parts.
     """
     folder = Path(dataset_dir).resolve()
-    if part not in PARTS:
-        raise ValueError(f"part {part!r} is unknown, expected one of {', '.join(PARTS)}.")
+    if part not in SPLITS:
+        raise ValueError(f"part {part!r} is unknown, expected one of {', '.join(SPLITS)}.")
     datalist = _read_datalist(dataset_dir)
     check_leaks(datalist)
     if not datalist.get(part):
@@ -61,7 +61,7 @@ def load_datalist(dataset_dir: PathLike, part: str) -> list[dict[str, Any]]:
     return entries
 
 
-def draw_cases(entries: Sequence[dict[str, Any]], count: int | None, seed: int) -> list[dict[str, Any]]:
+def subsample_cases(entries: Sequence[dict[str, Any]], count: int | None, seed: int) -> list[dict[str, Any]]:
     """Return ``count`` entries drawn by the seed, in their order: what a student with few labels has. None: all.
 
     With one seed, a smaller draw is a part of a larger one.
@@ -116,7 +116,7 @@ def _read_datalist(dataset_dir: PathLike) -> dict[str, Any]:
         raise FileNotFoundError(f"dataset_dir {dataset_dir}: no {FILE_NAME} in it; run `medkd prepare` first.")
     datalist = _read_json(path)
     required = {"image", "label", "case", "patient"}
-    for entry in [entry for part in PARTS for entry in datalist.get(part, [])]:
+    for entry in [entry for part in SPLITS for entry in datalist.get(part, [])]:
         if not isinstance(entry, dict) or not required <= entry.keys():
             raise ValueError(f"{path}: the entry {str(entry)[:80]} lacks one of {', '.join(sorted(required))}.")
     return datalist
@@ -128,7 +128,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not valid JSON ({error}).") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path}: holds a {type(content).__name__}, expected an object with {', '.join(PARTS)}.")
+        raise ValueError(f"{path}: holds a {type(content).__name__}, expected an object with {', '.join(SPLITS)}.")
     return content
 
 
@@ -155,7 +155,7 @@ def save_datalist(
         "labels": dict(labels),
         "numTraining": len(parts["training"]),
         "numTest": len(parts["test"]),
-        **{part: list(parts[part]) for part in PARTS},
+        **{part: list(parts[part]) for part in SPLITS},
         **extra,
     }
     check_leaks(datalist)
@@ -170,7 +170,7 @@ def check_leaks(datalist: Mapping[str, Any]) -> None:
     """Raise ValueError when a patient, or a case, is in two parts (or a case twice in one)."""
     seen: dict[str, tuple[str, str]] = {}
     cases: dict[str, str] = {}
-    for part in PARTS:
+    for part in SPLITS:
         for entry in datalist.get(part, []):
             patient, case = str(entry["patient"]), str(entry["case"])
             if case in cases:
@@ -219,24 +219,24 @@ def split_cases(
     if not chosen["training"]:
         raise ValueError(f"{len(names)} patients in {folds} folds: no patient is left for training.")
     cases = sorted(patients, key=natural_key)
-    return {part: [case for case in cases if patients[case] in set(chosen[part])] for part in PARTS}
+    return {part: [case for case in cases if patients[case] in set(chosen[part])] for part in SPLITS}
 
 
 def _split_from_file(patients: Mapping[str, str], path: Path) -> dict[str, list[str]]:
     if not path.is_file():
         raise FileNotFoundError(f"split {str(path)!r}: neither 'random' nor 'sorted' nor an existing JSON file.")
     content = _read_json(path)
-    for part in PARTS:
+    for part in SPLITS:
         names = content.get(part)
         if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
             raise ValueError(f"{path}: {part!r} must be a list of at least one case name.")
-    parts = {part: list(content[part]) for part in PARTS}
-    listed = [name for part in PARTS for name in parts[part]]
+    parts = {part: list(content[part]) for part in SPLITS}
+    listed = [name for part in SPLITS for name in parts[part]]
     if unknown := [name for name in listed if name not in patients]:
         raise ValueError(f"{path}: no such case: {_some(unknown)}.")
     if repeated := [name for name, count in Counter(listed).items() if count > 1]:
         raise ValueError(f"{path}: listed more than once: {_some(repeated)}.")
-    check_leaks({part: [{"case": name, "patient": patients[name]} for name in parts[part]] for part in PARTS})
+    check_leaks({part: [{"case": name, "patient": patients[name]} for name in parts[part]] for part in SPLITS})
     if left_out := sorted(set(patients) - set(listed), key=natural_key):
         warnings.warn(f"{path}: {len(left_out)} cases are in no part: {_some(left_out)}.", stacklevel=3)
     return parts

@@ -1,4 +1,4 @@
-"""`medkd.formats.normalise_case` for MONAI's pipelines."""
+"""`medkd.io.normalise_case` for MONAI's pipelines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from monai.utils import convert_to_dst_type
 
-from medkd.formats import normalise_case
+from medkd.io import normalise_case
 
 from .transforms import image_name
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import RandomSampler
 
-from medkd.data.volume_store import read_region, read_slice
+from .volume_store import read_region, read_slice
 
-__all__ = ["RandPatchd", "cases_for_patches", "native_size", "repeated_sampler"]
+__all__ = ["RandStoredPatch", "cases_for_patches", "native_size", "repeated_sampler"]
 
 Entry = Mapping[str, Any]
 _MULTIPLE = 16
@@ -78,7 +78,7 @@ def repeated_sampler(dataset: Dataset, times: int) -> RandomSampler:
     return RandomSampler(dataset, num_samples=times * len(dataset))
 
 
-class RandPatchd(Randomizable, Transform):
+class RandStoredPatch(Randomizable, Transform):
     """Reads a patch at a random place from the stores that an entry of a data list names.
 
     The item is ``{"image": float32 (1, *roi_size) as stored (HU), "label": uint8 (1, *roi_size) values as stored, "case"}``, in

@@ -10,7 +10,7 @@ from monai.data import Dataset
 from monai.transforms import apply_transform
 from torch.utils.data import RandomSampler, Sampler, WeightedRandomSampler
 
-from medkd.data.volume_store import read_slice, volume_shape
+from .volume_store import read_slice, volume_shape
 
 __all__ = ["SliceDataset", "balanced_sampler"]
 

@@ -13,7 +13,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapLabelValue, MapTransform
 from monai.utils import ImageMetaKey
 
-__all__ = ["TARGETS", "CheckImaged", "TargetLabeld", "class_names", "foreground_values", "target_values"]
+__all__ = ["TARGETS", "CheckImaged", "MapLabelsd", "class_names", "foreground_values", "target_values"]
 
 TARGETS = ("tumour", "organ", "both")
 
@@ -41,7 +41,7 @@ def class_names(target: str, organ: str = "organ") -> dict[int, str]:
     return {1: "tumour"} if not values[1] else {1: organ} if values[1] == values[2] else {1: organ, 2: "tumour"}
 
 
-class TargetLabeld(MapTransform):
+class MapLabelsd(MapTransform):
     """Map raw label values to the classes of a task; dtype and meta data are kept.
 
     Works on numpy arrays, tensors and MetaTensors of any shape.

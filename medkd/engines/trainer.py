@@ -20,9 +20,8 @@ from torch.optim import Optimizer
 from medkd.correction import TeacherTeam
 from medkd.losses import CombinedLoss
 from medkd.networks import Features, FeatureTaps
-
-from .parallel import share_state, with_shared_gradients, with_shared_statistics
-from .stored import StoredTeacher
+from medkd.parallel.ddp import share_state, with_shared_gradients, with_shared_statistics
+from medkd.teachers.cached import CachedTeacher
 
 __all__ = ["DistillationTrainer", "frozen"]
 
@@ -50,7 +49,7 @@ class DistillationTrainer(SupervisedTrainer):
         loss: see `CombinedLoss`. Its ramps are scheduled here, and its ``step`` follows the student's. Its named values go
             into ``state.output["terms"]`` each step, and as means over the epoch into ``state.metrics`` ("loss",
             "loss/task", "loss/kd", ...).
-        teacher: the tapped teacher, a team that corrects it, or a `StoredTeacher`; frozen here, run once a step in eval mode
+        teacher: the tapped teacher, a team that corrects it, or a `CachedTeacher`; frozen here, run once a step in eval mode
             without gradient.
         inferer: how the student is called, MONAI's `SimpleInferer` when None.
         amp: mixed precision of the device: float16 with gradient scaling on CUDA, bfloat16 elsewhere. The loss itself is
@@ -72,7 +71,7 @@ class DistillationTrainer(SupervisedTrainer):
         student: FeatureTaps,
         optimizer: Optimizer,
         loss: CombinedLoss,
-        teacher: FeatureTaps | TeacherTeam | StoredTeacher | None = None,
+        teacher: FeatureTaps | TeacherTeam | CachedTeacher | None = None,
         inferer: Inferer | None = None,
         amp: bool = False,
         clip_norm: float | None = None,

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from medkd.commands import BUNDLES, tasks
+from medkd.cli.commands import BUNDLES, tasks
 from medkd.methods import load_preset
-from medkd.reports import load_published
+from medkd.reports.tables import load_published
 
 __all__ = ["ASSISTANTS", "check_plan", "load_plan", "plan_file", "plans", "row_folder"]
 

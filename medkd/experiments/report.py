@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medkd import reports
+from medkd.reports import tables as reports
 
 from .plan import Plan
 
-__all__ = ["present", "report"]
+__all__ = ["write_and_print", "report"]
 
 
 def report(plan: Plan, output_dir: Path, html: bool = False) -> str:
@@ -17,15 +17,15 @@ def report(plan: Plan, output_dir: Path, html: bool = False) -> str:
     Args:
         html: writes ``report.html`` as well.
     """
-    return present(_experiment(plan), output_dir, html)
+    return write_and_print(_experiment(plan), output_dir, html)
 
 
-def present(experiment: reports.Experiment, output_dir: Path, html: bool = False) -> str:
+def write_and_print(experiment: reports.Experiment, output_dir: Path, html: bool = False) -> str:
     """The same of any experiment: writes the tables, prints them, and writes the page where it is wanted."""
     written = reports.write_report(experiment, output_dir)
     print(written.text)
     if html:
-        from medkd.page import write_page
+        from medkd.reports.page import write_page
 
         print(write_page(experiment, written, output_dir / "report.html"))
     return written.text

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from medkd.data.claims import claim, is_claimed, release
-from medkd.formats import write_atomically
-from medkd.reports import last_line
+from medkd.runs.files import write_atomically
+from medkd.runs.lock import claim, is_claimed, release
+from medkd.runs.results import last_line
 
 from .plan import Job, Plan
 from .plan_file import check_plan, load_plan, plan_file

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from medkd.commands import BUNDLES
+from medkd.cli.commands import BUNDLES
 
 __all__ = ["check_arguments", "check_lock", "run_snakemake"]
 

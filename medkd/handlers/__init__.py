@@ -4,7 +4,6 @@ from .best_model import BestModel
 from .case_table import CaseTable
 from .mlflow_record import MLflowRecord
 from .progress import CaseProgress, ConsoleProgress
-from .record import RunRecord
 from .tensorboard import TensorBoardRecord
 
 __all__ = [
@@ -13,6 +12,5 @@ __all__ = [
     "CaseTable",
     "ConsoleProgress",
     "MLflowRecord",
-    "RunRecord",
     "TensorBoardRecord",
 ]

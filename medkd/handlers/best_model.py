@@ -8,9 +8,9 @@ from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 from torch import nn
 
-from medkd.data.files import save_atomically
-from medkd.distributed import is_first
 from medkd.losses import CombinedLoss
+from medkd.parallel.group import is_main_process
+from medkd.runs.files import save_atomically
 
 __all__ = ["BestModel"]
 
@@ -40,5 +40,5 @@ class BestModel:
         stands_in = self.loss is not None and self.loss.weights["task"] == 0
         if stands_in:
             state.best_metric = state.best_metric_epoch = -1  # MONAI's, before any validation
-        if is_first() and (stands_in or state.best_metric_epoch == state.epoch):
+        if is_main_process() and (stands_in or state.best_metric_epoch == state.epoch):
             save_atomically(self.network.state_dict(), self.path)

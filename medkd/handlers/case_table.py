@@ -13,9 +13,9 @@ from ignite.engine import Events
 from monai.data import MetaTensor
 from monai.engines import SupervisedEvaluator
 
-from medkd.data.files import write_atomically
-from medkd.distributed import barrier, is_first, joined
 from medkd.metrics import case_metrics, summarise
+from medkd.parallel.group import barrier, gather_in_order, is_main_process
+from medkd.runs.files import write_atomically
 
 __all__ = ["CaseTable"]
 
@@ -25,7 +25,7 @@ class CaseTable:
 
     Expects decollated output: ``pred`` and ``label`` as integer labels (1, *spatial), whole cases, with the label's affine
     (mm). A case without ground truth of a class is a row of its own kind and is counted, see `case_metrics`. Of several
-    processes, each evaluating its `medkd.distributed.share`, the first writes the rows of all, in the order of the data.
+    processes, each evaluating its `medkd.parallel.group.share`, the first writes the rows of all, in the order of the data.
 
     Args:
         output_dir: where both files go.
@@ -55,8 +55,8 @@ class CaseTable:
             self.cases.append([{"case": item["case"], **row, "protocol": self.protocol} for row in rows])
 
     def _write(self, evaluator: SupervisedEvaluator) -> None:
-        cases = joined(self.cases, _number_of_cases(evaluator, self.cases))
-        if is_first():
+        cases = gather_in_order(self.cases, _number_of_cases(evaluator, self.cases))
+        if is_main_process():
             self._write_rows([row for rows in cases for row in rows])
         barrier()  # overlays read the table
 

@@ -17,9 +17,9 @@ from ignite.engine import Engine, Events
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 from monai.handlers import MLFlowHandler
 
-from medkd.data.claims import claim
-from medkd.data.files import write_atomically
-from medkd.distributed import is_first
+from medkd.parallel.group import is_main_process
+from medkd.runs.files import write_atomically
+from medkd.runs.lock import claim
 
 __all__ = ["MLflowRecord"]
 
@@ -41,7 +41,7 @@ class MLflowRecord:
         name: of the run: the method; ``/seed_0`` is added.
         seed: of the run.
         evaluator: the validation engine.
-        config: the merged configuration, from `medkd.options.check`; its plain values are the run's parameters.
+        config: the merged configuration, from `medkd.cli.check_command`; its plain values are the run's parameters.
 
     Raises:
         ValueError: where MLflow is not installed, for a file in the place of the folder or one that cannot be written, or
@@ -75,7 +75,7 @@ class MLflowRecord:
             engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def __call__(self, engine: SupervisedTrainer) -> None:
-        if self._handler is None and is_first():
+        if self._handler is None and is_main_process():
             self._open(engine)
 
     def _check(self, tracking: str) -> None:

@@ -8,7 +8,7 @@ from ignite.engine import Engine, Events
 from monai.engines import SupervisedEvaluator, SupervisedTrainer, Workflow
 from tqdm import tqdm
 
-from medkd.distributed import no_bar
+from medkd.parallel.group import progress_disabled
 
 __all__ = ["CaseProgress", "ConsoleProgress"]
 
@@ -43,7 +43,7 @@ class ConsoleProgress:
             total=state.epoch_length,
             desc=f"{self.title} {state.epoch}/{state.max_epochs}",
             leave=False,
-            disable=no_bar(),
+            disable=progress_disabled(),
         )
 
     def _close(self, trainer: Engine) -> None:
@@ -89,4 +89,4 @@ class CaseProgress:
         engine.add_event_handler(Events.COMPLETED, lambda _: self.bar.close())
 
     def _start(self, engine: Engine) -> None:
-        self.bar = tqdm(total=engine.state.epoch_length, desc=self.title, unit="case", disable=no_bar())
+        self.bar = tqdm(total=engine.state.epoch_length, desc=self.title, unit="case", disable=progress_disabled())

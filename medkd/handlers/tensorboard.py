@@ -8,8 +8,8 @@ from ignite.engine import Events
 from monai.engines import Workflow
 from monai.handlers import TensorBoardStatsHandler
 
-from medkd.data.claims import claim
-from medkd.distributed import is_first
+from medkd.parallel.group import is_main_process
+from medkd.runs.lock import claim
 
 __all__ = ["TensorBoardRecord"]
 
@@ -30,7 +30,7 @@ class TensorBoardRecord:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def __call__(self, engine: Workflow) -> None:
-        if is_first() and not self._opened:
+        if is_main_process() and not self._opened:
             self._opened = True
             claim(self.log_dir)
             TensorBoardStatsHandler(log_dir=self.log_dir, iteration_log=False).attach(engine)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.loss import _Loss
 
-from medkd.networks import ClassQueue, gathered
+from medkd.parallel import concat_all_gather
 
 from ._common import (
     check_channels,
@@ -23,6 +23,7 @@ from ._common import (
     resize,
     smallest_size,
 )
+from .class_queue import ClassQueue
 
 __all__ = ["CIRKDLoss", "contrast_divergence", "image_pair_divergence"]
 
@@ -38,7 +39,7 @@ def image_pair_divergence(student: Tensor, teacher: Tensor, temperature: float) 
     images, nodes, _ = student.shape
     rows = []
     for x in (student, teacher):
-        columns = gathered(x).flatten(0, 1)
+        columns = concat_all_gather(x).flatten(0, 1)
         rows.append(((x / temperature).flatten(0, 1) @ columns.T).reshape(images * nodes, -1, nodes))
     return _divergence(*rows)
 
@@ -211,7 +212,7 @@ class CIRKDLoss(_Loss):
             "region": (means, regions.amax(dim=2, keepdim=True) > 0),
         }
         for name, (vectors, valid) in found.items():
-            vectors, valid = (gathered(x) for x in (vectors, valid))
+            vectors, valid = (concat_all_gather(x) for x in (vectors, valid))
             queue = self.queues[name]
             rows = vectors.permute(1, 0, 3, 2).flatten(1, 2)  # (N, K, C, M) to (K, N M, C)
             queue.push(rows, valid.transpose(0, 1).flatten(1))

@@ -6,14 +6,7 @@ from monai.networks.layers.factories import Conv
 from torch import Tensor
 from torch.nn.modules.loss import _Loss
 
-from ._common import (
-    check_channels,
-    check_num_classes,
-    check_positive,
-    full_precision,
-    no_autocast,
-    resize,
-)
+from ._common import check_channels, check_num_classes, check_positive, full_precision, no_autocast, resize
 from .kd import kd_loss
 
 __all__ = ["HeadKDLoss"]

@@ -13,15 +13,7 @@ from torch.nn.modules.loss import _Loss
 
 from medkd.networks import Features
 
-from ._common import (
-    check_positive,
-    check_same_batch,
-    full_precision,
-    no_autocast,
-    resize,
-    smallest_size,
-    tempered_kl,
-)
+from ._common import check_positive, check_same_batch, full_precision, no_autocast, resize, smallest_size, tempered_kl
 from .at import at_loss
 
 __all__ = ["HLFDLoss"]

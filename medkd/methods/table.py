@@ -7,7 +7,8 @@ from functools import cache
 
 from medkd.networks import FeatureTaps, UNet, UNetPlusPlus
 
-from . import build, load_preset, names
+from .loss import build
+from .presets import load_preset, names
 
 __all__ = ["COLUMNS", "markdown", "rows"]
 

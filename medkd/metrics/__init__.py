@@ -1,7 +1,7 @@
 """What a segmentation is worth, per case and class."""
 
 from .case import case_metrics, summarise
-from .protocols import PROTOCOLS, label_map, slices_with_target
+from .protocols import PROTOCOLS, logits_to_labels, slices_with_target
 from .relative_volume_difference import RelativeVolumeDifferenceMetric, compute_relative_volume_difference
 from .speed import milliseconds_per_slice
 
@@ -10,7 +10,7 @@ __all__ = [
     "RelativeVolumeDifferenceMetric",
     "case_metrics",
     "compute_relative_volume_difference",
-    "label_map",
+    "logits_to_labels",
     "milliseconds_per_slice",
     "slices_with_target",
     "summarise",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["PROTOCOLS", "check_protocol", "label_map", "slices_with_target"]
+__all__ = ["PROTOCOLS", "check_protocol", "logits_to_labels", "slices_with_target"]
 
 PROTOCOLS = {
     "whole": "argmax, all slices of a case",
@@ -20,7 +20,7 @@ def check_protocol(protocol: str) -> None:
         raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, found {protocol!r}")
 
 
-def label_map(logits: Tensor, protocol: str = "whole") -> Tensor:
+def logits_to_labels(logits: Tensor, protocol: str = "whole") -> Tensor:
     """Logits (K, *spatial) to labels (1, *spatial), uint8. Labels stay as they are: an inferer may have decided already.
 
     Raises:

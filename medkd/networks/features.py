@@ -12,7 +12,7 @@ import torch
 from monai.networks.utils import eval_mode
 from torch import Tensor, nn
 
-__all__ = ["FeatureTaps", "Features", "OutputError", "input_form"]
+__all__ = ["FeatureTaps", "Features", "OutputError", "input_spec"]
 
 # Edge lengths tried by the dry forward: the small ones cost nothing, the larger ones suit networks with many strides.
 _DRY_EDGES = (32, 64, 96, 128, 224, 256)
@@ -84,7 +84,7 @@ class FeatureTaps(nn.Module):
         return record
 
     def forward(self, image: Tensor) -> Features:
-        axes = getattr(self.network, "own_axes", None)  # of a `ForeignTeacher` that sees the image turned
+        axes = getattr(self.network, "own_axes", None)  # of a `TeacherAdapter` that sees the image turned
         self._recorded, self._image_size = {}, tuple((image if axes is None else axes.turn(image.to("meta"))).shape[2:])
         try:
             logits, recorded = self.network(image), self._recorded
@@ -115,7 +115,7 @@ class FeatureTaps(nn.Module):
     @cached_property
     def shapes(self) -> Features:
         """Tensors without storage (device "meta") of the shapes that one image has: the dry forward itself."""
-        dims, channels = input_form(self.network)
+        dims, channels = input_spec(self.network)
         device = next((value.device for value in self.network.parameters()), torch.device("cpu"))
         size = _only_size(self.network)
         edges: Iterable = _DRY_EDGES if size is None else (size,)
@@ -169,10 +169,10 @@ def _only_size(network: nn.Module) -> Sequence[int] | int | None:
     return None
 
 
-def input_form(network: nn.Module) -> tuple[int, int]:
+def input_spec(network: nn.Module) -> tuple[int, int]:
     """Spatial axes and channels that the network takes: by its own word, else by its first convolution."""
-    if hasattr(network, "input_form"):
-        return network.input_form
+    if hasattr(network, "input_spec"):
+        return network.input_spec
     for module in network.modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
             return module.weight.ndim - 2, getattr(network, "in_channels", module.in_channels)

@@ -8,7 +8,7 @@ from functools import partial
 from monai.networks.layers.factories import Conv
 from torch import Tensor, nn
 
-from .features import FeatureTaps, input_form
+from .features import FeatureTaps, input_spec
 
 __all__ = ["TappedNetwork", "default_taps"]
 
@@ -56,7 +56,7 @@ class TappedNetwork(nn.Module):
         frozen: bool = False,
     ) -> None:
         super().__init__()
-        spatial_dims, self.in_channels = input_form(network)
+        spatial_dims, self.in_channels = input_spec(network)
         self.frozen = frozen
         self.network = network.requires_grad_(not frozen)
         encoder, decoder = (_inner_names(network, names) for names in (encoder, decoder))

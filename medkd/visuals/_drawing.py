@@ -13,8 +13,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from medkd.data.files import write_atomically
-from medkd.distributed import is_first
+from medkd.parallel.group import is_main_process
+from medkd.runs.files import write_atomically
 
 TRUTH, PREDICTION = "#22dd55", "#ff3344"
 FALSE_NEGATIVE, FALSE_POSITIVE = "#ff00ff", "#00e5ff"
@@ -115,6 +115,6 @@ def mark(axis: Axes, masks: Mapping[str, np.ndarray | Tensor], alpha: float = 1.
 
 def write(figure: Figure, path: str | Path, dpi: int = 110) -> Path:
     """Writes a Figure, whole or not at all; the name's end decides the format. Of several processes, the first writes."""
-    if is_first():
+    if is_main_process():
         write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=dpi))
     return Path(path)

@@ -15,13 +15,13 @@ from medkd.correction import boundary_and_inner, boundary_transform
 
 from ._drawing import TRUTH, cut, fullest_slice, grey, image_and_label, mark, outline, place, scaled, show, write
 
-__all__ = ["boundary_figure", "draw_boundary_transform", "histogram_overlap"]
+__all__ = ["boundary_figure", "plot_boundary_transform", "histogram_overlap"]
 
 _COLOURS = {"inner": "#ff9f1c", "boundary": "#e71d73", "background": "#2e86de"}
 _BINS = 40
 
 
-def draw_boundary_transform(
+def plot_boundary_transform(
     image: Any,
     label: Any,
     path: str | Path,
@@ -61,10 +61,10 @@ def boundary_figure(
 
     Reference: Wang et al., PLC-KD, MICCAI 2024, Fig. 2; the paper does not say how far its background reaches.
     """
-    image, label = image_and_label("draw_boundary_transform", image, label)
+    image, label = image_and_label("plot_boundary_transform", image, label)
     lesion = label > 0
     if not lesion.any():
-        raise ValueError(f"draw_boundary_transform: {title} has no lesion, expected a label above 0")
+        raise ValueError(f"plot_boundary_transform: {title} has no lesion, expected a label above 0")
     made = boundary_transform(image[None], lesion[None].long(), width, ratio, generator, spacing, num_classes=2)[0]
     boundary, inner = (mask[0, 0].numpy() for mask in boundary_and_inner(lesion[None], width, spacing))
     regions = {"inner": inner, "boundary": boundary, "background": ~lesion[0].numpy()}

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ._cases import Case, Preprocessing, Runs, read_case, read_tables
 from ._drawing import PREDICTION, TRUTH, mark, outline, scaled, show, write
 
-__all__ = ["comparison_figure", "draw_comparison", "pick_quantiles"]
+__all__ = ["comparison_figure", "plot_comparison", "pick_quantiles"]
 
 
 def pick_quantiles(table: pd.DataFrame, count: int = 4) -> dict[str, str]:
@@ -28,7 +28,7 @@ def pick_quantiles(table: pd.DataFrame, count: int = 4) -> dict[str, str]:
     return {str(scores.index[rank]): f"quantile {q:.2f}" for rank, q in zip(places, quantiles, strict=True)}
 
 
-def draw_comparison(
+def plot_comparison(
     runs: Runs,
     data: Sequence[Mapping[str, Any]],
     preprocessing: Preprocessing,
@@ -53,7 +53,7 @@ def comparison_figure(
     red the prediction's.
 
     Args:
-        runs, data, preprocessing: as those of `draw_runs`.
+        runs, data, preprocessing: as those of `plot_runs`.
         cases: what to show; None picks from the worst to the best of the last run (`pick_quantiles`), so that no row is
             chosen by eye.
         count: how many are picked.
@@ -62,19 +62,19 @@ def comparison_figure(
         ValueError: when there is no case with ground truth and none is named, or a case is not in the data.
     """
     if count < 1:
-        raise ValueError(f"draw_comparison: count {count} found, expected 1 or more")
+        raise ValueError(f"plot_comparison: count {count} found, expected 1 or more")
     tables = read_tables(runs)
     last = list(tables)[-1]
     words = pick_quantiles(tables[last], count) if cases is None else dict.fromkeys(map(str, cases), "")
     if not words:
-        raise ValueError(f"draw_comparison: no case to show: none is named, none in {runs[last]} has ground truth")
+        raise ValueError(f"plot_comparison: no case to show: none is named, none in {runs[last]} has ground truth")
     entries = {str(entry["case"]): entry for entry in data}
     for case in words:
         if case not in entries:
-            raise ValueError(f"draw_comparison: case {case} is not in the data ({len(entries)} cases)")
+            raise ValueError(f"plot_comparison: case {case} is not in the data ({len(entries)} cases)")
         for title, table in tables.items():
             if case not in set(table["case"]):
-                raise ValueError(f"draw_comparison: case {case} is not among those of run {title}: {runs[title]}")
+                raise ValueError(f"plot_comparison: case {case} is not among those of run {title}: {runs[title]}")
     found = [(word, read_case(runs, tables, entries[case], preprocessing)) for case, word in words.items()]
     how = "" if cases is not None else f"; rows: quantiles of Dice{f' of {last}' if last else ''}"
     return _table(found, f"green: truth, red: prediction{how}")

@@ -31,13 +31,13 @@ from ._drawing import (
     write,
 )
 
-__all__ = ["draw_false_pixels", "false_pixels_figure"]
+__all__ = ["plot_false_pixels", "false_pixels_figure"]
 
 # Rows and most columns of a swatch.
 _SWATCH = 16, 256
 
 
-def draw_false_pixels(
+def plot_false_pixels(
     image: Any,
     label: Any,
     prediction: Any,
@@ -79,11 +79,11 @@ def false_pixels_figure(
 
     Reference: Wang et al., PLC-KD, MICCAI 2024, Fig. 1, left.
     """
-    image, label = image_and_label("draw_false_pixels", image, label, channel=1)
-    _, prediction = image_and_label("draw_false_pixels", image, prediction, channel=1, what="prediction")
+    image, label = image_and_label("plot_false_pixels", image, label, channel=1)
+    _, prediction = image_and_label("plot_false_pixels", image, prediction, channel=1, what="prediction")
     names = [""] * len(image) if cases is None else list(cases)
     if len(names) != len(image):
-        raise ValueError(f"draw_false_pixels: {len(names)} cases named, expected {len(image)}, one an image")
+        raise ValueError(f"plot_false_pixels: {len(names)} cases named, expected {len(image)}, one an image")
     colours = _colours(queue, label)
     indices = [fullest_slice(p[0] != t[0], t[0]) for t, p in zip(label, prediction, strict=True)]
     pixels, truth, guess = (
@@ -109,7 +109,7 @@ def _colours(queue: FalsePixelQueue, label: Tensor) -> list[Tensor]:
     filled = queue.filled.tolist()
     for k in label.unique().tolist():
         if not 0 <= k < len(filled) or not filled[k]:
-            raise ValueError(f"draw_false_pixels: class {k} of the labels has no pixel in the queue")
+            raise ValueError(f"plot_false_pixels: class {k} of the labels has no pixel in the queue")
     return [as_tensor(queue.slots[k, :count]).float() for k, count in enumerate(filled)]
 
 

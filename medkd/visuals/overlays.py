@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ._cases import Case, Preprocessing, Runs, read_case, read_tables
 from ._drawing import PREDICTION, TRUTH, outlines, scaled, show, write
 
-__all__ = ["draw_runs", "pick_cases"]
+__all__ = ["plot_runs", "pick_cases"]
 
 
 def pick_cases(table: pd.DataFrame) -> dict[str, str]:
@@ -27,7 +27,7 @@ def pick_cases(table: pd.DataFrame) -> dict[str, str]:
     return {word: str(scores.index[place]) for word, place in places.items()}
 
 
-def draw_runs(
+def plot_runs(
     runs: Runs, data: Sequence[Mapping[str, Any]], preprocessing: Preprocessing, output_dir: str | Path
 ) -> list[Path]:
     """One PNG each for the worst, median and best case of the last run, with all runs side by side.

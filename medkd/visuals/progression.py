@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from medkd.correction import SoftLabels, is_right
+from medkd.correction import SoftLabels, is_correct
 
 from ._drawing import (
     FALSE_NEGATIVE,
@@ -28,12 +28,12 @@ from ._drawing import (
     write,
 )
 
-__all__ = ["draw_progression", "progression_figure"]
+__all__ = ["plot_progression", "progression_figure"]
 
 _STEPS = ("$Y^I$: teacher", "$Y^F$: false-pixel assistant", "$Y^B$: boundary assistant", "$Y^U$: similarity")
 
 
-def draw_progression(image: Any, label: Any, stages: SoftLabels, path: str | Path, title: str) -> Path:
+def plot_progression(image: Any, label: Any, stages: SoftLabels, path: str | Path, title: str) -> Path:
     """Writes `progression_figure`; its arguments, and the file. Returns the path."""
     return write(progression_figure(image, label, stages, title), path)
 
@@ -41,7 +41,7 @@ def draw_progression(image: Any, label: Any, stages: SoftLabels, path: str | Pat
 def progression_figure(image: Any, label: Any, stages: SoftLabels, title: str) -> Figure:
     """The image, then the foreground's probability in each of the four stages, wrong pixels marked and counted below.
 
-    Brightness is 1 - p(background). A wrong pixel is one that `is_right` denies: false positive where the truth is
+    Brightness is 1 - p(background). A wrong pixel is one that `is_correct` denies: false positive where the truth is
     background, else false negative, be it taken for background or for another lesion. Volumes show the slice with most
     wrong pixels of the first stage; the line below its count is the whole volume's.
 
@@ -56,10 +56,10 @@ def progression_figure(image: Any, label: Any, stages: SoftLabels, title: str) -
 
     Reference: Wang et al., PLC-KD, MICCAI 2024, Fig. 4, which shows the students' results; here it is what teaches them.
     """
-    image, label = image_and_label("draw_progression", image, label)
+    image, label = image_and_label("plot_progression", image, label)
     batched = [as_tensor(stage).float() for stage in stages]
     batched = [stage if stage.ndim > label.ndim else stage[None] for stage in batched]
-    wrong = [~is_right(stage, label[None])[0, 0] for stage in batched]
+    wrong = [~is_correct(stage, label[None])[0, 0] for stage in batched]
     lesion = label[0] > 0
     index = fullest_slice(wrong[0], lesion)
     shown, truth = cut(image, index), cut(lesion, index)

@@ -11,13 +11,13 @@ import torch
 from monai.transforms import DivisiblePad
 from torch import Tensor, nn
 
-from medkd.correction import FalsePixelQueue, TeacherTeam, is_right
+from medkd.correction import FalsePixelQueue, TeacherTeam, is_correct
 
-from .boundary import draw_boundary_transform
-from .false_pixels import draw_false_pixels
-from .progression import draw_progression
+from .boundary import plot_boundary_transform
+from .false_pixels import plot_false_pixels
+from .progression import plot_progression
 
-__all__ = ["draw_team"]
+__all__ = ["plot_team"]
 
 # Images among which those shown are picked, and from which the queue of the false-pixel figure is filled.
 _LOOKED_AT = 48
@@ -26,7 +26,7 @@ _PIXELS = 256  # false pixels a class and image, as in training
 
 
 @torch.no_grad()
-def draw_team(
+def plot_team(
     team: nn.Module,
     data: Sequence[Mapping[str, Any]],
     output_dir: str | Path,
@@ -62,7 +62,7 @@ def draw_team(
     if not found:
         print(f"no figures of the team: none of the {_LOOKED_AT} images looked at has a lesion", flush=True)
         return []
-    wrong = [int((~is_right(_probabilities(team, image, device), label[None])).sum()) for _, image, label in found]
+    wrong = [int((~is_correct(_probabilities(team, image, device), label[None])).sum()) for _, image, label in found]
     order = np.argsort(wrong, kind="stable")[::-1]
     places = range(len(order)) if cases else dict.fromkeys((0, len(order) // 2, len(order) - 1))
     shown = [found[order[place]] for place in places]
@@ -70,10 +70,10 @@ def draw_team(
     written = []
     for name, image, label in shown:
         stages = team.soft_labels(image[None].to(device), label[None].to(device))
-        written.append(draw_progression(image, label, stages, folder / f"soft_labels_{_file(name)}.png", name))
+        written.append(plot_progression(image, label, stages, folder / f"soft_labels_{_file(name)}.png", name))
     name, image, label = shown[len(shown) // 2]
     path = folder / f"boundary_transform_{_file(name)}.png"
-    written.append(draw_boundary_transform(image, label, path, name, width, ratio, generator))
+    written.append(plot_boundary_transform(image, label, path, name, width, ratio, generator))
     if path := _draw_false_pixels(team, found, shown, folder / "false_pixels.png", generator, device):
         written.append(path)
     return written
@@ -134,4 +134,4 @@ def _draw_false_pixels(
     names, images, labels = zip(*(item for item in shown if item[1].shape == shown[0][1].shape), strict=True)
     guess = torch.cat([guesses[name] for name in names])
     title = f"the teacher's false pixels in {len(found)} training images"
-    return draw_false_pixels(torch.stack(images), torch.stack(labels), guess, queue, path, title, generator, names)
+    return plot_false_pixels(torch.stack(images), torch.stack(labels), guess, queue, path, title, generator, names)

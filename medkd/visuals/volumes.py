@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from medkd.formats import read_volume_file
+from medkd.io import read_volume_file
 
 from ._drawing import PREDICTION, TRUTH, mark, outline, scaled, show
 

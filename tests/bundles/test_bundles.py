@@ -14,7 +14,7 @@ from monai.bundle import ConfigParser
 from PIL import Image
 
 from medkd import methods
-from medkd.commands import BUNDLES, compose, tasks
+from medkd.cli.commands import BUNDLES, compose, tasks
 from medkd.correction import Correction, FalsePixelQueue
 from medkd.data import load_datalist, read_volume
 from medkd.data_prep import cvc_endoscene
@@ -468,7 +468,7 @@ def test_what_reads_labels_sees_training_images_alone(told_apart, medkd_run, tmp
 
     watch(FalsePixelQueue, "push", "pushed", lambda args: (args[1], args[2]))
     watch(
-        importlib.import_module("medkd.engines.teacher_team"),
+        importlib.import_module("medkd.plckd.assistants"),
         "boundary_transform",
         "transformed",
         lambda args: (args[0], args[1]),

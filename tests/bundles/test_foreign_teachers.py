@@ -86,7 +86,7 @@ def test_what_is_refused_in_one_line(elsewhere, kits19_data, medkd_run, tmp_path
 
 def test_a_teacher_has_the_width_that_it_was_trained_with(kits19_data, teachers, medkd_run, tmp_path):
     """No --teacher_width: the bundle's own is 64, the teacher's record says 2."""
-    from medkd.__main__ import main
+    from medkd.cli.main import main
 
     words = ["--teacher", teachers["kits19"], "--dataset_dir", kits19_data, "--output_dir", tmp_path / "run"]
     words += ["--image_size", "[32,32]", "--student_width", 2, "--max_epochs", 1, "--device", "cpu", "--batch_size", 2]

@@ -9,10 +9,10 @@ import SimpleITK as sitk
 import torch
 import yaml
 
-from medkd.commands import BUNDLES
+from medkd.cli.commands import BUNDLES
 from medkd.data import dataset_property, load_datalist
-from medkd.data.phantoms import write_dicom
 from medkd.networks import UNet
+from medkd.phantoms import write_dicom
 
 SHAPE = (20, 22, 8)
 AFFINES = {

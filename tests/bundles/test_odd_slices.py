@@ -7,8 +7,8 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from medkd.commands import BUNDLES
-from medkd.data import PARTS, load_datalist
+from medkd.cli.commands import BUNDLES
+from medkd.data import SPLITS, load_datalist
 from medkd.data_prep import kits19
 
 AFFINE = np.array([[0, 0, -0.7, 0], [0, -0.8, 0, 0], [-3.0, 0, 0, 0], [0, 0, 0, 1.0]])
@@ -45,7 +45,7 @@ def threshold(tmp_path_factory):
 
 
 def test_the_wide_cases_are_where_they_should_be(telltale):
-    shapes = {e["case"]: (part, e["shape"][2]) for part in PARTS for e in load_datalist(telltale, part)}
+    shapes = {e["case"]: (part, e["shape"][2]) for part in SPLITS for e in load_datalist(telltale, part)}
     assert shapes["case_00000"] == ("test", 62) and shapes["case_00002"] == ("training", 62)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from medkd.commands import compose
+from medkd.cli.commands import compose
 from medkd.networks import UNet
 
 VOLUMES = ["--mode", "3d", "--patch_size", "[16,32,32]", "--spacing", "[2.5,1.0,1.0]", "--image_size", "@patch_size"]

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medkd.correction import correct_by_similarity, correct_soft_labels, is_right, swap_wrong
+from medkd.correction import correct_by_similarity, correct_soft_labels, is_correct, swap_incorrect
 
 
 def case(seed, classes=2, size=(5, 6), batch=2, sharp=2.0):
@@ -19,7 +19,7 @@ def case(seed, classes=2, size=(5, 6), batch=2, sharp=2.0):
 
 
 def wrong(probabilities, label):
-    return int((~is_right(probabilities, label)).sum())
+    return int((~is_correct(probabilities, label)).sum())
 
 
 SHAPES = st.tuples(
@@ -40,7 +40,7 @@ def test_properties_of_the_chain(shape):
     assert torch.equal(labels.ultimate.argmax(1, keepdim=True), y)
     counts = [wrong(stage, y) for stage in labels]
     assert counts == sorted(counts, reverse=True) and counts[-1] == 0
-    kept = is_right(t, y).expand_as(t)
+    kept = is_correct(t, y).expand_as(t)
     for stage in labels:
         assert torch.equal(stage[kept], t[kept])
         torch.testing.assert_close(stage.sum(1), torch.ones_like(stage[:, 0]))
@@ -95,10 +95,10 @@ def test_no_gradient_flows_and_inputs_stay():
 @pytest.mark.parametrize("classes", [2, 3])
 def test_swap_exchanges_two_values_of_wrong_pixels(classes):
     t, *_, y = case(5, classes)
-    swapped = swap_wrong(t, y)
+    swapped = swap_incorrect(t, y)
     assert wrong(swapped, y) == 0
     torch.testing.assert_close(swapped.sort(1).values, t.sort(1).values, rtol=0, atol=0)
-    kept = is_right(t, y).expand_as(t)
+    kept = is_correct(t, y).expand_as(t)
     assert torch.equal(swapped[kept], t[kept])
 
 
@@ -109,14 +109,14 @@ def test_ties_of_any_classes_end_right(seed, classes):
     draw = torch.Generator().manual_seed(seed)
     t = torch.randint(0, 4, (1, classes, 6, 6), generator=draw).float() + 1e-3
     t, y = t / t.sum(1, keepdim=True), torch.randint(0, classes, (1, 1, 6, 6), generator=draw)
-    for ended in (swap_wrong(t, y), correct_soft_labels(t, y).ultimate):
+    for ended in (swap_incorrect(t, y), correct_soft_labels(t, y).ultimate):
         assert wrong(ended, y) == 0 and bool((ended >= 0).all())
         torch.testing.assert_close(ended.sum(1), torch.ones(1, 6, 6))
 
 
 def test_two_others_tie():
     p, y = pixel([0.4, 0.4, 0.2]), torch.tensor([2])[None, None, None]
-    torch.testing.assert_close(swap_wrong(p, y), pixel([0.2 * 0.999, 0.4 * 0.999, 0.4 * 0.999 + 0.001]))
+    torch.testing.assert_close(swap_incorrect(p, y), pixel([0.2 * 0.999, 0.4 * 0.999, 0.4 * 0.999 + 0.001]))
 
 
 def test_mixed_precision_changes_nothing():
@@ -133,8 +133,8 @@ def test_a_tie_is_wrong_and_swap_breaks_it():
     for k in (0, 1):
         y = torch.full((1, 1, 1, 2), k)
         assert wrong(tie, y) == 2
-        assert torch.equal(swap_wrong(tie, y).argmax(1, keepdim=True), y)
-        torch.testing.assert_close(swap_wrong(tie, y).sum(1), torch.ones(1, 1, 2))
+        assert torch.equal(swap_incorrect(tie, y).argmax(1, keepdim=True), y)
+        torch.testing.assert_close(swap_incorrect(tie, y).sum(1), torch.ones(1, 1, 2))
 
 
 @pytest.mark.parametrize(

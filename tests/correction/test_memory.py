@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medkd.correction import Correction, RightMemory, TeamOutputs, correct_by_similarity
+from medkd.correction import Correction, CorrectMemory, TeamOutputs, correct_by_similarity
 
 
 def pixel(*rows):
@@ -15,7 +15,7 @@ def pixel(*rows):
 
 
 def test_means_by_hand():
-    memory = RightMemory()
+    memory = CorrectMemory()
     label = torch.tensor([0, 0, 1, 1])[None, None, None]
     memory.update(pixel([0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.6, 0.4]), label)  # the last one is wrong
     torch.testing.assert_close(memory.rows, torch.tensor([[0.8, 0.2], [0.2, 0.8]]))
@@ -26,7 +26,7 @@ def test_means_by_hand():
 
 
 def test_a_mean_of_millions_is_a_mean():
-    memory = RightMemory()
+    memory = CorrectMemory()
     p = torch.tensor([0.9, 0.1])[None, :, None].expand(1, 2, 2**23)[..., None]
     memory.update(p, torch.zeros(1, 1, 2**23, 1, dtype=torch.long))
     torch.testing.assert_close(memory.rows[0], torch.tensor([0.9, 0.1]), rtol=0, atol=1e-6)
@@ -41,7 +41,7 @@ def test_a_row_that_is_not_right_is_not_used():
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 4))
 def test_a_known_row_is_right_for_its_class(seed, classes):
-    draw, memory = torch.Generator().manual_seed(seed), RightMemory()
+    draw, memory = torch.Generator().manual_seed(seed), CorrectMemory()
     for _ in range(3):
         p = torch.softmax(torch.randn(2, classes, 3, 3, generator=draw), 1)
         memory.update(p, torch.randint(0, classes, (2, 1, 3, 3), generator=draw))

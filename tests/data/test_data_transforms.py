@@ -5,7 +5,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from medkd.data import CheckImaged, TargetLabeld, foreground_values, target_values
+from medkd.data import CheckImaged, MapLabelsd, foreground_values, target_values
 
 RAW = np.array([[[0, 1], [2, 1]]], np.uint8)
 
@@ -18,7 +18,7 @@ def test_targets(target, mapped, foreground):
     assert foreground_values(target) == foreground
     for label in (RAW, torch.from_numpy(RAW), MetaTensor(torch.from_numpy(RAW), meta={"filename_or_obj": "f"})):
         for given in (target, target_values(target)):
-            found = TargetLabeld("label", given)({"label": label, "case": "c"})["label"]
+            found = MapLabelsd("label", given)({"label": label, "case": "c"})["label"]
             assert type(found) is type(label) and found.dtype == label.dtype
             assert np.asarray(found).tolist() == [mapped]
     assert found.meta["filename_or_obj"] == "f"
@@ -28,15 +28,15 @@ def test_targets(target, mapped, foreground):
 def test_values_in_other_data_sets():
     assert target_values("tumour", organ=5, tumour=7) == {0: 0, 5: 0, 7: 1}
     assert foreground_values("organ", organ=5, tumour=7) == (5, 7)
-    swap = TargetLabeld("label", {0: 0, 1: 2, 2: 1})
+    swap = MapLabelsd("label", {0: 0, 1: 2, 2: 1})
     assert swap({"label": RAW})["label"].tolist() == [[[0, 2], [1, 2]]]
 
 
 def test_target_refuses():
     with pytest.raises(ValueError, match="target 'tumor' is unknown, expected one of tumour, organ, both"):
-        TargetLabeld("label", "tumor")
+        MapLabelsd("label", "tumor")
     with pytest.raises(ValueError, match=r"case c, slice 4, label: label value 3 found, expected one of \[0, 1, 2\]"):
-        TargetLabeld("label")({"label": RAW + 1, "case": "c", "slice": 4})
+        MapLabelsd("label")({"label": RAW + 1, "case": "c", "slice": 4})
 
 
 def test_check_passes_images_through():

@@ -5,16 +5,16 @@ import json
 import pytest
 
 from medkd.data import (
-    PARTS,
+    SPLITS,
     check_leaks,
     data_classes,
     data_values,
     dataset_property,
-    draw_cases,
     load_datalist,
     natural_key,
     save_datalist,
     split_cases,
+    subsample_cases,
 )
 
 ONE_EACH = {f"case_{n:03d}": f"case_{n:03d}" for n in range(210)}
@@ -44,7 +44,7 @@ def test_round_trip_with_absolute_paths(tmp_path):
     path = write(tmp_path, parts)
     content = json.loads(path.read_text())
     assert content["numTraining"] == 2 and content["numTest"] == 1
-    assert [content[part] for part in PARTS] == [parts[part] for part in PARTS]
+    assert [content[part] for part in SPLITS] == [parts[part] for part in SPLITS]
     loaded = load_datalist(tmp_path, "training")
     assert loaded[0] == {**parts["training"][0], "image": str(tmp_path / "a.img"), "label": str(tmp_path / "a.lab")}
     assert [item["case"] for item in load_datalist(tmp_path, "test")] == ["d"]
@@ -91,7 +91,7 @@ def test_folds_cover_every_case_once(split):
     assert [len(test) for test in tests] == [42] * 5
     assert sorted(sum(tests, [])) == sorted(ONE_EACH)
     parts = split_cases(ONE_EACH, split)
-    assert [len(parts[part]) for part in PARTS] == [151, 17, 42]
+    assert [len(parts[part]) for part in SPLITS] == [151, 17, 42]
     assert sorted(sum(parts.values(), [])) == sorted(ONE_EACH)
 
 
@@ -116,7 +116,7 @@ def test_patients_stay_together():
     patients = {f"{patient}_{n}": f"p{patient}" for patient in range(11) for n in range(1 + patient % 4)}
     for fold in range(5):
         parts = split_cases(patients, fold=fold)
-        groups = [{patients[case] for case in parts[part]} for part in PARTS]
+        groups = [{patients[case] for case in parts[part]} for part in SPLITS]
         assert sum(map(len, groups)) == 11 == len(set.union(*groups))
         assert sorted(sum(parts.values(), [])) == sorted(patients)
 
@@ -174,10 +174,10 @@ def test_properties_and_classes_of_a_data_set(tmp_path):
 
 def test_drawn_cases_are_a_part_of_a_larger_draw_and_another_with_another_seed():
     entries = [{"case": f"c{number}"} for number in range(30)]
-    few, more, other = (draw_cases(entries, count, seed) for count, seed in ((8, 1), (20, 1), (8, 2)))
+    few, more, other = (subsample_cases(entries, count, seed) for count, seed in ((8, 1), (20, 1), (8, 2)))
     assert len(few) == 8 and all(entry in more for entry in few) and few != other
     assert few == [entry for entry in entries if entry in few]  # in their order
-    assert draw_cases(entries, None, 1) == entries
+    assert subsample_cases(entries, None, 1) == entries
     for count in (0, 31):
         with pytest.raises(ValueError, match=f"training_cases {count}: expected 1 to 30"):
-            draw_cases(entries, count, 0)
+            subsample_cases(entries, count, 0)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from monai.data import Dataset
 
-from medkd.data import RandPatchd, cases_for_patches, native_size, repeated_sampler, write_volume
+from medkd.data import RandStoredPatch, cases_for_patches, native_size, repeated_sampler, write_volume
 
 SHAPE = (12, 20, 30)
 
@@ -25,7 +25,7 @@ def entry(tmp_path):
 
 
 def patches(entry, count=200, seed=0, **options):
-    draw = RandPatchd(**{"roi_size": (4, 8, 8), "spacing": None, "target": (1, 2), **options})
+    draw = RandStoredPatch(**{"roi_size": (4, 8, 8), "spacing": None, "target": (1, 2), **options})
     draw.set_random_state(seed)
     return [draw(entry) for _ in range(count)]
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medkd.data import PARTS, draw_cvc_endoscene, load_datalist
+from medkd.data import SPLITS, load_datalist
 from medkd.data_prep import cvc_endoscene
+from medkd.phantoms import make_cvc_endoscene
 
 MASK = np.zeros((20, 30), np.uint8)
 MASK[5:9, 10:20] = 1
@@ -51,7 +52,7 @@ def test_all_official_frames_get_the_published_split(tmp_path):
             save(mask * 255, tmp_path / "source" / name / "gtpolyp" / f"{number}{suffix}")
     summary = cvc_endoscene.prepare(tmp_path / "source", tmp_path / "out")
     assert summary["cases"] == {"training": 547, "validation": 183, "test": 182}
-    parts = {part: load_datalist(tmp_path / "out", part) for part in PARTS}
+    parts = {part: load_datalist(tmp_path / "out", part) for part in SPLITS}
     patients = {part: {entry["patient"] for entry in entries} for part, entries in parts.items()}
     assert sum(map(len, patients.values())) == 21
     assert {"case": "cvc612_001", "patient": "cvc612_001-025"}.items() <= parts["test"][60].items()
@@ -63,7 +64,7 @@ def test_all_official_frames_get_the_published_split(tmp_path):
 
 @pytest.mark.parametrize("variant", ["official", "cvc912"])
 def test_phantoms(tmp_path, variant):
-    draw_cvc_endoscene(tmp_path / "source", frames=24, variant=variant, scale=0.1)
+    make_cvc_endoscene(tmp_path / "source", frames=24, variant=variant, scale=0.1)
     counts = cvc_endoscene.prepare(tmp_path / "source", tmp_path / "out")["cases"]
     assert sum(counts.values()) == 24 and min(counts.values()) >= 4
     for entry in load_datalist(tmp_path / "out", "training"):
@@ -90,7 +91,7 @@ def test_masks_with_more_classes(tmp_path):
 
 def test_numbers_are_frames_of_cvc612(tmp_path):
     cvc_endoscene.prepare(pairs(tmp_path / "source"), tmp_path / "out")
-    cases = {part: [entry["case"] for entry in load_datalist(tmp_path / "out", part)] for part in PARTS}
+    cases = {part: [entry["case"] for entry in load_datalist(tmp_path / "out", part)] for part in SPLITS}
     assert cases == {
         "training": ["cvc612_026", "cvc612_027", "cvc612_200"],
         "validation": ["cvc612_051"],
@@ -170,7 +171,7 @@ def test_partners_and_skipping(tmp_path):
 
 
 def test_a_frame_number_outside_the_set_is_named(tmp_path):
-    draw_cvc_endoscene(tmp_path / "source", frames=24, scale=0.1)
+    make_cvc_endoscene(tmp_path / "source", frames=24, scale=0.1)
     for kind, array, suffix in (("bbdd", FRAME, ".bmp"), ("gtpolyp", MASK, ".bmp")):
         save(array, tmp_path / "source" / "CVC-300" / kind / f"301{suffix}")
     with pytest.raises(ValueError, match="cvc300_301: '301' in .*bbdd is not a frame number of CVC-300"):

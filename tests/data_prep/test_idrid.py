@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medkd.data import PARTS, draw_idrid, load_datalist
+from medkd.data import SPLITS, load_datalist
 from medkd.data_prep import idrid
+from medkd.phantoms import make_idrid
 
 MASK = np.zeros((20, 30), np.uint8)
 MASK[5:9, 10:20] = 1
@@ -48,7 +49,7 @@ def palette(colours):
 
 
 def cases(folder):
-    return {part: [entry["case"] for entry in load_datalist(folder, part)] for part in PARTS}
+    return {part: [entry["case"] for entry in load_datalist(folder, part)] for part in SPLITS}
 
 
 def test_all_official_names_get_the_published_split(tmp_path, capsys):
@@ -74,7 +75,7 @@ def test_all_official_names_get_the_published_split(tmp_path, capsys):
 
 
 def test_phantoms(tmp_path):
-    draw_idrid(tmp_path / "source", images=12, scale=0.03)
+    make_idrid(tmp_path / "source", images=12, scale=0.03)
     summary = idrid.prepare(tmp_path / "source", tmp_path / "out", size=64)
     assert summary["cases"] == {"training": 7, "validation": 1, "test": 4}
     for entry in load_datalist(tmp_path / "out", "training"):

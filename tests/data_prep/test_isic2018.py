@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medkd.data import PARTS, draw_isic2018, load_datalist
+from medkd.data import SPLITS, load_datalist
 from medkd.data_prep import isic2018
+from medkd.phantoms import make_isic2018
 
 MASK = np.zeros((20, 30), np.uint8)
 MASK[5:9, 10:20] = 1
@@ -46,7 +47,7 @@ def pairs(folder, count=10, image=None, mask=None):
 
 
 def cases(folder):
-    return {part: [entry["case"] for entry in load_datalist(folder, part)] for part in PARTS}
+    return {part: [entry["case"] for entry in load_datalist(folder, part)] for part in SPLITS}
 
 
 def small(folder):
@@ -72,7 +73,7 @@ def test_all_official_names_get_the_published_split(tmp_path, capsys):
     assert 1000 < np.median(list(listed["validation"])) < 1650
     recorded = json.loads((tmp_path / "out" / "split.json").read_text())
     assert recorded["held_out"] == "validation: 269 of 2694 training patients, drawn by the seed; not published"
-    assert {part: recorded[part] for part in PARTS} == cases(tmp_path / "out")
+    assert {part: recorded[part] for part in SPLITS} == cases(tmp_path / "out")
 
 
 def test_held_out_images_follow_the_seed_alone(tmp_path):
@@ -86,7 +87,7 @@ def test_held_out_images_follow_the_seed_alone(tmp_path):
         (source / "ISIC2018_Task1-2_Training_Input" / f"{case}.jpg").write_bytes(b"")
     left = isic2018.prepare(source, tmp_path / "d", skip_bad=True)
     assert sorted(left["refused"]) == sorted(broken)
-    assert cases(tmp_path / "d") == {part: [c for c in first[part] if c not in broken] for part in PARTS}
+    assert cases(tmp_path / "d") == {part: [c for c in first[part] if c not in broken] for part in SPLITS}
 
 
 def test_a_written_split_can_be_given_again(tmp_path):
@@ -99,7 +100,7 @@ def test_a_written_split_can_be_given_again(tmp_path):
 
 
 def test_phantoms(tmp_path):
-    draw_isic2018(tmp_path / "source", images=24, scale=0.1)
+    make_isic2018(tmp_path / "source", images=24, scale=0.1)
     summary = isic2018.prepare(tmp_path / "source", tmp_path / "out")
     assert summary["cases"] == {"training": 16, "validation": 2, "test": 6}
     assert list(summary["folders"].values()) == [17, 1, 6]

@@ -8,8 +8,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from medkd.data import PARTS, draw_kits19, load_datalist, read_slice, read_volume, split_cases
+from medkd.data import SPLITS, load_datalist, read_slice, read_volume, split_cases
 from medkd.data_prep import kits19
+from medkd.phantoms import make_kits19
 
 KITS_AFFINE = np.array([[0, 0, -0.7, 30], [0, -0.8, 0, 40], [-3.0, 0, 0, 900], [0, 0, 0, 1.0]])
 SHAPE = (6, 8, 10)
@@ -54,7 +55,7 @@ def test_known_voxels_and_entry(tmp_path):
     assert summary["cases"] == {"training": 3, "validation": 1, "test": 1}
     assert summary["refused"] == {} and summary["left_out"] == []
     image, label = case_arrays()
-    entries = [entry for part in PARTS for entry in load_datalist(tmp_path / "out", part)]
+    entries = [entry for part in SPLITS for entry in load_datalist(tmp_path / "out", part)]
     assert sorted(entry["case"] for entry in entries) == [f"case_{n:05d}" for n in range(5)]
     for entry in entries:
         found, affine = read_volume(entry["image"])
@@ -87,7 +88,7 @@ def test_every_orientation_gives_the_same_store(tmp_path, tilt):
 
 
 def test_phantom_download(tmp_path):
-    draw_kits19(tmp_path / "source", cases=5, size=48, slices=(10, 12))
+    make_kits19(tmp_path / "source", cases=5, size=48, slices=(10, 12))
     kits19.prepare(tmp_path / "source", tmp_path / "out")
     entry = load_datalist(tmp_path / "out", "test")[0]
     original = nib.load(tmp_path / "source" / "data" / entry["case"] / "imaging.nii.gz")
@@ -100,9 +101,9 @@ def test_phantom_download(tmp_path):
 
 def test_a_wide_case_keeps_its_size(tmp_path):
     """case_00160 is 252 x 512 x 796; the paper's code resizes its slices and not its masks."""
-    draw_kits19(tmp_path / "source", cases=3, size=32, slices=(8, 9), wide_case=1)
+    make_kits19(tmp_path / "source", cases=3, size=32, slices=(8, 9), wide_case=1)
     kits19.prepare(tmp_path / "source", tmp_path / "out", folds=3)
-    entries = {entry["case"]: entry for part in PARTS for entry in load_datalist(tmp_path / "out", part)}
+    entries = {entry["case"]: entry for part in SPLITS for entry in load_datalist(tmp_path / "out", part)}
     assert [entries[f"case_0000{n}"]["shape"][1:] for n in range(3)] == [[32, 32], [32, 50], [32, 32]]
     for kind, name in (("image", "imaging"), ("label", "segmentation")):
         original = nib.load(tmp_path / f"source/data/case_00001/{name}.nii.gz")
@@ -153,7 +154,7 @@ def test_splits_and_split_file(tmp_path):
     assert split["test"] == ["case_00002", "case_00003"] and split["validation"] == ["case_00000"]
     assert (split["split"], split["fold"], split["folds"], split["seed"]) == ("sorted", 1, 5, 0)
     kits19.prepare(source, tmp_path / "b", split=tmp_path / "a" / "split.json")
-    for part in PARTS:
+    for part in SPLITS:
         assert [e["case"] for e in load_datalist(tmp_path / "b", part)] == split[part]
 
 
@@ -255,7 +256,7 @@ def test_all_refused_cases_are_named_or_skipped(tmp_path):
     assert sum(summary["cases"].values()) == 10 and len(summary["refused"]) == 3
     datalist = json.loads((tmp_path / "out" / "datalist.json").read_text())
     assert datalist["refused"] == summary["refused"]
-    listed = [entry["case"] for part in PARTS for entry in datalist[part]]
+    listed = [entry["case"] for part in SPLITS for entry in datalist[part]]
     assert len(listed) == 10 and not set(listed) & set(summary["refused"])
 
 

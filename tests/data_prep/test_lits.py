@@ -9,9 +9,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from medkd.__main__ import main
-from medkd.data import PARTS, draw_lits, load_datalist, read_volume
+from medkd.cli.main import main
+from medkd.data import SPLITS, load_datalist, read_volume
 from medkd.data_prep import lits
+from medkd.phantoms import make_lits
 
 AFFINE = np.array([[-0.7, 0, 0, 30], [0, -0.8, 0, 40], [0, 0, 2.5, 900], [0, 0, 0, 1.0]])  # axes L, P, S
 SHAPE = (10, 8, 6)
@@ -43,7 +44,7 @@ def download(folder, count=6):
 
 
 def cases_of(target):
-    return sorted(entry["case"] for part in PARTS for entry in load_datalist(target, part))
+    return sorted(entry["case"] for part in SPLITS for entry in load_datalist(target, part))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_plain_pairs(tmp_path, folders, name):
 
 def test_phantoms_on_differing_axes(tmp_path):
     """Flips that differ between volumes, oblique ones, float and integer HU: one body on one set of axes."""
-    draw_lits(tmp_path / "raw", cases=6, size=48, slices=(10, 12))
+    make_lits(tmp_path / "raw", cases=6, size=48, slices=(10, 12))
     lits.prepare(tmp_path / "raw", tmp_path / "out")
     for path in sorted((tmp_path / "out/imagesTr").iterdir()):
         image, affine = read_volume(path)
@@ -97,7 +98,7 @@ def test_phantoms_on_differing_axes(tmp_path):
         original = nib.load(next((tmp_path / "raw").glob(f"*/segmentation-{number}.nii")))
         there = np.rint(np.linalg.inv(original.affine) @ affine @ [*np.argwhere(label)[0], 1])[:3].astype(int)
         assert np.asarray(original.dataobj)[tuple(there)] == label[tuple(np.argwhere(label)[0])]
-    entries = {entry["case"]: entry for part in PARTS for entry in load_datalist(tmp_path / "out", part)}
+    entries = {entry["case"]: entry for part in SPLITS for entry in load_datalist(tmp_path / "out", part)}
     assert [case for case in entries if not entries[case]["slices_with"]["2"]] == ["volume-1"]
 
 
@@ -133,7 +134,7 @@ def test_61_of_training_and_70_of_test(tmp_path):
         lits.prepare(tmp_path / "raw", tmp_path / "d", split="hlfd_61_70")
     lits.prepare(tmp_path / "raw", tmp_path / "d", split="hlfd_61_70", skip_bad=True)
     repaired = json.loads((tmp_path / "d/split.json").read_text())
-    assert all(set(splits[0][part]) - set(repaired[part]) <= {"volume-7"} for part in PARTS)
+    assert all(set(splits[0][part]) - set(repaired[part]) <= {"volume-7"} for part in SPLITS)
 
 
 def test_placeholder_affines_are_named(tmp_path):

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from medkd.__main__ import main
-from medkd.data import PARTS, dataset_property, load_datalist, read_volume
-from medkd.data.phantoms import write_dicom
+from medkd.cli.main import main
+from medkd.data import SPLITS, dataset_property, load_datalist, read_volume
 from medkd.data_prep import nifti
+from medkd.phantoms import write_dicom
 
 SHAPE = (20, 24, 6)
 CT = np.diag([-0.8, -0.8, 3.0, 1.0])
@@ -64,7 +64,7 @@ def prepare(root, target="out", **options):
 
 
 def entries(folder):
-    return {entry["case"]: entry for part in PARTS for entry in load_datalist(folder, part)}
+    return {entry["case"]: entry for part in SPLITS for entry in load_datalist(folder, part)}
 
 
 def test_ct_is_stored_as_it_is_and_a_window_proposed(tmp_path):
@@ -183,7 +183,7 @@ def test_a_table_of_patients(tmp_path):
     with pytest.warns(UserWarning, match="1 cases are not listed and left out: c6"):
         summary = prepare(tmp_path, split=table(tmp_path, f"\ufeffCase; Patient\n{rows}"), folds=4)
     assert summary["left_out"] == ["c6"]
-    found = {part: {entry["patient"] for entry in load_datalist(tmp_path / "out", part)} for part in PARTS}
+    found = {part: {entry["patient"] for entry in load_datalist(tmp_path / "out", part)} for part in SPLITS}
     assert sorted(map(len, found.values())) == [1, 1, 2] and set.union(*found.values()) == set("ABCD")
     assert {entry["case"]: entry["patient"] for entry in entries(tmp_path / "out").values()}["c3"] == "B"
     parts = ["training"] * 4 + ["validation", "test", "test"]

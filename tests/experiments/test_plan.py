@@ -8,7 +8,7 @@ import yaml
 
 from medkd.experiments import Plan, load_plan, plan_file, plans
 from medkd.experiments.run import _changed
-from medkd.reports import load_published
+from medkd.reports.tables import load_published
 
 DATA = {name: f"/data/{name}" for name in ("kits19", "lits", "isic2018", "cvc_endoscene", "idrid", "nifti")}
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 import yaml
 
-from medkd.__main__ import main
+from medkd.cli.main import main
 
 pytest.importorskip("snakemake", reason="the workflow extra is not installed")
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medkd.__main__ import main
+from medkd.cli.main import main
 
 AFFINE = np.diag([-1.0, -1.0, 2.0, 1.0])
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medkd.__main__ import main
+from medkd.cli.main import main
 
 SHAPE = (12, 12, 6)
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_models import MODELS
 
-from medkd.__main__ import main
+from medkd.cli.main import main
+from tests.faults.test_models import MODELS
 
 FILES = {"torchscript": "student.ts", "onnx": "student.onnx", "onnx-int8": "student_int8.onnx"}
 
@@ -110,7 +110,10 @@ def interrupt(number):
     return stopped
 
 
-MOMENTS = {"export": "medkd.export.command.compare", "pack": "shutil.make_archive"}  # all but the last is written
+MOMENTS = {
+    "export": "medkd.deploy.export.command.compare",
+    "pack": "shutil.make_archive",
+}  # all but the last is written
 
 
 @pytest.mark.parametrize("verb", MOMENTS)

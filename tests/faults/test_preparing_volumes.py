@@ -165,7 +165,7 @@ def test_masks_without_any_label(pairs, volume, refused, tmp_path):
 
 
 def test_every_refused_case_is_listed(pairs, volume, tmp_path, capfd):
-    from medkd.__main__ import main
+    from medkd.cli.main import main
 
     (pairs / LABEL).unlink()
     (pairs / "imagesTr/c3.nii.gz").write_bytes(b"")

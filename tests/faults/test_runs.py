@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from medkd.__main__ import main
-from medkd.data.claims import claim, release
+from medkd.cli.main import main
+from medkd.runs.lock import claim, release
 
 
 def edit_list(change):
@@ -211,7 +211,7 @@ def test_what_others_are_writing_is_not_swept(tmp_path):
 
 def test_a_worker_does_not_keep_the_folder_of_a_killed_run(tmp_path):
     code = """import os, sys, time
-from medkd.data.claims import claim
+from medkd.runs.lock import claim
 claim(sys.argv[1])
 worker = os.fork()
 if worker == 0:
@@ -250,8 +250,8 @@ def test_sigterm_in_training_says_how_to_go_on(kits19_data, medkd_run, works, tm
 
 
 def test_sigterm_outside_the_training_of_several_processes_is_one_line(capfd, monkeypatch):
-    from medkd import distributed
-    from medkd.termination import Terminated
+    from medkd.parallel import group as distributed
+    from medkd.runs.signals import Terminated
 
     monkeypatch.setattr(distributed, "_said", None)
     distributed._print_once(Terminated, Terminated(), None)

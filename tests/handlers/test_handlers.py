@@ -10,10 +10,10 @@ from monai.data import MetaTensor
 from monai.engines import SupervisedEvaluator
 from torch import nn
 
-from medkd.data.files import save_atomically, write_atomically
 from medkd.handlers import BestModel, CaseTable, ConsoleProgress
 from medkd.handlers.progress import _span
 from medkd.losses import CombinedLoss
+from medkd.runs.files import save_atomically, write_atomically
 
 
 def test_best_model_is_written_when_it_is_the_best(tmp_path):

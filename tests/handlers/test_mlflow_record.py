@@ -10,7 +10,7 @@ from ignite.engine import Events
 
 from medkd.engines import DistillationTrainer
 from medkd.handlers import MLflowRecord
-from medkd.termination import Terminated
+from medkd.runs.signals import Terminated
 
 
 @pytest.mark.parametrize(

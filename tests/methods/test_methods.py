@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from medkd import methods
-from medkd.__main__ import main
+from medkd.cli.main import main
 from medkd.losses import DKDLoss, HLFDLoss, KDLoss
 from medkd.methods.table import markdown
 from medkd.networks import FeatureTaps, ResNetFCN, UNetPlusPlus

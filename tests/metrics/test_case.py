@@ -9,7 +9,7 @@ from medkd.metrics import (
     RelativeVolumeDifferenceMetric,
     case_metrics,
     compute_relative_volume_difference,
-    label_map,
+    logits_to_labels,
     summarise,
 )
 
@@ -91,12 +91,12 @@ def test_hlfd_protocol_sees_target_slices_alone_and_smooths():
 
 def test_label_map_by_protocol():
     logits = torch.tensor([0.0, math.log(0.45 / 0.55)]).reshape(2, 1, 1)  # foreground probability 0.45
-    assert label_map(logits).item() == 0
-    assert label_map(logits, "hlfd").item() == 1
+    assert logits_to_labels(logits).item() == 0
+    assert logits_to_labels(logits, "hlfd").item() == 1
     with pytest.raises(ValueError, match="protocol 'hlfd' is for one foreground class, found 2"):
-        label_map(torch.zeros(3, 1, 1), "hlfd")
+        logits_to_labels(torch.zeros(3, 1, 1), "hlfd")
     with pytest.raises(ValueError, match="protocol must be one of whole, hlfd, found 'paper'"):
-        label_map(logits, "paper")
+        logits_to_labels(logits, "paper")
 
 
 def test_shapes_must_be_equal():

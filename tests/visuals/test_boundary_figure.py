@@ -5,7 +5,7 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from medkd.visuals import boundary_figure, draw_boundary_transform, histogram_overlap
+from medkd.visuals import boundary_figure, histogram_overlap, plot_boundary_transform
 
 
 def ring(*depth):
@@ -89,13 +89,13 @@ def test_a_volume_counts_all_slices_and_shows_the_fullest(tmp_path):
     assert figure.get_suptitle().startswith("volume, slice 2 ") and "width 1 mm" in figure.get_suptitle()
     # thick slices are eroded one by one: rings of 28 and, around 4 x 8, 20 pixels
     assert "boundary (48 pixels)" in densities(panels(figure)["before"])
-    path = draw_boundary_transform(image, label, tmp_path / "a.png", "volume", width=1)
+    path = plot_boundary_transform(image, label, tmp_path / "a.png", "volume", width=1)
     assert path == tmp_path / "a.png" and imread(path).ndim == 3
 
 
 def test_errors():
     image, label = ring()
-    with pytest.raises(ValueError, match="draw_boundary_transform: case_7 has no lesion, expected a label above 0"):
+    with pytest.raises(ValueError, match="plot_boundary_transform: case_7 has no lesion, expected a label above 0"):
         boundary_figure(image, label * 0, "case_7")
-    with pytest.raises(ValueError, match=r"draw_boundary_transform: label \(1, 16, 16\) does not fit"):
+    with pytest.raises(ValueError, match=r"plot_boundary_transform: label \(1, 16, 16\) does not fit"):
         boundary_figure(image[:, 1:], label, "a")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from medkd.visuals import comparison_figure, draw_comparison, pick_quantiles
+from medkd.visuals import comparison_figure, pick_quantiles, plot_comparison
 
 
 def write_run(folder, dice, predictions):
@@ -84,7 +84,7 @@ def test_named_cases_in_their_order(frames, tmp_path):
     figure = comparison_figure(runs, data, lambda entry: entry, cases=["e", "a"])
     assert [row[0].get_ylabel() for row in table(figure, 4)] == ["e", "a"]
     assert "quantile" not in figure.get_suptitle()
-    path = draw_comparison(runs, data, lambda entry: entry, tmp_path / "new/c.png", cases=["a"])
+    path = plot_comparison(runs, data, lambda entry: entry, tmp_path / "new/c.png", cases=["a"])
     assert path == tmp_path / "new/c.png" and path.stat().st_size > 1000
 
 
@@ -105,10 +105,10 @@ def test_a_volume_shows_the_slice_with_most_truth(tmp_path):
 
 def test_errors(frames):
     runs, data, _ = frames
-    with pytest.raises(ValueError, match=r"draw_comparison: case z is not in the data \(6 cases\)"):
+    with pytest.raises(ValueError, match=r"plot_comparison: case z is not in the data \(6 cases\)"):
         comparison_figure(runs, data, lambda entry: entry, cases=["a", "z"])
     pd.DataFrame([{"case": "a", "class": "x", "dice": np.nan}]).to_csv(runs["last"] / "metrics.csv", index=False)
-    with pytest.raises(ValueError, match="draw_comparison: no case to show"):
+    with pytest.raises(ValueError, match="plot_comparison: no case to show"):
         comparison_figure(runs, data, lambda entry: entry)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from medkd.correction import FalsePixelQueue
-from medkd.visuals import draw_false_pixels, false_pixels_figure
+from medkd.visuals import false_pixels_figure, plot_false_pixels
 
 
 def case(count=2, channels=3, depth=()):
@@ -74,7 +74,7 @@ def test_a_volume_shows_the_slice_with_most_wrong_pixels(tmp_path):
     assert [figure.axes[3 * row].get_ylabel() for row in (0, 1)] == ["a, slice 2", "b, slice 1"]
     assert coloured(figure.axes[3])[0].sum() == 2 + 12
     assert values(figure.axes[2]).squeeze().shape == (12, 12)
-    path = draw_false_pixels(*arguments, tmp_path / "a.png", "teacher")
+    path = plot_false_pixels(*arguments, tmp_path / "a.png", "teacher")
     assert path == tmp_path / "a.png" and path.stat().st_size > 1000
 
 
@@ -89,11 +89,11 @@ def test_a_seed_makes_the_picture():
 
 def test_errors():
     image, label, prediction, queue = case()
-    with pytest.raises(ValueError, match="draw_false_pixels: class 0 of the labels has no pixel in the queue"):
+    with pytest.raises(ValueError, match="plot_false_pixels: class 0 of the labels has no pixel in the queue"):
         false_pixels_figure(image, label, prediction, FalsePixelQueue(3, 2, 4), "a")
     with pytest.raises(ValueError, match="class 2 of the labels has no pixel"):
         false_pixels_figure(image, label * 2, prediction, queue, "a")
-    with pytest.raises(ValueError, match=r"draw_false_pixels: prediction \(1, 1, 12, 12\) does not fit the image"):
+    with pytest.raises(ValueError, match=r"plot_false_pixels: prediction \(1, 1, 12, 12\) does not fit the image"):
         false_pixels_figure(image, label, prediction[:1], queue, "a")
     with pytest.raises(ValueError, match="1 cases named, expected 2"):
         false_pixels_figure(image, label, prediction, queue, "a", cases=["x"])

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.image import imread
 
-from medkd.visuals import draw_runs, pick_cases
+from medkd.visuals import pick_cases, plot_runs
 
 
 def test_worst_median_and_best_by_mean_dice():
@@ -24,7 +24,7 @@ def test_outlines_are_drawn_on_the_slice_with_most_truth(tmp_path):
     nib.save(nib.Nifti1Image(prediction, np.eye(4)), tmp_path / "predictions/c1.nii.gz")
     pd.DataFrame([{"case": "c1", "class": "x", "dice": 0.25}]).to_csv(tmp_path / "metrics.csv", index=False)
     item = {"image": np.zeros((1, 4, 20, 20)), "label": truth[None], "case": "c1"}
-    files = draw_runs({"run": tmp_path}, [item], lambda entry: entry, tmp_path / "overlays")
+    files = plot_runs({"run": tmp_path}, [item], lambda entry: entry, tmp_path / "overlays")
     assert [file.name for file in files] == ["worst_c1.png", "median_c1.png", "best_c1.png"]
     picture = imread(files[0])[..., :3]
     green = (picture[..., 1] > 0.7) & (picture[..., 0] < 0.4)

@@ -6,8 +6,8 @@ import torch
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from medkd.correction import SoftLabels, correct_soft_labels, is_right
-from medkd.visuals import draw_progression, progression_figure
+from medkd.correction import SoftLabels, correct_soft_labels, is_correct
+from medkd.visuals import plot_progression, progression_figure
 
 
 def stages(label, channels=2, seed=0):
@@ -37,7 +37,7 @@ def test_wrong_pixels_are_marked_and_counted(classes):
     figure = progression_figure(torch.randn(3, 14, 12), label[0], chain, "case_7")
     assert "case_7" in figure.get_suptitle()
     for axis, stage in zip(figure.axes[1:5], chain, strict=True):
-        wrong, positive = ~is_right(stage, label)[0, 0], label[0, 0] == 0
+        wrong, positive = ~is_correct(stage, label)[0, 0], label[0, 0] == 0
         np.testing.assert_array_equal(marked(axis, "#00e5ff"), wrong & positive)
         np.testing.assert_array_equal(marked(axis, "#ff00ff"), wrong & ~positive)
         counts = int((wrong & positive).sum()), int((wrong & ~positive).sum())
@@ -82,7 +82,7 @@ def test_a_volume_shows_the_slice_with_most_wrong_pixels_of_the_first_stage():
 def test_the_file_shows_the_marks(tmp_path):
     label = lesion(14, 12)
     chain = SoftLabels(*(stage[0] for stage in stages(label)))  # without the batch's axis, as arrays
-    path = draw_progression(np.random.rand(3, 14, 12), label[0].numpy(), chain, tmp_path / "new/a.png", "a")
+    path = plot_progression(np.random.rand(3, 14, 12), label[0].numpy(), chain, tmp_path / "new/a.png", "a")
     assert path == tmp_path / "new/a.png" and [file.name for file in path.parent.iterdir()] == ["a.png"]
     picture = imread(path)[..., :3]
     for colour in ("#ff00ff", "#00e5ff"):
@@ -91,7 +91,7 @@ def test_the_file_shows_the_marks(tmp_path):
 
 def test_what_does_not_fit_is_told():
     label = lesion(14, 12)
-    with pytest.raises(ValueError, match=r"draw_progression: label \(1, 14, 12\) does not fit the image \(1, 9, 9\)"):
+    with pytest.raises(ValueError, match=r"plot_progression: label \(1, 14, 12\) does not fit the image \(1, 9, 9\)"):
         progression_figure(torch.zeros(1, 9, 9), label[0], stages(label), "a")
     with pytest.raises(ValueError, match=r"does not fit the probabilities \(2, 2, 14, 12\)"):
         progression_figure(torch.zeros(1, 14, 12), label[0], SoftLabels(*[torch.rand(2, 2, 14, 12)] * 4), "a")

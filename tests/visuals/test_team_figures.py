@@ -6,7 +6,7 @@ from torch import nn
 
 from medkd.correction import TeacherTeam
 from medkd.networks import FeatureTaps
-from medkd.visuals import draw_team
+from medkd.visuals import plot_team
 
 
 def network(seed):
@@ -47,35 +47,35 @@ def names(paths):
 
 def test_the_cases_with_most_and_fewest_errors_are_shown(tmp_path):
     # says background everywhere: the larger the lesion, the more errors; no false positives, hence no queue to draw from
-    paths = draw_team(team(bias=-100.0), items(), tmp_path)
+    paths = plot_team(team(bias=-100.0), items(), tmp_path)
     soft = [f"soft_labels_case{k}.png" for k in (5, 3, 1)]
     assert names(paths) == [*soft, "boundary_transform_case3.png"]
     assert all(path.stat().st_size > 0 for path in paths)
 
 
 def test_false_pixels_need_errors_of_each_class(tmp_path):
-    paths = draw_team(half(), items(), tmp_path)
+    paths = plot_team(half(), items(), tmp_path)
     assert names(paths)[-1] == "false_pixels.png" and len(paths) == 5
 
 
 def test_cases_may_be_named_and_slices_are(tmp_path):
     data = [{**item, "slice": k} for k, item in enumerate(items())]
-    paths = draw_team(team(bias=-100.0), data, tmp_path, cases=["case2"])
+    paths = plot_team(team(bias=-100.0), data, tmp_path, cases=["case2"])
     assert names(paths) == ["soft_labels_case2_2.png", "boundary_transform_case2_2.png"]
     for case in ("case0", "nobody"):
         with pytest.raises(ValueError, match=f"cases: {case} not among the training images, or without lesion"):
-            draw_team(team(), items(), tmp_path, cases=[case])
+            plot_team(team(), items(), tmp_path, cases=[case])
 
 
 def test_edges_that_networks_do_not_take_are_padded(tmp_path):
     item = items()[3]
     odd = {**item, "image": item["image"][:, :, :27], "label": item["label"][:, :, :27]}
-    assert len(draw_team(team(bias=-100.0), [odd], tmp_path)) == 2
+    assert len(plot_team(team(bias=-100.0), [odd], tmp_path)) == 2
 
 
 def test_nothing_is_drawn_of_other_teachers(tmp_path):
     net = team()
-    assert draw_team(net.teacher, items(), tmp_path) == draw_team(team(swap=True), items(), tmp_path) == []
+    assert plot_team(net.teacher, items(), tmp_path) == plot_team(team(swap=True), items(), tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -84,10 +84,10 @@ def test_images_of_several_sizes(tmp_path):
     for item, width in zip(data, (32, 64, 32, 64, 32, 64), strict=True):
         item["image"], item["label"] = (torch.cat([item[key], item[key]], 2)[..., :width] for key in ("image", "label"))
     net = half()
-    paths = draw_team(net, data, tmp_path)
+    paths = plot_team(net, data, tmp_path)
     assert names(paths)[-1] == "false_pixels.png"
 
 
 def test_no_lesion_is_told_and_no_error(tmp_path, capsys):
-    assert draw_team(team(), items(1), tmp_path) == []
+    assert plot_team(team(), items(1), tmp_path) == []
     assert "none of the 48 images looked at has a lesion" in capsys.readouterr().out

@@ -1,0 +1,16 @@
+"""The command line of medkd. Importing this package is light; `check_command` is the first step of every bundle."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .options import check_command
+
+__all__ = ["check_command"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "check_command":
+        from .options import check_command
+
+        return check_command
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

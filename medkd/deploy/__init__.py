@@ -1,0 +1,1 @@
+"""A trained student outside training: exported, packed as a MONAI bundle, run without torch."""

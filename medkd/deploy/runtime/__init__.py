@@ -1,0 +1,8 @@
+"""Inference with an exported network: numpy, nibabel, SimpleITK, pillow and ONNX Runtime; neither torch nor MONAI."""
+
+from .command import infer_command, names_onnx
+from .infer import infer
+from .model import OnnxModel
+from .spec import KEY, ModelSpec
+
+__all__ = ["KEY", "ModelSpec", "OnnxModel", "infer", "infer_command", "names_onnx"]

@@ -1,0 +1,73 @@
+"""A network in an ONNX file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from .spec import KEY, ModelSpec
+
+__all__ = ["OnnxModel"]
+
+
+class OnnxModel:
+    """Images ``(N, C, *spatial)`` to logits ``(N, K, *spatial)``, float32; ``description`` says what they are.
+
+    Args:
+        path: file that `medkd export` wrote.
+        threads: of one image's computation; None: OMP_NUM_THREADS, else as many as there are cores.
+        device: "cpu" or "cuda"; None: a GPU where ONNX Runtime finds one.
+
+    Raises:
+        FileNotFoundError, PermissionError: no such file, or it may not be read.
+        ValueError: ONNX Runtime is missing, cannot read the file or does not know the device; the file does not describe
+            itself.
+    """
+
+    def __init__(self, path: str | Path, threads: int | None = None, device: str | None = None) -> None:
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"model {path}: no such file")
+        self._path = path
+        open(path, "rb").close()  # ONNX Runtime takes a file that may not be read for a broken one
+        self._session = _session(path, threads, device)
+        self._input = self._session.get_inputs()[0].name
+        text = self._session.get_modelmeta().custom_metadata_map.get(KEY)
+        if text is None:
+            raise ValueError(f"model {path}: not exported by medkd: it does not say what its input must be")
+        try:
+            self.description = ModelSpec.from_json(text)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"model {path}: {error}") from error
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        try:
+            return self._session.run(None, {self._input: np.ascontiguousarray(images, dtype=np.float32)})[0]
+        except Exception as error:  # its own classes have no common base but this one
+            raise ValueError(f"model {self._path}: ONNX Runtime stopped ({_reason(error)})") from error
+
+
+def _session(path: str | Path, threads: int | None, device: str | None):
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ValueError(f'model {path}: needs ONNX Runtime: pip install onnxruntime, or "medkd[export]"') from error
+    onnxruntime.set_default_logger_severity(4)  # what it would log is in the exception
+    options = onnxruntime.SessionOptions()
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    options.intra_op_num_threads = threads or (int(wanted) if wanted.isdecimal() else 0)
+    gpu = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    if device == "cuda" and not gpu:
+        raise ValueError("--device cuda: ONNX Runtime finds no CUDA device here: write --device cpu")
+    providers = ["CPUExecutionProvider"]
+    if gpu and device != "cpu":
+        providers.insert(0, "CUDAExecutionProvider")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # its own classes have no common base but this one
+        raise ValueError(f"model {path}: not a readable ONNX file ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]

@@ -1,0 +1,83 @@
+"""What an exported network says of itself: all that inference needs beside the weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+__all__ = ["KEY", "KINDS", "ModelSpec"]
+
+KEY = "medkd"  # of the ONNX file's metadata
+KINDS = ("slices", "volumes", "pictures")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelSpec:
+    """Travels as JSON in the metadata of the ONNX file.
+
+    Attributes:
+        task: name of the bundle.
+        kind: what the network sees of an image: "slices" or "volumes" of a scan, or whole "pictures".
+        channels: of the image.
+        per_case: None: intensities as they are; False: rounded; True: scaled by percentiles, see `normalise_case`.
+        intensities: these two become -1 and 1.
+        clip: whether what lies outside is cut off.
+        padding: value, after scaling, around scans that are smaller than a window.
+        orientation: directions that the axes of a scan point to, nibabel's codes; None for pictures.
+        size: of a window (slices: rows, columns; volumes: slices, rows, columns), or that pictures are resized to.
+        spacing: mm that volumes are resampled to, in the order of ``size``; None: as they are.
+        overlap: of neighbouring windows, a share of their edges.
+        multiple: every edge of an input must be a multiple of it.
+        classes: value in the prediction -> name; 0 is the background.
+        decide: how logits become labels; "argmax" is the only rule.
+        trained_with: the record of the training, for people.
+        format: "onnx" or "onnx-int8".
+        version: of medkd, which wrote it.
+    """
+
+    task: str
+    kind: str
+    channels: int
+    per_case: bool | None
+    intensities: tuple[float, float]
+    clip: bool
+    padding: float
+    orientation: str | None
+    size: tuple[int, ...]
+    spacing: tuple[float, ...] | None
+    overlap: float
+    multiple: int
+    classes: dict[int, str]
+    decide: str
+    trained_with: dict[str, Any]
+    format: str
+    version: str
+
+    @property
+    def num_classes(self) -> int:
+        """Channels of the logits, background included."""
+        return len(self.classes) + 1
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelSpec:
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: when it is no such JSON, or asks for what this version does not know.
+        """
+        content = json.loads(text)
+        names = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(content, dict) or content.keys() != names:
+            found = sorted(content.keys() ^ names) if isinstance(content, dict) else type(content).__name__
+            raise ValueError(f"written by another version of medkd: {found} is not as expected")
+        for name, known in (("kind", KINDS), ("decide", ("argmax",))):
+            if content[name] not in known:
+                raise ValueError(f"{name} is {content[name]!r}, expected {' or '.join(known)}")
+        content["classes"] = {int(value): name for value, name in content["classes"].items()}
+        for name in ("intensities", "size", "spacing"):
+            content[name] = None if content[name] is None else tuple(content[name])
+        return cls(**content)

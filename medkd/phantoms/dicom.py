@@ -1,0 +1,63 @@
+"""A DICOM series out of an array, for tests and trials: one file a slice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from medkd.io.dicom_series import LPS_TO_RAS, kept_locale
+
+__all__ = ["write_dicom"]
+
+
+@kept_locale()
+def write_dicom(
+    folder: Path,
+    array: np.ndarray,
+    affine: np.ndarray,
+    rescale: tuple[float, float] = (1.0, -1024.0),
+    description: str = "phantom",
+    prefix: str = "slice",
+) -> None:
+    """Write ``array`` (columns, rows, slices; HU) with its affine (mm, RAS+); stored values are (HU - intercept) / slope.
+
+    Args:
+        folder: is made; files of earlier calls stay in it.
+        rescale: slope and intercept.
+        description: of the series; one of another description is another series.
+        prefix: of the files' names.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lps = LPS_TO_RAS @ affine
+    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+    axes = lps[:3, :2] / spacing[:2]
+    tags = {
+        "0008|0060": "CT",
+        "0008|103e": description,
+        "0020|000d": "1.2.826.0.1.1",
+        "0020|000e": f"1.2.826.0.1.1.{sum(description.encode())}",
+        "0020|0037": "\\".join(f"{x:.9g}" for x in axes.T.ravel()),
+        "0028|0100": "16",
+        "0028|0101": "16",
+        "0028|0102": "15",
+        "0028|0103": "1",
+        "0028|1052": f"{rescale[1]:g}",
+        "0028|1053": f"{rescale[0]:g}",
+    }
+    writer = sitk.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    for number in range(array.shape[2]):
+        image = sitk.GetImageFromArray(np.ascontiguousarray(array[:, :, number].T, dtype=np.float64))
+        image.SetSpacing(spacing[:2].tolist())
+        position = lps @ [0, 0, number, 1]
+        own = {
+            "0008|0018": f"1.2.826.0.1.1.{sum(description.encode())}.{sum(prefix.encode())}.{number + 1}",
+            "0020|0032": "\\".join(f"{x:.9g}" for x in position[:3]),
+            "0020|0013": str(number + 1),
+        }
+        for tag, value in {**tags, **own}.items():
+            image.SetMetaData(tag, value)
+        writer.SetFileName(str(folder / f"{prefix}_{number:03}.dcm"))
+        writer.Execute(image)

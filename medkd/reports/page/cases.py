@@ -1,0 +1,173 @@
+"""The worst cases of a task, slice by slice: the image once, outlines of truth and of each row's prediction over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from medkd.io import PICTURES, read_picture
+from medkd.runs.config import load_run_config
+from medkd.runs.errors import one_line_errors
+from medkd.visuals import scaled_picture
+
+from .pictures import Picture, embed, outline_path
+from .predictions import predictions
+from .runs import RunFacts
+
+__all__ = ["Data", "ShownCase", "ShownSlice", "mean_dice", "open_data", "worst_cases"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The test cases of a task, as its runs saw them."""
+
+    entries: Mapping[str, Mapping[str, Any]]
+    """Case -> entry of the data list."""
+    preprocessing: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+    def picture(self, case: str, image: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """The image that is drawn: a picture file at its own resolution, not at the network's; else what the network sees."""
+        file = Path(self.entries[case]["image"])
+        if len(shape) == 2 and np.asarray(image).shape[1:] != shape and file.suffix.lower() in PICTURES:
+            own = read_picture(file)
+            if own.shape[1:] == shape:
+                return own
+        return np.asarray(image)
+
+    def read(self, case: str) -> tuple[Any, np.ndarray]:
+        """Image (C, *spatial) and truth (*spatial); the image may have other pixels, not another extent."""
+        item = self.preprocessing(self.entries[case])
+        return item["image"], np.asarray(item["label"])[0]
+
+
+@dataclass
+class ShownSlice:
+    """One slice of a volume, or a picture, with SVG paths in the truth's pixels."""
+
+    number: int | None
+    image: Picture
+    truth: str
+    outlines: dict[str, str] = field(default_factory=dict)
+    """Row -> path."""
+
+
+@dataclass
+class ShownCase:
+    """One case of the list."""
+
+    name: str
+    dice: dict[str, float]
+    """Row -> Dice of the run that is shown, mean over classes, in percent."""
+    height: int
+    width: int
+    slices: list[ShownSlice]
+    first: int
+    """Index of the slice that is shown at first: the one with most truth."""
+    total: int
+    """Slices of the volume, 1 for a picture."""
+
+
+def open_data(runs: Sequence[RunFacts]) -> Data:
+    """The test data by the configuration of the first run that has one.
+
+    Raises:
+        ValueError: when no run has, or the data set is not where it was, saying so in a line.
+    """
+    recorded = [run for run in runs if run.config]
+    if not recorded:
+        raise ValueError("no run left its configuration")
+    parser = load_run_config(recorded[0].folder)
+    try:
+        entries = parser.get_parsed_content("test::data")
+        preprocessing = parser.get_parsed_content("validate::preprocessing")
+    except Exception as error:  # whatever a configuration may run into, MONAI wraps it
+        raise ValueError(one_line_errors(error) or f"{type(error).__name__}: {error}") from error
+    return Data({str(entry["case"]): entry for entry in entries}, preprocessing)
+
+
+def mean_dice(table: pd.DataFrame) -> pd.Series:
+    """Case -> Dice in percent, mean over classes and the runs of the table; cases without ground truth left out."""
+    if not len(table):
+        return pd.Series(dtype=float)
+    return 100 * table.groupby("case")["dice"].mean().dropna()
+
+
+def worst_cases(
+    data: Data, names: Sequence[str], shown: Mapping[str, RunFacts], scores: Mapping[str, pd.Series], slices: int
+) -> tuple[list[ShownCase], list[str]]:
+    """The cases with what the shown runs made of them, and sentences about what is missing.
+
+    Args:
+        names: cases, in the order of the page.
+        shown: row -> the run that is drawn.
+        scores: row -> case -> Dice of that run, in percent.
+        slices: at most so many of a volume.
+    """
+    found: dict[str, dict[str, np.ndarray]] = {}
+    sentences = []
+    for row, run in shown.items():
+        try:
+            found[row], sentence = predictions(run.folder, [data.entries[name] for name in names])
+        except Exception as error:  # one run's missing model must not take the others from the page
+            sentence = f"no predictions: {one_line_errors(error) or error}"
+        if sentence:
+            sentences.append(f"{run.name}: {sentence}.")
+    cases = []
+    for name in names:
+        layers = {row: of[name] for row, of in found.items() if name in of}
+        dice = {row: float(of[name]) for row, of in scores.items() if name in of.index}
+        image, truth = data.read(name)
+        cases.append(_case(name, data.picture(name, image, truth.shape), truth, layers, dice, slices))
+    return cases, sentences
+
+
+def _case(
+    name: str,
+    image: np.ndarray,
+    truth: np.ndarray,
+    layers: Mapping[str, np.ndarray],
+    dice: dict[str, float],
+    count: int,
+) -> ShownCase:
+    fitting = {row: layer for row, layer in layers.items() if layer.shape == truth.shape}
+    limits = float(image.min()), float(image.max())
+    if truth.ndim == 2:
+        numbers: list[int | None] = [None]
+        first, total = 0, 1
+    else:
+        numbers, first = _slices(truth, list(fitting.values()), count)
+        total = truth.shape[0]
+    height, width = truth.shape[-2:]
+    slices = [
+        ShownSlice(
+            number,
+            embed(scaled_picture(_at(image, number), limits)),
+            outline_path(_at(truth, number)),
+            {row: outline_path(_at(layer, number)) for row, layer in fitting.items()},
+        )
+        for number in numbers
+    ]
+    return ShownCase(name, dice, height, width, slices, first, total)
+
+
+def _at(layer: np.ndarray, number: int | None) -> np.ndarray:
+    return layer if number is None else layer[..., number, :, :]
+
+
+def _slices(truth: np.ndarray, layers: Sequence[np.ndarray], count: int) -> tuple[list[int | None], int]:
+    """Slices spread over those with truth or prediction, among them the one with most truth, and its place."""
+    holding = np.flatnonzero(np.any([(layer > 0).any(axis=(1, 2)) for layer in (truth, *layers)], axis=0))
+    if not len(holding):
+        holding = np.arange(truth.shape[0])
+    fullest = int((truth > 0).sum(axis=(1, 2)).argmax()) if (truth > 0).any() else int(holding[len(holding) // 2])
+    places = np.unique(np.linspace(0, len(holding) - 1, min(count, len(holding))).round().astype(int))
+    chosen = [int(number) for number in holding[places]]
+    if fullest not in chosen:
+        nearest = min(range(len(chosen)), key=lambda place: abs(chosen[place] - fullest))
+        chosen[nearest] = fullest
+    return list(chosen), chosen.index(fullest)

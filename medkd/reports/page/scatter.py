@@ -1,0 +1,135 @@
+"""A dot a case, the method against the student alone; and a dot a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from medkd.reports.tables import Experiment
+
+from .cases import mean_dice
+from .scales import Scale, scale
+
+__all__ = ["CasePlot", "Dot", "RunPlot", "case_plots", "case_rows", "run_plot"]
+
+SIDE = 300
+_MOST = 300  # dots of a plot
+
+
+class Dot(NamedTuple):
+    """One case or run."""
+
+    x: float
+    y: float
+    text: str
+    row: str = ""
+
+
+class CasePlot(NamedTuple):
+    """One row against the baseline."""
+
+    row: str
+    axis: Scale
+    other: Scale
+    """The vertical axis."""
+    dots: list[Dot]
+    caption: str
+
+
+class RunPlot(NamedTuple):
+    """Mean over cases of each run."""
+
+    axis: Scale
+    rows: list[tuple[str, float]]
+    """Title and height of its line."""
+    dots: list[Dot]
+    means: list[Dot]
+    height: int
+
+
+def _shared(own: pd.DataFrame, baseline: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The runs of seeds that both have; all where none is shared, as with a teacher of its own seed."""
+    seeds = set(own["seed"]) & set(baseline["seed"])
+    if not seeds:
+        return own, baseline
+    return own[own["seed"].isin(seeds)], baseline[baseline["seed"].isin(seeds)]
+
+
+def case_plots(experiment: Experiment, cases: Mapping[str, pd.DataFrame]) -> list[CasePlot]:
+    """A plot a row that ended, of the cases with ground truth that both have; each case the mean over shared seeds."""
+    baseline = cases.get(experiment.baseline)
+    if baseline is None or not len(baseline):
+        return []
+    plots = []
+    for row, table in cases.items():
+        if row == experiment.baseline or not len(table):
+            continue
+        values = [mean_dice(of) for of in _shared(table, baseline)]
+        pairs = pd.concat(values, axis=1, keys=("own", "alone")).dropna()
+        if len(pairs):
+            plots.append(_case_plot(experiment.baseline, row, pairs))
+    return plots
+
+
+def _case_plot(baseline: str, row: str, pairs: pd.DataFrame) -> CasePlot:
+    axis, other = scale([0, 100], 40, SIDE - 10), scale([0, 100], SIDE - 36, 10)
+    difference = pairs["own"] - pairs["alone"]
+    shown = pairs
+    if len(pairs) > _MOST:  # evenly spread in the order of the difference: the largest loss and gain are among them
+        order = difference.sort_values(kind="stable").index
+        shown = pairs.loc[order[np.linspace(0, len(order) - 1, _MOST).round().astype(int)]]
+    dots = [
+        Dot(axis(alone), other(own), f"{case}: {baseline} {alone:.1f}, {row} {own:.1f} ({own - alone:+.1f})")
+        for case, own, alone in zip(shown.index, shown["own"], shown["alone"], strict=True)
+    ]
+    better, worse = int((difference > 0).sum()), int((difference < 0).sum())
+    caption = f"{better} of {len(pairs)} cases better, {worse} worse."
+    if better:
+        caption += f" Largest gain: {difference.idxmax()} ({difference.max():+.1f})."
+    if worse:
+        caption += f" Largest loss: {difference.idxmin()} ({difference.min():+.1f})."
+    if len(shown) < len(pairs):
+        caption += f" {len(shown)} dots are drawn, evenly spread in the order of the difference."
+    return CasePlot(row, axis, other, dots, caption)
+
+
+def case_rows(
+    cases: Mapping[str, pd.DataFrame], most: int
+) -> tuple[list[str], list[tuple[str, list[float | None]]], int]:
+    """Titles, then (case, Dice a title), lowest mean over the titles first, at most ``most``; and how many there are."""
+    values = {row: mean_dice(table) for row, table in cases.items() if len(table)}
+    if not values:
+        return [], [], 0
+    table = pd.concat(values, axis=1)
+    table = table.loc[table.mean(axis=1).sort_values(kind="stable").index]
+    rows = [
+        (str(case), [None if np.isnan(value) else float(value) for value in line])
+        for case, line in zip(table.index[:most], table.to_numpy()[:most], strict=True)
+    ]
+    return list(values), rows, len(table)
+
+
+def run_plot(experiment: Experiment, cases: Mapping[str, pd.DataFrame]) -> RunPlot | None:
+    """The runs of every row on one axis of Dice; None where no run ended."""
+    by_row = {
+        row: 100 * t.groupby("seed")["dice"].mean() if len(t) else pd.Series(dtype=float) for row, t in cases.items()
+    }
+    values = [float(value) for of_row in by_row.values() for value in of_row.dropna()]
+    if not values:
+        return None
+    axis = scale(values, 150, 540, count=6, within=(0, 100))
+    heights = {row: 22.0 + 26 * place for place, row in enumerate(by_row)}
+    dots = [
+        Dot(axis(value), heights[row], f"{row}, seed {seed}: {value:.2f}", row)
+        for row, of_row in by_row.items()
+        for seed, value in of_row.dropna().items()
+    ]
+    means = [
+        Dot(axis(of_row.mean()), heights[row], f"{row}: mean of {len(of_row)} run(s) {of_row.mean():.2f}", row)
+        for row, of_row in by_row.items()
+        if len(of_row.dropna())
+    ]
+    return RunPlot(axis, list(heights.items()), dots, means, int(22 + 26 * len(by_row) + 24))

@@ -1,0 +1,182 @@
+"""Everything that the page shows of one task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
+
+from medkd.reports.tables import Experiment, Report
+from medkd.runs.results import collapsed_runs, read_cases
+
+from .attention import Attention, attention
+from .cases import Data, ShownCase, mean_dice, open_data, worst_cases
+from .correction import Correction, correction
+from .curves import Line, Panel, curves
+from .runs import RunFacts, chosen_method, run_facts
+from .scatter import CasePlot, RunPlot, case_plots, case_rows, run_plot
+from .tables import Table, task_tables_of, triplet
+
+__all__ = ["Limits", "TaskContent", "task_content"]
+
+
+class Limits(NamedTuple):
+    """How much of an experiment one page holds; the page states them."""
+
+    cases: int = 4
+    """Worst cases of a task that are drawn."""
+    slices: int = 9
+    """Of a volume."""
+    attention: int = 2
+    """Cases with Grad-CAM."""
+    listed: int = 200
+    """Rows of the table of cases."""
+
+
+@dataclass
+class TaskContent:
+    """One task."""
+
+    id: str
+    name: str
+    teacher: str | None
+    baseline: str
+    methods: list[str]
+    """Rows but teacher and student alone."""
+    chosen: str | None
+    colours: dict[str, str]
+    """Row -> CSS colour."""
+    tables: list[Table]
+    triplets: list[list[tuple[str, dict[str, str]]]]
+    """A table turned over, one a table."""
+    runs: list[RunFacts]
+    collapsed: list[str]
+    """Runs that ended and find next to nothing."""
+    run_plot: RunPlot | None
+    case_plots: list[CasePlot]
+    case_titles: list[str]
+    case_rows: list[tuple[str, list[float | None]]]
+    cases_listed_of: int
+    order: str
+    """The row whose worst cases are shown."""
+    shown: dict[str, RunFacts]
+    """Row -> the run whose predictions and network are drawn."""
+    cases: list[ShownCase]
+    case_notes: list[str]
+    corrections: list[Correction]
+    attention: list[Attention]
+    attention_notes: list[str]
+    target: str
+    """Name of the class that Grad-CAM is of."""
+    panels: list[Panel]
+    legend: list[Line]
+    without_events: list[str]
+
+    @property
+    def failed(self) -> list[RunFacts]:
+        return [run for run in self.runs if not run.ended]
+
+    @property
+    def rows(self) -> list[str]:
+        """Teacher, student alone, then the methods."""
+        return [*filter(None, (self.teacher, self.baseline)), *self.methods]
+
+
+def task_content(experiment: Experiment, report: Report, task: str, limits: Limits) -> TaskContent:
+    """Gathers one task; whatever is missing becomes a sentence."""
+    facts = [run for run in run_facts(experiment) if run.task == task]
+    rows = list(experiment.runs[task])
+    teacher = experiment.teacher if experiment.teacher in rows else None
+    baseline = experiment.baseline if experiment.baseline in rows else ""
+    methods = [row for row in rows if row not in (teacher, baseline)]
+    cases = {row: read_cases(runs) for row, runs in experiment.runs[task].items()}
+    chosen = chosen_method(experiment, facts, task)
+    tables = task_tables_of(report, task)
+    shown = _shown_runs(rows, facts)
+    order = next((row for row in (chosen, baseline, teacher, *rows) if row in shown), "")
+    drawn, notes, looked_into, looked_notes = _pictures(facts, cases, shown, order, limits)
+    titles, lines, listed_of = case_rows(cases, limits.listed)
+    panels, legend, without = curves([run for run in facts if run.state != "no result"])
+    return TaskContent(
+        id=f"task{list(experiment.runs).index(task)}",
+        name=task,
+        teacher=teacher,
+        baseline=baseline,
+        methods=methods,
+        chosen=chosen,
+        colours=_colours(rows, teacher, baseline),
+        tables=tables,
+        triplets=[triplet(table, experiment, methods) for table in tables],
+        runs=facts,
+        collapsed=_collapsed(cases),
+        run_plot=run_plot(experiment, cases),
+        case_plots=case_plots(experiment, cases),
+        case_titles=titles,
+        case_rows=lines,
+        cases_listed_of=listed_of,
+        order=order,
+        shown=shown,
+        cases=drawn,
+        case_notes=notes,
+        corrections=[found for run in facts if (found := correction(run)) is not None],
+        attention=looked_into,
+        attention_notes=looked_notes,
+        target=next((str(name) for table in cases.values() for name in table["class"]), "target"),
+        panels=panels,
+        legend=legend,
+        without_events=without,
+    )
+
+
+def _collapsed(cases: dict[str, pd.DataFrame]) -> list[str]:
+    """Row, seed and class of each such run."""
+    return [
+        f"{row}, seed {seed}: {name}"
+        for row, table in cases.items()
+        for name, own in table.groupby("class", sort=False)
+        for seed in collapsed_runs(own)
+    ]
+
+
+def _shown_runs(rows: Sequence[str], facts: Sequence[RunFacts]) -> dict[str, RunFacts]:
+    """The first run of each row that ended."""
+    first = {row: next((run for run in facts if run.row == row and run.ended), None) for row in rows}
+    return {row: run for row, run in first.items() if run is not None}
+
+
+def _pictures(
+    facts: Sequence[RunFacts], cases: dict[str, pd.DataFrame], shown: dict[str, RunFacts], order: str, limits: Limits
+) -> tuple[list[ShownCase], list[str], list[Attention], list[str]]:
+    """Worst cases and Grad-CAM, each with its sentences."""
+    if not order:
+        return [], ["No run ended, so there is no prediction to look at."], [], []
+    try:
+        data = open_data([run for run in facts if run.row == order] + list(facts))
+    except (ValueError, OSError) as error:
+        sentence = f"The pictures need the data set, which could not be read: {str(error).rstrip('.')}."
+        return [], [sentence], [], [sentence]
+    names = _worst(data, cases[order], limits.cases)
+    scores = {row: mean_dice(cases[row][cases[row]["seed"] == run.seed]) for row, run in shown.items()}
+    try:
+        drawn, notes = worst_cases(data, names, shown, scores, limits.slices)
+        looked_into, looked_notes = attention(data, names[: limits.attention], shown)
+    except (ValueError, OSError, RuntimeError) as error:
+        sentence = f"The images could not be read: {str(error).rstrip('.')}."
+        return [], [sentence], [], [sentence]
+    looked_notes += [f"{row}: no Grad-CAM, no run ended." for row in cases if row not in shown]
+    return drawn, notes, looked_into, looked_notes
+
+
+def _worst(data: Data, table: pd.DataFrame, count: int) -> list[str]:
+    ordered = mean_dice(table).sort_values(kind="stable").index
+    return [str(case) for case in ordered if str(case) in data.entries][:count]
+
+
+def _colours(rows: Sequence[str], teacher: str | None, baseline: str) -> dict[str, str]:
+    """Two neutral ones for what is compared to, hues for the methods."""
+    methods = [row for row in rows if row not in (teacher, baseline)]
+    hues = {row: f"hsl({(210 + 360 * i / max(1, len(methods))) % 360:.0f} 70% 50%)" for i, row in enumerate(methods)}
+    fixed = {teacher: "var(--teacher)", baseline: "var(--alone)"}
+    return {row: hues.get(row) or fixed[row] for row in rows}

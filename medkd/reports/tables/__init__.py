@@ -1,0 +1,29 @@
+"""Results as tables."""
+
+from .conditions import Conditions, conditions
+from .cost import Cost, cost_of_run
+from .experiment import Experiment, results
+from .folders import experiment_of_runs
+from .published import Published, load_published
+from .render import NAMES, task_tables, write_tables
+from .report import Report, write_report
+from .tables import Run, triplet_table
+
+__all__ = [
+    "NAMES",
+    "Conditions",
+    "Cost",
+    "Experiment",
+    "Published",
+    "Report",
+    "Run",
+    "conditions",
+    "cost_of_run",
+    "experiment_of_runs",
+    "load_published",
+    "results",
+    "task_tables",
+    "triplet_table",
+    "write_report",
+    "write_tables",
+]

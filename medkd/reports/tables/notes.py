@@ -1,0 +1,104 @@
+"""What stands around the tables of an experiment: costs of its networks, conditions, holes."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from medkd.runs import run_record
+from medkd.runs.errors import one_line_errors
+from medkd.runs.results import has_ended
+
+from .conditions import conditions
+from .cost import Cost, cost_of_run
+from .experiment import Experiment
+
+__all__ = ["costs", "notes"]
+
+# ids that a network's definition may read
+_OF_A_NETWORK = ("image_size", "student_width", "teacher_width", "teacher_layers")
+
+
+def costs(experiment: Experiment) -> tuple[dict[tuple[str, str], Cost], list[str]]:
+    """(task, row) -> cost of the network of one run that ended, and sentences about networks that could not be measured.
+
+    Equal networks are built and measured once.
+    """
+    known: dict[tuple[str, str], Cost] = {}
+    measured: dict[str, Cost | None] = {}
+    sentences = []
+    for task, rows in experiment.runs.items():
+        for row, runs in rows.items():
+            folder = next((f for f in runs.values() if has_ended(f)), None)
+            if folder is None or not (record := run_record(folder)):
+                continue
+            definition = str(record["network_def"])
+            read = [record.get(name) for name in _OF_A_NETWORK if name == "image_size" or f"@{name}" in definition]
+            network = str([task, definition, read])
+            if network not in measured:
+                try:
+                    measured[network] = cost_of_run(folder)
+                except Exception as error:  # a class or file that is elsewhere must not take the results from the table
+                    measured[network] = None
+                    sentences.append(f"Cost of {row} ({task}) unknown: {one_line_errors(error) or error}.")
+            if (cost := measured[network]) is not None:
+                known[task, row] = cost
+    return known, sentences
+
+
+def notes(experiment: Experiment, titles: Iterable[str]) -> dict[str, list[str]]:
+    """Title of a table -> sentences to stand below it; those of "" are about all tables.
+
+    Args:
+        titles: of `task_tables`: the task, or the task, a comma and the class.
+    """
+    found = {"": _general(experiment)}
+    for title in titles:
+        task = title.split(", ")[0]
+        found[title] = [*_conditions(experiment, task), *_holes(experiment, task)]
+    return found
+
+
+def _general(experiment: Experiment) -> list[str]:
+    sentences = [
+        "Mean over cases of each run, then mean ± deviation over seeds (the number of runs); one run has no deviation. "
+        "Differences are paired by seed; the teacher's is between the means. p: two-sided Wilcoxon signed-rank test paired by "
+        "case, each case the mean of its seeds; in brackets adjusted by Benjamini and Hochberg's false discovery rate over the "
+        "rows of the table. It asks whether these networks differ on other cases, not whether other seeds would: for that the "
+        "deviation of the differences stands beside it. Gap closed: share of the way from the student alone to the teacher. "
+        "Collapsed: runs that find nothing in nine of ten cases; they are in the mean.",
+        "Dice, IoU: overlap; RVD: relative volume difference, |RVD| its size; HD95: 95th percentile of the distances between "
+        "the surfaces, in mm (of pictures in pixels), of the cases that hold the class and of which something was found; "
+        "where these are fewer, their number stands beside it.",
+        "GMACs (10⁹ multiply-adds) and milliseconds: one forward pass of one slice, or picture, of the network's input "
+        f"size; of a 3-D network a window's, divided by its slices, overlap not counted. On {_processor()}.",
+    ]
+    if experiment.published is not None:
+        sentences.append(f"Published: {experiment.published.source}.")
+    return sentences
+
+
+def _conditions(experiment: Experiment, task: str) -> list[str]:
+    found = conditions(experiment, task)
+    mark = "" if found.as_published else "† Not the paper's conditions, not to be compared with its figures. "
+    return [f"{mark}Conditions: {', '.join(found.phrases)}."] if found.phrases else []
+
+
+def _processor() -> str:
+    """Its name where Linux tells it, and the number of threads."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {torch.get_num_threads()} thread(s)"
+
+
+def _holes(experiment: Experiment, task: str) -> list[str]:
+    missing = []
+    for row, runs in experiment.runs[task].items():
+        seeds = [str(seed) for seed, folder in runs.items() if not has_ended(folder)]
+        if seeds:
+            missing.append(f"{row} (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)})")
+    return [f"Runs that did not end: {'; '.join(missing)}."] if missing else []

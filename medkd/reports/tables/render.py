@@ -1,0 +1,152 @@
+"""Results as Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from medkd.runs.files import write_atomically
+
+from .cost import Cost
+from .published import digits
+
+__all__ = ["task_tables", "write_tables"]
+
+NAMES = {"dice": "Dice, %", "iou": "IoU, %", "rvd": "RVD", "abs_rvd": "|RVD|", "hd95": "HD95"}
+
+
+def task_tables(
+    table: pd.DataFrame, costs: Mapping[tuple[str, str], Cost], baseline: str, compared: Collection[str] = ()
+) -> dict[str, pd.DataFrame]:
+    """Title (task, and class where there are several) -> table to read, a row a method.
+
+    Args:
+        table: of `medkd.reports.tables.results`.
+        costs: (task, row) -> cost of its network.
+        baseline: the row that differences are to; "" gives none.
+        compared: tasks whose conditions are the paper's; published figures of all others have a dagger.
+    """
+    found = {}
+    for task, of_task in table.groupby("task", sort=False):
+        for name, of_class in of_task.groupby("class", sort=False):
+            title = f"{task}, {name}" if of_task["class"].nunique() > 1 else str(task)
+            paper = "paper" if task in compared else "paper†"
+            printed = set(of_class.loc[of_class["published"] != "", "metric"])
+            rows = {
+                row: _row(group, costs.get((str(task), str(row))), baseline, {metric: paper for metric in printed})
+                for row, group in _by_row(of_class)
+            }
+            found[title] = pd.DataFrame.from_dict(rows, orient="index")
+    return found
+
+
+def _by_row(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    return [(str(row), group.set_index("metric")) for row, group in table.groupby("row", sort=False)]
+
+
+def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping[str, str]) -> dict[str, str]:
+    """``printed``: metric of which the paper has a figure in any row -> how its column is marked."""
+    row: dict[str, str] = {}
+    for metric, cell in group.iterrows():
+        name = NAMES.get(str(metric), str(metric))
+        if metric in printed:
+            row[f"{name} ({printed[metric]})"] = cell["published"]
+        row[name] = _measured(cell, str(metric), group["cases"].max())
+    first = group.iloc[0]
+    if baseline:
+        row[f"{NAMES[group.index[0]]} minus {baseline}"] = _plus_minus(
+            first["difference"], first["difference_std"], f"+.{digits(str(group.index[0]))}f"
+        )
+        row["p (adjusted)"] = "" if pd.isna(first["p"]) else f"{first['p']:.2g} ({first['p_adjusted']:.2g})"
+        row["gap closed"] = "" if pd.isna(first["gap_closed"]) else f"{first['gap_closed']:.0%}"
+    row["runs"] = f"{first['seeds']:.0f}" + (f" of {first['planned']:.0f}" if first["seeds"] < first["planned"] else "")
+    row["runs"] += f" ({first['collapsed']:.0f} collapsed)" if first["collapsed"] else ""
+    row["cases"] = f"{first['cases']:.0f}"
+    row["parameters"] = "" if cost is None else f"{cost.parameters:,}"
+    row["GMACs per slice"] = "" if cost is None else f"{cost.macs / 1e9:.3g}"
+    row["ms per slice"] = "" if cost is None else f"{cost.milliseconds:.1f}"
+    return row
+
+
+def _measured(cell: pd.Series, metric: str, cases: int) -> str:
+    """A hole says that it is one, and a mean over some of the cases of how many it is."""
+    if not cell["seeds"]:
+        return "no run ended"
+    if pd.isna(cell["mean"]):
+        return "no case"
+    least, most = cell["cases_least"], cell["cases"]
+    of = f" (of {least}{f' to {most}' if most > least else ''} cases)" if least < cases else ""
+    return _plus_minus(cell["mean"], cell["std"], f".{digits(metric)}f") + of
+
+
+def _plus_minus(mean: float, deviation: float, form: str) -> str:
+    if pd.isna(mean):
+        return ""
+    return f"{mean:{form}}" + ("" if pd.isna(deviation) else f" ± {deviation:{form.lstrip('+')}}")
+
+
+def write_tables(
+    folder: Path, title: str, tables: Mapping[str, pd.DataFrame], table: pd.DataFrame, notes: Mapping[str, list[str]]
+) -> str:
+    """Writes ``table.md``, ``table.tex`` and ``table.csv`` (the long form, unrounded); returns the Markdown.
+
+    Args:
+        tables: of `task_tables`.
+        table: of `medkd.reports.tables.results`.
+        notes: the same titles -> sentences that stand below the table; those of "" stand below the title.
+    """
+    parts = [f"# {title}", *notes.get("", [])]
+    for name, shown in tables.items():
+        parts += [f"## {name}", _markdown(shown), *(f"- {note}" for note in notes.get(name, []))]
+    text = "\n\n".join(parts) + "\n"
+    general = notes.get("", [])
+    latex = "\n".join(_latex(title, name, shown, [*notes.get(name, []), *general]) for name, shown in tables.items())
+    write_atomically(folder / "table.md", lambda path: path.write_text(text, encoding="utf-8"))
+    write_atomically(folder / "table.tex", lambda path: path.write_text(latex, encoding="utf-8"))
+    write_atomically(folder / "table.csv", lambda path: table.to_csv(path, index=False))
+    return text
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    """Cells as they are: read as numbers, they would lose their last zeros and plus signs."""
+    whole = table.rename(index=_one_cell, columns=_one_cell)
+    return whole.to_markdown(disable_numparse=True, colalign=("left", *["right"] * table.shape[1]))
+
+
+def _one_cell(text: object) -> str:
+    return str(text).replace("|", "\\|")
+
+
+def _latex(experiment: str, title: str, table: pd.DataFrame, notes: list[str]) -> str:
+    """A floating table with its notes below it; needs the packages booktabs and graphicx alone."""
+    escaped = table.map(_escape).rename(index=_escape, columns=_escape)
+    body = escaped.to_latex(escape=False, column_format="l" + "r" * table.shape[1])
+    label = "".join(c if c.isalnum() else "-" for c in title.lower())
+    return "\n".join(
+        [
+            r"\begin{table}[t]",
+            rf"\caption{{{_escape(experiment)}: {_escape(title)}.}}\label{{tab:{label}}}",
+            r"\resizebox{\textwidth}{!}{%",
+            body.strip(),
+            "}",
+            rf"\par\smallskip\footnotesize {_escape(' '.join(notes))}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _escape(text: object) -> str:
+    special = {
+        "\\": r"\textbackslash{}",
+        "±": r"$\pm$",
+        "†": r"\dag{}",
+        "⁹": r"$^9$",
+        "|": r"$|$",
+        "~": r"\textasciitilde{}",
+        "^": r"\^{}",
+    }
+    special |= {character: f"\\{character}" for character in "&%$#_{}"}
+    return "".join(special.get(character, character) for character in str(text))

@@ -1,0 +1,67 @@
+"""What a user is told of an error: one line, where the input caused it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import zlib
+from typing import Any
+
+from .signals import Terminated
+
+__all__ = ["one_line_errors", "print_one_line"]
+
+# Raised by our own checks, by readers of broken files (the last two: a size that cannot be), by the file system.
+_INPUT_ERRORS = (ValueError, OSError, EOFError, zlib.error, MemoryError, OverflowError)
+_WORKER = re.compile(r"^(?:ValueError|EOFError|OSError|FileNotFoundError|zlib\.error): (.+)$", re.MULTILINE)
+_READERS = "cannot find a suitable reader for file"
+_COMPONENT = re.compile(r"^Failed to instantiate component '([\w.]+)'")
+
+
+def one_line_errors(error: BaseException) -> str | None:
+    """What a user needs of an error that the input caused: the deepest such message of the chain. None for any other."""
+    message = None
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, _INPUT_ERRORS):
+            message = str(cause) or f"not readable ({type(cause).__name__})"
+            # raised from a reader's error on purpose, or by the file system: these words name the file
+            if str(cause) and (cause.__cause__ is not None or getattr(cause, "errno", None)):
+                break
+        # MONAI tries readers of its own after the one that a bundle names, whose words come first
+        if _READERS in str(cause):
+            message = _first_reader(str(cause))
+            break
+        # a component with an argument too few or too many: MONAI's message names it
+        if isinstance(cause.__cause__, TypeError) and (component := _COMPONENT.search(str(cause))):
+            message = f"{component[1]}: {cause.__cause__}"
+        # a data-loader worker hands over its whole trace as the text of a new error, of MONAI's type
+        if found := _WORKER.findall(str(cause)):
+            message = found[-1]
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return None if message is None else " ".join(message.split())
+
+
+def _first_reader(text: str) -> str:
+    """The last line of the first reader's trace, which may be of several errors raised from each other."""
+    traces = re.split(r"\n\n(?=Traceback)", text[text.index("Traceback", text.index(_READERS)) :])
+    first = next(trace for trace in traces if not trace.rstrip().endswith("exception:") and ":" in trace)
+    line = [line for line in first.splitlines() if re.match(r"[\w.]+: ", line)][-1]
+    return line.partition(": ")[2]
+
+
+def print_one_line(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """A ``sys.excepthook``: the one line, or the whole trace of any other error and with MEDKD_TRACEBACK set.
+
+    Of the processes that torchrun starts all check the same command: the first one says what is wrong with it.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        return
+    message = None if os.environ.get("MEDKD_TRACEBACK") else one_line_errors(error)
+    if isinstance(error, Terminated):
+        message = str(error)
+    if message is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        print(f"medkd: error: {message}", file=sys.stderr)

@@ -1,0 +1,101 @@
+"""Which code is copied, and how: read from the sources."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from medkd.deploy.bundle.closure import Closure
+from medkd.deploy.bundle.expressions import code_names, import_aliases, reachable, rewrite_references
+from medkd.deploy.bundle.scripts import requirements, sources, unique_name, write_scripts
+
+
+def closure(*names):
+    found = Closure()
+    for name in names:
+        found.add(*name.rsplit(".", 1))
+    return found
+
+
+def test_a_name_is_followed_to_its_module_and_no_further():
+    found = closure("medkd.networks.UNet")
+    assert found.modules == {"medkd.networks.unet", "medkd.networks._blocks"}
+    assert found.exports == {"medkd.networks": {"UNet": "medkd.networks.unet"}}
+    assert {"torch", "monai"} <= found.others
+
+
+def test_imports_of_imports_are_followed():
+    found = closure("medkd.inferers.infer_each", "medkd.cli.check_command")
+    assert {"medkd.inferers.cases", "medkd.runs.errors", "medkd.cli.options", "medkd.runs.record"} <= found.modules
+    assert not any("trainer" in module or "losses" in module for module in found.modules)
+
+
+def test_a_package_with_the_definition_in_its_init_is_copied_with_it():
+    assert "medkd.methods" in closure("medkd.methods.__getattr__").modules
+
+
+def test_an_unknown_name_is_told():
+    with pytest.raises(ValueError, match="medkd.networks has no 'UNetX'"):
+        closure("medkd.networks.UNetX")
+
+
+def test_the_copy_works_alone_under_its_own_name(tmp_path):
+    found = closure(
+        "medkd.networks.UNet", "medkd.networks.load_weights", "medkd.cli.check_command", "medkd.methods.build"
+    )
+    texts = sources(found)
+    name = unique_name("kits19", texts)
+    write_scripts(tmp_path / name, texts)
+    code = f"import sys; sys.modules['medkd'] = None; sys.path.insert(0, {str(tmp_path)!r}); import {name} as copy; "
+    code += "print(copy.networks.UNet.__module__, callable(copy.cli.check_command), callable(copy.methods.build))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == [f"{name}.networks.unet", "True", "True"], done.stderr
+    for text in texts.values():
+        assert "Apache-2.0" in text.splitlines()[0]
+        ast.parse(text)
+
+
+def test_the_name_follows_from_the_code():
+    texts = sources(closure("medkd.networks.UNet"))
+    changed = {path: text + "\n# other\n" for path, text in texts.items()}
+    assert unique_name("a", texts) == unique_name("a", dict(texts)) != unique_name("a", changed)
+
+
+def test_packages_that_the_code_needs():
+    found = requirements(closure("medkd.io.find_images"))
+    assert "nibabel" in found and "pytorch-ignite" in found
+    assert not {"torch", "monai", "numpy"} & set(found)
+
+
+CONFIG = {
+    "imports": ["$import torch", "$import medkd.io as io", "$from functools import partial"],
+    "source": "$io.find_images(@data::folder, io.VOLUMES) if @data::n else 'data.x'",
+    "network_def": {"_target_": "medkd.networks.UNet", "width": "@width"},
+    "text": "io.find_images",
+    "width": 4,
+    "data": {"folder": ".", "n": "@rows"},
+    "rows": [{"a": "$torch.ones(@width)"}],
+    "unused": "@source",
+}
+
+
+def test_names_of_code_in_a_configuration():
+    aliases = import_aliases(CONFIG)
+    assert aliases == {"io": "medkd.io"}
+    found = code_names({name: value for name, value in CONFIG.items() if name != "imports"}, aliases)
+    assert found == {("medkd.io", "find_images"), ("medkd.io", "VOLUMES"), ("medkd.networks", "UNet")}
+    with pytest.raises(ValueError, match="medkd.io itself cannot be packed"):
+        code_names("$print(io)", aliases)
+
+
+def test_names_are_turned_and_nothing_else():
+    parts = {name: value for name, value in CONFIG.items() if name != "imports"}
+    found = rewrite_references(parts, import_aliases(CONFIG), "own")
+    assert found["source"] == "$@scripts.io.find_images(@data::folder, @scripts.io.VOLUMES) if @data::n else 'data.x'"
+    assert found["network_def"] == {"_target_": "own.networks.UNet", "width": "@width", "_requires_": "@scripts"}
+    assert {name: found[name] for name in ("text", "data", "rows")} == {n: CONFIG[n] for n in ("text", "data", "rows")}
+
+
+def test_what_an_id_needs():
+    assert reachable(CONFIG, "source") == {"source", "data", "rows", "width"}

@@ -1,0 +1,247 @@
+"""What MONAI's own programs do with a packed bundle, offline."""
+
+import json
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from monai.bundle import ConfigParser, ckpt_export, onnx_export, verify_metadata, verify_net_in_out
+from monai.fl.client import MonaiAlgo
+from monai.fl.utils.constants import ExtraItems
+from monai.fl.utils.exchange_object import ExchangeObject
+from PIL import Image
+
+from medkd.cli.commands import run_bundle
+from medkd.networks import load_weights
+from tests.deploy.bundle.packed_forms import FORMS, RUN
+
+SCHEMA = Path(__file__).parents[2] / "bundles/metadata_schema.json"
+NETWORKS = [("kits19", "2d"), ("kits19", "3d"), ("cvc_endoscene", "2d")]  # one of each kind
+LISTED = ["LICENSE", "configs/metadata.json", "configs/train.json", "configs/evaluate.json", "configs/inference.json"]
+LISTED += ["configs/logging.conf", "configs/distill.json", "configs/teacher.json", "configs/multi_gpu_train.json"]
+LISTED += ["configs/resume.json", "docs/README.md", "docs/data_license.txt", "models/model.pt"]
+
+
+def network_of(bundle: Path) -> torch.nn.Module:
+    parser = ConfigParser(ConfigParser.load_config_file(bundle / "configs/inference.json"))
+    parser["bundle_root"] = str(bundle)
+    return load_weights(parser.get_parsed_content("network_def"), bundle / "models/model.pt").eval()
+
+
+@pytest.mark.parametrize(("task", "mode"), FORMS)
+def test_the_zoos_checks_of_form(packed, task, mode, tmp_path):
+    bundle = packed(task, mode)
+    assert [name for name in LISTED if not (bundle / name).is_file()] == []
+    metadata = json.loads((bundle / "configs/metadata.json").read_text())
+    assert metadata["version"] in metadata["changelog"] and task in metadata["name"]
+    shutil.copy(SCHEMA, tmp_path / "schema.json")  # where it lies already it is not downloaded
+    files = {"meta_file": str(bundle / "configs/metadata.json"), "config_file": str(bundle / "configs/inference.json")}
+    verify_metadata(meta_file=files["meta_file"], filepath=str(tmp_path / "schema.json"))
+    for config in ("inference.json", "train.json"):
+        files["config_file"] = str(bundle / "configs" / config)
+        verify_net_in_out(net_id="network_def", device="cpu", bundle_root=str(bundle), **files)
+    form = metadata["network_data_format"]
+    names = {"nifti": ["background", "kidney", "tumour"], "isic2018": ["background", "lesion"]}
+    if task in names:
+        assert list(form["outputs"]["pred"]["channel_def"].values()) == names[task]
+    assert len(form["inputs"]["image"]["spatial_shape"]) == int(mode[0])
+
+
+@pytest.mark.parametrize(("task", "mode"), FORMS)
+def test_no_config_of_inference_and_no_script_names_medkd(packed, task, mode):
+    bundle = packed(task, mode)
+    assert "medkd." not in (bundle / "configs/inference.json").read_text()
+    scripts = sorted((bundle / "scripts").rglob("*.py"))
+    assert scripts
+    for path in scripts:
+        assert not re.search(r"^\s*(from|import) medkd", path.read_text(), re.MULTILINE), path
+    # a closure, and not the package: no losses, no trainer, no phantoms
+    assert len(scripts) < 40 and not {"losses", "methods", "phantoms", "visuals"} & {p.parent.name for p in scripts}
+
+
+def test_the_zip_holds_the_folder(packed, tmp_path):
+    bundle = packed("kits19", "2d")
+    with zipfile.ZipFile(f"{bundle}.zip") as archive:
+        archive.extractall(tmp_path)
+    files = {path.relative_to(bundle): path.read_bytes() for path in bundle.rglob("*") if path.is_file()}
+    unzipped = tmp_path / bundle.name
+    assert files == {p.relative_to(unzipped): p.read_bytes() for p in unzipped.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize(("task", "mode"), NETWORKS)
+def test_ckpt_export_by_script(packed, task, mode, tmp_path):
+    bundle = packed(task, mode)
+    ckpt_export(
+        net_id="network_def",
+        filepath=str(tmp_path / "model.ts"),
+        ckpt_file=str(bundle / "models/model.pt"),
+        meta_file=str(bundle / "configs/metadata.json"),
+        config_file=str(bundle / "configs/inference.json"),
+        bundle_root=str(bundle),
+    )
+    network = network_of(bundle)
+    image = torch.rand(1, network.in_channels, *(32,) * int(mode[0]))
+    assert torch.equal(torch.jit.load(tmp_path / "model.ts")(image), network(image))
+
+
+@pytest.mark.parametrize(
+    ("task", "mode"), [NETWORKS[0], *(pytest.param(*form, marks=pytest.mark.slow) for form in NETWORKS[1:])]
+)
+def test_onnx_export_agrees_in_onnxruntime(packed, task, mode, tmp_path):
+    bundle = packed(task, mode)
+    axes = {0: "batch"}
+    onnx_export(
+        net_id="network_def",
+        filepath=str(tmp_path / "model.onnx"),
+        ckpt_file=str(bundle / "models/model.pt"),
+        meta_file=str(bundle / "configs/metadata.json"),
+        config_file=str(bundle / "configs/inference.json"),
+        input_shape=(1, 3 if task == "cvc_endoscene" else 1, *(32,) * int(mode[0])),
+        converter_kwargs={"dynamic_axes": {"image": axes}, "input_names": ["image"]},
+        bundle_root=str(bundle),
+    )
+    network = network_of(bundle)
+    image = torch.rand(1, network.in_channels, *(32,) * int(mode[0]))
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (found,) = session.run(None, {session.get_inputs()[0].name: image.numpy()})
+    np.testing.assert_allclose(found, network(image).detach().numpy(), atol=1e-4)
+
+
+LOAD = """
+import monai.bundle, torch
+for parent, name, edges in eval(sys.argv[1]):
+    network = monai.bundle.load(name, bundle_dir=parent, device="cpu").eval()
+    torch.manual_seed(1)
+    print("RESULT", float(network(torch.rand(1, network.in_channels, *edges)).double().sum()))
+assert not [name for name in sys.modules if name.startswith("medkd.")]
+"""
+
+
+def test_load_as_a_user_of_the_zoo_one_bundle_after_the_other(packed, without_medkd, tmp_path):
+    """By default files, from another folder, one of them out of its zip: they have networks of different code."""
+    bundles = [packed(task, mode) for task, mode in NETWORKS]
+    with zipfile.ZipFile(f"{bundles[2]}.zip") as archive:
+        archive.extractall(tmp_path / "unzipped")
+    asked = [
+        (str(bundle.parent), bundle.name, (32,) * int(mode[0]))
+        for bundle, (_, mode) in zip(bundles, NETWORKS, strict=True)
+    ]
+    asked[2] = (str(tmp_path / "unzipped"), *asked[2][1:])
+    lines = without_medkd(LOAD, tmp_path / "elsewhere", repr(asked)).splitlines()
+    found = [float(line.split()[1]) for line in lines if line.startswith("RESULT")]
+    for bundle, (_, _, edges), value in zip(bundles, asked, found, strict=True):
+        network = network_of(bundle)
+        torch.manual_seed(1)
+        assert float(network(torch.rand(1, network.in_channels, *edges)).double().sum()) == pytest.approx(
+            value, rel=1e-6
+        )
+
+
+def test_inference_without_medkd_is_that_of_medkd(
+    packed, weights, kits19_data, cvc_data, medkd_run, without_medkd, tmp_path
+):
+    """Three bundles in one process, in another folder, with the input alone: the same files, byte for byte."""
+    scan = kits19_data.parent / "raw/data/case_00000/imaging.nii.gz"
+    frame = next(iter(sorted(f for f in cvc_data.rglob("*") if f.parent.name == "images")))
+    commands = []
+    for task, mode in NETWORKS:
+        bundle, source = packed(task, mode), frame if task == "cvc_endoscene" else scan
+        options = ["--bundle_root", bundle, "--input", source, "--output_dir", tmp_path / "packed" / bundle.name]
+        commands.append(["run", "--config_file", str(bundle / "configs/inference.json"), *map(str, options)])
+        words = [
+            "--model",
+            weights(task, mode)[0],
+            "--mode",
+            mode,
+            "--input",
+            source,
+            *weights(task, mode)[1],
+        ]
+        assert medkd_run("infer", task, *words, "--output_dir", tmp_path / "ours" / bundle.name, tiny=False) == 0
+    without_medkd(RUN, tmp_path / "elsewhere", repr(commands))
+    expected = {
+        p.relative_to(tmp_path / "ours"): p.read_bytes() for p in (tmp_path / "ours").rglob("*.*") if p.is_file()
+    }
+    found = {
+        p.relative_to(tmp_path / "packed"): p.read_bytes() for p in (tmp_path / "packed").rglob("*.*") if p.is_file()
+    }
+    assert len(expected) == 3 and found == expected
+    shares = [_share(path) for path in (tmp_path / "packed").rglob("*.*") if path.is_file()]
+    assert min(shares) > 0.02 and max(shares) < 0.98
+
+
+def _share(path: Path) -> float:
+    """Of foreground."""
+    array = np.asarray(nib.load(path).dataobj) if path.name.endswith(".nii.gz") else np.asarray(Image.open(path))
+    return float((array > 0).mean())
+
+
+def test_two_rounds_of_a_federated_client(packed, kits19_data, tmp_path, monkeypatch):
+    """Default file names; the second round starts from other weights than the first one ended with."""
+    monkeypatch.chdir(tmp_path)
+    bundle = shutil.copytree(packed("kits19", "2d"), tmp_path / "client/segmentation")
+    options = {"dataset_dir": str(kits19_data), "device": "cpu", "output_dir": str(tmp_path / "run")}
+    client = MonaiAlgo(bundle_root="segmentation", send_weight_diff=False, train_kwargs=options, eval_kwargs=options)
+    client.initialize({ExtraItems.CLIENT_NAME: "site", ExtraItems.APP_ROOT: str(tmp_path / "client")})
+    weights = torch.load(bundle / "models/model.pt", weights_only=True)
+    for _ in range(2):
+        client.train(ExchangeObject(weights=weights))
+        trained = client.get_weights()
+        assert trained.weights.keys() == weights.keys()
+        assert not torch.equal(weights["head.weight"], trained.weights["head.weight"])
+        metrics = client.evaluate(ExchangeObject(weights=trained.weights)).metrics
+        assert 0 <= metrics["val_mean_dice"] <= 1
+        weights = {
+            name: value if value.ndim == 0 else (value + trained.weights[name]) / 2 for name, value in weights.items()
+        }
+    client.finalize()
+
+
+def test_training_from_the_packed_folder(packed, teachers, kits19_data, tmp_path):
+    """With medkd: alone, with a teacher, and an evaluation of the packed model; the network is the packed one."""
+    bundle = packed("kits19", "2d")
+    configs = bundle / "configs"
+    words = ["--bundle_root", str(bundle), "--dataset_dir", str(kits19_data), "--device", "cpu"]
+    short = [*words, "--max_epochs", "1"]
+    run_bundle(["run", "--config_file", str(configs / "train.json"), *short, "--output_dir", str(tmp_path / "alone")])
+    two = f"['{configs / 'train.json'}','{configs / 'distill.json'}']"
+    teacher = ["--teacher", str(teachers["kits19"]), "--teacher_width", "2", "--method", "hlfd"]
+    run_bundle(["run", "--config_file", two, *short, *teacher, "--output_dir", str(tmp_path / "distilled")])
+    for name in ("alone", "distilled"):
+        network = load_weights(network_of(bundle), tmp_path / name)
+        assert type(network).__module__.startswith("kits19_")
+        assert "tumour" in json.loads((tmp_path / name / "summary.json").read_text())
+    two = f"['{configs / 'train.json'}','{configs / 'evaluate.json'}']"
+    run_bundle(["run", "--config_file", two, *words, "--output_dir", str(tmp_path / "evaluated")])
+    assert (tmp_path / "evaluated/metrics.csv").is_file()
+
+
+STOPPED = (
+    RUN.replace("    runpy", "    try:\n        runpy")
+    + """\
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+"""
+)
+
+
+def test_bad_options_of_a_packed_bundle_give_one_line_each(packed, without_medkd, tmp_path):
+    bundle = packed("kits19", "2d")
+    words = ["run", "--config_file", str(bundle / "configs/inference.json"), "--bundle_root", str(bundle)]
+    wrong = {
+        "unknown option(s): --inputs (did you mean --input": ["--inputs", "x"],
+        "was trained with --window [-200, 300], this command has [0, 100]": ["--window", "[0,100]"],
+        "input nothing.nii.gz: no such file or folder": ["--input", "nothing.nii.gz"],
+    }
+    commands = [[*words, *more] for more in wrong.values()]
+    said = without_medkd("sys.stderr = sys.stdout\n" + STOPPED, tmp_path / "here", repr(commands)).splitlines()
+    errors = [line for line in said if "rror" in line]
+    assert len(errors) == len(wrong) and not list((tmp_path / "here").iterdir())
+    for line, message in zip(errors, wrong, strict=True):
+        assert line.startswith("medkd: error: ") and message in line

@@ -1,0 +1,81 @@
+"""Differences and Dice against values known beforehand; windows drawn as inference makes them."""
+
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+from monai.inferers import SliceInferer
+from monai.transforms import Compose, Lambdad
+from torch import nn
+
+from medkd.deploy.export.comparison import compare
+from medkd.deploy.export.windows import sample_windows
+from medkd.inferers import VolumeInferer
+from medkd.metrics import logits_to_labels
+
+
+class Threshold(nn.Module):
+    """Foreground where the image is above a value."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+    def forward(self, image):
+        return torch.cat([image * 0, image - self.value], dim=1)
+
+
+def case(item):
+    image = torch.zeros(1, 4, 8, 8)
+    image[0, 1, 2:6, 2:6] = 0.5  # 16 voxels of the class
+    image[0, 2, 0, :4] = 0.2  # 4 others
+    return {**item, "image": MetaTensor(image), "label": MetaTensor((image == 0.5).float())}
+
+
+INFERERS = {
+    "slices": lambda: SliceInferer(spatial_dim=0, roi_size=(8, 8), sw_batch_size=2, mode="gaussian"),
+    "volumes": lambda: VolumeInferer((2, 8, 8), decide=logits_to_labels),
+}
+
+
+@pytest.mark.parametrize("kind", INFERERS)
+def test_what_is_known_is_found(kind):
+    post = Compose([Lambdad("pred", logits_to_labels)])
+    networks = Threshold(0.3), Threshold(0.1)
+    # the inferer is used for one case after the other
+    found = compare(*networks, [{"case": "a"}, {"case": "b"}], case, INFERERS[kind](), post, {1: "tumour", 2: "cyst"})
+    assert found["cases"] == ["a", "b"]
+    assert found["logits"]["max_difference"] == pytest.approx(0.2, abs=1e-6)
+    assert found["logits"]["mean_difference"] == pytest.approx(0.1, abs=1e-6)  # one of two channels
+    assert found["other_decision"] == pytest.approx(4 / 256)
+    dice = found["dice"]["tumour"]
+    assert dice["original"] == 1 and dice["exported"] == pytest.approx(32 / 36) and dice["n"] == 2
+    assert dice["change"] == pytest.approx(32 / 36 - 1)
+    assert found["dice"]["cyst"] == {"original": None, "exported": None, "change": None, "n": 0}
+
+
+@pytest.mark.parametrize("count", [4, 5, 12])  # fewer windows than cases, one of each, several of each
+def test_windows_are_seeded_and_half_of_them_hold_the_target(count):
+    def draw(seed):
+        inferer = SliceInferer(spatial_dim=0, roi_size=(8, 8), sw_batch_size=3, cval=-1)
+        return sample_windows([{"case": str(n)} for n in range(5)], noisy, inferer, count, seed)
+
+    def noisy(item):
+        image = torch.randn(1, 9, 8, 8, generator=torch.Generator().manual_seed(int(item["case"])))
+        label = torch.zeros(1, 9, 8, 8)
+        label[0, 3:6] = 1
+        image[0, 3:6] += 100
+        return {"image": MetaTensor(image), "label": MetaTensor(label)}
+
+    first, again, other = draw(0), draw(0), draw(1)
+    assert len(first) == count and all(window.shape == (1, 1, 8, 8) for window in first)
+    assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
+    assert not all(np.array_equal(*pair) for pair in zip(first, other, strict=True))
+    assert sum(float(window.max()) > 50 for window in first) == count // 2
+
+
+def test_one_case_gives_windows_of_both_kinds():
+    inferer = SliceInferer(spatial_dim=0, roi_size=(8, 8), sw_batch_size=3, cval=-1)
+    windows = sample_windows([{"case": "a"}], case, inferer, 3, 0)
+    assert sorted(float(window.max()) for window in windows)[-1] == 0.5 and len(windows) == 3
+    assert sum(float(window.max()) == 0.5 for window in windows) == 1

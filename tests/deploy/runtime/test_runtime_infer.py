@@ -1,0 +1,219 @@
+"""An exported model gives files equal to those of `medkd infer` with torch."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+from medkd.cli.main import main
+
+
+def rotation(degrees):
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
+
+
+GRIDS = {
+    "RAS": (np.diag([0.7, 0.8, 3.0]), (45, 40, 12)),
+    "flipped": (np.diag([-0.7, -0.8, -3.0]), (33, 50, 9)),
+    "oblique": (rotation(20) @ np.diag([0.9, 0.8, 3.0]), (40, 36, 20)),
+    "transposed": (np.array([[0, 0, -0.7], [0, -0.7, 0], [-5.0, 0, 0]]), (7, 40, 60)),
+    "small": (np.diag([2.0, 2.0, 5.0]), (11, 9, 3)),
+    "coronal": (np.array([[-0.9, 0, 0], [0, 0, 4.0], [0, -0.9, 0]]), (40, 64, 10)),
+}
+
+
+def scan(path, grid, shape, slope=None):
+    smooth = np.random.default_rng(len(path.name)).normal(size=[n // 3 + 2 for n in shape])
+    array = np.kron(smooth, np.ones((3, 3, 3)))[tuple(map(slice, shape))] * 200
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = grid, (-11.3, 7.77, 123.456)
+    image = nib.Nifti1Image(array.astype(np.int16), affine)
+    image.header.set_xyzt_units("mm")
+    if slope:
+        image.header.set_slope_inter(slope, -20)
+    nib.save(image, path)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory, cvc_data):
+    folders = {kind: tmp_path_factory.mktemp("in") / kind for kind in ("scans", "pictures")}
+    for folder in folders.values():
+        folder.mkdir()
+    for name, (grid, shape) in GRIDS.items():
+        scan(folders["scans"] / f"{name}.nii.gz", grid, shape)
+    scan(folders["scans"] / "scaled.nii.gz", *GRIDS["RAS"], slope=1.5)
+    for file in sorted((cvc_data).rglob("*.png"))[:2]:
+        shutil.copy(file, folders["pictures"] / f"{file.parent.name}_{file.name}")
+    noise = np.random.default_rng(0).integers(0, 255, (70, 33, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folders["pictures"] / "noise.png")
+    Image.fromarray(noise[..., 0]).save(folders["pictures"] / "grey.bmp")
+    Image.fromarray(noise[..., 0].astype(np.uint16) * 257).save(folders["pictures"] / "grey16.png")  # the same picture
+    Image.fromarray(noise).convert("RGBA").save(folders["pictures"] / "noise_alpha.png")
+    return folders
+
+
+@pytest.fixture(scope="module")
+def both(students, exported, inputs, tmp_path_factory):
+    """Kind of input -> folders of predictions by torch and by ONNX Runtime."""
+
+    def run(kind):
+        task, model, _ = students[kind]
+        source = inputs["pictures" if kind == "pictures" else "scans"]
+        out = tmp_path_factory.mktemp("out")
+        common = ["--input", source, "--save_probabilities", "True", "--device", "cpu"]
+        words = ["infer", task, "--model", model, "--output_dir", out / "torch", *common]
+        assert main([*map(str, words)]) == 0
+        words = ["infer", "--model", exported[kind], "--output_dir", out / "onnx", *common]
+        assert main([*map(str, words)]) == 0
+        return out / "torch", out / "onnx"
+
+    return run
+
+
+@pytest.mark.parametrize("kind", ["slices", "volumes"])
+def test_scans(both, kind):
+    by_torch, by_onnx = both(kind)
+    assert sorted(file.name for file in by_torch.iterdir()) == sorted(file.name for file in by_onnx.iterdir())
+    foreground = 0
+    for file in sorted(by_torch.glob("*_probabilities.nii.gz")):
+        name = file.name.replace("_probabilities", "")
+        one, other = nib.load(file), nib.load(by_onnx / file.name)
+        np.testing.assert_allclose(other.dataobj, one.dataobj, atol=1e-5)
+        labels, found = nib.load(by_torch / name), nib.load(by_onnx / name)
+        assert found.header.binaryblock == labels.header.binaryblock
+        assert np.array_equal(found.affine, labels.affine) and found.get_data_dtype() == np.uint8
+        differing = np.asarray(labels.dataobj) != np.asarray(found.dataobj)
+        # but for near ties: two-class probabilities closer to a half than both computations are to each other
+        assert np.all(np.abs(np.asarray(one.dataobj)[differing] - 0.5) < 1e-5)
+        foreground += int(np.asarray(found.dataobj).sum())
+    assert foreground > 0  # else nothing was compared
+
+
+def test_pictures(both):
+    by_torch, by_onnx = both("pictures")
+    names = sorted(file.name for file in by_torch.iterdir())
+    assert names == sorted(file.name for file in by_onnx.iterdir()) and len(names) == 12
+    shares = []
+    for name in names:
+        one, other = (np.asarray(Image.open(folder / name)) for folder in (by_torch, by_onnx))
+        assert one.shape == other.shape
+        if name.endswith("_probabilities.png"):
+            assert np.abs(one.astype(int) - other).max() <= 1  # of 255: rounding
+        else:
+            assert (one != other).sum() <= 1
+            shares.append((one > 0).mean())
+    assert 0 < sum(shares) < len(shares)  # else nothing was compared
+    for name, same in (("grey", "grey16"), ("noise", "noise_alpha")):
+        one, other = (np.asarray(Image.open(by_onnx / f"{n}_probabilities.png")) for n in (name, same))
+        assert np.array_equal(one, other) and one.min() < one.max()
+
+
+CODE = """
+import sys
+if sys.argv.pop(1) == "blocked":
+    sys.modules["torch"] = sys.modules["monai"] = None      # an import raises
+from medkd.cli.main import main
+code = main(sys.argv[1:])
+assert not {n for n, module in sys.modules.items() if module and n.split(".")[0] in ("torch", "monai", "ignite")}
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(("kind", "how"), [("slices", "blocked"), ("volumes", "open"), ("pictures", "blocked")])
+def test_neither_torch_nor_monai_is_imported(exported, inputs, tmp_path, kind, how):
+    source = inputs["pictures" if kind == "pictures" else "scans"]
+    words = ["infer", "--model", exported[kind], "--input", source, "--output_dir", tmp_path / "out", "--threads", "1"]
+    done = subprocess.run([sys.executable, "-c", CODE, how, *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(": done") == len(list(source.iterdir())) == len(list((tmp_path / "out").iterdir()))
+
+
+def test_what_needs_more_than_these_packages_says_so(tmp_path):
+    code = "import sys; sys.modules['yaml'] = None; from medkd.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    words = ["infer", "kits19", "--model", "RUN", "--input", "x", "--output_dir", str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "medkd: error: no yaml here: this command needs all of medkd: pip install medkd\n"
+
+
+def test_a_bad_file_is_named_and_the_others_are_done(exported, inputs, tmp_path, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(inputs["scans"] / "RAS.nii.gz", folder / "good.nii.gz")
+    (folder / "bad.nii.gz").write_bytes((folder / "good.nii.gz").read_bytes()[:300])
+    array = np.zeros((5, 6, 7), np.float32)
+    array[0, 0, 0] = np.nan
+    nib.save(nib.Nifti1Image(array, np.eye(4)), folder / "nan.nii.gz")
+    words = ["infer", "--model", exported["slices"], "--input", folder, "--output_dir", tmp_path / "out"]
+    assert main([*map(str, words)]) == 1
+    shown = capsys.readouterr()
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["good.nii.gz"]
+    assert "good.nii.gz: done" in shown.out
+    bad, nan, last = shown.err.strip().splitlines()
+    assert "bad.nii.gz is unreadable or truncated" in bad and "1 voxels are NaN" in nan
+    assert last == "medkd: error: 2 of 3 cases failed: bad, nan"
+
+
+def without_description(folder, file):
+    import onnx
+
+    model = onnx.load(file)
+    del model.metadata_props[:]
+    onnx.save(model, folder / "bare.onnx")
+    return folder / "bare.onnx"
+
+
+def of_the_future(folder, file):
+    import onnx
+
+    model = onnx.load(file)
+    about = json.loads(model.metadata_props[0].value)
+    onnx.helper.set_model_props(model, {"medkd": json.dumps({**about, "flavour": 1})})
+    onnx.save(model, folder / "new.onnx")
+    return folder / "new.onnx"
+
+
+def broken(folder, file):
+    (folder / "broken.onnx").write_bytes(file.read_bytes()[:1000])
+    return folder / "broken.onnx"
+
+
+WRONG = {
+    "model": (lambda folder, file: folder / "no.onnx", [], r"model .*no.onnx: no such file"),
+    "corrupt": (broken, [], r"model .*broken.onnx: not a readable ONNX file"),
+    "bare": (without_description, [], r"model .*bare.onnx: not exported by medkd"),
+    "newer": (of_the_future, [], r"model .*new.onnx: written by another version of medkd: \['flavour'\]"),
+    "task": (None, ["lits"], r"student.onnx is of the task kits19, this command is of lits"),
+    "typo": (None, ["--inptu", "x"], r"unknown option\(s\): --inptu \(did you mean --input\?\)"),
+    "other kind": (None, ["--overlap", "0.5"], r"--overlap: says nothing to a model of slices"),
+    "number": (None, ["--threads", "many"], r"argument --threads: found 'many', expected a whole number from 1 on"),
+    "batch": (None, ["--slice_batch", "0"], r"argument --slice_batch: found '0'"),
+    "truth": (None, ["--save_probabilities", "true"], r"found 'true', expected True or False"),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_errors_of_the_command_are_one_line(exported, inputs, tmp_path, capsys, fault):
+    spoil, words, message = WRONG[fault]
+    file = spoil(tmp_path, exported["slices"]) if spoil else exported["slices"]
+    options = ["--model", file, "--input", inputs["scans"], "--output_dir", tmp_path / "out"]
+    code = main(["infer", *(w for w in words if w == "lits"), *map(str, options), *(w for w in words if w != "lits")])
+    shown = capsys.readouterr().err.strip().splitlines()
+    assert code == 1 and len(shown) == 1 and not (tmp_path / "out").exists()
+    assert re.search(message, shown[0]), shown
+
+
+@pytest.mark.parametrize("name", ["input", "output_dir"])
+def test_what_is_missing_is_asked_for(exported, inputs, tmp_path, capsys, name):
+    given = {"input": inputs["scans"], "output_dir": tmp_path / "out"}
+    del given[name]
+    words = [str(word) for key, value in given.items() for word in (f"--{key}", value)]
+    assert main(["infer", "--model", str(exported["slices"]), *words]) == 1
+    assert f"medkd infer needs --{name}" in capsys.readouterr().err

@@ -1,0 +1,198 @@
+"""The page: complete in one file, holes shown, every picture named."""
+
+import copy
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+
+from medkd.reports.page import write_page
+from medkd.reports.tables import Experiment, write_report
+
+VOID = {"meta", "img", "br", "input", "link"}
+
+
+class Tree(HTMLParser):
+    """Tags with attributes and text, and what stands within what; refuses tags that are not closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.found = [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        item = {"tag": tag, "attributes": dict(attributes), "text": "", "within": list(self.open)}
+        self.found.append(item)
+        if tag not in VOID:
+            self.open.append(item)
+
+    def handle_startendtag(self, tag, attributes):
+        self.found.append({"tag": tag, "attributes": dict(attributes), "text": "", "within": list(self.open)})
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()["tag"] == tag
+
+    def handle_data(self, data):
+        for item in self.open:
+            item["text"] += data
+
+    def all(self, *tags):
+        return [item for item in self.found if item["tag"] in tags]
+
+
+@pytest.fixture(scope="module")
+def tree(made_page):
+    return Tree(made_page.read_text(encoding="utf-8"))
+
+
+def within(item, tag):
+    return next((outer for outer in reversed(item["within"]) if outer["tag"] == tag), None)
+
+
+def test_nothing_is_fetched(made_page, tree):
+    text = made_page.read_text(encoding="utf-8")
+    for item in tree.found:
+        for name in ("src", "href", "xlink:href", "srcset", "action", "data", "poster"):
+            value = item["attributes"].get(name)
+            assert value is None or value.startswith("#" if item["tag"] in ("a", "use") else "data:image/webp;base64,")
+    assert not tree.all("link", "iframe", "object", "embed", "base", "form")
+    assert all("src" not in item["attributes"] for item in tree.all("script"))
+    assert not re.search(r"https?://|url\(|@import|fetch\(|XMLHttpRequest|localStorage", text)
+    policy = next(i for i in tree.all("meta") if i["attributes"].get("http-equiv") == "Content-Security-Policy")
+    assert policy["attributes"]["content"].startswith("default-src 'none'; img-src data:;")
+    assert len(tree.all("img")) == 4 and len(tree.all("image")) > 50
+
+
+def test_names_are_text_and_never_markup(tree):
+    assert any(item["text"].strip() == "KD <b>& co</b>" for item in tree.all("option"))
+    assert tree.all("h1")[0]["text"] == "Made <runs>"
+    assert any("batch_size 0 <found>" in item["text"] for item in tree.all("code"))
+
+
+def test_ids_are_unique_and_links_lead_somewhere(tree):
+    ids = [item["attributes"]["id"] for item in tree.found if "id" in item["attributes"]]
+    assert len(ids) == len(set(ids))
+    assert {item["attributes"]["href"][1:] for item in tree.all("a", "use")} <= set(ids)
+
+
+def test_the_sections_stand_in_their_order(tree):
+    order = ["summary", "triplet", "tables", "cases", "worst", "correction", "attention", "curves", "runs"]
+    assert [item["attributes"]["id"] for item in tree.all("section")] == order
+
+
+def test_failed_runs_are_shown_everywhere(tree):
+    sections = {item["attributes"]["id"]: item["text"] for item in tree.all("section")}
+    assert "skin: 2 runs did not end." in sections["summary"] and "8 of 10 runs ended" in sections["summary"]
+    assert "HLFD, seed 1: began and did not end" in sections["summary"]
+    assert "Never, seed 0: left no result; last line of its log: medkd: error: batch_size 0" in sections["summary"]
+    assert sections["triplet"].count("no run ended") == 4  # two metrics, two tasks
+    assert sections["tables"].count("no run ended") == 4
+    assert sections["tables"].count("Runs that did not end: HLFD (seed 1); Never (seed 0).") == 2
+    assert "no prediction: no run ended" in sections["worst"]
+    assert "Never: no Grad-CAM, no run ended." in sections["attention"]
+    assert "It left no config.yaml." in sections["runs"]
+
+
+def test_collapsed_runs_are_named(tree):
+    (summary,) = (item["text"] for item in tree.all("section") if item["attributes"]["id"] == "summary")
+    assert "skin: 1 run collapsed" in summary and summary.count("KD <b>& co</b>, seed 1: tumour") == 2
+    assert "seed 0: tumour" not in summary
+
+
+def test_deviation_is_said_to_be_over_seeds(tree):
+    captions = [
+        item["text"] for item in tree.all("caption") if within(item, "table")["attributes"].get("class") == "triplet"
+    ]
+    assert len(captions) == 2 and all("± is the deviation over seeds, never over cases" in text for text in captions)
+    cells = [item["text"] for item in tree.all("td")]
+    # PLC-KD: 40 and 42 of 100, of two runs; HLFD has one that ended, hence no deviation
+    assert "41.00 ± 1.41" in cells and "53.33" in cells
+
+
+def test_published_figures_stand_beside_and_conditions_are_told(tree):
+    headings = [item["text"] for item in tree.all("th")]
+    cells = [item["text"] for item in tree.all("td")]
+    assert "52.18 ± 2.55" in cells and not {"nan", "None"} & set(cells)
+    assert "Dice, % (paper†)" in headings
+    kits = [item["text"] for item in tree.all("p") if "Not the paper's conditions" in item["text"]]
+    assert kits and "image_size 32 x 32" in kits[0]
+
+
+def test_every_picture_and_dot_names_its_case(tree):
+    captions_of = {}
+    for caption in tree.all("figcaption"):
+        captions_of.setdefault(id(within(caption, "figure")), []).append(caption)
+    for figure in tree.all("figure"):
+        section = within(figure, "section")["attributes"]["id"]
+        captions = captions_of[id(figure)]
+        assert len(captions) == 1
+        if section in ("worst", "attention", "correction"):
+            assert re.search(r"case_[abct]", captions[0]["text"])
+        if section == "worst" and within(figure, "div")["attributes"]["data-label"].startswith("slice None"):
+            assert "slice" not in captions[0]["text"]
+        elif section == "worst":
+            assert re.search(r"slice \d+", captions[0]["text"])
+    dots = [i for i in tree.all("circle") if within(i, "section")["attributes"]["id"] == "cases"]
+    of_dots = set(map(id, dots))
+    titles = [i["text"] for i in tree.all("title") if id(within(i, "circle")) in of_dots]
+    assert len(dots) == len(titles) == 2 * 4 * 3
+    assert any(text == "case_b: Student alone 21.0, PLC-KD 71.0 (+50.0)" for text in titles)
+
+
+def test_worst_cases_of_the_chosen_method_come_first(tree):
+    chosen = [i["text"] for i in tree.all("option") if "selected" in i["attributes"]]
+    assert set(chosen) == {"HLFD"}  # the plan's last method of a paper, neither the best nor the last row
+    heads = [i["text"] for i in tree.all("h4") if within(i, "section")["attributes"]["id"] == "worst"]
+    assert heads == ["1. case_b", "2. case_c", "3. case_a"] * 2
+
+
+def test_the_chosen_method_alone_is_visible(tree):
+    of_methods = [i for i in tree.found if "data-method" in i["attributes"]]
+    assert len(of_methods) > 100
+    for item in of_methods:
+        assert ("hidden" in item["attributes"]) == (item["attributes"]["data-method"] != "HLFD")
+
+
+def test_correction_and_environment_are_there(tree):
+    sections = {item["attributes"]["id"]: item["text"] for item in tree.all("section")}
+    assert "30 (3.00%)" in sections["correction"] and "0.200 (0.100 to 0.300)" in sections["correction"]
+    assert "66.0" in sections["correction"] and "case_t" in sections["correction"]
+    assert sections["runs"].count("environment.json") >= 9 and "width: 2" in sections["runs"]
+
+
+def test_a_data_set_and_events_that_are_gone_become_sentences(made_experiment, tmp_path):
+    runs = {"skin": {}}
+    for row in ("Student alone", "PLC-KD"):
+        folder = tmp_path / "skin" / row / "seed_0"
+        shutil.copytree(made_experiment.runs["skin"][row][0], folder)
+        for file in folder.glob("events*"):
+            file.unlink()
+        config = folder / "config.yaml"
+        config.write_text(config.read_text().replace("/data/skin/", "/moved/skin/"))
+        runs["skin"][row] = {0: folder}
+    experiment = Experiment("t", runs, ["dice"], "Student alone")
+    page = write_page(experiment, write_report(experiment, tmp_path), tmp_path / "report.html").read_text()
+    assert page.count("The images could not be read") == 2  # of the worst cases, and of Grad-CAM
+    assert "Without TensorBoard events: Student alone, seed 0; PLC-KD, seed 0." in page
+    assert "There is no row of a teacher" in page
+
+
+def test_grad_cam_of_another_input_size_is_not_put_beside(made_experiment, tmp_path):
+    folder = tmp_path / "skin/other/seed_0"
+    shutil.copytree(made_experiment.runs["skin"]["PLC-KD"][0], folder)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("image_size:\n- 32\n- 32", "image_size:\n- 64\n- 64"))
+    runs = {"skin": {"Student alone": made_experiment.runs["skin"]["Student alone"], "PLC-KD": {0: folder}}}
+    experiment = Experiment("t", runs, ["dice"], "Student alone")
+    page = write_page(experiment, write_report(experiment, tmp_path), tmp_path / "report.html").read_text()
+    assert "PLC-KD, seed 0: no Grad-CAM: image_size (64, 64), those shown are of (32, 32)." in page
+    assert "Grad-CAM of Student alone, first layer" in page and "Grad-CAM of PLC-KD, first layer" not in page
+
+
+def test_an_experiment_that_has_not_begun_has_a_page(made_experiment, tmp_path):
+    nothing = copy.copy(made_experiment)
+    nothing.runs = {"skin": {row: {0: tmp_path / row} for row in ("Teacher", "Student alone", "KD")}}
+    page = write_page(nothing, write_report(nothing, tmp_path), tmp_path / "report.html").read_text()
+    assert page.count("left no result") == 3 and "No run ended, so there is no prediction to look at." in page

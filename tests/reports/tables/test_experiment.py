@@ -1,0 +1,181 @@
+"""Tables of experiments, from the files that runs leave: pairs, holes, gaps, collapsed runs."""
+
+import json
+import math
+
+import pandas as pd
+import pytest
+import yaml
+from scipy.stats import wilcoxon
+
+from medkd.reports.tables import Experiment, Published, conditions, results, task_tables, write_tables
+from medkd.reports.tables.statistics import adjusted, gap_closed, paired_by_case, paired_by_seed
+from medkd.runs.results import read_cases
+
+DICE = {
+    "Teacher": {0: [0.9, 0.8, 0.7, 0.8]},
+    "Student": {0: [0.5, 0.4, 0.3, 0.6], 1: [0.6, 0.5, 0.5, 0.4]},
+    "KD": {0: [0.6, 0.6, 0.5, 0.7], 1: [0.7, 0.6, 0.6, 0.5], 2: None},
+    "Bad": {0: [0.0, 0.0, 0.0, 0.0], 1: None},
+    "Never": {0: None},
+}
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    runs = {}
+    for row, of_row in DICE.items():
+        for seed, values in of_row.items():
+            folder = tmp_path / row / str(seed)
+            runs.setdefault(row, {})[seed] = folder
+            if values is None:
+                continue
+            folder.mkdir(parents=True)
+            cases = pd.DataFrame({"case": ["007", "b", "c", "d"], "class": "tumour", "dice": values})
+            cases["missed"] = (cases["dice"] == 0).astype(float)
+            cases.to_csv(folder / "metrics.csv", index=False)
+            (folder / "config.yaml").write_text(yaml.safe_dump({"image_size": [64, 64], "max_epochs": 120}))
+            (folder / "summary.json").write_text("{}")
+    published = Published(
+        "somewhere", {"image_size": [512, 512], "max_epochs": 120}, {}, {"k": {"KD": {"dice": [50.0, 1.0]}}}
+    )
+    return Experiment("t", {"k": runs}, ["dice"], "Student", "Teacher", published)
+
+
+def test_deviation_is_over_seeds_and_differences_are_paired(experiment):
+    table = results(experiment).set_index("row")
+    student, kd = [45.0, 50.0], [60.0, 60.0]
+    assert table.loc["Student", "mean"] == pytest.approx(sum(student) / 2)
+    assert table.loc["Student", "std"] == pytest.approx(5.0 / math.sqrt(2))
+    assert (table.loc["KD", "seeds"], table.loc["KD", "planned"], table.loc["KD", "cases"]) == (2, 3, 4)
+    assert table.loc["KD", "difference"] == pytest.approx((15.0 + 10.0) / 2)
+    assert table.loc["KD", "difference_std"] == pytest.approx(5.0 / math.sqrt(2))
+    assert table.loc["KD", "gap_closed"] == pytest.approx((sum(kd) - sum(student)) / 2 / (80.0 - 47.5))
+    assert table.loc["KD", "published"] == "50.00 ± 1.00"
+    # each case the mean of its seeds: 0.10, 0.15, 0.15, 0.10
+    assert table.loc["KD", "p"] == pytest.approx(wilcoxon([0.10, 0.15, 0.15, 0.10]).pvalue)
+    # the teacher of all seeds is as far from the mean of all students, not from the one that has its seed
+    assert table.loc["Teacher", "difference"] == pytest.approx(80.0 - 47.5)
+    assert math.isnan(table.loc["Teacher", "std"]) and math.isnan(table.loc["Teacher", "difference_std"])
+
+
+def test_a_run_whose_test_was_cut_off_is_a_hole(experiment, tmp_path):
+    (tmp_path / "KD/0/summary.json").unlink()
+    found = results(experiment).set_index("row")
+    assert (found.loc["KD", "seeds"], found.loc["KD", "planned"], found.loc["KD", "mean"]) == (1, 3, 60.0)
+
+
+def rows(values, seed=0, metric="hd95"):
+    return pd.DataFrame({"seed": seed, "case": [*"abcd"][: len(values)], metric: values})
+
+
+def test_what_one_of_both_has_no_value_of_is_no_pair():
+    nan = float("nan")
+    baseline = pd.concat([rows([1, 2, nan, 9]), rows([3, 4, 5, nan], 1)])
+    method = pd.concat([rows([2, nan, 7, 10]), rows([5, 6, nan, 8], 1)])
+    # seed 0: a +1, d +1; seed 1: a +2, b +2
+    assert paired_by_seed(method, baseline, "hd95").to_dict() == {0: 1.0, 1: 2.0}
+    p, number = paired_by_case(method, baseline, "hd95")
+    assert number == 3 and p == pytest.approx(wilcoxon([1.5, 2.0, 1.0]).pvalue)
+
+
+def test_distances_tell_of_how_many_cases_they_are(experiment, tmp_path):
+    for row, of_row in {"Student": {0: [3, 5, "", 4], 1: ["", "", "", 6]}, "Bad": {0: [""] * 4}}.items():
+        for seed, values in of_row.items():
+            file = tmp_path / row / str(seed) / "metrics.csv"
+            pd.read_csv(file).assign(hd95=values).to_csv(file, index=False)
+    for file in tmp_path.glob("[TK]*/*/metrics.csv"):
+        pd.read_csv(file).assign(hd95=1.0).to_csv(file, index=False)
+    experiment.metrics = ["dice", "hd95"]
+    shown = task_tables(results(experiment), {}, "Student")["k"]["HD95"].to_dict()
+    assert shown["Student"] == "5.00 ± 1.41 (of 1 to 3 cases)" and shown["KD"] == "1.00 ± 0.00"
+    assert shown["Bad"] == "no case" and shown["Never"] == "no run ended"
+
+
+def test_cases_may_be_called_as_pandas_calls_nothing(tmp_path):
+    (tmp_path / "metrics.csv").write_text("case,class,dice\nNA,1,0.5\n007,1,\n")
+    (tmp_path / "summary.json").write_text("{}")
+    found = read_cases({0: tmp_path})
+    assert found["case"].tolist() == ["NA", "007"] and found["class"].tolist() == ["1", "1"]
+    assert found["dice"].isna().tolist() == [False, True]
+
+
+def test_rows_and_metrics_with_bars_are_one_cell_each(experiment, tmp_path):
+    table = results(experiment).replace({"metric": {"dice": "abs_rvd"}, "row": {"KD": "a | b"}})
+    table["mean"] /= 100
+    shown = task_tables(table, {}, "")
+    text = write_tables(tmp_path, "Title", shown, table, {})
+    lines = [line.replace(r"\|", "") for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) == 1 and r"a \| b" in text and r"\|RVD\|" in text
+    assert shown["k"].loc["a | b", "|RVD|"] == "0.600 ± 0.000"  # as many decimals as the papers print
+
+
+def test_a_row_without_runs_and_a_collapsed_one_are_shown(experiment, tmp_path):
+    table = results(experiment)
+    shown = task_tables(table, {}, "Student")["k"]
+    assert shown.loc["Never", "Dice, %"] == "no run ended" and shown.loc["Never", "runs"] == "0 of 1"
+    assert shown.loc["Bad", "runs"] == "1 of 2 (1 collapsed)" and shown.loc["Bad", "Dice, %"] == "0.00"
+    assert shown.loc["KD", "Dice, %"] == "60.00 ± 0.00" and shown.loc["KD", "runs"] == "2 of 3"
+    # the paper has a figure of one row alone: the others have none, and not a number that is none
+    assert shown["Dice, % (paper†)"].to_dict() == {**dict.fromkeys(DICE, ""), "KD": "50.00 ± 1.00"}
+    text = write_tables(tmp_path, "Title", {"k": shown}, table, {"": ["General."], "k": ["64 x 64 & 100 %"]})
+    assert all(cell in text for cell in shown.to_numpy().flatten())  # "0.00" is not 0, "+12.50" keeps its sign
+    assert "# Title" in text and "- 64 x 64 & 100 %" in text and (tmp_path / "table.md").read_text() == text
+    latex = (tmp_path / "table.tex").read_text()
+    assert r"64 x 64 \& 100 \%" in latex and r"60.00 $\pm$ 0.00" in latex
+    assert len(pd.read_csv(tmp_path / "table.csv")) == len(DICE)
+
+
+def test_conditions_are_named_row_by_row(experiment, tmp_path):
+    (tmp_path / "datalist.json").write_text(json.dumps({"training": [1, 2], "validation": [], "test": [3]}))
+    student = {"network_def": {"_target_": "medkd.networks.UNet"}, "student_width": 8, "teacher_width": 64}
+    record = {"image_size": [64, 64], "max_epochs": 120, "training_cases": 1, **student}
+    for runs in experiment.runs["k"].values():
+        for folder in runs.values():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "config.yaml").write_text(yaml.safe_dump(record))
+    teacher = {"network_def": "%teacher_def", "teacher_def": {"_target_": "a.b.UNetPlusPlus"}, "teacher_width": 16}
+    teacher |= {"image_size": [64, 64], "max_epochs": 15, "training_cases": None}
+    (experiment.runs["k"]["Teacher"][0] / "config.yaml").write_text(yaml.safe_dump(teacher))
+    experiment.data, experiment.kinds = {"k": tmp_path}, {"k": "kits19"}
+    published = Published("s", experiment.published.conditions, {"kits19": {"training": 1, "test": 42}}, {})
+    experiment.published = published
+    found = conditions(experiment, "k")
+    assert not found.as_published
+    assert found.phrases == [
+        "image_size 64 x 64 (paper: 512 x 512)",
+        "student_network UNet",
+        "student_width 8",
+        "teacher_network UNetPlusPlus",
+        "teacher_width 16",
+        "max_epochs 120 (Teacher: 15; paper: 120)",
+        "training cases 1 (Teacher: 2; paper: 1)",
+        "test cases 1 (paper: 42)",
+    ]
+    # what cannot be compared any more is not said to be the paper's
+    as_paper = Published("s", {"max_epochs": 120}, {"kits19": {"training": 1, "test": 1}}, {})
+    experiment.published = as_paper
+    experiment.runs["k"].pop("Teacher")
+    assert conditions(experiment, "k").as_published
+    (tmp_path / "datalist.json").unlink()
+    assert not conditions(experiment, "k").as_published
+    assert conditions(experiment, "k").phrases[-1] == "numbers of cases unknown, the data set is no longer there"
+    experiment.published = None  # without a paper the conditions stand there all the same
+    assert conditions(experiment, "k").as_published and "max_epochs 120" in conditions(experiment, "k").phrases
+
+
+def test_published_figures_of_other_conditions_have_a_dagger(experiment):
+    table = results(experiment)
+    assert "Dice, % (paper†)" in task_tables(table, {}, "Student")["k"].columns
+    assert "Dice, % (paper)" in task_tables(table, {}, "Student", ["k"])["k"].columns
+    assert not any("Student" in name for name in task_tables(table, {}, "")["k"].columns)
+
+
+def test_statistics():
+    assert gap_closed(0.6, 0.5, 0.9) == pytest.approx(0.25)
+    assert math.isnan(gap_closed(0.6, 0.5, 0.5))  # no gap
+    # Benjamini and Hochberg by hand: 0.01 * 3 / 1, then 0.03 * 3 / 2 and 0.04 * 3 / 3, the smaller of which counts for both
+    assert adjusted([0.01, float("nan"), 0.04, 0.03])[::2] == pytest.approx([0.03, 0.04])
+    same = pd.DataFrame({"seed": 0, "case": ["a", "b", "c"], "dice": [0.1, 0.2, 0.3]})
+    assert paired_by_case(same, same, "dice") == (1.0, 3)
+    assert math.isnan(paired_by_case(same[:1], same[:1], "dice")[0])

@@ -1,0 +1,106 @@
+"""Single runs as an experiment, and the command that makes their page."""
+
+import json
+
+import pandas as pd
+import pytest
+import yaml
+
+from medkd.cli.main import main
+from medkd.reports.tables import experiment_of_runs
+from medkd.runs.config import load_run_config
+
+
+def leave(folder, method, seed, dice=None, task="kits19"):
+    """What a run leaves; without dice it has not ended."""
+    folder.mkdir(parents=True)
+    network = {"_target_": "medkd.networks.UNet", "spatial_dims": 2, "in_channels": 1, "out_channels": 2, "width": 1}
+    config = {"bundle_root": f"x/{task}", "method": method, "image_size": [32, 32], "network_def": network}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "environment.json").write_text(json.dumps({"seed": seed, "command": []}))
+    if dice is not None:
+        rows = {"case": ["a", "b"], "class": "t", "dice": dice, "iou": dice, "hd95": 1.0, "missed": 0.0}
+        pd.DataFrame(rows).to_csv(folder / "metrics.csv", index=False)
+        (folder / "summary.json").write_text("{}")
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path):
+    (tmp_path / "no").mkdir()  # of a run that failed at its start
+    return {
+        "T": str(leave(tmp_path / "t", "teacher", 7, [0.9, 0.8])),
+        "alone": [str(leave(tmp_path / f"s{seed}", "none", seed, [0.5, 0.4])) for seed in (3, 4)],
+        "kd": [
+            str(leave(tmp_path / "k", "kd", 3, [0.6, 0.5])),
+            str(leave(tmp_path / "k4", "kd", 4)),
+            str(tmp_path / "no"),
+        ],
+    }
+
+
+def test_rows_tasks_and_seeds_come_from_the_records(runs, tmp_path):
+    found = experiment_of_runs(runs)
+    assert list(found.runs) == ["kits19"] and (found.teacher, found.baseline) == ("T", "alone")
+    assert found.runs["kits19"]["kd"] == {3: tmp_path / "k", 4: tmp_path / "k4", 0: tmp_path / "no"}
+    assert experiment_of_runs(runs, "kd").baseline == "kd"
+    assert list(experiment_of_runs({1: runs["T"]}).runs["kits19"]) == ["1"]  # a title is text
+    two = experiment_of_runs({"a": runs["T"], "b": leave(tmp_path / "other", "none", 0, [1, 1], "lits")})
+    assert {task: list(rows) for task, rows in two.runs.items()} == {"kits19": ["a"], "lits": ["b"]}
+
+
+def test_what_cannot_be_a_report_is_refused(runs, tmp_path):
+    with pytest.raises(ValueError, match="baseline: found 'x', expected one of T, alone, kd"):
+        experiment_of_runs(runs, "x")
+    with pytest.raises(ValueError, match="a second run with seed 7"):
+        experiment_of_runs({"T": [runs["T"], runs["T"]]})
+    with pytest.raises(ValueError, match="no config.yaml in any of"):
+        experiment_of_runs({"T": str(tmp_path / "nothing")})
+    for text in ("", "{: broken"):
+        (tmp_path / "t/config.yaml").write_text(text)
+        with pytest.raises(ValueError, match="t/config.yaml: not the record of a run"):
+            experiment_of_runs(runs)
+
+
+def test_the_record_of_a_run_is_used_without_its_data(tmp_path):
+    config = {"classes": "$data.gone()", "num_classes": "$len(@classes)", "window": "$data.gone()", "device": "cuda:3"}
+    config["trained_with"] = {"classes": {1: "a", 2: "b"}, "window": [-1, 2], "spacing": None}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    parser = load_run_config(tmp_path)
+    assert parser.get_parsed_content("num_classes") == 2 and parser.get_parsed_content("window") == [-1, 2]
+    with pytest.raises(FileNotFoundError, match="no config.yaml"):
+        load_run_config(tmp_path / "nothing")
+
+
+def test_the_command_writes_tables_and_page_with_holes(runs, tmp_path, capsys):
+    words = ["report", "--runs", str(runs), "--html", "--output_dir", str(tmp_path / "out")]
+    assert main(words) == 0
+    assert capsys.readouterr().out.strip().endswith("report.html")
+    page = (tmp_path / "out/report.html").read_text()
+    assert "kd, seed 4" in page and "began and did not end" in page and "left no result" in page
+    assert "1 of 3" in page and "Runs that did not end: kd (seeds 4, 0)" in (tmp_path / "out/table.md").read_text()
+    assert main(words) == 1 and "already holds results" in capsys.readouterr().err
+
+
+def test_a_network_that_cannot_be_built_costs_its_row_no_results(runs, tmp_path):
+    file = tmp_path / "k/config.yaml"
+    file.write_text(file.read_text().replace("medkd.networks.UNet", "gone.elsewhere.UNet"))
+    assert main(["report", "--runs", str(runs), "--output_dir", str(tmp_path / "out")]) == 0
+    text = (tmp_path / "out/table.md").read_text()
+    assert "Cost of kd (kits19) unknown: " in text and "gone" in text
+    cells = [[cell.strip() for cell in line.split("|")] for line in text.splitlines() if line.startswith("|")]
+    of_kd = dict(zip(cells[0], next(line for line in cells if line[1] == "kd"), strict=True))
+    assert of_kd["Dice, %"] == "55.00" and of_kd["parameters"] == ""
+
+
+def test_an_experiments_page(tmp_path, capsys):
+    plan = {"title": "P", "metrics": ["dice"], "baseline": "alone", "seeds": [0], "tasks": {"kits19": {}}}
+    plan["rows"] = {"T": {"role": "teacher"}, "alone": {}, "kd": {"method": "kd"}}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump({"plan": plan, "data": {"kits19": str(tmp_path / "moved")}}))
+    leave(tmp_path / "kits19/alone/seed_0", "none", 0, [0.5, 0.4])
+    leave(tmp_path / "kits19/teacher/seed_0", "teacher", 0, [0.7, 0.8])
+    assert main(["report", "--experiment", str(tmp_path), "--html", "--output_dir", str(tmp_path / "out")]) == 0
+    page = (tmp_path / "out/report.html").read_text()
+    assert "kd, seed 0" in page and "no run ended" in page and "<title>P: report</title>" in page
+    words = ["report", "--experiment", str(tmp_path), "--baseline", "kd", "--output_dir", str(tmp_path / "other")]
+    assert main(words) == 1 and "--baseline: found 'kd', but that of an experiment" in capsys.readouterr().err

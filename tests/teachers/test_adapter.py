@@ -1,0 +1,87 @@
+"""The wrapper of a network from elsewhere, with networks whose answers are known."""
+
+import pytest
+import torch
+from monai.networks.nets import BasicUNetPlusPlus
+from nibabel.orientations import apply_orientation, axcodes2ornt, ornt_transform
+from torch import nn
+
+from medkd.teachers import Ensemble, TeacherAdapter
+from medkd.teachers.geometry import Axes
+
+
+class Fixed(nn.Module):
+    """A network whose answer is known."""
+
+    def __init__(self, answer):
+        super().__init__()
+        self.conv, self.answer = nn.Conv2d(1, 1, 1), answer
+
+    def forward(self, image):
+        return self.answer(image)
+
+
+def test_one_channel_is_a_sigmoids():
+    teacher = TeacherAdapter(Fixed(lambda x: 3 * x), "F", (2, 1), 2)
+    image = torch.randn(1, 1, 4, 4)
+    torch.testing.assert_close(teacher(image).softmax(1)[:, 1:], torch.sigmoid(3 * image))
+
+
+def test_classes_are_merged_in_any_order():
+    teacher = TeacherAdapter(Fixed(lambda x: torch.cat([x, 2 * x, -x, 0 * x], 1)), "F", (2, 1), 3, [2, 0, 1, 2])
+    image = torch.randn(1, 1, 4, 4)
+    p = torch.cat([image, 2 * image, -image, 0 * image], 1).softmax(1)
+    torch.testing.assert_close(teacher(image).softmax(1), torch.stack([p[:, 1], p[:, 2], p[:, 0] + p[:, 3]], 1))
+    assert TeacherAdapter(Fixed(lambda x: torch.cat([x, -x], 1)), "F", (2, 1), 2).classes is None
+
+
+def test_of_several_outputs_the_last_of_full_size():
+    network = BasicUNetPlusPlus(2, 1, 2, features=(4, 4, 4, 4, 4, 4), deep_supervision=True).eval()
+    image = torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(TeacherAdapter(network, "F", (2, 1), 2)(image), network(image)[-1])
+    deep = Fixed(lambda x: [torch.cat([x, -x], 1), torch.cat([x, x], 1)[..., ::2, ::2]])
+    torch.testing.assert_close(TeacherAdapter(deep, "F", (2, 1), 2)(image), torch.cat([image, -image], 1))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda x: {"out": x}, "F does not take the task's images: F gives dict, expected logits"),
+        (lambda x: [x, None], "F gives list, expected logits"),
+        (lambda x: x[..., ::2], r"F gives \(1, 1, 256, 128\) for an image of \(256, 256\), expected its size"),
+    ],
+)
+def test_outputs_that_are_no_logits(answer, message):
+    with pytest.raises(ValueError, match=message):
+        TeacherAdapter(Fixed(answer), "F", (2, 1), 2)
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (None, r"teacher F gives 3 channels, the task has 2 classes: .* --teacher_classes \"\[0, 1, 1\]\""),
+        ([0, 1], r"found \[0, 1\], expected 3 classes of 0 to 1, one for each channel of F"),
+        ([0, 1, 2], "expected 3 classes of 0 to 1"),
+        ([0, 0, 0], "no channel of F stands for class 1"),
+    ],
+)
+def test_classes_that_do_not_fit(classes, message):
+    with pytest.raises(ValueError, match=message):
+        TeacherAdapter(Fixed(lambda x: torch.cat([x] * 3, 1)), "F", (2, 1), 2, classes)
+
+
+def test_an_ensemble_stays_finite():
+    class Certain(nn.Module):
+        def forward(self, image):
+            return torch.cat([1e4 * torch.ones_like(image), -1e4 * torch.ones_like(image)], 1)
+
+    assert Ensemble([Certain(), Certain()], (2, 1))(torch.zeros(1, 1, 2, 2)).isfinite().all()
+
+
+@pytest.mark.parametrize("axcodes", ["IPL", "RAS", "LPS", "SPL", "PIR", "LIP"])
+def test_volumes_are_turned_as_nibabel_does_and_back(axcodes):
+    image = torch.rand(2, 1, 3, 4, 5)
+    ornt = ornt_transform(axcodes2ornt("IPL"), axcodes2ornt(axcodes))
+    wanted = torch.stack([torch.from_numpy(apply_orientation(one[0].numpy(), ornt).copy()) for one in image])[:, None]
+    assert torch.equal(Axes(axcodes).turn(image), wanted)
+    assert torch.equal(Axes(axcodes).turn_back(wanted), image)
