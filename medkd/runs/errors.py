@@ -6,17 +6,42 @@ import os
 import re
 import sys
 import zlib
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 from .signals import Terminated
 
-__all__ = ["one_line_errors", "print_one_line"]
+__all__ = ["did_you_mean", "one_line_errors", "print_one_line"]
 
 # Raised by our own checks, by readers of broken files (the last two: a size that cannot be), by the file system.
 _INPUT_ERRORS = (ValueError, OSError, EOFError, zlib.error, MemoryError, OverflowError)
 _WORKER = re.compile(r"^(?:ValueError|EOFError|OSError|FileNotFoundError|zlib\.error): (.+)$", re.MULTILINE)
 _READERS = "cannot find a suitable reader for file"
 _COMPONENT = re.compile(r"^Failed to instantiate component '([\w.]+)'")
+
+
+def did_you_mean(name: str, options: Iterable[str], count: int = 3, prefix: str = "", cutoff: float = 0.6) -> str:
+    """Return a question that names the options closest to a misspelt name.
+
+    Args:
+        name: what was written, without the prefix.
+        options: the valid names, without the prefix.
+        count: how many are named at most, the closest first.
+        prefix: stands before each name, such as ``--``.
+        cutoff: how similar an option must be, from 0 to 1.
+
+    Returns:
+        A question such as ``did you mean --window?``; an empty text if no option is close.
+
+    Example:
+        >>> did_you_mean("windw", ["window", "target"], prefix="--")
+        'did you mean --window?'
+        >>> did_you_mean("x", ["window", "target"])
+        ''
+    """
+    close = get_close_matches(name, list(options), n=count, cutoff=cutoff)
+    return f"did you mean {' or '.join(prefix + option for option in close)}?" if close else ""
 
 
 def one_line_errors(error: BaseException) -> str | None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from .renames import rename_config
+
 __all__ = ["check_assistant", "check_model", "check_student", "get_nested", "read_record", "recorded", "run_record"]
 
 _ABSENT = object()
@@ -105,7 +107,8 @@ def read_record(model: str | Path) -> dict[str, Any] | None:
     except (yaml.YAMLError, UnicodeDecodeError):
         return None
     # other tools leave files of this name too; a run of ours, old or new, has one of these
-    return content if isinstance(content, dict) and {"bundle_root", "trained_with"} & content.keys() else None
+    known = isinstance(content, dict) and {"bundle_root", "trained_with"} & content.keys()
+    return rename_config(content) if known else None
 
 
 def run_record(folder: Path) -> dict[str, Any]:
@@ -121,7 +124,7 @@ def run_record(folder: Path) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise ValueError(f"{file}: not the record of a run, expected names and values")
-    return found
+    return rename_config(found)
 
 
 def _plain(value: Any) -> Any:
