@@ -125,9 +125,8 @@ class DistillationTrainer(SupervisedTrainer):
         """How student and loss are called: by themselves, or in a run of several processes with the means of gradients."""
         if not self.eval_modules:  # norms that stay in eval mode have no statistics to share
             with_shared_statistics(self.student)
-        for loss in self.loss.losses.values():
-            if not hasattr(loss, "step"):
-                with_shared_statistics(loss)
+        for loss in self.loss.adaptor_losses():
+            with_shared_statistics(loss)
         self._call_student = with_shared_gradients(self.student, self.student.parameters())
         self._call_loss = with_shared_gradients(self.loss, self.loss.adaptors())
 

@@ -17,6 +17,7 @@ from .imf import IMFLoss
 from .kd import KDLoss
 from .pa import PALoss
 from .rad import RADLoss
+from .self_optimizing import SelfOptimizing
 from .spkd import SPKDLoss
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "PALoss",
     "RADLoss",
     "SPKDLoss",
+    "SelfOptimizing",
 ]

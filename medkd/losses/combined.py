@@ -11,6 +11,7 @@ from torch.nn.modules.loss import _Loss
 from medkd.networks import Features
 
 from ._common import full_precision, no_autocast
+from .self_optimizing import SelfOptimizing
 from .taps import tap_pair
 
 __all__ = ["CombinedLoss"]
@@ -69,14 +70,18 @@ class CombinedLoss(_Loss):
             for part, value in getattr(loss, "components", {}).items()
         }
 
+    def adaptor_losses(self) -> list[nn.Module]:
+        """Return the losses whose parameters the student's optimizer trains: all that are not `SelfOptimizing`."""
+        return [loss for loss in self.losses.values() if not isinstance(loss, SelfOptimizing)]
+
     def adaptors(self) -> list[nn.Parameter]:
-        """Parameters that the student's optimizer trains: all but those of losses with an optimizer of their own."""
-        return [p for loss in self.losses.values() if not hasattr(loss, "step") for p in loss.parameters()]
+        """Return the parameters of the losses that the student's optimizer trains."""
+        return [parameter for loss in self.adaptor_losses() for parameter in loss.parameters()]
 
     def step(self) -> None:
-        """After the student's step: lets losses that have an optimizer of their own (`HolisticLoss`) take theirs."""
+        """Let each `SelfOptimizing` loss take its step, after the step of the student."""
         for loss in self.losses.values():
-            if hasattr(loss, "step"):
+            if isinstance(loss, SelfOptimizing):
                 loss.step()
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional as F
-from torch.nn.modules.loss import _Loss
 
 from ._common import check_axes, check_classes, check_positive, check_same_shape, full_precision, no_autocast
 from ._discriminator import SMALLEST_EDGE, Discriminator
+from .self_optimizing import SelfOptimizing
 
 __all__ = ["HolisticLoss", "gradient_penalty", "hinge_loss", "wasserstein_loss"]
 
@@ -35,7 +35,7 @@ def gradient_penalty(discriminator: nn.Module, student: Tensor, teacher: Tensor)
     return (torch.linalg.vector_norm(gradient.flatten(1), dim=1) - 1).square().mean()
 
 
-class HolisticLoss(_Loss):
+class HolisticLoss(SelfOptimizing):
     r"""A discriminator cannot tell the student's segmentation, seen as a whole, from the teacher's.
 
     .. math:: L^S = -E[D(z^s)], \quad L^D = E[relu(1 - D(z^t))] + E[relu(1 + D(z^s))]

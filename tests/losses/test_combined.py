@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from medkd.losses import CombinedLoss, DeepSupervisionLoss, FocalDiceLoss
+from medkd.losses import CombinedLoss, DeepSupervisionLoss, FocalDiceLoss, SelfOptimizing
 from medkd.losses.taps import tap_of
 from medkd.networks import Features
 
@@ -125,7 +125,7 @@ def test_a_ramp_that_falls_is_refused(ramp):
 
 
 def test_losses_with_an_optimizer_of_their_own_step_themselves():
-    class Adversary(Gap):
+    class Adversary(Gap, SelfOptimizing):
         def __init__(self):
             super().__init__()
             self.own, self.steps = nn.Parameter(torch.zeros(1)), 0
