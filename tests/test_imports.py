@@ -19,7 +19,7 @@ ALLOWED = {
     "methods": {"losses", "networks", "runs.errors"},
     "correction": {"losses", "networks", "parallel"},
     "teachers": {"correction", "networks", "parallel", "runs"},
-    "plckd": {"cli.options", "correction", "methods", "networks", "parallel", "runs", "teachers"},
+    "plckd": {"correction", "methods", "networks", "parallel", "runs", "teachers"},
     "engines": {"correction", "losses", "networks", "parallel", "teachers"},
     "inferers": {"parallel", "runs.errors"},
     "handlers": {"losses", "metrics", "parallel", "runs"},

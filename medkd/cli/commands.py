@@ -212,9 +212,8 @@ def export(
 
 def train_team(task: str, options: list[str], overlays: Collection[str], soft_labels: str, mode: str) -> list[str]:
     """Trains what is missing of the team that a distillation wants; its options with the team's paths."""
-    from medkd.plckd.order import team_first
-
     from .options import merged_config
+    from .team import team_first
 
     def config_of(role: str) -> dict[str, Any]:
         verb = "distill" if role == "student" else "train"

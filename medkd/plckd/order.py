@@ -1,117 +1,75 @@
-"""PLC-KD's team before the student: what of it is missing is trained first, in order."""
+"""The members of PLC-KD's team: which of them a method needs, and whether their files can be used."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from medkd.cli.options import check_model, check_options, is_known, parse_command
 from medkd.methods import check_embedding, load_preset, team_arguments
 from medkd.networks import weights_file
 from medkd.teachers import teacher_kind
 
-__all__ = ["MEMBERS", "team_first"]
+__all__ = ["MEMBERS", "check_member", "check_team_embedding", "team_members"]
 
 MEMBERS = ("teacher", "false_pixel_assistant", "boundary_assistant")
-# Options of the student alone, which do not pass to the team.
-_OWN = ("method", "method_args", "output_dir", "resume", "learning_rate")
 
 
-def team_first(
-    models: Path,
-    options: list[str],
-    config_of: Callable[[str], dict[str, Any]],
-    train: Callable[[str, list[str]], None],
-) -> list[str]:
-    """The options of a distillation with the paths of the team that its method wants; other methods' stay as they are.
-
-    A member that an option names, that lies in the bundle's ``models`` or was trained into ``<output_dir>/team`` before is
-    used as it is; any other is trained there, with the options of the distillation that it has too. Everything is checked
-    before the first training begins.
+def team_members(method: str, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the members that a method learns from, in the order of their training.
 
     Args:
-        models: folder of the bundle, ``teacher.pt`` and so on in it.
-        options: of ``medkd distill``. Those of one member alone have its name before them: ``--teacher::max_epochs 30``.
-        config_of: from a role, "student" among them, to the configuration of its run.
-        train: trains a role with options, among them its ``--output_dir``.
+        method: name of a preset.
+        arguments: values that replace defaults of the preset.
+
+    Returns:
+        A part of `MEMBERS`; empty for a method without a team.
 
     Raises:
-        FileNotFoundError: for a member that an option names and that is not there.
-        ValueError: for unknown options, options of a member that is there already and was not trained with them, and a
-            teacher without the map that the method's similarity correction reads.
+        ValueError: for an unknown method or argument.
+
+    Example:
+        >>> team_members("kd", {})
+        ()
+        >>> team_members("plckd", {"boundary": False})
+        ('teacher', 'false_pixel_assistant')
     """
-    words, given = parse_command(options)
-    config = config_of("student")
-    wanted = _wanted(given, config)
-    if wanted is None or "output_dir" not in given:
-        return options
-    roles = [role for role in MEMBERS if role == "teacher" or wanted.get(role.removesuffix("_assistant"))]
-    own = {
-        role: {k.removeprefix(f"{role}::"): v for k, v in given.items() if k.startswith(f"{role}::")} for role in roles
-    }
-    given = {name: value for name, value in given.items() if not name.startswith(tuple(f"{role}::" for role in roles))}
-    check_options(words, given, config)
-    found: dict[str, Any] = {}
-    missing = []
-    for role in roles:
-        folder, packed = Path(str(given["output_dir"])) / "team" / role, models / f"{role}.pt"
-        if role in given or packed.is_file():
-            found[role] = given.get(role, str(packed))
-            _check_there(role, found[role])
+    if "team" not in load_preset(method):
+        return ()
+    team = team_arguments(method, arguments) or {}
+    return tuple(role for role in MEMBERS if role == "teacher" or team.get(role.removesuffix("_assistant")))
+
+
+def check_member(role: str, paths: str | Sequence[str]) -> None:
+    """Check that the files of a member exist, before the members that come first are trained.
+
+    Args:
+        role: one of `MEMBERS`.
+        paths: of one model, or of several that teach as an ensemble. Expressions of MONAI are not checked.
+
+    Raises:
+        FileNotFoundError: when a path does not exist.
+        ValueError: when it is no model.
+    """
+    for path in [paths] if isinstance(paths, str) else paths:
+        if path.startswith(("$", "@", "%")):
+            continue
+        if role == "teacher":
+            teacher_kind(path)
         else:
-            found[role] = str(folder)
-            if not (folder / "metrics.csv").is_file():  # written when training and test are over
-                missing.append((role, _run(role, config_of(role), given, own[role], found["teacher"], folder)))
-                continue
-        check_model(found[role], **own[role])
-    check_embedding(*_method(given, config), _may_have_maps(found["teacher"]))
-    for role, run in missing:
-        print(f"medkd: {role} is missing: it is trained first", flush=True)
-        train(role, _words(run))
-    return _words({**given, **found})
+            weights_file(path, role)
 
 
-def _wanted(given: dict[str, Any], config: dict[str, Any]) -> dict[str, Any] | None:
-    """Who is in the team of the method that options and overlays choose."""
-    method, arguments = _method(given, config)
-    return team_arguments(method, arguments) if "team" in load_preset(method) else None
+def check_team_embedding(method: str, arguments: Mapping[str, Any], teacher: Any) -> None:
+    """Check that the teacher can have the map that the method's similarity correction reads.
 
+    Args:
+        method: name of a preset.
+        arguments: values that replace defaults of the preset.
+        teacher: its path. Several paths are an ensemble, which has no maps. A folder that is still to be trained has maps.
 
-def _method(given: dict[str, Any], config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The method that options and overlays choose, with its arguments."""
-    arguments = dict(given.get("method_args", config["method_args"]))
-    arguments |= {k.removeprefix("method_args::"): v for k, v in given.items() if k.startswith("method_args::")}
-    return str(given.get("method", config["method"])), arguments
-
-
-def _check_there(role: str, given: Any) -> None:
-    """Raises FileNotFoundError for what would be missed only after the members before it were trained."""
-    for path in [given] if isinstance(given, str) else given:
-        if not path.startswith(("$", "@", "%")):  # those MONAI evaluates
-            teacher_kind(path) if role == "teacher" else weights_file(path, role)
-
-
-def _may_have_maps(teacher: Any) -> bool:
-    """Whether it is worth asking the network: of several, and of a script, it is known that there are none."""
-    if not isinstance(teacher, str):
-        return False
-    return not Path(teacher).exists() or teacher_kind(teacher) != "torchscript"
-
-
-def _run(
-    role: str, config: dict[str, Any], given: dict[str, Any], own: dict[str, Any], teacher: Any, folder: Path
-) -> dict[str, Any]:
-    """The options of a member's training."""
-    shared = {k: v for k, v in given.items() if k.split("::")[0] not in (*_OWN, *MEMBERS) and is_known(k, config)}
-    run = {**shared, **own, "output_dir": str(folder)}
-    check_options([], run, config)
-    if role != "teacher":
-        run["teacher"] = teacher
-    if any((folder / name).is_file() for name in ("model.pt", "resume.pt")):
-        run["resume"] = True
-    return run
-
-
-def _words(options: dict[str, Any]) -> list[str]:
-    return [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    Raises:
+        ValueError: when the method reads the penultimate map and the teacher gives logits alone.
+    """
+    has_maps = isinstance(teacher, str) and (not Path(teacher).exists() or teacher_kind(teacher) != "torchscript")
+    check_embedding(method, arguments, has_maps)
