@@ -13,7 +13,7 @@ ALLOWED = {
     "io": {"runs.files", "runs.errors"},
     "phantoms": {"io"},
     "data": {"io", "parallel", "runs.errors"},
-    "networks": {"runs.errors"},
+    "networks": {"runs.errors", "runs.folder"},
     "metrics": set(),
     "losses": {"networks", "parallel", "runs.errors"},
     "methods": {"losses", "networks", "runs.errors"},

@@ -23,9 +23,11 @@ from monai.bundle import ConfigParser
 from monai.bundle import run as monai_run
 from monai.utils import optional_import
 
+from medkd.runs.config import get_nested
 from medkd.runs.errors import print_one_line
+from medkd.runs.folder import RunFolder
 from medkd.runs.lock import claim
-from medkd.runs.record import check_assistant, check_model, get_nested, recorded
+from medkd.runs.record import check_assistant, check_model, recorded
 from medkd.runs.signals import catch_sigterm
 
 from .option_values import check_value
@@ -179,7 +181,9 @@ def _arguments(config: dict[str, Any], name: str) -> set[str]:
 
 
 def check_command(
-    output_dir: str | Path | None = None, resume: bool = False, results: Sequence[str] = ("model.pt", "resume.pt")
+    output_dir: str | Path | None = None,
+    resume: bool = False,
+    results: Sequence[str] = (RunFolder.MODEL, RunFolder.RESUME),
 ) -> dict[str, Any] | None:
     """First step of a bundle: checks the command line that runs it; does nothing when there is none.
 
@@ -211,7 +215,7 @@ def check_command(
             if (Path(output_dir) / name).exists():
                 raise FileExistsError(
                     f"output_dir {output_dir} already holds results ({name}): choose another folder"
-                    + (", or go on with --resume True" if "resume.pt" in results else "")
+                    + (", or go on with --resume True" if RunFolder.RESUME in results else "")
                 )
     parser = ConfigParser(config)
     for name, value in options.items():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from medkd.plckd.order import MEMBERS, check_member, check_team_embedding, team_members
+from medkd.runs.folder import RunFolder
 
 from .options import check_model, check_options, is_known, parse_command
 
@@ -58,7 +59,7 @@ def team_first(
             check_member(role, found[role])
         else:
             found[role] = str(folder)
-            if not (folder / "metrics.csv").is_file():  # written when training and test are over
+            if not RunFolder(folder).metrics.is_file():  # written when training and test are over
                 missing.append((role, _run(role, config_of(role), given, own[role], found["teacher"], folder)))
                 continue
         check_model(found[role], **own[role])
@@ -87,7 +88,7 @@ def _run(
     check_options([], run, config)
     if role != "teacher":
         run["teacher"] = teacher
-    if any((folder / name).is_file() for name in ("model.pt", "resume.pt")):
+    if RunFolder(folder).has_begun:
         run["resume"] = True
     return run
 

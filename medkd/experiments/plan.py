@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from medkd.methods import load_preset, team_arguments
+from medkd.runs.folder import RunFolder
 
 from .plan_file import ASSISTANTS, row_folder
 
@@ -36,7 +37,7 @@ class Job:
 
     @property
     def result(self) -> str:
-        return f"{self.folder}/summary.json"
+        return RunFolder(self.folder).summary.as_posix()
 
 
 @dataclass

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from medkd.runs.files import write_atomically
+from medkd.runs.folder import RunFolder
 from medkd.runs.lock import claim, is_claimed, release
-from medkd.runs.results import last_line
 
 from .plan import Job, Plan
 from .plan_file import check_plan, load_plan, plan_file
@@ -85,9 +85,9 @@ def _end(plan: Plan, missing: Sequence[Job]) -> None:
     """The table, and what failed runs said last."""
     report(plan, plan.folder)
     for job in missing:
-        log = plan.folder / f"logs/{job.folder}.log"
-        said = last_line(log)
-        print(f"{job.folder}: {said} ({log})" if said else f"{job.folder}: did not begin")
+        run = RunFolder(plan.folder / job.folder)
+        last_line = run.read_last_line()
+        print(f"{job.folder}: {last_line} ({run.log})" if last_line else f"{job.folder}: did not begin")
     if missing:
         raise ValueError(
             f"{len(missing)} of {len(plan.jobs)} runs did not end, the table has holes: "
@@ -167,8 +167,10 @@ def _absolute(data: Mapping[str, str]) -> dict[str, str]:
 def _same_runs(plan: Plan, commands: Mapping[str, str]) -> None:
     """More seeds and rows may join an experiment; a run of other options in the same folder would not be what it says."""
     for folder in plan.jobs:
-        begun = any((plan.folder / folder / name).is_file() for name in ("summary.json", "model.pt", "resume.pt"))
-        if begun and commands.get(folder, plan.command(folder)) != plan.command(folder):
+        run = RunFolder(plan.folder / folder)
+        if (run.has_begun or run.summary.is_file()) and commands.get(folder, plan.command(folder)) != plan.command(
+            folder
+        ):
             raise ValueError(
                 f"output_dir {plan.folder}: {folder} was run with other options: choose another folder, or remove that run's"
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from monai.engines import SupervisedEvaluator
 
 from medkd.metrics import case_metrics, summarise
 from medkd.parallel.group import barrier, gather_in_order, is_main_process
-from medkd.runs.files import write_atomically
+from medkd.runs.folder import RunFolder
 
 __all__ = ["CaseTable"]
 
@@ -34,7 +33,7 @@ class CaseTable:
     """
 
     def __init__(self, output_dir: str | Path, classes: Mapping[int, str], protocol: str = "whole") -> None:
-        self.output_dir = Path(output_dir)
+        self.folder = RunFolder(output_dir)
         self.classes = dict(classes)
         self.protocol = protocol
         self.cases: list[list[dict[str, Any]]] = []
@@ -65,8 +64,8 @@ class CaseTable:
         first = ["case", "class", "dice", "iou", "rvd", "hd95"]
         table = table[[*first, *(column for column in table if column not in first)]]
         summary = summarise(rows)
-        write_atomically(self.output_dir / "metrics.csv", lambda path: table.to_csv(path, index=False))
-        write_atomically(self.output_dir / "summary.json", lambda path: path.write_text(json.dumps(summary, indent=2)))
+        self.folder.write_metrics(table)
+        self.folder.write_summary(summary)
         for name, metrics in summary.items():
             print(_line(name, metrics, self.protocol))
 

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from medkd.runs.folder import RunFolder
+
 __all__ = ["check_fit", "load_weights", "read_weights", "weights_file"]
 
 _CODE = re.compile(r"GLOBAL ([\w.]+)")  # what a pickle would have called, in PyTorch's message
@@ -44,7 +46,7 @@ def weights_file(path: str | Path, role: str = "model") -> Path:
         FileNotFoundError: when there is no such file.
     """
     file = Path(path)
-    file = file / "model.pt" if file.is_dir() else file
+    file = RunFolder(file).model if file.is_dir() else file
     if not file.is_file():
         raise FileNotFoundError(
             f"{role} {file}: no such file, expected the model.pt of a finished training run (--{role} PATH)"

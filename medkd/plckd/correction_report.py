@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,7 +19,7 @@ from tqdm import tqdm
 
 from medkd.correction import SoftLabels, TeacherTeam, is_correct
 from medkd.parallel.group import all_gather_object, is_main_process, progress_disabled
-from medkd.runs.files import write_atomically
+from medkd.runs.folder import RunFolder
 from medkd.teachers.cached import CachedTeacher
 
 from .scores import score_assistants
@@ -101,8 +100,7 @@ class CorrectionReport:
                 networks, self.validation, trainer.state.device, self.inferer
             )
         if is_main_process():
-            text = json.dumps(report, indent=2, allow_nan=False)
-            write_atomically(self.output_dir / "correction.json", lambda path: path.write_text(text))
+            RunFolder(self.output_dir).write_correction(report)
             _show(report)
 
     def _corrected(self, trainer: Engine) -> dict[str, Any]:

@@ -1,38 +1,35 @@
-"""The files of a run: written by one process at a time, whole or not at all, and read back by one reader.
+"""The files of a run: one process at a time writes them, completely or not at all, and one reader reads them.
 
-Importing this package imports neither torch nor pandas; the names in `_LAZY` do so when they are first used.
+Importing this package imports neither torch nor pandas nor MONAI. The names in `_LAZY` import them when they are used.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import one_line_errors
+from .errors import did_you_mean, one_line_errors
 from .files import save_atomically, write_atomically
-from .record import check_assistant, check_model, check_student, read_record, recorded, run_record
+from .folder import RunFolder
+from .record import check_assistant, check_model, check_student, recorded
 
 if TYPE_CHECKING:
-    from .config import load_run_config
     from .finished import FinishedRun
     from .handler import RunRecord
-    from .results import collapsed_runs, has_ended, last_line, read_cases
+    from .results import collapsed_runs, read_cases
     from .resume import ResumableRun
 
 __all__ = [
     "FinishedRun",
     "ResumableRun",
+    "RunFolder",
     "RunRecord",
     "check_assistant",
     "check_model",
     "check_student",
     "collapsed_runs",
-    "has_ended",
-    "last_line",
-    "load_run_config",
+    "did_you_mean",
     "one_line_errors",
     "read_cases",
-    "read_record",
     "recorded",
-    "run_record",
     "save_atomically",
     "write_atomically",
 ]
@@ -42,14 +39,12 @@ _LAZY = {
     "ResumableRun": "resume",
     "RunRecord": "handler",
     "collapsed_runs": "results",
-    "has_ended": "results",
-    "last_line": "results",
-    "load_run_config": "config",
     "read_cases": "results",
 }
 
 
 def __getattr__(name: str) -> Any:
+    """Import a name of `_LAZY` when it is used."""
     if name in _LAZY:
         return getattr(import_module(f".{_LAZY[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

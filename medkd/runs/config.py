@@ -1,32 +1,29 @@
-"""The configuration of a run, read back so that its parts can be built where its data set may no longer be."""
+"""Values of a configuration, as MONAI's ``ConfigParser`` names and writes them."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
-import torch
-from monai.bundle import ConfigParser
-
-from .record import run_record
-
-__all__ = ["load_run_config"]
+__all__ = ["get_nested", "is_expression"]
 
 
-def load_run_config(folder: str | Path) -> ConfigParser:
-    """The record of a run, with what it was trained with (classes, window, ...) as values in the place of expressions.
+def get_nested(config: Any, name: str) -> Any:
+    """Return the value of an id such as ``a::b``; None if there is no such id.
 
-    A run of a GPU is rebuilt on the CPU where there is none.
-
-    Raises:
-        FileNotFoundError: without that record.
-        ValueError: for a file that is none.
+    Example:
+        >>> get_nested({"train": {"batch_size": 8}}, "train::batch_size")
+        8
     """
-    if not (config := run_record(Path(folder))):
-        raise FileNotFoundError(f"run {folder}: no config.yaml, expected the output folder of a run")
-    trained = (config.get("trained_with") or {}).items()
-    known = {name: value for name, value in trained if name in config and not str(value).startswith(("$", "@", "%"))}
-    # as one expression: the parser would take the numbers that are the names of classes for ids
-    config |= {name: f"${value!r}" for name, value in known.items()}
-    if "cuda" in str(config.get("device")) and not torch.cuda.is_available():
-        config["device"] = "cpu"
-    return ConfigParser(config)
+    for key in name.split("::"):
+        config = config.get(key) if isinstance(config, dict) else None
+    return config
+
+
+def is_expression(value: Any) -> bool:
+    """Return whether a value is an expression, a reference or a macro, which only the parser can evaluate.
+
+    Example:
+        >>> is_expression("$len(@classes)"), is_expression("kits19")
+        (True, False)
+    """
+    return isinstance(value, str) and value.startswith(("$", "@", "%"))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from medkd.networks import FeatureTaps, default_taps, load_weights
 
-from .config import load_run_config
+from .folder import RunFolder
 
 __all__ = ["Examples", "FinishedRun"]
 
@@ -39,7 +39,7 @@ class FinishedRun:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self._config = load_run_config(folder)
+        self._config = RunFolder(folder).load_parser()
         self.network: nn.Module = load_weights(self.value("network_def"), folder).eval().requires_grad_(False)
 
     def value(self, name: str) -> Any:

@@ -1,8 +1,7 @@
-"""What made a run: its configuration, versions, seed and command."""
+"""The record that a run leaves: configuration, versions, seed and command."""
 
 from __future__ import annotations
 
-import json
 import platform
 import sys
 from datetime import UTC, datetime
@@ -11,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from ignite.engine import Events
 from monai.engines import Workflow
 
 import medkd
 from medkd.parallel.group import is_main_process, processes
 
-from .files import write_atomically
+from .folder import RunFolder
 from .lock import claim
 
 __all__ = ["RunRecord"]
@@ -27,15 +25,15 @@ _PACKAGES = ("torch", "monai", "numpy", "pytorch-ignite", "nibabel", "blosc2")
 
 
 class RunRecord:
-    """Writes ``config.yaml`` and ``environment.json`` after the engine's first step: a run that cannot take it leaves nothing.
+    """Write ``config.yaml`` and ``environment.json`` after the first step. A run that fails before leaves nothing.
 
     Args:
         output_dir: the run's folder.
-        config: the merged configuration, from `medkd.cli.options.merged_config`; None writes no config.
+        config: the merged configuration, from `medkd.cli.check_command`; None writes no configuration.
         seed: of the run.
-        prefix: in front of both names, such as "evaluate_".
-        values: ids of the configuration that are written as values: they may be expressions there, which nobody can evaluate
-            where the data set is not at hand.
+        prefix: of both file names, such as "evaluate_".
+        values: ids of the configuration that are written as values. The configuration may have expressions there, which
+            cannot be evaluated without the data set.
     """
 
     def __init__(
@@ -46,39 +44,36 @@ class RunRecord:
         prefix: str = "",
         values: dict[str, Any] | None = None,
     ) -> None:
-        self.output_dir = Path(output_dir)
+        self.folder = RunFolder(output_dir, prefix)
         self.config = config
         self.seed = seed
-        self.prefix = prefix
         self.values = values or {}
-        self._begun, self._written = datetime.now(UTC), False
+        self._started = datetime.now(UTC)
+        self._is_written = False
 
     def attach(self, engine: Workflow) -> None:
+        """Register the handler at an engine."""
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def __call__(self, engine: Workflow) -> None:
-        if self._written or not is_main_process():
+        """Write both files, once and in the main process."""
+        if self._is_written or not is_main_process():
             return
-        self._written = True
-        claim(self.output_dir)
-        environment = {
+        self._is_written = True
+        claim(self.folder.path)
+        self.folder.write_environment(self._environment())
+        if self.config is not None:
+            self.folder.write_config({**self.config, **self.values})
+
+    def _environment(self) -> dict[str, Any]:
+        return {
             "command": sys.argv,
             "seed": self.seed,
-            "started": self._begun.isoformat(timespec="seconds"),
+            "started": self._started.isoformat(timespec="seconds"),
             "versions": {"medkd": medkd.__version__, "python": platform.python_version(), **_versions()},
-            "machine": {
-                "platform": platform.platform(),
-                "threads": torch.get_num_threads(),
-                **_accelerator(),
-            },
+            "machine": {"platform": platform.platform(), "threads": torch.get_num_threads(), **_accelerator()},
             "processes": processes(),
         }
-        self._write("environment.json", json.dumps(environment, indent=2))
-        if self.config is not None:
-            self._write("config.yaml", yaml.safe_dump({**self.config, **self.values}, sort_keys=False, width=120))
-
-    def _write(self, name: str, text: str) -> None:
-        write_atomically(self.output_dir / f"{self.prefix}{name}", lambda path: path.write_text(text))
 
 
 def _versions() -> dict[str, str]:

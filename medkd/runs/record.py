@@ -1,4 +1,4 @@
-"""What a model was trained with, read from the record that its run left beside it."""
+"""What a model was trained with, from the record that its run left beside it."""
 
 from __future__ import annotations
 
@@ -7,132 +7,103 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
+from .config import get_nested, is_expression
+from .folder import RunFolder
 
-from .renames import rename_config
-
-__all__ = ["check_assistant", "check_model", "check_student", "get_nested", "read_record", "recorded", "run_record"]
+__all__ = ["check_assistant", "check_model", "check_student", "recorded"]
 
 _ABSENT = object()
-_NO_STUDENTS = ("teacher", "false_pixel_assistant", "boundary_assistant")
-_OF_THE_DATA = ("classes", "per_case")  # no option could make them fit
+_NOT_STUDENTS = ("teacher", "false_pixel_assistant", "boundary_assistant")
+_DATA_IDS = ("classes", "per_case")  # of the data set: no option could make them fit
+_KINDS = {"2d": "slices", "3d": "volumes"}
 
 
 def check_model(model: str | Path | Sequence[str | Path], **values: Any) -> None:
-    """Compares what a model was trained with to what it is used with: weights alone cannot tell a window or a target.
+    """Compare what a model was trained with to what it is used with: weights alone do not show a window or a target.
 
     Args:
-        model: the output folder of a run, or its ``model.pt``, or several; without our record, ``config.yaml``, beside it
-            nothing is compared.
-        **values: ids of the configuration, nested ones as ``a::b``, with the values that they have now.
+        model: the output folder of a run, or its ``model.pt``, or several of these. Without a record nothing is compared.
+        **values: ids of the configuration, nested ones as ``a::b``, with their values in this command.
 
     Raises:
         ValueError: for the first id that differs.
     """
     if not isinstance(model, str | Path):
-        for one in model:
-            check_model(one, **values)
+        for path in model:
+            check_model(path, **values)
         return
-    trained = read_record(model)
-    folder = Path(model) if Path(model).is_dir() else Path(model).parent
-    if (folder / "resume.pt").is_file() and not (folder / "metrics.csv").is_file():
+    folder = RunFolder.of_model(model)
+    if folder.resume.is_file() and not folder.metrics.is_file():
         print(f"note: the run of {model} has not ended: its best model so far is used", flush=True)
-    for name, value in values.items() if trained else ():
-        before = _trained(trained, name)
-        if before is not _ABSENT and _plain(before) != _plain(value):
-            if name == "mode":
-                kinds = {"2d": "slices", "3d": "volumes"}
-                about = f"model {model} is a network of {kinds[before]} (it was trained with --mode {before})"
-                raise ValueError(f"{about}, this command is of {kinds[value]}")
-            if name in _OF_THE_DATA:
-                raise ValueError(f"model {model} was trained on data with {name} {before}, this data set has {value}")
-            raise ValueError(
-                f"model {model} was trained with --{name} {before}, this command has {value}: give --{name} as there"
-            )
+    config = folder.read_config()
+    if config is None:
+        return
+    for name, value in values.items():
+        trained = _trained_value(config, name)
+        if trained is not _ABSENT and _as_list(trained) != _as_list(value):
+            raise ValueError(_mismatch(model, name, trained, value))
+
+
+def _mismatch(model: str | Path, name: str, trained: Any, value: Any) -> str:
+    if name == "mode":
+        network = f"model {model} is a network of {_KINDS[trained]} (it was trained with --mode {trained})"
+        return f"{network}, this command is of {_KINDS[value]}"
+    if name in _DATA_IDS:
+        return f"model {model} was trained on data with {name} {trained}, this data set has {value}"
+    return f"model {model} was trained with --{name} {trained}, this command has {value}: give --{name} as there"
 
 
 def check_student(model: str | Path, verb: str) -> None:
-    """Raises ValueError for the run of a teacher or an assistant, which that verb does not take."""
-    if (method := (read_record(model) or {}).get("method")) in _NO_STUDENTS:
+    """Check that a model is not of a teacher or an assistant, which the verb does not take.
+
+    Raises:
+        ValueError: for the run of a teacher or an assistant.
+    """
+    method = (RunFolder.of_model(model).read_config() or {}).get("method")
+    if method in _NOT_STUDENTS:
         raise ValueError(f"model {model} is a {method.replace('_', ' ')}: medkd {verb} takes students alone")
 
 
 def check_assistant(assistant: str | Path, teacher: str | Path | Sequence[str | Path]) -> None:
-    """Notes an assistant that was trained for another teacher than the one beside it: it knows that one's errors.
+    """Print a note if an assistant was trained for another teacher than the one beside it: it learned that one's errors.
 
-    Compared are the weights that its record names, where they are still there: folders are moved, and copied.
+    The weights are compared, if those that the assistant's record names are still there: folders are moved and copied.
     """
-    before = (read_record(assistant) or {}).get("teacher")
-    if not isinstance(before, str) or not isinstance(teacher, str | Path):
+    trained = (RunFolder.of_model(assistant).read_config() or {}).get("teacher")
+    if not isinstance(trained, str) or not isinstance(teacher, str | Path):
         return
-    first, second = (path / "model.pt" if path.is_dir() else path for path in map(Path, (before, teacher)))
+    first, second = (RunFolder(path).model if path.is_dir() else path for path in map(Path, (trained, teacher)))
     if first.is_file() and second.is_file() and not filecmp.cmp(first, second, shallow=False):
-        print(f"note: {assistant} was trained for the teacher {before}, the teacher here is {teacher}", flush=True)
+        print(f"note: {assistant} was trained for the teacher {trained}, the teacher here is {teacher}", flush=True)
 
 
 def recorded(model: str | Path | Sequence[str | Path], name: str, default: Any = _ABSENT) -> Any:
-    """The value of an id that a model was trained with; the default where none is recorded, or an expression is.
+    """Return the value of an id that a model was trained with.
 
-    Of several models, the first that has it recorded.
+    Args:
+        model: the output folder of a run, or its ``model.pt``. Of several, the first with a recorded value counts.
+        name: the id, a nested one as ``a::b``.
+        default: returned if no value is recorded, or an expression only.
 
     Raises:
-        ValueError: without a default.
+        ValueError: if no value is recorded and there is no default.
     """
     models = [model] if isinstance(model, str | Path) else model
-    found = (_trained(read_record(one) or {}, name) for one in models)
-    value = next((value for value in found if value is not _ABSENT), default)
+    values = (_trained_value(RunFolder.of_model(path).read_config() or {}, name) for path in models)
+    value = next((value for value in values if value is not _ABSENT), default)
     if value is _ABSENT:
         raise ValueError(f"model {model}: no config.yaml beside it says its {name}: give the output folder of the run")
     return value
 
 
-def _trained(config: dict[str, Any], name: str) -> Any:
-    """A value of the record: what the run resolved, else the plain id unless that is an expression."""
+def _trained_value(config: dict[str, Any], name: str) -> Any:
+    """Return what the run resolved, else the plain id; `_ABSENT` if there is neither, or an expression only."""
     for values in (config.get("trained_with") or {}, config):
         value = values[name] if name in values else get_nested(values, name)
-        known = value is not None or name in values
-        if known and not (isinstance(value, str) and value.startswith(("$", "@", "%"))):
+        if (value is not None or name in values) and not is_expression(value):
             return value
     return _ABSENT
 
 
-def read_record(model: str | Path) -> dict[str, Any] | None:
-    """The configuration of the run that a model is of; None where no record of ours lies beside it."""
-    path = Path(model)
-    file = (path if path.is_dir() else path.parent) / "config.yaml"
-    if not file.is_file():
-        return None
-    try:
-        content = yaml.safe_load(file.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError):
-        return None
-    # other tools leave files of this name too; a run of ours, old or new, has one of these
-    known = isinstance(content, dict) and {"bundle_root", "trained_with"} & content.keys()
-    return rename_config(content) if known else None
-
-
-def run_record(folder: Path) -> dict[str, Any]:
-    """The configuration that a run left; empty where it left none.
-
-    Raises:
-        ValueError: for a file that is none.
-    """
-    file = Path(folder) / "config.yaml"
-    try:
-        found = yaml.safe_load(file.read_text()) if file.is_file() else {}
-    except (yaml.YAMLError, UnicodeDecodeError):
-        found = None
-    if not isinstance(found, dict):
-        raise ValueError(f"{file}: not the record of a run, expected names and values")
-    return rename_config(found)
-
-
-def _plain(value: Any) -> Any:
+def _as_list(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-def get_nested(config: Any, name: str) -> Any:
-    """The value of an id such as ``a::b``; None where there is no such id."""
-    for part in name.split("::"):
-        config = config.get(part) if isinstance(config, dict) else None
-    return config

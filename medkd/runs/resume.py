@@ -19,6 +19,7 @@ from medkd.networks.checkpoints import read_weights
 from medkd.parallel.group import barrier, graceful_shutdown, is_main_process, processes
 
 from .files import save_atomically
+from .folder import RunFolder
 
 __all__ = ["ResumableRun"]
 
@@ -136,10 +137,10 @@ class ResumableRun:
 
     def _begin_anew(self) -> None:
         """Scripts of clusters always say --resume True, also when the run before was killed in its first epoch."""
-        folder = self.path.parent
-        if any((folder / name).is_file() for name in ("model.pt", "config.yaml")):
+        folder = RunFolder.of_model(self.path)
+        if folder.model.is_file() or folder.config.is_file():
             print(f"{self.path}: the run was stopped in its first epoch and begins anew")
-        elif folder.is_dir() and not (folder / "metrics.csv").exists():
+        elif folder.path.is_dir() and not folder.metrics.exists():
             print(f"note: {self.path}: no such file, nothing of a run is in its folder: it begins from its start")
         else:
             raise FileNotFoundError(f"resume: {self.path}: no such file, expected one of an earlier, unfinished run")

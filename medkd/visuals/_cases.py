@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from medkd.runs.folder import RunFolder
+
 from ._drawing import cut, fullest_slice, place
 
 Runs = Mapping[str, str | Path]
@@ -37,10 +39,13 @@ def read_tables(runs: Runs) -> dict[str, pd.DataFrame]:
     if not isinstance(runs, Mapping) or not runs:
         raise ValueError(f"runs: found {runs!r}, expected titles and folders such as {{'student': 'FOLDER'}}")
     for title, folder in runs.items():
-        for name in ("metrics.csv", "predictions"):
-            if not (Path(folder) / name).exists():
-                raise FileNotFoundError(f"run {title}: no {name} in {folder}, expected the folder of a finished run")
-    return {title: pd.read_csv(Path(folder) / "metrics.csv", dtype={"case": str}) for title, folder in runs.items()}
+        run = RunFolder(folder)
+        for file in (run.metrics, run.predictions):
+            if not file.exists():
+                raise FileNotFoundError(
+                    f"run {title}: no {file.name} in {folder}, expected the folder of a finished run"
+                )
+    return {title: RunFolder(folder).require_metrics() for title, folder in runs.items()}
 
 
 def read_case(
@@ -50,7 +55,7 @@ def read_case(
     case, item = str(entry["case"]), preprocessing(entry)
     image, truth = np.asarray(item["image"]), np.asarray(item["label"])[0]
     index = fullest_slice(truth > 0)
-    layers = {title: cut(_prediction(Path(folder) / "predictions", case), index) for title, folder in runs.items()}
+    layers = {title: cut(_prediction(RunFolder(folder).predictions, case), index) for title, folder in runs.items()}
     dice = {title: table.loc[table["case"] == case, "dice"].mean() for title, table in tables.items()}
     return Case(place(case, index), cut(image, index), cut(truth, index), layers, dice)
 

@@ -55,5 +55,5 @@ def test_too_many_examples_are_refused(teachers):
 
 
 def test_a_folder_without_run_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no config\.yaml"):
+    with pytest.raises(FileNotFoundError, match=r"config\.yaml: no such file, expected the record of a run"):
         FinishedRun(tmp_path)

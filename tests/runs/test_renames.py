@@ -5,7 +5,7 @@ from importlib import import_module
 import pytest
 import yaml
 
-from medkd.runs.record import read_record, run_record
+from medkd.runs.folder import RunFolder
 from medkd.runs.renames import RENAMED_ARGUMENTS, RENAMES, rename_config
 
 # A record as medkd 0.3 wrote it, shortened.
@@ -102,4 +102,4 @@ class TestRenameConfig:
 
 def test_old_record_is_read(tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(OLD))
-    assert read_record(tmp_path) == run_record(tmp_path) == rename_config(OLD)
+    assert RunFolder(tmp_path).read_config() == rename_config(OLD)

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from monai.bundle import ConfigParser
 
 from medkd.cli.commands import BUNDLES
 from medkd.cli.options import parse_command
-from medkd.runs.files import save_atomically
+from medkd.runs.folder import RunFolder
 from medkd.runs.lock import claim, release, remove_leftovers
 
 from . import configs
@@ -96,10 +95,11 @@ def _write(student: Student, folder: Path) -> None:
     }
     for name, content in files.items():
         _write_json(folder / "configs" / name, content)
-    save_atomically(student.network.state_dict(), folder / "models/model.pt")
+    models = RunFolder(folder / "models")
+    models.save_model(student.network.state_dict())
     # so that our own commands take the packed model as it was trained; no path of this machine is in it
     record = {"bundle_root": student.task, "mode": student.mode, **student.values, "trained_with": student.trained_with}
-    (folder / "models/config.yaml").write_text(yaml.safe_dump(record, sort_keys=False))
+    models.write_config(record)
     (folder / "docs/README.md").write_text(page(student, folder.name, metadata), encoding="utf-8")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +11,10 @@ from monai.bundle import ConfigParser
 from torch import nn
 
 from medkd.cli.commands import config_files, options_from_record
-from medkd.cli.options import check_model, check_options, merged_config, parse_command
+from medkd.cli.options import check_options, merged_config, parse_command
 from medkd.networks import load_weights, weights_file
-from medkd.runs.record import check_student, read_record
+from medkd.runs.folder import RunFolder
+from medkd.runs.record import check_model, check_student
 
 from .expressions import reachable
 
@@ -61,7 +61,8 @@ def read_student(task: str, words: list[str], mode: str | None, overlays: Sequen
             raise ValueError(f"--{name}: is said when the packed bundle is used, not when it is packed")
     model = Path(options.pop("model"))
     file = weights_file(model)
-    record = read_record(model) or {}
+    folder = RunFolder.of_model(model)
+    record = folder.read_config() or {}
     check_student(model, "pack")
     needed = reachable(config, "initialize", "run", "network_def") | {"imports"}
     config = {name: value for name, value in config.items() if name in needed}  # no teacher, nothing of the other mode
@@ -72,7 +73,7 @@ def read_student(task: str, words: list[str], mode: str | None, overlays: Sequen
     trained_with = _resolved(config, "trained_with")
     check_model(model, **trained_with)
     network = load_weights(_resolved(config, "network_def"), file).eval()
-    summary, environment = (_read_json(file.with_name(f"{name}.json")) for name in ("summary", "environment"))
+    summary, environment = folder.read_summary() or {}, folder.read_environment() or {}
     return Student(
         model, task, mode, tuple(overlays), network, config, values, trained_with, record, summary, environment
     )
@@ -101,7 +102,3 @@ def _with_values(config: dict[str, Any], options: dict[str, Any], model: str) ->
 
 def _resolved(config: dict[str, Any], name: str) -> Any:
     return ConfigParser(copy.deepcopy(config)).get_parsed_content(name)  # resolving writes into it
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.is_file() else {}

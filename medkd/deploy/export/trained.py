@@ -14,7 +14,8 @@ import medkd
 from medkd.data import load_datalist
 from medkd.deploy.runtime import ModelSpec
 from medkd.networks import load_weights
-from medkd.runs.record import check_model, check_student, read_record
+from medkd.runs.folder import RunFolder
+from medkd.runs.record import check_model, check_student
 
 __all__ = ["TrainedStudent", "apply_overrides"]
 
@@ -44,7 +45,7 @@ class TrainedStudent:
     def __init__(self, task: str, config: dict[str, Any]) -> None:
         self._config = ConfigParser(config)
         self.model = self.value("model")
-        if read_record(self.model) is None:
+        if RunFolder.of_model(self.model).read_config() is None:
             raise ValueError(
                 f"model {self.model}: no config.yaml of its training beside it: give the folder of the run"
             )

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from medkd.networks import load_weights
-from medkd.runs.config import load_run_config
 from medkd.runs.errors import one_line_errors
+from medkd.runs.folder import RunFolder
 from medkd.visuals import first_and_last, grad_cam, mid_target_slice, scaled_picture
 
 from .cases import Data
@@ -62,7 +62,7 @@ def attention(
     size: tuple[int, ...] = ()
     for row, run in shown.items():
         try:
-            parser = load_run_config(run.folder)
+            parser = RunFolder(run.folder).load_parser()
             parser["device"] = "cpu"
             own = tuple(parser.get_parsed_content("image_size"))
             if not inputs:

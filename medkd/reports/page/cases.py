@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from medkd.io import PICTURES, read_picture
-from medkd.runs.config import load_run_config
 from medkd.runs.errors import one_line_errors
+from medkd.runs.folder import RunFolder
 from medkd.visuals import scaled_picture
 
 from .pictures import Picture, embed, outline_path
@@ -81,7 +81,7 @@ def open_data(runs: Sequence[RunFacts]) -> Data:
     recorded = [run for run in runs if run.config]
     if not recorded:
         raise ValueError("no run left its configuration")
-    parser = load_run_config(recorded[0].folder)
+    parser = RunFolder(recorded[0].folder).load_parser()
     try:
         entries = parser.get_parsed_content("test::data")
         preprocessing = parser.get_parsed_content("validate::preprocessing")

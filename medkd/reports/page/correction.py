@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from medkd.runs.folder import RunFolder
 
 from .pictures import Picture, embed_file
 from .runs import RunFacts
@@ -40,11 +41,11 @@ class Correction(NamedTuple):
 
 def correction(run: RunFacts) -> Correction | None:
     """None for a run without correction report and pictures."""
-    file = run.folder / "correction.json"
+    report = RunFolder(run.folder).read_correction()
     files = sorted((run.folder / "figures").glob("soft_labels_*.png"))
-    if not file.is_file() and not files:
+    if report is None and not files:
         return None
-    report: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    report = report or {}
     pixels = report.get("pixels", 0)
     images = f" of {report['images']} training images" if "images" in report else " of the training images"
     about = f"Wrong pixels among {pixels:,} pixels{images}, after each step of the correction." if pixels else ""

@@ -13,7 +13,7 @@ from PIL import Image
 
 from medkd.io import read_nifti
 from medkd.networks import load_weights
-from medkd.runs.config import load_run_config
+from medkd.runs.folder import RunFolder
 
 __all__ = ["predictions"]
 
@@ -28,7 +28,7 @@ def predictions(folder: Path, entries: Sequence[Mapping[str, Any]]) -> tuple[dic
     Raises:
         FileNotFoundError, ValueError: when predictions are missing, and the model or its data too.
     """
-    kept = Path(folder) / "predictions"
+    kept = RunFolder(folder).predictions
     found = {str(entry["case"]): _read(kept, str(entry["case"])) for entry in entries}
     missing = [entry for entry in entries if found[str(entry["case"])] is None]
     if not missing:
@@ -37,7 +37,7 @@ def predictions(folder: Path, entries: Sequence[Mapping[str, Any]]) -> tuple[dic
     with TemporaryDirectory() as temporary:
         _predict(Path(folder), missing, Path(temporary))
         for entry in missing:
-            found[str(entry["case"])] = _read(Path(temporary) / "predictions", str(entry["case"]))
+            found[str(entry["case"])] = _read(RunFolder(temporary).predictions, str(entry["case"]))
     seconds = time.monotonic() - begun
     return found, f"{len(missing)} prediction(s) were not kept and computed anew from model.pt in {seconds:.0f} s"
 
@@ -51,7 +51,7 @@ def _read(folder: Path, case: str) -> np.ndarray | None:
 
 def _predict(folder: Path, entries: Sequence[Mapping[str, Any]], output_dir: Path) -> None:
     """The test of the run once more, on these cases alone and without its handlers."""
-    parser = load_run_config(folder)
+    parser = RunFolder(folder).load_parser()
     parser["output_dir"] = str(output_dir)
     parser["test"]["data"] = [dict(entry) for entry in entries]
     parser["test"]["handlers"] = []

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from medkd.reports.tables import Experiment
-from medkd.runs import run_record
-from medkd.runs.results import has_ended, last_line
+from medkd.runs import RunFolder
 
 __all__ = ["RunFacts", "chosen_method", "run_facts"]
 
@@ -55,25 +53,17 @@ def run_facts(experiment: Experiment) -> list[RunFacts]:
 
 
 def _facts(task: str, row: str, seed: int, folder: Path) -> RunFacts:
-    environment, config = (_text(folder / name) for name in ("environment.json", "config.yaml"))
-    ended = has_ended(folder)
-    state = "ended" if ended else "unfinished" if config else "no result"
-    command = shlex.join(map(str, json.loads(environment).get("command", [])[1:])) if environment else ""
-    method = str(run_record(folder).get("method", ""))
-    reason = "" if ended else last_line(_log(folder))[:_LONGEST_LINE]
+    run = RunFolder(folder)
+    environment, config = (_text(file) for file in (run.environment, run.config))
+    state = "ended" if run.has_ended else "unfinished" if config else "no result"
+    command = shlex.join(map(str, (run.read_environment() or {}).get("command", [])[1:]))
+    method = str((run.read_config() or {}).get("method", ""))
+    reason = "" if run.has_ended else run.read_last_line()[:_LONGEST_LINE]
     return RunFacts(task, row, seed, folder, state, reason, method, command, environment, config)
 
 
 def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8", errors="replace").strip() if file.is_file() else ""
-
-
-def _log(folder: Path) -> Path:
-    """Where an experiment's workflow puts the log of the run in EXPERIMENT/task/row/seed."""
-    if len(folder.parents) < 3:
-        return folder / "none.log"
-    root = folder.parents[2]
-    return (root / "logs" / folder.relative_to(root)).with_suffix(".log")
 
 
 def chosen_method(experiment: Experiment, facts: list[RunFacts], task: str) -> str | None:

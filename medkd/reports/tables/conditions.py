@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from medkd.runs import run_record
+from medkd.runs import RunFolder
 
 from .experiment import Experiment
 
@@ -78,7 +78,7 @@ def _value(config: Mapping[str, Any], name: str, is_teacher: bool) -> Any:
 
 def _record(runs: Mapping[int, Path]) -> dict[str, Any]:
     """Of one run of a row: its seeds have the same options."""
-    return next(filter(None, map(run_record, runs.values())), {})
+    return next(filter(None, (RunFolder(folder).read_config() for folder in runs.values())), {})
 
 
 def _parts(data: Path | None) -> dict[str, int]:

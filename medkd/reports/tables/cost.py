@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from medkd.metrics import milliseconds_per_slice
 from medkd.networks import input_spec
-from medkd.runs.config import load_run_config
+from medkd.runs.folder import RunFolder
 
 __all__ = ["Cost", "cost_of_run"]
 
@@ -32,7 +32,7 @@ def cost_of_run(folder: Path, device: str = "cpu") -> Cost:
     Raises:
         FileNotFoundError: without that record.
     """
-    parser = load_run_config(folder)
+    parser = RunFolder(folder).load_parser()
     network = parser.get_parsed_content("network_def").eval()
     size = tuple(parser.get_parsed_content("image_size"))
     image = torch.zeros(1, input_spec(network)[1], *size)

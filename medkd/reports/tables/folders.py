@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from medkd.runs import run_record
+from medkd.runs import RunFolder
 
 from .experiment import Experiment
 
@@ -29,7 +29,7 @@ def experiment_of_runs(
     if baseline is not None and baseline not in runs:
         raise ValueError(f"baseline: found {baseline!r}, expected one of {', '.join(runs)}")
     folders = {title: [Path(f) for f in ([of] if isinstance(of, str | Path) else of)] for title, of in runs.items()}
-    records = {title: [run_record(folder) for folder in of] for title, of in folders.items()}
+    records = {title: [_record(folder) for folder in of] for title, of in folders.items()}
     known = [Path(str(r["bundle_root"])).name for of in records.values() for r in of if "bundle_root" in r]
     if not known:
         raise ValueError(f"runs: no config.yaml in any of {', '.join(map(str, sum(folders.values(), [])))}")
@@ -51,13 +51,18 @@ def experiment_of_runs(
     )
 
 
+def _record(folder: Path) -> dict[str, Any]:
+    """Return the record of a run; empty if the run left none."""
+    run = RunFolder(folder)
+    return run.require_config() if run.config.exists() else {}
+
+
 def _seeds(title: str, folders: Sequence[Path]) -> list[int]:
     """As the runs recorded them; one that recorded nothing gets the next free number."""
     found: dict[Path, int] = {}
     for folder in folders:
-        file = folder / "environment.json"
-        if file.is_file():
-            seed = json.loads(file.read_text())["seed"]
+        if environment := RunFolder(folder).read_environment():
+            seed = environment["seed"]
             if seed in found.values():
                 raise ValueError(f"run {title}: {folder}: a second run with seed {seed}")
             found[folder] = seed

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import torch
 
-from medkd.runs import run_record
+from medkd.runs import RunFolder
 from medkd.runs.errors import one_line_errors
-from medkd.runs.results import has_ended
 
 from .conditions import conditions
 from .cost import Cost, cost_of_run
@@ -32,8 +31,8 @@ def costs(experiment: Experiment) -> tuple[dict[tuple[str, str], Cost], list[str
     sentences = []
     for task, rows in experiment.runs.items():
         for row, runs in rows.items():
-            folder = next((f for f in runs.values() if has_ended(f)), None)
-            if folder is None or not (record := run_record(folder)):
+            folder = next((f for f in runs.values() if RunFolder(f).has_ended), None)
+            if folder is None or not (record := RunFolder(folder).read_config()):
                 continue
             definition = str(record["network_def"])
             read = [record.get(name) for name in _OF_A_NETWORK if name == "image_size" or f"@{name}" in definition]
@@ -98,7 +97,7 @@ def _processor() -> str:
 def _holes(experiment: Experiment, task: str) -> list[str]:
     missing = []
     for row, runs in experiment.runs[task].items():
-        seeds = [str(seed) for seed, folder in runs.items() if not has_ended(folder)]
+        seeds = [str(seed) for seed, folder in runs.items() if not RunFolder(folder).has_ended]
         if seeds:
             missing.append(f"{row} (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)})")
     return [f"Runs that did not end: {'; '.join(missing)}."] if missing else []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+
+from medkd.runs.folder import RunFolder
 
 __all__ = ["Run", "triplet_table"]
 
@@ -34,10 +35,7 @@ def triplet_table(
     """
     columns = {}
     for run in runs:
-        file = Path(run.output_dir) / "summary.json"
-        if not file.is_file():
-            raise FileNotFoundError(f"run {run.title}: {file}: no such file, evaluate the run first")
-        summary = json.loads(file.read_text())
+        summary = RunFolder(run.output_dir).require_summary()
         cells = {f"{name} {metric}": _cell(values[metric]) for name, values in summary.items() for metric in metrics}
         cells["parameters"] = f"{run.parameters:,}"
         cells["ms per slice"] = f"{run.milliseconds:.1f}"

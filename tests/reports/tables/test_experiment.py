@@ -34,7 +34,9 @@ def experiment(tmp_path):
             cases = pd.DataFrame({"case": ["007", "b", "c", "d"], "class": "tumour", "dice": values})
             cases["missed"] = (cases["dice"] == 0).astype(float)
             cases.to_csv(folder / "metrics.csv", index=False)
-            (folder / "config.yaml").write_text(yaml.safe_dump({"image_size": [64, 64], "max_epochs": 120}))
+            (folder / "config.yaml").write_text(
+                yaml.safe_dump({"bundle_root": "b", "image_size": [64, 64], "max_epochs": 120})
+            )
             (folder / "summary.json").write_text("{}")
     published = Published(
         "somewhere", {"image_size": [512, 512], "max_epochs": 120}, {}, {"k": {"KD": {"dice": [50.0, 1.0]}}}
@@ -129,13 +131,13 @@ def test_a_row_without_runs_and_a_collapsed_one_are_shown(experiment, tmp_path):
 def test_conditions_are_named_row_by_row(experiment, tmp_path):
     (tmp_path / "datalist.json").write_text(json.dumps({"training": [1, 2], "validation": [], "test": [3]}))
     student = {"network_def": {"_target_": "medkd.networks.UNet"}, "student_width": 8, "teacher_width": 64}
-    record = {"image_size": [64, 64], "max_epochs": 120, "training_cases": 1, **student}
+    record = {"bundle_root": "b", "image_size": [64, 64], "max_epochs": 120, "training_cases": 1, **student}
     for runs in experiment.runs["k"].values():
         for folder in runs.values():
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "config.yaml").write_text(yaml.safe_dump(record))
     teacher = {"network_def": "%teacher_def", "teacher_def": {"_target_": "a.b.UNetPlusPlus"}, "teacher_width": 16}
-    teacher |= {"image_size": [64, 64], "max_epochs": 15, "training_cases": None}
+    teacher |= {"bundle_root": "b", "image_size": [64, 64], "max_epochs": 15, "training_cases": None}
     (experiment.runs["k"]["Teacher"][0] / "config.yaml").write_text(yaml.safe_dump(teacher))
     experiment.data, experiment.kinds = {"k": tmp_path}, {"k": "kits19"}
     published = Published("s", experiment.published.conditions, {"kits19": {"training": 1, "test": 42}}, {})

@@ -8,7 +8,6 @@ import yaml
 
 from medkd.cli.main import main
 from medkd.reports.tables import experiment_of_runs
-from medkd.runs.config import load_run_config
 
 
 def leave(folder, method, seed, dice=None, task="kits19"):
@@ -58,18 +57,8 @@ def test_what_cannot_be_a_report_is_refused(runs, tmp_path):
         experiment_of_runs({"T": str(tmp_path / "nothing")})
     for text in ("", "{: broken"):
         (tmp_path / "t/config.yaml").write_text(text)
-        with pytest.raises(ValueError, match="t/config.yaml: not the record of a run"):
+        with pytest.raises(ValueError, match="t/config.yaml: found another content, expected the record of a run"):
             experiment_of_runs(runs)
-
-
-def test_the_record_of_a_run_is_used_without_its_data(tmp_path):
-    config = {"classes": "$data.gone()", "num_classes": "$len(@classes)", "window": "$data.gone()", "device": "cuda:3"}
-    config["trained_with"] = {"classes": {1: "a", 2: "b"}, "window": [-1, 2], "spacing": None}
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    parser = load_run_config(tmp_path)
-    assert parser.get_parsed_content("num_classes") == 2 and parser.get_parsed_content("window") == [-1, 2]
-    with pytest.raises(FileNotFoundError, match="no config.yaml"):
-        load_run_config(tmp_path / "nothing")
 
 
 def test_the_command_writes_tables_and_page_with_holes(runs, tmp_path, capsys):

@@ -1,0 +1,277 @@
+"""The files of a run by name, with one reader and one writer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+
+from .config import is_expression
+from .files import save_atomically, write_atomically
+from .renames import rename_config
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from monai.bundle import ConfigParser
+
+__all__ = ["RunFolder"]
+
+T = TypeVar("T")
+
+
+class RunFolder:
+    """The output folder of a run: its files as named paths, their readers and writers.
+
+    A run can be killed at any moment, and other tools leave files of the same names. All readers follow one policy:
+
+    - ``read_...`` returns None for a file that is missing, that cannot be parsed, or that is not what a run writes.
+    - ``require_...`` raises FileNotFoundError for a missing file and ValueError for a file that is not a run's. The
+      message names the file.
+    - Errors of the file system, such as a missing permission, are raised by both.
+
+    Writers write a file completely or not at all.
+
+    Args:
+        path: the folder; it does not have to exist.
+        prefix: of the names of the record, such as "evaluate_": an evaluation leaves its own record beside the training's.
+
+    Example:
+        >>> folder = RunFolder("runs/hlfd")
+        >>> folder.metrics.as_posix()
+        'runs/hlfd/metrics.csv'
+        >>> folder.read_config() is None
+        True
+    """
+
+    MODEL = "model.pt"
+    RESUME = "resume.pt"
+    CONFIG = "config.yaml"
+    ENVIRONMENT = "environment.json"
+    METRICS = "metrics.csv"
+    SUMMARY = "summary.json"
+
+    def __init__(self, path: str | Path, prefix: str = "") -> None:
+        self.path = Path(path)
+        self.prefix = prefix
+
+    @classmethod
+    def of_model(cls, model: str | Path) -> RunFolder:
+        """Return the folder of a model, which is named by its file or by the folder itself."""
+        path = Path(model)
+        return cls(path if path.is_dir() else path.parent)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def model(self) -> Path:
+        """The weights of the best validation."""
+        return self.path / self.MODEL
+
+    @property
+    def resume(self) -> Path:
+        """The training checkpoint of the last complete epoch."""
+        return self.path / self.RESUME
+
+    @property
+    def config(self) -> Path:
+        """The record: the whole resolved configuration."""
+        return self.path / f"{self.prefix}{self.CONFIG}"
+
+    @property
+    def environment(self) -> Path:
+        """Command, seed, versions and machine of the run."""
+        return self.path / f"{self.prefix}{self.ENVIRONMENT}"
+
+    @property
+    def metrics(self) -> Path:
+        """The metrics, one row for each case and class."""
+        return self.path / self.METRICS
+
+    @property
+    def summary(self) -> Path:
+        """Mean, standard deviation and number of cases of each metric and class; written last."""
+        return self.path / self.SUMMARY
+
+    @property
+    def predictions(self) -> Path:
+        """The folder of the predicted label maps of the test cases."""
+        return self.path / "predictions"
+
+    @property
+    def overlays(self) -> Path:
+        """The folder of figures of the predictions."""
+        return self.path / "overlays"
+
+    @property
+    def correction(self) -> Path:
+        """What PLC-KD's soft-label correction did."""
+        return self.path / "correction.json"
+
+    @property
+    def mlflow(self) -> Path:
+        """The number of the run at its MLflow server."""
+        return self.path / "mlflow.json"
+
+    @property
+    def log(self) -> Path:
+        """The console output of a run of an experiment: ``logs/<task>/<row>/<seed>.log`` of the experiment's folder."""
+        if len(self.path.parents) < 3:
+            return self.path / "none.log"
+        root = self.path.parents[2]
+        return (root / "logs" / self.path.relative_to(root)).with_suffix(".log")
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the folder holds weights or a training checkpoint."""
+        return self.model.is_file() or self.resume.is_file()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the test of the run is complete."""
+        return self.metrics.is_file() and self.summary.is_file()
+
+    def read_config(self) -> dict[str, Any] | None:
+        """Return the configuration of the run, with today's names of classes and functions."""
+        try:
+            content = yaml.safe_load(self.config.read_text(encoding="utf-8")) if self.config.is_file() else None
+        except (yaml.YAMLError, UnicodeDecodeError):
+            return None
+        # Configurations of other tools are named config.yaml too. Each record, old or new, has one of these two ids.
+        is_record = isinstance(content, dict) and {"bundle_root", "trained_with"} & content.keys()
+        return rename_config(content) if is_record else None
+
+    def require_config(self) -> dict[str, Any]:
+        """Return the configuration of the run, with today's names of classes and functions.
+
+        Raises:
+            FileNotFoundError: if there is none.
+            ValueError: for a file that is not a record.
+        """
+        return _require(self.read_config(), self.config, "the record of a run")
+
+    def read_environment(self) -> dict[str, Any] | None:
+        """Return command, seed, versions and machine of the run."""
+        return _read_json(self.environment)
+
+    def read_summary(self) -> dict[str, Any] | None:
+        """Return mean, standard deviation and number of cases: class -> metric -> ``{"mean", "std", "n"}``."""
+        return _read_json(self.summary)
+
+    def require_summary(self) -> dict[str, Any]:
+        """Return mean, standard deviation and number of cases: class -> metric -> ``{"mean", "std", "n"}``.
+
+        Raises:
+            FileNotFoundError: if there is none.
+            ValueError: for a file that is not a summary.
+        """
+        return _require(self.read_summary(), self.summary, "the summary of a run, written by `medkd evaluate`")
+
+    def read_correction(self) -> dict[str, Any] | None:
+        """Return what PLC-KD's soft-label correction did."""
+        return _read_json(self.correction)
+
+    def read_mlflow(self) -> dict[str, Any] | None:
+        """Return ``tracking`` and ``run_id`` of the run at its MLflow server."""
+        return _read_json(self.mlflow)
+
+    def read_metrics(self) -> pd.DataFrame | None:
+        """Return the metrics, one row for each case and class."""
+        import pandas as pd
+
+        try:
+            # Only an empty cell is a missing value: a case may be called NA, or null.
+            types = {"case": str, "class": str}
+            table = pd.read_csv(self.metrics, dtype=types, keep_default_na=False, na_values=[""])
+        except (FileNotFoundError, IsADirectoryError, ValueError):
+            return None
+        return table if {"case", "class"} <= set(table.columns) else None
+
+    def require_metrics(self) -> pd.DataFrame:
+        """Return the metrics, one row for each case and class.
+
+        Raises:
+            FileNotFoundError: if there are none.
+            ValueError: for a file that is not a table of metrics.
+        """
+        return _require(self.read_metrics(), self.metrics, "the metrics of a run, written by `medkd evaluate`")
+
+    def read_last_line(self) -> str:
+        """Return the last line of `log` that is not blank; an empty text if there is none."""
+        text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""
+        # A progress bar redraws its line after a carriage return.
+        lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
+        return lines[-1] if lines else ""
+
+    def load_parser(self) -> ConfigParser:
+        """Return a parser of the record, whose ids can be built even if the data set is gone.
+
+        The ids of ``trained_with`` (classes, window, ...) are values there, not expressions. A run of a GPU is built on
+        the CPU if there is no GPU.
+
+        Raises:
+            FileNotFoundError: if there is no record.
+            ValueError: for a file that is not a record.
+        """
+        import torch
+        from monai.bundle import ConfigParser
+
+        config = self.require_config()
+        for name, value in (config.get("trained_with") or {}).items():
+            if name in config and not is_expression(value):
+                # As an expression: the parser would take the numbers that are keys of ``classes`` for ids.
+                config[name] = f"${value!r}"
+        if "cuda" in str(config.get("device")) and not torch.cuda.is_available():
+            config["device"] = "cpu"
+        return ConfigParser(config)
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Write the record."""
+        _write(self.config, yaml.safe_dump(dict(config), sort_keys=False, width=120))
+
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        """Write command, seed, versions and machine of the run."""
+        _write(self.environment, json.dumps(environment, indent=2))
+
+    def write_metrics(self, table: pd.DataFrame) -> None:
+        """Write the metrics."""
+        write_atomically(self.metrics, lambda path: table.to_csv(path, index=False))
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Write mean, standard deviation and number of cases of each metric and class."""
+        _write(self.summary, json.dumps(summary, indent=2))
+
+    def write_correction(self, correction: Mapping[str, Any]) -> None:
+        """Write what PLC-KD's soft-label correction did."""
+        _write(self.correction, json.dumps(correction, indent=2, allow_nan=False))
+
+    def write_mlflow(self, tracking: str, run_id: str) -> None:
+        """Write the number of the run at its MLflow server."""
+        _write(self.mlflow, json.dumps({"tracking": tracking, "run_id": run_id}, indent=2))
+
+    def save_model(self, state: Mapping[str, Any]) -> None:
+        """Write the weights."""
+        save_atomically(state, self.model)
+
+
+def _require(content: T | None, file: Path, expected: str) -> T:
+    if content is not None:
+        return content
+    if not file.exists():
+        raise FileNotFoundError(f"{file}: no such file, expected {expected}")
+    raise ValueError(f"{file}: found another content, expected {expected}")
+
+
+def _read_json(file: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    except ValueError:  # no JSON, or no text
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _write(file: Path, text: str) -> None:
+    write_atomically(file, lambda path: path.write_text(text, encoding="utf-8"))

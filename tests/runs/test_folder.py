@@ -1,0 +1,152 @@
+"""The one reader of a run's files: what it makes of files that are missing, broken or another tool's."""
+
+import os
+
+import pandas as pd
+import pytest
+import yaml
+
+from medkd.runs import RunFolder
+
+RECORD = {"bundle_root": "bundles/kits19", "method": "kd", "image_size": [32, 32]}
+BROKEN_YAML = ["a: [1", "a: !!x 1", "\0", "{ not: yaml"]
+OTHER_YAML = ["", "window", "- window\n", "defaults: [a]\nwindow: [0, 5]\n"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path / "run")
+
+
+class TestConfig:
+    def test_what_is_written_is_read(self, folder):
+        folder.write_config(RECORD)
+        assert folder.read_config() == folder.require_config() == RECORD
+        assert yaml.safe_load(folder.config.read_text()) == RECORD
+
+    def test_missing(self, folder):
+        assert folder.read_config() is None
+        with pytest.raises(FileNotFoundError, match=r"run/config.yaml: no such file, expected the record of a run$"):
+            folder.require_config()
+
+    @pytest.mark.parametrize("text", BROKEN_YAML + OTHER_YAML)
+    def test_broken_or_of_another_tool(self, folder, text):
+        folder.path.mkdir()
+        folder.config.write_text(text)
+        assert folder.read_config() is None
+        with pytest.raises(ValueError, match=r"run/config.yaml: found another content, expected the record of a run$"):
+            folder.require_config()
+
+    def test_folder_of_that_name(self, folder):
+        folder.config.mkdir(parents=True)
+        assert folder.read_config() is None
+        with pytest.raises(ValueError, match="found another content"):
+            folder.require_config()
+
+    def test_prefix_separates_records(self, folder):
+        RunFolder(folder.path, "evaluate_").write_config({**RECORD, "method": "evaluated"})
+        assert folder.read_config() is None
+        assert (folder.path / "evaluate_config.yaml").is_file()
+
+    def test_record_of_a_model_lies_beside_it(self, folder):
+        folder.write_config(RECORD)
+        for model in (folder.path, folder.model, folder.path / "gone.pt"):
+            assert RunFolder.of_model(model).read_config() == RECORD
+
+
+READERS = {
+    "environment": (RunFolder.read_environment, RunFolder.write_environment, {"seed": 3}),
+    "summary": (RunFolder.read_summary, RunFolder.write_summary, {"tumour": {"dice": {"mean": 0.5, "n": 2}}}),
+    "correction": (RunFolder.read_correction, RunFolder.write_correction, {"pixels": 7}),
+}
+
+
+class TestJSON:
+    @pytest.mark.parametrize("name", READERS)
+    def test_what_is_written_is_read(self, folder, name):
+        read, write, content = READERS[name]
+        assert read(folder) is None
+        write(folder, content)
+        assert read(folder) == content
+
+    @pytest.mark.parametrize("name", READERS)
+    @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff"])
+    def test_broken_or_of_another_tool(self, folder, name, content):
+        folder.path.mkdir()
+        getattr(folder, name).write_bytes(content)
+        assert READERS[name][0](folder) is None
+
+    def test_required_summary(self, folder):
+        message = "run/summary.json: no such file, expected the summary of a run, written by `medkd evaluate`"
+        with pytest.raises(FileNotFoundError, match=message):
+            folder.require_summary()
+        folder.path.mkdir()
+        folder.summary.write_text("[]")
+        with pytest.raises(ValueError, match="run/summary.json: found another content, expected the summary"):
+            folder.require_summary()
+
+    def test_mlflow(self, folder):
+        assert folder.read_mlflow() is None
+        folder.write_mlflow("sqlite:///x.db", "12")
+        assert folder.read_mlflow() == {"tracking": "sqlite:///x.db", "run_id": "12"}
+
+
+class TestMetrics:
+    def test_names_stay_text(self, folder):
+        table = pd.DataFrame({"case": ["NA", "007"], "class": ["null", "1"], "dice": [0.5, None]})
+        folder.write_metrics(table)
+        read = folder.read_metrics()
+        assert read is not None
+        pd.testing.assert_frame_equal(read, table)
+
+    @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"case,class\n1,2\n1,2,3\n", b"case,class\n\xff,1\n"])
+    def test_broken_or_of_another_tool(self, folder, content):
+        assert folder.read_metrics() is None
+        with pytest.raises(FileNotFoundError, match=r"run/metrics.csv: no such file, expected the metrics of a run"):
+            folder.require_metrics()
+        folder.path.mkdir()
+        folder.metrics.write_bytes(content)
+        assert folder.read_metrics() is None
+        with pytest.raises(ValueError, match=r"run/metrics.csv: found another content, expected the metrics of a run"):
+            folder.require_metrics()
+
+
+class TestState:
+    def test_of_a_run(self, folder):
+        folder.path.mkdir()
+        assert not folder.has_begun and not folder.has_ended
+        folder.resume.touch()
+        assert folder.has_begun
+        folder.resume.unlink()
+        folder.save_model({})
+        folder.metrics.touch()
+        assert folder.has_begun and not folder.has_ended
+        folder.summary.touch()
+        assert folder.has_ended
+
+    def test_last_line_of_a_log(self, tmp_path):
+        folder = RunFolder(tmp_path / "kits19/kd/seed_0")
+        assert folder.log == tmp_path / "logs/kits19/kd/seed_0.log"
+        assert folder.read_last_line() == ""
+        folder.log.parent.mkdir(parents=True)
+        folder.log.write_bytes(b"first\nbar 1\rbar 2 \xff\n\n")
+        assert folder.read_last_line() == "bar 2 \ufffd"
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="modes do not count here")
+def test_missing_permission_is_raised(folder):
+    folder.write_config(RECORD)
+    folder.config.chmod(0)
+    with pytest.raises(PermissionError):
+        folder.read_config()
+
+
+def test_parser_of_a_record_without_its_data(folder):
+    config = {"bundle_root": "b", "classes": "$data.gone()", "num_classes": "$len(@classes)", "window": "$data.gone()"}
+    config |= {"device": "cuda:3", "trained_with": {"classes": {1: "a", 2: "b"}, "window": [-1, 2], "spacing": None}}
+    folder.write_config(config)
+    parser = folder.load_parser()
+    assert parser.get_parsed_content("num_classes") == 2
+    assert parser.get_parsed_content("window") == [-1, 2]
+    with pytest.raises(FileNotFoundError, match="gone/config.yaml: no such file, expected the record of a run"):
+        RunFolder(folder.path / "gone").load_parser()
