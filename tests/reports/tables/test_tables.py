@@ -21,5 +21,8 @@ def test_cells_say_mean_deviation_and_count(tmp_path):
 
 
 def test_a_run_that_was_not_evaluated_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="summary.json: no such file, expected the summary of a run, written by `medkd evaluate`"):
+    with pytest.raises(
+        FileNotFoundError,
+        match="summary.json: no such file, expected the summary of a run, written by `medkd evaluate`",
+    ):
         triplet_table([Run("kd", tmp_path, 1, 1.0)])
