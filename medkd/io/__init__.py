@@ -1,6 +1,7 @@
 """File formats in and out, with numpy alone: neither torch nor MONAI is imported here."""
 
 from .dicom_series import is_dicom_folder
+from .geometry import size_at_spacing
 from .images import PICTURES, case_name, find_images
 from .intensity import normalise_case
 from .labels import write_prediction
@@ -19,5 +20,6 @@ __all__ = [
     "read_nifti",
     "read_picture",
     "read_volume_file",
+    "size_at_spacing",
     "write_prediction",
 ]
