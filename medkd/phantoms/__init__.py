@@ -1,4 +1,4 @@
-"""Generated data sets in the layouts of the official downloads, for tests, examples and dry runs."""
+"""Synthetic data sets in the layouts of the official downloads, for tests, examples and dry runs."""
 
 from .cvc_endoscene import make_cvc_endoscene
 from .dicom import write_dicom

@@ -12,7 +12,7 @@ import numpy as np
 from monai.config import PathLike
 from scipy.ndimage import binary_dilation, gaussian_filter
 
-from ._drawing import save, spread, texture
+from ._pictures import save, spread, texture
 
 __all__ = ["make_cvc_endoscene"]
 
@@ -25,38 +25,42 @@ SPLITS = ("train", "valid", "test")
 def make_cvc_endoscene(
     folder: PathLike, frames: int = 60, seed: int = 0, variant: str = "official", scale: float = 0.25
 ) -> int:
-    """Write generated frames with polyp masks; the same arguments give the same pixels.
+    """Write synthetic frames with polyp masks. The same arguments give the same pixels.
 
     Args:
-        folder: the data set's folder.
-        frames: number of frames, a third of them CVC-300's; numbers are spread evenly over the official ones, so that
-            with 15 frames or more every part of the published split gets some.
+        folder: folder of the data set.
+        frames: number of frames, a third of them from CVC-300. File numbers are spread evenly over the official ones:
+            with 15 frames or more, every split of the published partition gets some.
+        seed: the same seed gives the same frames.
         variant: ``"official"``: ``CVC-300/{bbdd,gtpolyp}/<i>.bmp`` and ``CVC-612/bbdd/<i>.bmp``, ``gtpolyp/<i>.tif``,
             masks 0/255; ``"cvc912"``: ``CVC-912/{train,valid,test}/{images/*.bmp, masks2/*.tif}``, masks 0/1 and 2 on
             the frame's dark border (void).
-        scale: size of the frames as a share of the official one.
+        scale: size of the frames as a share of the official size.
+
+    Raises:
+        ValueError: for an unknown variant, or numbers out of range.
 
     Returns:
-        the number of frames written.
+        The number of frames written.
     """
     if variant not in VARIANTS:
-        raise ValueError(f"make_cvc_endoscene: variant {variant!r} is unknown, expected one of {VARIANTS}.")
+        raise ValueError(f"make_cvc_endoscene: variant {variant!r}: expected one of {VARIANTS}")
     if not 6 <= frames <= 912 or not 0.1 <= scale <= 1:
-        raise ValueError(f"make_cvc_endoscene: frames={frames}, scale={scale}; expected 6 to 912 and 0.1 to 1.")
+        raise ValueError(f"make_cvc_endoscene: frames={frames}, scale={scale}; expected 6 to 912 and 0.1 to 1")
     first = min(300, frames // 3)
     plan = [("CVC-300", n) for n in spread(first, 300)] + [("CVC-612", n) for n in spread(frames - first, 612)]
     for position, (name, number) in enumerate(plan):
         _, size, suffix = SETS[name]
         shape = (round(size[1] * scale), round(size[0] * scale))
-        # The seed is the frame, not its position: frame 17 is the same picture however many are drawn.
+        # The seed is the frame number, not its position: frame 17 is the same picture for any number of frames.
         image, polyp, void = make_frame(np.random.default_rng([seed, int(name[4:]), number]), shape)
         if variant == "official":
             save(image, Path(folder) / name / "bbdd" / f"{number}.bmp")
             save(polyp * np.uint8(255), Path(folder) / name / "gtpolyp" / f"{number}{suffix}")
         else:
-            part = Path(folder) / "CVC-912" / SPLITS[max(0, position % 5 - 2)]
-            save(image, part / "images" / f"{position}.bmp")
-            save(np.where(void, np.uint8(2), polyp), part / "masks2" / f"{position}.tif")
+            split = Path(folder) / "CVC-912" / SPLITS[max(0, position % 5 - 2)]
+            save(image, split / "images" / f"{position}.bmp")
+            save(np.where(void, np.uint8(2), polyp), split / "masks2" / f"{position}.tif")
     return frames
 
 
@@ -89,7 +93,7 @@ def make_frame(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.nda
 
 
 def _darken_folds(rng: np.random.Generator, rows: np.ndarray, columns: np.ndarray, shade: np.ndarray) -> None:
-    """Haustral folds (dark arcs with a bright crest around the lumen) and the dark lumen itself."""
+    """Darken haustral folds (dark arcs with a bright crest around the lumen) and the lumen itself, in place."""
     centre = rng.uniform(-0.7, 0.7, 2)
     distance = np.hypot(rows - centre[0], columns - centre[1]) + 0.06 * texture(rng, shade.shape, 0.15)
     shade -= 0.45 * np.exp(-((distance / 0.22) ** 2))

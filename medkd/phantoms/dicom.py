@@ -1,4 +1,4 @@
-"""A DICOM series out of an array, for tests and trials: one file a slice."""
+"""Write an array as a DICOM series, one file a slice, for tests and examples."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ def write_dicom(
     description: str = "phantom",
     prefix: str = "slice",
 ) -> None:
-    """Write ``array`` (columns, rows, slices; HU) with its affine (mm, RAS+); stored values are (HU - intercept) / slope.
+    """Write a volume as a DICOM series. Stored values are (HU - intercept) / slope.
 
     Args:
-        folder: is made; files of earlier calls stay in it.
+        folder: output folder, created where missing. Files of earlier calls stay.
+        array: HU, (columns, rows, slices).
+        affine: voxel indices to mm, RAS+.
         rescale: slope and intercept.
-        description: of the series; one of another description is another series.
-        prefix: of the files' names.
+        description: series description. Another description makes another series.
+        prefix: prefix of the file names.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lps = LPS_TO_RAS @ affine
@@ -52,12 +54,12 @@ def write_dicom(
         image = sitk.GetImageFromArray(np.ascontiguousarray(array[:, :, number].T, dtype=np.float64))
         image.SetSpacing(spacing[:2].tolist())
         position = lps @ [0, 0, number, 1]
-        own = {
+        slice_tags = {
             "0008|0018": f"1.2.826.0.1.1.{sum(description.encode())}.{sum(prefix.encode())}.{number + 1}",
             "0020|0032": "\\".join(f"{x:.9g}" for x in position[:3]),
             "0020|0013": str(number + 1),
         }
-        for tag, value in {**tags, **own}.items():
+        for tag, value in {**tags, **slice_tags}.items():
             image.SetMetaData(tag, value)
         writer.SetFileName(str(folder / f"{prefix}_{number:03}.dcm"))
         writer.Execute(image)

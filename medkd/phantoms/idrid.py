@@ -12,44 +12,47 @@ import numpy as np
 from monai.config import PathLike
 from scipy.ndimage import gaussian_filter
 
-from ._drawing import ellipse, grid, save, spread, texture
+from ._pictures import ellipse, grid, save, spread, texture
 
 __all__ = ["make_idrid"]
 
-# Official part -> number of images, and the number before its first one.
+# Official split -> number of images, and offset of their file numbers.
 SPLITS = {"a. Training Set": (54, 0), "b. Testing Set": (27, 54)}
 SIZE = (4288, 2848)  # (width, height)
 RED = np.array([255, 0, 0], np.uint8)
 
 
 def make_idrid(folder: PathLike, images: int = 24, seed: int = 0, scale: float = 0.06) -> int:
-    """Write generated fundus images with disc masks; the same arguments give the same pixels.
+    """Write synthetic fundus images with masks of the optic disc. The same arguments give the same pixels.
 
-    ``A. Segmentation/1. Original Images/<part>/IDRiD_<number>.jpg`` and ``A. Segmentation/2. All Segmentation
-    Groundtruths/<part>/5. Optic Disc/IDRiD_<number>_OD.tif``; masks of even numbers have a palette, those of odd
+    ``A. Segmentation/1. Original Images/<split>/IDRiD_<number>.jpg`` and ``A. Segmentation/2. All Segmentation
+    Groundtruths/<split>/5. Optic Disc/IDRiD_<number>_OD.tif``; masks of even numbers have a palette, those of odd
     numbers are RGB.
 
     Args:
-        folder: the data set's folder.
-        images: number of images, two thirds of them for training; numbers are spread evenly over the official ones.
-        seed: another seed draws other pictures under the same names.
-        scale: size of the images as a share of the official one.
+        folder: folder of the data set.
+        images: number of images, two thirds of them for training; file numbers are spread evenly over the official ones.
+        seed: another seed gives other pictures under the same names.
+        scale: size of the images as a share of the official size.
+
+    Raises:
+        ValueError: for numbers out of range.
 
     Returns:
-        the number of images written.
+        The number of images written.
     """
     if not 6 <= images <= 81 or not 0.02 <= scale <= 1:
-        raise ValueError(f"make_idrid: images={images}, scale={scale}; expected 6 to 81 and 0.02 to 1.")
+        raise ValueError(f"make_idrid: images={images}, scale={scale}; expected 6 to 81 and 0.02 to 1")
     root = Path(folder) / "A. Segmentation"
     shape = (round(SIZE[1] * scale), round(SIZE[0] * scale))
     train = round(images * 54 / 81)
-    for (part, (total, before)), count in zip(SPLITS.items(), (train, images - train), strict=True):
+    for (split, (total, offset)), count in zip(SPLITS.items(), (train, images - train), strict=True):
         for number in spread(count, total):
-            number += before
-            # The seed is the name's number: one name is the same picture however many are drawn.
+            number += offset
+            # The seed is the file number: a name is the same picture for any number of images.
             image, disc = make_fundus(np.random.default_rng([seed, number]), shape)
-            save(image, root / "1. Original Images" / part / f"IDRiD_{number:02d}.jpg", quality=92)
-            path = root / "2. All Segmentation Groundtruths" / part / "5. Optic Disc" / f"IDRiD_{number:02d}_OD.tif"
+            save(image, root / "1. Original Images" / split / f"IDRiD_{number:02d}.jpg", quality=92)
+            path = root / "2. All Segmentation Groundtruths" / split / "5. Optic Disc" / f"IDRiD_{number:02d}_OD.tif"
             palette = [0, 0, 0, *RED.tolist()] if number % 2 == 0 else None
             save(disc if palette else disc[..., None] * RED, path, palette, compression="tiff_lzw")
     return images
@@ -75,7 +78,7 @@ def make_fundus(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.nd
     )
     cup = np.exp(-((distance / 0.5) ** 2))[..., None]
     image = image * (1 - glow) + (np.array([0.96, 0.78, 0.42]) + cup * np.array([0.04, 0.14, 0.25])) * glow
-    vessels = _draw_vessels(rng, rows, columns, centre, side)[..., None]
+    vessels = _vessel_opacity(rng, rows, columns, centre, side)[..., None]
     image = image * (1 - vessels) + tint * np.array([0.62, 0.36, 0.5]) * vessels
     # The camera's field: a disc wider than the frame is high, dark outside.
     from_middle = np.hypot(rows, columns)
@@ -84,10 +87,10 @@ def make_fundus(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.nd
     return (np.clip(image, 0, 1) * 255).astype(np.uint8), disc.astype(np.uint8)
 
 
-def _draw_vessels(
+def _vessel_opacity(
     rng: np.random.Generator, rows: np.ndarray, columns: np.ndarray, centre: np.ndarray, side: int
 ) -> np.ndarray:
-    """Opacity ``(H, W)`` of vessels: arcades that leave the disc up and down and bend round the macula, and finer ones."""
+    """Return the opacity ``(H, W)`` of vessels: arcades that leave the disc and bend around the macula, and finer ones."""
     vessels = np.zeros(rows.shape)
     # Away from the disc towards the macula, and up; a vessel is a curve of height over that distance.
     away, wave = -side * (columns - centre[1]), 0.04 * texture(rng, rows.shape, 0.12)

@@ -12,47 +12,51 @@ import numpy as np
 from monai.config import PathLike
 from scipy.ndimage import gaussian_filter
 
-from ._drawing import ellipse, grid, save, spread, texture
+from ._pictures import ellipse, grid, save, spread, texture
 
 __all__ = ["make_isic2018"]
 
-# Official part -> number of images and the first number that is used here for a name.
+# Official split -> number of images, and first file number.
 SPLITS = {"Training": (2594, 0), "Validation": (100, 20_000), "Test": (1000, 30_000)}
 SIZES = ((1022, 767), (767, 576), (600, 450))  # three common ones, (width, height)
 NOTICE = "Drawn by a program; no image of a patient.\n"
 
 
 def make_isic2018(folder: PathLike, images: int = 40, seed: int = 0, scale: float = 0.25) -> int:
-    """Write generated images with lesion masks; the same arguments give the same pixels.
+    """Write synthetic images with lesion masks. The same arguments give the same pixels.
 
-    ``ISIC2018_Task1-2_<part>_Input/ISIC_<number>.jpg`` and ``ISIC2018_Task1_<part>_GroundTruth/
+    ``ISIC2018_Task1-2_<split>_Input/ISIC_<number>.jpg`` and ``ISIC2018_Task1_<split>_GroundTruth/
     ISIC_<number>_segmentation.png`` for Training, Validation and Test; among the images also ATTRIBUTION.txt and one
     file of superpixels, as in the official archives.
 
     Args:
-        folder: the data set's folder.
+        folder: folder of the data set.
         images: number of images; Training, Validation and Test get their official shares, at least one each.
-        seed: another seed draws other pictures under the same names.
-        scale: size of the images as a share of the official one.
+        seed: another seed gives other pictures under the same names.
+        scale: size of the images as a share of the official size.
+
+    Raises:
+        ValueError: for numbers out of range.
 
     Returns:
-        the number of images written.
+        The number of images written.
     """
     if not 6 <= images <= 3694 or not 0.05 <= scale <= 1:
-        raise ValueError(f"make_isic2018: images={images}, scale={scale}; expected 6 to 3694 and 0.05 to 1.")
-    counts = {part: max(1, round(images * SPLITS[part][0] / 3694)) for part in ("Validation", "Test")}
+        raise ValueError(f"make_isic2018: images={images}, scale={scale}; expected 6 to 3694 and 0.05 to 1")
+    counts = {split: max(1, round(images * SPLITS[split][0] / 3694)) for split in ("Validation", "Test")}
     counts["Training"] = images - sum(counts.values())
-    for part, (total, first) in SPLITS.items():
-        inputs = Path(folder) / f"ISIC2018_Task1-2_{part}_Input"
-        for number in spread(counts[part], total):
+    for split, (total, first) in SPLITS.items():
+        inputs = Path(folder) / f"ISIC2018_Task1-2_{split}_Input"
+        for number in spread(counts[split], total):
             name = f"ISIC_{first + number:07d}"
             width, height = SIZES[number % len(SIZES)]
             shape = (round(height * scale), round(width * scale))
-            # The seed is the name's number: one name is the same picture however many are drawn.
+            # The seed is the file number: a name is the same picture for any number of images.
             image, lesion = make_lesion(np.random.default_rng([seed, first + number]), shape)
             save(image, inputs / f"{name}.jpg", quality=92)
             save(
-                lesion * np.uint8(255), Path(folder) / f"ISIC2018_Task1_{part}_GroundTruth" / f"{name}_segmentation.png"
+                lesion * np.uint8(255),
+                Path(folder) / f"ISIC2018_Task1_{split}_GroundTruth" / f"{name}_segmentation.png",
             )
         save(image // 32 * 32, inputs / f"{name}_superpixels.png")
         (inputs / "ATTRIBUTION.txt").write_text(NOTICE, encoding="utf-8")
@@ -73,7 +77,7 @@ def make_lesion(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.nd
     pigment = np.clip(pigment + 0.1 * lesion * texture(rng, shape, 0.008) * np.clip(distance, 0, 1), 0, 1.15)[..., None]
     shade = 1 + 0.03 * texture(rng, shape, 0.2) + 0.02 * texture(rng, shape, 0.01)
     image = (skin * (1 - pigment) + brown * pigment) * shade[..., None]
-    hairs = _draw_hairs(rng, rows, columns)[..., None]
+    hairs = _hair_opacity(rng, rows, columns)[..., None]
     image = image * (1 - hairs) + np.array([0.16, 0.11, 0.09]) * hairs
     # The dermatoscope: light falls off from the middle, and in some images the tube's dark rim is seen.
     from_middle = np.hypot(rows, columns)
@@ -84,8 +88,8 @@ def make_lesion(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.nd
     return (np.clip(image, 0, 1) * 255).astype(np.uint8), lesion.astype(np.uint8)
 
 
-def _draw_hairs(rng: np.random.Generator, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Opacity ``(H, W)`` of up to eight hairs: long thin arcs, each a part of a large circle."""
+def _hair_opacity(rng: np.random.Generator, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return the opacity ``(H, W)`` of up to eight hairs: long thin arcs of large circles."""
     hairs = np.zeros(rows.shape)
     pixel = 2 / rows.shape[0]
     for _ in range(rng.integers(0, 9)):

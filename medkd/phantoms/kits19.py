@@ -13,14 +13,20 @@ import nibabel as nib
 import numpy as np
 from monai.config import PathLike
 
-from ._abdomen import FAT, Grid, check_sizes, inside, make_body, scanned, texture, unit_cube
+from ._abdomen import FAT, Grid, check_sizes, inside, make_body, simulate_scan, texture, unit_cube
 
 __all__ = ["make_kits19"]
 
 
 @dataclass
 class Kidney:
-    """Centre and half axes (slice, row, column) in the unit cube [-1, 1], enhancement in HU."""
+    """Position and enhancement of a kidney.
+
+    Attributes:
+        centre: slice, row, column in the unit cube [-1, 1].
+        half_axes: half axes of the ellipsoid, in the same order.
+        hu: enhancement in HU.
+    """
 
     centre: np.ndarray
     half_axes: np.ndarray
@@ -35,19 +41,24 @@ def make_kits19(
     seed: int = 0,
     wide_case: int | None = None,
 ) -> list[str]:
-    """Write ``cases`` labelled cases; the same arguments give the same voxels.
+    """Write ``cases`` labelled cases. The same arguments give the same voxels.
 
     Labels: 0 background, 1 kidney (with cysts), 2 tumour; every case has a tumour, every third one a small one only.
     The label volume of case 3 (and every tenth after it) is uint16, the others uint8, as in the official data.
 
     Args:
-        folder: the data set's folder; ``folder/data/case_<5 digits>`` are made.
+        folder: folder of the data set, in which ``data/case_<5 digits>`` are created.
+        cases: number of cases.
         size: rows and columns in voxels, at least 32.
-        slices: fewest and most slices of a case (inclusive), at least 8.
+        slices: smallest and largest number of slices of a case (inclusive), at least 8.
+        seed: the same seed gives the same voxels.
         wide_case: number of the case whose slices are 796/512 as wide as high, as those of case_00160 are.
 
     Returns:
-        the names of the cases.
+        The names of the cases.
+
+    Raises:
+        ValueError: for numbers that are too small.
     """
     check_sizes("make_kits19", cases, size, slices)
     names = [f"case_{number:05d}" for number in range(cases)]
@@ -78,18 +89,18 @@ def make_phantom(rng: np.random.Generator, shape: tuple[int, int, int], small: b
     image = make_body(rng, grid)
     label = np.zeros(shape, np.uint8)
     enhancement = rng.uniform(90, 200)
-    kidneys = [_draw_kidney(rng, grid, image, label, side, enhancement) for side in (-1, 1)]
-    # Sides are drawn at random; a second tumour in the other kidney now and then.
+    kidneys = [_add_kidney(rng, grid, image, label, side, enhancement) for side in (-1, 1)]
+    # The side is random; the other kidney has a second tumour in a quarter of the cases.
     order = rng.permutation(2)
     for kidney in [kidneys[k] for k in order[: 1 + int(rng.random() < 0.25)]]:
-        _draw_tumour(rng, grid, image, label, kidney, small)
-    return scanned(rng, image), label
+        _add_tumour(rng, grid, image, label, kidney, small)
+    return simulate_scan(rng, image), label
 
 
-def _draw_kidney(
+def _add_kidney(
     rng: np.random.Generator, grid: Grid, image: np.ndarray, label: np.ndarray, side: int, hu: float
 ) -> Kidney:
-    """Cortex, darker pyramids, fat in the hilum, and in every second kidney a cyst, which KiTS labels as kidney."""
+    """Add a kidney in place: cortex, darker pyramids, fat in the hilum, and at random a cyst (labelled as kidney)."""
     centre = np.array([rng.uniform(-0.15, 0.15), rng.uniform(0.18, 0.26), side * rng.uniform(0.42, 0.48)])
     half = np.array([rng.uniform(0.5, 0.62), rng.uniform(0.15, 0.18), rng.uniform(0.13, 0.16)])
     kidney = Kidney(centre, half, hu)
@@ -107,10 +118,10 @@ def _draw_kidney(
     return kidney
 
 
-def _draw_tumour(
+def _add_tumour(
     rng: np.random.Generator, grid: Grid, image: np.ndarray, label: np.ndarray, kidney: Kidney, small: bool
 ) -> None:
-    """A lump 40 to 80 HU below the kidney (never below 15 HU), partly outside it; large ones have a dark core."""
+    """Add a tumour in place, 40 to 80 HU below the kidney (at least 15 HU), partly outside it, with a dark core if large."""
     direction = rng.normal(size=3)
     direction[2] = abs(direction[2]) * np.sign(kidney.centre[2])  # outwards: the hilum side is full of vessels
     direction /= np.linalg.norm(direction)

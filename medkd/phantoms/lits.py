@@ -1,4 +1,4 @@
-"""Abdominal CT phantoms with a liver and liver tumours, in the layout and value ranges of LiTS, on differing axes.
+"""Abdominal CT phantoms with a liver and liver tumours, in the layout and value ranges of LiTS, with several axis orders.
 
 Layout after Bilic et al., "The Liver Tumor Segmentation Benchmark (LiTS)", arXiv:1901.04056: ``Training Batch 1`` and
 ``Training Batch 2`` with ``volume-<n>.nii`` and ``segmentation-<n>.nii``, arrays (columns, rows, slices).
@@ -12,31 +12,36 @@ import nibabel as nib
 import numpy as np
 from monai.config import PathLike
 
-from ._abdomen import Grid, check_sizes, inside, make_body, scanned, texture, unit_cube
+from ._abdomen import Grid, check_sizes, inside, make_body, simulate_scan, texture, unit_cube
 from .kits19 import kits19_affine
 
 __all__ = ["make_lits"]
 
-AXES = ("LPS", "RAS", "LAS")  # of cases 0, 1, 2, then again; those of the third kind are oblique
+AXES = ("LPS", "RAS", "LAS")  # of cases 0, 1, 2, then repeated; cases with the third are oblique
 TILT = 4.0  # degrees
 
 
 def make_lits(
     folder: PathLike, cases: int = 8, size: int = 96, slices: tuple[int, int] = (24, 40), seed: int = 0
 ) -> list[str]:
-    """Write ``cases`` labelled cases; the same arguments give the same voxels.
+    """Write ``cases`` labelled cases. The same arguments give the same voxels.
 
     Labels: 0 background, 1 liver, 2 tumour; case 1, and every tenth after it, has no tumour. Axes are L, P, S, then
     R, A, S, then L, A, S tilted by four degrees, and so on; the oblique volumes hold their HU as float32, others as
     int16.
 
     Args:
-        folder: the data set's folder; the first fifth of the cases is batch 1, the others are batch 2.
+        folder: folder of the data set; the first fifth of the cases is batch 1, the others are batch 2.
+        cases: number of cases.
         size: rows and columns in voxels, at least 32.
-        slices: fewest and most slices of a case (inclusive), at least 8.
+        slices: smallest and largest number of slices of a case (inclusive), at least 8.
+        seed: the same seed gives the same voxels.
 
     Returns:
-        the names of the cases, ``volume-<n>``.
+        The names of the cases, ``volume-<n>``.
+
+    Raises:
+        ValueError: for numbers that are too small.
     """
     check_sizes("make_lits", cases, size, slices)
     for number in range(cases):
@@ -49,13 +54,13 @@ def make_lits(
         oblique = number % 3 == 2
         image = image.astype(np.float32) if oblique else image
         for kind, array in (("volume", image), ("segmentation", label)):
-            file = _turned(array, affine, AXES[number % 3], TILT if oblique else 0)
+            file = _reorient(array, affine, AXES[number % 3], TILT if oblique else 0)
             nib.save(file, batch / f"{kind}-{number}.nii")
     return [f"volume-{number}" for number in range(cases)]
 
 
-def _turned(array: np.ndarray, affine: np.ndarray, axes: str, degrees: float) -> nib.Nifti1Image:
-    """The volume on other axes, its patient turned about the x axis: the affine alone shows it."""
+def _reorient(array: np.ndarray, affine: np.ndarray, axes: str, degrees: float) -> nib.Nifti1Image:
+    """Return the volume with other axes, and its affine rotated about the x axis."""
     file = nib.Nifti1Image(array, affine)
     turn = nib.orientations.ornt_transform(nib.io_orientation(affine), nib.orientations.axcodes2ornt(axes))
     file = file.as_reoriented(turn)
@@ -69,15 +74,15 @@ def make_phantom(rng: np.random.Generator, shape: tuple[int, int, int], tumours:
     grid = unit_cube(shape)
     image = make_body(rng, grid)
     hu = rng.uniform(85, 130)
-    liver = _draw_liver(rng, grid, image, hu)
+    liver = _add_liver(rng, grid, image, hu)
     label = liver.astype(np.uint8)
     for _ in range(tumours):
-        _draw_tumour(rng, grid, image, label, hu)
-    return scanned(rng, image), label
+        _add_tumour(rng, grid, image, label, hu)
+    return simulate_scan(rng, image), label
 
 
-def _draw_liver(rng: np.random.Generator, grid: Grid, image: np.ndarray, hu: float) -> np.ndarray:
-    """Two lobes, the right one large, with brighter vessels, which LiTS labels as liver; returns its mask."""
+def _add_liver(rng: np.random.Generator, grid: Grid, image: np.ndarray, hu: float) -> np.ndarray:
+    """Add a liver in place and return its mask: two lobes and brighter vessels, which are labelled as liver."""
     wobble = 0.1 * texture(rng, image.shape, 6)
     liver = inside(grid, (-0.15, -0.06, -0.36), (0.7, 0.36, 0.32), wobble)
     liver |= inside(grid, (-0.25, -0.2, 0.0), (0.45, 0.18, 0.34), wobble)
@@ -90,8 +95,8 @@ def _draw_liver(rng: np.random.Generator, grid: Grid, image: np.ndarray, hu: flo
     return liver
 
 
-def _draw_tumour(rng: np.random.Generator, grid: Grid, image: np.ndarray, label: np.ndarray, hu: float) -> None:
-    """A lump in the right lobe, 25 to 60 HU below the liver, some with a darker core; never out of the liver."""
+def _add_tumour(rng: np.random.Generator, grid: Grid, image: np.ndarray, label: np.ndarray, hu: float) -> None:
+    """Add a tumour in place, inside the right lobe, 25 to 60 HU below the liver, with a darker core if large."""
     centre = np.array([-0.15, -0.06, -0.36]) + np.array([0.4, 0.18, 0.16]) * rng.uniform(-1, 1, 3)
     radius = rng.uniform(0.06, 0.16)
     # Never thinner than 1.6 slices and 2.2 pixels, so that the smallest case still has a tumour to find.

@@ -1,4 +1,4 @@
-"""Volumes as a hospital's folder might hold them: NIfTI files of images and of label maps, under one name a case."""
+"""Abdominal CT phantoms as two folders of NIfTI files, images and label maps with equal names."""
 
 from __future__ import annotations
 
@@ -17,18 +17,23 @@ __all__ = ["make_nifti"]
 def make_nifti(
     folder: PathLike, cases: int = 8, size: int = 96, slices: tuple[int, int] = (24, 40), seed: int = 0
 ) -> list[str]:
-    """Write ``folder/images/<case>.nii.gz`` and ``folder/labels/<case>.nii.gz``; the same arguments give the same voxels.
+    """Write ``folder/images/<case>.nii.gz`` and ``folder/labels/<case>.nii.gz``.
 
-    CT of the abdomen in HU, drawn as `make_kits19` draws it; labels: 0 background, 1 kidney, its tumours included.
+    CT of the abdomen in HU, like `make_kits19`. Labels: 0 background, 1 kidney, tumours included.
+    The same arguments give the same voxels.
 
     Args:
-        folder: the two folders are made in it.
-        cases: how many, at least 1.
+        folder: parent of the two folders.
+        cases: number of cases, at least 1.
         size: rows and columns in voxels, at least 32.
-        slices: fewest and most slices of a case (inclusive), at least 8.
+        slices: smallest and largest number of slices of a case (inclusive), at least 8.
+        seed: the same seed gives the same voxels.
 
     Returns:
-        the names of the cases.
+        The names of the cases.
+
+    Raises:
+        ValueError: for numbers that are too small.
     """
     check_sizes("make_nifti", cases, size, slices)
     names = [f"patient_{number:02d}" for number in range(cases)]

@@ -213,7 +213,7 @@ def test_phantoms_refuse(tmp_path):
         make_kits19(tmp_path, size=16)
     with pytest.raises(ValueError, match=r"make_lits: .*slices=\(4, 8\); expected cases >= 1, size >= 32"):
         make_lits(tmp_path, slices=(4, 8))
-    with pytest.raises(ValueError, match="variant 'cvc' is unknown"):
+    with pytest.raises(ValueError, match="variant 'cvc': expected one of"):
         make_cvc_endoscene(tmp_path, variant="cvc")
     with pytest.raises(ValueError, match="frames=3"):
         make_cvc_endoscene(tmp_path, frames=3)
