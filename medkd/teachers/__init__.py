@@ -5,6 +5,7 @@ from .cached import CachedSoftLabels, CachedTeacher
 from .intensity import Intensity
 from .load import load_teacher, teacher_kind
 from .nnunet import NNUNet
+from .task_teacher import load_task_teacher
 
 __all__ = [
     "Ensemble",
@@ -13,6 +14,7 @@ __all__ = [
     "NNUNet",
     "CachedSoftLabels",
     "CachedTeacher",
+    "load_task_teacher",
     "load_teacher",
     "teacher_kind",
 ]

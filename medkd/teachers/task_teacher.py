@@ -1,0 +1,49 @@
+"""The teacher that a bundle's configuration names, loaded with what the configuration knows of the task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from .load import PathOrPaths, load_teacher
+
+__all__ = ["load_task_teacher"]
+
+
+def load_task_teacher(
+    path: PathOrPaths,
+    teacher_def: nn.Module,
+    num_classes: int,
+    trained_with: Mapping[str, Any],
+    intensity: Sequence[Any] | None = None,
+    classes: Sequence[Any] | None = None,
+) -> nn.Module:
+    """Load a teacher for images that are prepared as ``trained_with`` says.
+
+    Args:
+        path: a teacher, or several, see `load_teacher`.
+        teacher_def: the task's own teacher network.
+        num_classes: K.
+        trained_with: the configuration's ``trained_with``, of which ``window``, ``per_case`` and ``spacing`` are read.
+        intensity: ``--teacher_intensity``, see `load_teacher`.
+        classes: ``--teacher_classes``, see `load_teacher`.
+
+    Returns:
+        A network from images (N, C, *spatial) of the task to logits (N, K, *spatial).
+
+    Raises:
+        FileNotFoundError: see `load_teacher`.
+        ValueError: see `load_teacher`.
+    """
+    return load_teacher(
+        path,
+        teacher_def,
+        num_classes,
+        window=trained_with.get("window"),
+        intensity=intensity,
+        classes=classes,
+        per_case=trained_with.get("per_case", False),
+        spacing=trained_with.get("spacing"),
+    )
