@@ -1,19 +1,30 @@
-"""Methods: one preset a method, and the loss that it builds.
+"""Methods: one preset a method, and the loss that a preset builds.
 
-Importing this package does not import torch; the first use of `build` does.
+Importing this package imports neither torch nor MONAI; the first use of `build` does.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from .presets import check_embedding, check_reads_logits, load_preset, names, team_arguments
+from .presets import check_arguments, load_preset, names, resolve_preset
+from .requirements import check_embedding, check_reads_logits, team_arguments
 
 if TYPE_CHECKING:
     from .loss import build
 
-__all__ = ["build", "check_embedding", "check_reads_logits", "load_preset", "names", "team_arguments"]
+__all__ = [
+    "build",
+    "check_arguments",
+    "check_embedding",
+    "check_reads_logits",
+    "load_preset",
+    "names",
+    "resolve_preset",
+    "team_arguments",
+]
 
 
 def __getattr__(name: str) -> Any:
+    """Import `build` when it is first used."""
     if name == "build":
         from .loss import build
 

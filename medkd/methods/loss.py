@@ -12,37 +12,49 @@ from medkd.losses import CombinedLoss
 from medkd.losses.taps import tap_pair
 from medkd.networks import FeatureTaps
 
-from .presets import resolve_preset, teacher_map_taps
+from .presets import resolve_preset
+from .requirements import teacher_map_taps
 
 __all__ = ["build"]
 
 
 def build(
     name: str,
-    task: Callable,
+    task: Callable[[Tensor, Tensor], Tensor],
     student: FeatureTaps,
     teacher: FeatureTaps | None = None,
     args: Mapping[str, Any] | None = None,
 ) -> CombinedLoss:
-    """The loss of a method for one pair of networks.
+    """Build the loss of a method for one pair of networks.
 
     Args:
-        name: a preset, see `names`.
+        name: a method, see `names`.
         task: the supervised loss, ``task(logits, target)``.
-        student, teacher: the tapped networks; their channels size the learnable parts. Teacher None suits ``none`` only.
-        args: replaces defaults of the preset's ``args``; ``warmup`` (epochs over which weights grow) is one of every method.
+        student: the tapped student; its channels size the learnable parts of the loss.
+        teacher: the tapped teacher, likewise. None suits the method ``none`` alone.
+        args: arguments that replace defaults of the preset. Every method with terms has ``warmup``, the epochs during
+            which the weights of its terms grow from 0.
+
+    Returns:
+        The task loss and the weighted terms of the method, as one loss.
 
     Raises:
-        ValueError: for an unknown method or argument, a missing teacher, or a tap that one of the networks has not.
+        ValueError: for an unknown method or argument, a missing teacher, or a tap that one of the networks does not have.
+
+    Example:
+        >>> from medkd.networks import FeatureTaps, UNet
+        >>> student, teacher = FeatureTaps(UNet(2, 1, 2, width=2)), FeatureTaps(UNet(2, 1, 2, width=4))
+        >>> build("kd", lambda logits, target: logits.mean(), student, teacher, {"weight": 0.5}).weights
+        {'task': 1.0, 'kd': 0.5}
     """
-    preset, args = resolve_preset(name, args)
+    preset, arguments = resolve_preset(name, args)
     if preset["terms"] and teacher is None:
         raise ValueError(f"method {name} needs a teacher, found None")
     if teacher is not None:
-        _check_gives_maps(name, preset, args, teacher)
+        _check_teacher_maps(name, preset, arguments, teacher)
     parser = ConfigParser(
         {
-            "args": args,
+            "args": arguments,
             "terms": preset["terms"],
             "spatial_dims": student.spatial_dims,
             "student": student.channels._asdict(),
@@ -51,22 +63,23 @@ def build(
         }
     )
     terms = {}
-    for term in preset["terms"]:
-        if "tap" in preset["terms"][term]:
+    for term, preset_term in preset["terms"].items():
+        if teacher is not None and "tap" in preset_term:
             try:
-                parser[f"channels::{term}"] = _channels(
-                    student, teacher, parser.get_parsed_content(f"terms::{term}::tap")
-                )
+                tap = parser.get_parsed_content(f"terms::{term}::tap")
+                parser[f"channels::{term}"] = _channels(student, teacher, tap)
             except ValueError as error:
-                raise ValueError(f"method {name}: {error}") from None  # one line: the deepest is shown
+                raise ValueError(f"method {name}: {error}") from None  # one line: the deepest error is shown
         content = dict(parser.get_parsed_content(f"terms::{term}"))
-        terms[term] = content if term == "task" else {"ramp": [0, args["warmup"]], **content}
+        terms[term] = content if term == "task" else {"ramp": [0, arguments["warmup"]], **content}
     return CombinedLoss(task, terms)
 
 
-def _check_gives_maps(name: str, preset: Mapping[str, Any], args: Mapping[str, Any], teacher: FeatureTaps) -> None:
-    """Once for all methods, before any loss is built: a teacher from elsewhere may have nothing but logits."""
-    if teacher_map_taps(preset, args) and not any(teacher.names.values()):
+def _check_teacher_maps(
+    name: str, preset: Mapping[str, Any], arguments: Mapping[str, Any], teacher: FeatureTaps
+) -> None:
+    """Raise ValueError when a method reads feature maps and the teacher, an external one say, has logits alone."""
+    if teacher_map_taps(preset, arguments) and not any(teacher.names.values()):
         source = getattr(teacher.network, "source", type(teacher.network).__name__)
         raise ValueError(
             f"method {name} reads {preset['reads']}, and of the teacher ({source}) there are logits alone: use a method that "
@@ -75,7 +88,8 @@ def _check_gives_maps(name: str, preset: Mapping[str, Any], args: Mapping[str, A
 
 
 def _channels(student: FeatureTaps, teacher: FeatureTaps, tap: str | list[str]) -> dict[str, int | None]:
-    """Channels of both sides of a term's tap (of a list: the first one's), for the presets to refer to."""
-    pairs = [tap_pair(student.shapes, teacher.shapes, name) for name in ([tap] if isinstance(tap, str) else tap)]
-    sides = ((side, pairs[0][i]) for i, side in enumerate(("student", "teacher")))
-    return {side: feature.shape[1] if isinstance(feature, Tensor) else None for side, feature in sides}
+    """Return the channels of both sides of a term's tap, of a list those of its first tap; None of whole `Features`."""
+    names = [tap] if isinstance(tap, str) else tap
+    pairs = [tap_pair(student.shapes, teacher.shapes, name) for name in names]  # all are looked up: each is checked
+    first = dict(zip(("student", "teacher"), pairs[0], strict=True))
+    return {side: map_.shape[1] if isinstance(map_, Tensor) else None for side, map_ in first.items()}

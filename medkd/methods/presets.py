@@ -1,112 +1,131 @@
-"""Presets: one YAML file a method, with its terms, weights, taps and the sources of its numbers."""
+"""Presets: one YAML file a method, with its terms, weights, taps and the sources of its numbers.
+
+This module imports neither torch nor MONAI: a command or a plan is checked before anything heavy is loaded.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-__all__ = ["check_embedding", "check_reads_logits", "load_preset", "names", "team_arguments"]
+from medkd.runs.errors import did_you_mean
+
+__all__ = ["check_arguments", "load_preset", "names", "resolve_preset"]
 
 _FOLDER = Path(__file__).parent
-# Arguments of every method that has terms. warmup: the weights of its terms grow from 0 over so many epochs.
-_COMMON = {"warmup": 0}
-# Methods that read logits alone: what can be taught on corrected, or on stored labels.
+# Arguments of every method that has terms. warmup: the weights of its terms grow from 0 during so many epochs.
+_COMMON_ARGUMENTS = {"warmup": 0}
+# Methods that read logits alone: the base of a method that corrects the teacher's soft labels.
 _BASES = ("kd", "dkd", "cwd")
 
 
 def names() -> list[str]:
-    """All method names, sorted."""
+    """Return the names of all methods, sorted.
+
+    Example:
+        >>> names()[:3]
+        ['at', 'cirkd', 'cwd']
+    """
     return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
 
 
 def load_preset(name: str) -> dict[str, Any]:
-    """The preset as written: ``paper``, ``reads``, ``cost``, ``args`` with their defaults, ``terms``.
+    """Load the preset of a method as its file holds it.
+
+    Args:
+        name: a method, see `names`.
+
+    Returns:
+        ``paper``, ``reads``, ``learns``, ``cost``, ``args`` with their defaults, and ``terms``; ``team`` and ``base`` of a
+        method that corrects the teacher's soft labels.
 
     Raises:
-        ValueError: for an unknown name, with the nearest one and the whole list.
+        ValueError: for an unknown name, with the closest names and the whole list.
+
+    Example:
+        >>> load_preset("kd")["args"]
+        {'temperature': 4.0, 'weight': 1.0}
     """
     if name not in names():
-        raise ValueError(f"unknown method {name!r}: {_nearest(name, names())}expected one of {', '.join(names())}")
-    return yaml.safe_load((_FOLDER / f"{name}.yaml").read_text())
+        hint = _hint(name, names())
+        raise ValueError(f"unknown method {name!r}: {hint}expected one of {', '.join(names())}")
+    preset: dict[str, Any] = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    return preset
 
 
-def team_arguments(name: str, args: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-    """Of a method whose teacher is corrected: what `medkd.correction.TeacherTeam` is to have. None for any other."""
-    preset, args = resolve_preset(name, args)
-    if "team" not in preset:
-        return None
-    from monai.bundle import ConfigParser
+def check_arguments(name: str, args: Mapping[str, Any] | None = None) -> None:
+    """Check the name of a method and its arguments, without building the loss.
 
-    return ConfigParser({"args": args, "team": preset["team"]}).get_parsed_content("team")
+    Args:
+        name: a method, see `names`.
+        args: arguments that replace defaults of the preset.
 
+    Raises:
+        ValueError: for an unknown method, an unknown argument, or a value of another type than the default.
 
-def check_embedding(name: str, args: Mapping[str, Any] | None, has_maps: bool) -> None:
-    """Raises ValueError when a method's similarity correction reads the teacher's penultimate map and there is none."""
-    wanted = team_arguments(name, args) or {"similarity": False}
-    if wanted.get("similarity", True) and not wanted.get("swap") and not has_maps:
-        raise ValueError(
-            f"method {name}: similarity reads the penultimate map of the teacher, which gives logits alone: use "
-            "--method_args::similarity False, or name stages of a network that has some by --teacher_taps"
-        )
+    Example:
+        >>> check_arguments("kd", {"wieght": 2.0})
+        Traceback (most recent call last):
+        ValueError: method kd has no argument 'wieght': did you mean weight? it has warmup, temperature, weight
+    """
+    resolve_preset(name, args)
 
 
-def check_reads_logits(name: str, args: Mapping[str, Any] | None = None) -> None:
-    """Raises ValueError when a method reads more of the teacher than its logits: stored soft labels have nothing else."""
-    preset, args = resolve_preset(name, args)
-    for term, tap in teacher_map_taps(preset, args).items():
-        raise ValueError(
-            f"method {name} reads {tap} of the teacher ({term}), which --soft_labels cached does not keep: "
-            "use --soft_labels online"
-        )
+def resolve_preset(name: str, args: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the preset of a method and all its arguments.
 
+    A preset with a ``base`` takes the terms of that method, and its arguments beside those of the preset.
 
-def teacher_map_taps(preset: Mapping[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:
-    """Of each term that reads more of the teacher than its logits, the tap that does."""
-    found = {}
-    for term, content in preset["terms"].items():
-        tap = content.get("tap", "logits")
-        if isinstance(tap, str) and tap.startswith("@args::"):
-            tap = args[tap.removeprefix("@args::")]
-        if any(one.rpartition("->")[2].strip() != "logits" for one in ([tap] if isinstance(tap, str) else tap)):
-            found[term] = tap
-    return found
+    Args:
+        name: a method, see `names`.
+        args: arguments that replace defaults of the preset.
 
+    Returns:
+        The preset, and its arguments: the defaults, replaced by ``args``.
 
-def resolve_preset(name: str, args: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The preset and all its arguments. A preset with a base has the base's terms and the base's arguments beside its own."""
+    Raises:
+        ValueError: for an unknown method, an unknown argument, or a value of another type than the default.
+
+    Example:
+        >>> preset, arguments = resolve_preset("plckd", {"base": "cwd"})
+        >>> list(preset["terms"]), arguments["kd_weight"]
+        (['kd', 'cwd'], 1.0)
+    """
     preset = load_preset(name)
-    own = preset["args"]
+    defaults = preset["args"]
     if "base" in preset:
-        base_name = {**own, **(args or {})}["base"]
+        base_name = {**defaults, **(args or {})}["base"]
         if base_name not in _BASES:
             raise ValueError(f"method {name}: base: found {base_name!r}, expected one of {', '.join(_BASES)}")
         base = load_preset(base_name)
-        preset, own = {**preset, "terms": base["terms"]}, {**base["args"], **own}
-    defaults = {**_COMMON, **own} if preset["terms"] else {}
-    return preset, {**defaults, **_checked(name, dict(args or {}), defaults)}
+        preset, defaults = {**preset, "terms": base["terms"]}, {**base["args"], **defaults}
+    if preset["terms"]:
+        defaults = {**_COMMON_ARGUMENTS, **defaults}
+    for key, value in (args or {}).items():
+        _check_argument(name, key, value, defaults)
+    return preset, {**defaults, **(args or {})}
 
 
-def _checked(name: str, args: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    for key, value in args.items():
-        if key not in defaults:
-            known = ", ".join(defaults) or "no arguments"
-            raise ValueError(f"method {name} has no argument {key!r}: {_nearest(key, defaults)}it has {known}")
-        default = defaults[key]
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        wants_number = isinstance(default, int | float) and not isinstance(default, bool)
-        if wants_number and not is_number or default is None and not (is_number or value is None):
-            raise ValueError(f"method {name}: {key}: found {value!r}, expected a number")
-        if isinstance(default, bool) and not isinstance(value, bool):
-            raise ValueError(f"method {name}: {key}: found {value!r}, expected True or False")
-        if isinstance(default, str) and not default.startswith("$") and not isinstance(value, str):
-            raise ValueError(f"method {name}: {key}: found {value!r}, expected text such as {default!r}")
-    return args
+def _check_argument(name: str, key: str, value: Any, defaults: Mapping[str, Any]) -> None:
+    """Raise ValueError unless a method has the argument and its default is of the value's type."""
+    if key not in defaults:
+        options = ", ".join(defaults) or "no arguments"
+        raise ValueError(f"method {name} has no argument {key!r}: {_hint(key, defaults)}it has {options}")
+    default = defaults[key]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    needs_number = isinstance(default, int | float) and not isinstance(default, bool)
+    if needs_number and not is_number or default is None and not (is_number or value is None):
+        raise ValueError(f"method {name}: {key}: found {value!r}, expected a number")
+    if isinstance(default, bool) and not isinstance(value, bool):
+        raise ValueError(f"method {name}: {key}: found {value!r}, expected True or False")
+    if isinstance(default, str) and not default.startswith("$") and not isinstance(value, str):
+        raise ValueError(f"method {name}: {key}: found {value!r}, expected text such as {default!r}")
 
 
-def _nearest(name: str, known: Any) -> str:
-    near = get_close_matches(name, list(known), n=2)
-    return f"did you mean {' or '.join(near)}? " if near else ""
+def _hint(name: str, options: Any) -> str:
+    """Return the question "did you mean ...? " of a misspelt name, or an empty text."""
+    question = did_you_mean(name, options, count=2)
+    return f"{question} " if question else ""

@@ -1,13 +1,7 @@
-"""The methods in one table: what `medkd methods` prints and what README shows."""
+"""Tabulate the methods: what `medkd methods` prints and README shows. The presets alone are read, torch is not imported."""
 
 from __future__ import annotations
 
-import warnings
-from functools import cache
-
-from medkd.networks import FeatureTaps, UNet, UNetPlusPlus
-
-from .loss import build
 from .presets import load_preset, names
 
 __all__ = ["COLUMNS", "markdown", "rows"]
@@ -16,36 +10,37 @@ COLUMNS = ("method", "paper", "reads", "learns", "step")
 _FIRST = ("none", "kd")
 
 
-@cache
 def rows() -> list[dict[str, str]]:
-    """One entry a method: its name, paper, what it reads, its learnable parts, the cost of a step beside the floor's.
+    """Return one row a method: its name, paper, input, learnable parts, and relative cost of a training step.
 
-    The learnable parts are those that `build` makes for a pair of small networks; cost is the preset's, measured by
-    ``benchmarks/step_cost.py`` (256 x 256), of a team by ``benchmarks/soft_labels.py`` (224 x 224).
+    The cost was measured by ``benchmarks/step_cost.py`` (256 x 256), that of a teacher team by
+    ``benchmarks/soft_labels.py`` (224 x 224).
+
+    Example:
+        >>> rows()[1]
+        {'method': 'kd', 'paper': 'Hinton et al., 2015', 'reads': 'logits', 'learns': '-', 'step': '1.00'}
     """
-    networks = UNet(2, 3, 2, width=2), UNetPlusPlus(2, 3, 2, width=2, deep_supervision=True)
-    student, teacher = (FeatureTaps(network, **network.default_taps()) for network in networks)
-    found = []
-    for name in sorted(names(), key=lambda name: (name not in _FIRST, name.startswith("hlfd"), name != "none", name)):
+    table = []
+    for name in sorted(names(), key=_order):
         preset = load_preset(name)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of DKD with two classes: nobody trains here
-            loss = build(name, None, student, teacher)
-        # "hint.regressor.weight" is a part of the term "hint": regressor
-        parts = {path.split(".")[1] for path, _ in loss.losses.named_parameters()}
-        cells = (
-            name,
-            preset["paper"],
-            preset["reads"],
-            ", ".join(sorted(parts)) or "-",
-            f"{preset['cost']:.2f}" if preset["cost"] else "not measured",
-        )
-        found.append(dict(zip(COLUMNS, cells, strict=True)))
-    return found
+        cost = f"{preset['cost']:.2f}" if preset["cost"] else "not measured"
+        cells = (name, preset["paper"], preset["reads"], preset["learns"], cost)
+        table.append(dict(zip(COLUMNS, cells, strict=True)))
+    return table
+
+
+def _order(name: str) -> tuple[bool, bool, bool, str]:
+    """Sort "none" and "kd" first, then the other methods, then those of the HLFD paper."""
+    return name not in _FIRST, name.startswith("hlfd"), name != "none", name
 
 
 def markdown() -> str:
-    """The table of README."""
+    """Return the table of README in Markdown.
+
+    Example:
+        >>> markdown().splitlines()[0]
+        '| method | paper | reads | learns | step |'
+    """
     lines = [" | ".join(COLUMNS), " | ".join("---" for _ in COLUMNS)]
     lines += [" | ".join(f"`{row[c]}`" if c == "method" else row[c] for c in COLUMNS) for row in rows()]
     return "\n".join(f"| {line} |" for line in lines)
