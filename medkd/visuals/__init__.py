@@ -1,27 +1,23 @@
-"""Pictures of what the networks do, and of what corrects a teacher."""
+"""Figures of images, networks and predictions.
 
-from ._drawing import scaled as scaled_picture
-from .boundary import boundary_figure, histogram_overlap, plot_boundary_transform
-from .comparison import comparison_figure, pick_quantiles, plot_comparison
-from .false_pixels import false_pixels_figure, plot_false_pixels
-from .grad_cam import draw_grad_cam, first_and_last, grad_cam, grad_cam_figure, mid_target_slice
-from .overlays import pick_cases, plot_runs
-from .progression import plot_progression, progression_figure
-from .taps import channels_figure, importance_figure
-from .team import plot_team
-from .volumes import planes_figure, slices_figure, view_volume
+A ``*_figure`` function returns a matplotlib Figure. A ``plot_*`` function writes image files and returns their paths.
+"""
+
+from ._panels import scale_to_unit
+from .boundary_figures import boundary_figure, histogram_overlap, plot_boundary_transform
+from .comparison_figures import comparison_figure, pick_quantiles, plot_comparison
+from .false_pixel_figures import false_pixels_figure, plot_false_pixels
+from .grad_cam import first_and_last, grad_cam, grad_cam_figure, mid_target_slice
+from .run_figures import pick_cases, plot_runs
+from .soft_label_figures import plot_progression, progression_figure
+from .tap_figures import channels_figure, importance_figure
+from .team_figures import plot_team
+from .volume_figures import planes_figure, slices_figure, view_volume
 
 __all__ = [
     "boundary_figure",
     "channels_figure",
     "comparison_figure",
-    "plot_boundary_transform",
-    "plot_comparison",
-    "plot_false_pixels",
-    "draw_grad_cam",
-    "plot_progression",
-    "plot_runs",
-    "plot_team",
     "false_pixels_figure",
     "first_and_last",
     "grad_cam",
@@ -32,8 +28,14 @@ __all__ = [
     "pick_cases",
     "pick_quantiles",
     "planes_figure",
+    "plot_boundary_transform",
+    "plot_comparison",
+    "plot_false_pixels",
+    "plot_progression",
+    "plot_runs",
+    "plot_team",
     "progression_figure",
-    "scaled_picture",
+    "scale_to_unit",
     "slices_figure",
     "view_volume",
 ]

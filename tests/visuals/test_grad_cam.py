@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from medkd.networks import ResNetFCN, UNet, UNetPlusPlus
-from medkd.visuals import draw_grad_cam, first_and_last, grad_cam, mid_target_slice
+from medkd.visuals import first_and_last, grad_cam, grad_cam_figure, mid_target_slice
 
 
 @pytest.mark.parametrize("dims", [2, 3])
@@ -52,17 +52,24 @@ def test_bad_layers_and_classes_are_refused():
     network = UNet(2, 1, 2, width=2)
     with pytest.raises(ValueError, match="no sub-module 'nowhere'"):
         grad_cam(network, torch.rand(1, 32, 32), ["nowhere"])
-    with pytest.raises(ValueError, match="class 2 found, the network has 2"):
+    with pytest.raises(ValueError, match="class_index: found 2, expected 0 .background. to 1"):
         grad_cam(network, torch.rand(1, 32, 32), ["bottleneck"], 2)
     flat = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(2), nn.Unflatten(2, (8, 8)))
-    with pytest.raises(ValueError, match="layer '1' gives .* expected a map"):
+    with pytest.raises(ValueError, match="layer '1' returns .* expected a map"):
         grad_cam(flat, torch.rand(1, 8, 8), ["1"])
 
 
-def test_the_figure_is_written_at_mid_target(tmp_path):
+def test_the_figure_shows_the_middle_slice_with_a_target():
     label = torch.zeros(1, 16, 32, 32, dtype=torch.long)
     label[0, 4:11, 8:16, 8:16] = 1
     assert mid_target_slice(label[0]) == 7 and mid_target_slice(label[0, 7]) is None
     networks = {"teacher": UNet(3, 1, 2, width=2), "student": UNet(3, 1, 2, width=1)}
-    path = draw_grad_cam(networks, torch.rand(1, 16, 32, 32), label, tmp_path / "cam.png", "case_7")
-    assert path.stat().st_size > 5000
+    figure = grad_cam_figure(networks, torch.rand(1, 16, 32, 32), label, "case_7")
+    assert figure.get_suptitle().startswith("case_7, slice 7 ")
+    assert [axes.get_title().split(":")[0] for axes in figure.axes if axes.get_title()] == [
+        "image and ground truth",
+        "teacher, first",
+        "student, first",
+        "teacher, last",
+        "student, last",
+    ]

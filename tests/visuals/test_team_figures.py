@@ -63,7 +63,7 @@ def test_cases_may_be_named_and_slices_are(tmp_path):
     paths = plot_team(team(bias=-100.0), data, tmp_path, cases=["case2"])
     assert names(paths) == ["soft_labels_case2_2.png", "boundary_transform_case2_2.png"]
     for case in ("case0", "nobody"):
-        with pytest.raises(ValueError, match=f"cases: {case} not among the training images, or without lesion"):
+        with pytest.raises(ValueError, match=f"cases: {case} not among the training images, or without a lesion"):
             plot_team(team(), items(), tmp_path, cases=[case])
 
 
@@ -90,4 +90,4 @@ def test_images_of_several_sizes(tmp_path):
 
 def test_no_lesion_is_told_and_no_error(tmp_path, capsys):
     assert plot_team(team(), items(1), tmp_path) == []
-    assert "none of the 48 images looked at has a lesion" in capsys.readouterr().out
+    assert "none of 48 images has a lesion" in capsys.readouterr().out

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from medkd.networks import load_weights
 from medkd.runs.errors import one_line_errors
 from medkd.runs.folder import RunFolder
-from medkd.visuals import first_and_last, grad_cam, mid_target_slice, scaled_picture
+from medkd.visuals import first_and_last, grad_cam, mid_target_slice, scale_to_unit
 
 from .cases import Data
 from .pictures import Picture, embed, outline_path
@@ -144,12 +144,12 @@ def _window(image: Tensor, label: Tensor, size: Sequence[int]) -> tuple[Tensor, 
 
 def _case(name: str, of: _Input) -> Attention:
     truth = _at(of.label[0], of.index).numpy()
-    picture = embed(scaled_picture(_at(of.image, of.index).numpy(), _limits(of.image)), _LONGEST)
+    picture = embed(scale_to_unit(_at(of.image, of.index).numpy(), _limits(of.image)), _LONGEST)
     return Attention(name, of.number, *truth.shape, picture, outline_path(truth.astype(np.uint8)), {})
 
 
 def _blended(of: _Input, map_: Tensor) -> Picture:
-    background = scaled_picture(_at(of.image, of.index).numpy(), _limits(of.image))
+    background = scale_to_unit(_at(of.image, of.index).numpy(), _limits(of.image))
     values = _at(map_, of.index).numpy()[..., None]
     colours = _COLOURS(values[..., 0])[..., :3]
     share = _STRENGTH * np.sqrt(values)  # weak attention is seen too

@@ -13,7 +13,7 @@ import pandas as pd
 from medkd.io import PICTURES, read_picture
 from medkd.runs.errors import one_line_errors
 from medkd.runs.folder import RunFolder
-from medkd.visuals import scaled_picture
+from medkd.visuals import scale_to_unit
 
 from .pictures import Picture, embed, outline_path
 from .predictions import predictions
@@ -146,7 +146,7 @@ def _case(
     slices = [
         ShownSlice(
             number,
-            embed(scaled_picture(_at(image, number), limits)),
+            embed(scale_to_unit(_at(image, number), limits)),
             outline_path(_at(truth, number)),
             {row: outline_path(_at(layer, number)) for row, layer in fitting.items()},
         )

@@ -64,7 +64,7 @@ def test_rows_are_cases_and_columns_are_runs(frames):
     runs, data, truth = frames
     figure = comparison_figure(runs, data, lambda entry: entry, count=3)
     rows = table(figure, 4)
-    assert [axis.get_title() for axis in rows[0]] == ["image", "truth", "first", "last"]
+    assert [axis.get_title() for axis in rows[0]] == ["image", "ground truth", "first", "last"]
     assert [row[0].get_ylabel() for row in rows] == ["b\nquantile 0.00", "d\nquantile 0.50", "c\nquantile 1.00"]
     assert "Dice of last" in figure.get_suptitle()
     for row, case, dice in zip(rows, "bdc", (0.1, 0.5, 0.9), strict=True):
@@ -105,10 +105,10 @@ def test_a_volume_shows_the_slice_with_most_truth(tmp_path):
 
 def test_errors(frames):
     runs, data, _ = frames
-    with pytest.raises(ValueError, match=r"plot_comparison: case z is not in the data \(6 cases\)"):
+    with pytest.raises(ValueError, match=r"comparison_figure: case z is not in the data \(6 cases\)"):
         comparison_figure(runs, data, lambda entry: entry, cases=["a", "z"])
     pd.DataFrame([{"case": "a", "class": "x", "dice": np.nan}]).to_csv(runs["last"] / "metrics.csv", index=False)
-    with pytest.raises(ValueError, match="plot_comparison: no case to show"):
+    with pytest.raises(ValueError, match="comparison_figure: no case to show"):
         comparison_figure(runs, data, lambda entry: entry)
 
 
@@ -130,7 +130,7 @@ def test_a_case_that_a_run_has_not_and_a_count_of_none(frames):
     runs, data, _ = frames
     table = pd.read_csv(runs["first"] / "metrics.csv")
     table[table["case"] != "c"].to_csv(runs["first"] / "metrics.csv", index=False)
-    with pytest.raises(ValueError, match="case c is not among those of run first"):
+    with pytest.raises(ValueError, match="case c is not in the results of run first"):
         comparison_figure(runs, data, dict, cases=["c"])
-    with pytest.raises(ValueError, match="count 0 found, expected 1 or more"):
+    with pytest.raises(ValueError, match="count: found 0, expected 1 or more"):
         comparison_figure(runs, data, dict, count=0)

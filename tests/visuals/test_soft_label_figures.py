@@ -1,4 +1,4 @@
-"""That the pixels marked and counted are those that are wrong, in a picture and in a volume's right slice."""
+"""Figures of soft labels: incorrect pixels are coloured and counted, in pictures and in the shown slice of volumes."""
 
 import numpy as np
 import pytest
@@ -31,37 +31,37 @@ def marked(axis, colour):
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_wrong_pixels_are_marked_and_counted(classes):
+def test_incorrect_pixels_are_marked_and_counted(classes):
     label = lesion(14, 12, classes=classes)
     chain = stages(label, classes)
     figure = progression_figure(torch.randn(3, 14, 12), label[0], chain, "case_7")
     assert "case_7" in figure.get_suptitle()
     for axis, stage in zip(figure.axes[1:5], chain, strict=True):
-        wrong, positive = ~is_correct(stage, label)[0, 0], label[0, 0] == 0
-        np.testing.assert_array_equal(marked(axis, "#00e5ff"), wrong & positive)
-        np.testing.assert_array_equal(marked(axis, "#ff00ff"), wrong & ~positive)
-        counts = int((wrong & positive).sum()), int((wrong & ~positive).sum())
-        text = f"{sum(counts)} wrong\n{counts[0]} false positive, {counts[1]} false negative"
+        incorrect, positive = ~is_correct(stage, label)[0, 0], label[0, 0] == 0
+        np.testing.assert_array_equal(marked(axis, "#00e5ff"), incorrect & positive)
+        np.testing.assert_array_equal(marked(axis, "#ff00ff"), incorrect & ~positive)
+        counts = int((incorrect & positive).sum()), int((incorrect & ~positive).sum())
+        text = f"{sum(counts)} incorrect\n{counts[0]} false positive, {counts[1]} false negative"
         assert axis.get_xlabel() == text
         shown = np.asarray(axis.images[0].get_array()).squeeze()
         np.testing.assert_allclose(shown, 1 - stage[0, 0], atol=1e-6)
         assert axis.images[0].get_clim() == (0, 1)
     assert figure.axes[1].get_xlabel() != figure.axes[2].get_xlabel()  # the test has something to tell apart
-    assert figure.axes[4].get_xlabel().startswith("0 wrong")
+    assert figure.axes[4].get_xlabel().startswith("0 incorrect")
 
 
-def test_a_tie_is_wrong():
+def test_a_tie_is_incorrect():
     label = torch.ones(1, 1, 4, 4, dtype=torch.long)
     tie = torch.full((1, 2, 4, 4), 0.5)
     figure = progression_figure(torch.zeros(1, 4, 4), label[0], SoftLabels(tie, tie, tie, tie), "a")
-    assert figure.axes[1].get_xlabel() == "16 wrong\n0 false positive, 16 false negative"
+    assert figure.axes[1].get_xlabel() == "16 incorrect\n0 false positive, 16 false negative"
 
 
-def test_a_volume_shows_the_slice_with_most_wrong_pixels_of_the_first_stage():
+def test_a_volume_shows_the_slice_with_most_incorrect_pixels_of_the_first_stage():
     label = lesion(5, 14, 12)
     right = torch.cat([1.0 - label, label.float()], dim=1)
     first = right.clone()
-    first[:, :, 3, :3] = right[:, :, 3, :3].flip(1)  # 36 wrong pixels
+    first[:, :, 3, :3] = right[:, :, 3, :3].flip(1)  # 36 incorrect pixels
     first[:, :, 1, 0, :4] = right[:, :, 1, 0, :4].flip(1)
     first[:, :, 1, 5, 3:5] = right[:, :, 1, 5, 3:5].flip(1)
     second = right.clone()
@@ -71,11 +71,9 @@ def test_a_volume_shows_the_slice_with_most_wrong_pixels_of_the_first_stage():
     )
     assert figure.get_suptitle().startswith("volume, slice 3 ")
     labels = [axis.get_xlabel() for axis in figure.axes[1:3]]
-    whole = (
-        "36 wrong\n36 false positive, 0 false negative\n(whole volume: 42 wrong\n40 false positive, 2 false negative)"
-    )
-    assert labels[0] == whole
-    assert labels[1].startswith("0 wrong") and "whole volume: 168 wrong" in labels[1]
+    volume = "42 incorrect\n40 false positive, 2 false negative"
+    assert labels[0] == f"36 incorrect\n36 false positive, 0 false negative\n(whole volume: {volume})"
+    assert labels[1].startswith("0 incorrect") and "whole volume: 168 incorrect" in labels[1]
     assert marked(figure.axes[1], "#00e5ff").sum() == 36
 
 
@@ -91,9 +89,9 @@ def test_the_file_shows_the_marks(tmp_path):
 
 def test_what_does_not_fit_is_told():
     label = lesion(14, 12)
-    with pytest.raises(ValueError, match=r"plot_progression: label \(1, 14, 12\) does not fit the image \(1, 9, 9\)"):
+    with pytest.raises(ValueError, match=r"progression_figure: label \(1, 14, 12\) does not fit the image \(1, 9, 9\)"):
         progression_figure(torch.zeros(1, 9, 9), label[0], stages(label), "a")
     with pytest.raises(ValueError, match=r"does not fit the probabilities \(2, 2, 14, 12\)"):
         progression_figure(torch.zeros(1, 14, 12), label[0], SoftLabels(*[torch.rand(2, 2, 14, 12)] * 4), "a")
-    with pytest.raises(ValueError, match="2 channels cannot be shown, expected 1 or 3"):
+    with pytest.raises(ValueError, match="found 2 channels, expected 1 or 3"):
         progression_figure(torch.zeros(2, 14, 12), label[0], stages(label), "a")

@@ -1,4 +1,4 @@
-"""That wrong pixels are coloured, that images are made of the queue of their class, and that swatches show the queue."""
+"""Figures of false pixels: coloured errors, images made of the queue of each class, swatches of the queue."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def coloured(axis):
     return marked & (layer[..., 0] < 0.5), marked & (layer[..., 0] > 0.5)
 
 
-def test_wrong_pixels_mask_and_made_image():
+def test_incorrect_pixels_mask_and_made_image():
     image, label, prediction, queue = case()
     figure = false_pixels_figure(image, label, prediction, queue, "teacher", cases=["a", "b"])
     assert figure.get_suptitle().startswith("teacher ") and len(figure.axes) == 2 * 3 + 2
@@ -43,9 +43,9 @@ def test_wrong_pixels_mask_and_made_image():
         real, mask, made = figure.axes[3 * row : 3 * row + 3]
         assert real.get_ylabel() == name and real.get_xlabel() == "2 false positive, 3 false negative"
         positive, negative = coloured(real)
-        wrong = (prediction != label)[row, 0]
-        np.testing.assert_array_equal(positive, wrong & (label[row, 0] == 0))
-        np.testing.assert_array_equal(negative, wrong & (label[row, 0] == 1))
+        incorrect = (prediction != label)[row, 0]
+        np.testing.assert_array_equal(positive, incorrect & (label[row, 0] == 0))
+        np.testing.assert_array_equal(negative, incorrect & (label[row, 0] == 1))
         np.testing.assert_array_equal(values(mask), label[row, 0])
         # 0.2 is 0 and 0.8 is 1 in the picture, in every panel
         pixels, lesion = values(made)[..., 0], label[row, 0].numpy() > 0
@@ -65,7 +65,7 @@ def test_swatches_go_from_dark_to_bright_and_show_the_whole_queue():
             assert np.isclose(column, value, atol=1e-3).mean() == pytest.approx(share, abs=0.1)
 
 
-def test_a_volume_shows_the_slice_with_most_wrong_pixels(tmp_path):
+def test_a_volume_shows_the_slice_with_most_incorrect_pixels(tmp_path):
     image, label, prediction, queue = case(channels=1, depth=(4,))
     prediction[0, :, :2], prediction[0, :, 3] = label[0, :, :2], label[0, :, 3]
     prediction[1, :, 1, 2] = 1
@@ -89,11 +89,11 @@ def test_a_seed_makes_the_picture():
 
 def test_errors():
     image, label, prediction, queue = case()
-    with pytest.raises(ValueError, match="plot_false_pixels: class 0 of the labels has no pixel in the queue"):
+    with pytest.raises(ValueError, match="false_pixels_figure: class 0 of the labels has no pixel in the queue"):
         false_pixels_figure(image, label, prediction, FalsePixelQueue(3, 2, 4), "a")
     with pytest.raises(ValueError, match="class 2 of the labels has no pixel"):
         false_pixels_figure(image, label * 2, prediction, queue, "a")
-    with pytest.raises(ValueError, match=r"plot_false_pixels: prediction \(1, 1, 12, 12\) does not fit the image"):
+    with pytest.raises(ValueError, match=r"false_pixels_figure: prediction \(1, 1, 12, 12\) does not fit the image"):
         false_pixels_figure(image, label, prediction[:1], queue, "a")
-    with pytest.raises(ValueError, match="1 cases named, expected 2"):
+    with pytest.raises(ValueError, match="cases: found 1 names, expected 2"):
         false_pixels_figure(image, label, prediction, queue, "a", cases=["x"])

@@ -17,7 +17,7 @@ def ring(*depth):
 
 
 def panels(figure):
-    return dict(zip(("image", "regions", "made", "before", "after"), figure.axes, strict=True))
+    return dict(zip(("image", "regions", "transformed", "before", "after"), figure.axes, strict=True))
 
 
 def densities(axis):
@@ -61,7 +61,7 @@ def test_a_ratio_exchanges_that_share():
     image, label = ring()
     axes = panels(boundary_figure(image, label, "a", width=1, ratio=0.25))
     assert axes["after"].get_title().endswith("0.75")
-    np.testing.assert_array_equal(np.asarray(axes["made"].images[0].get_array()).sum(), 36)
+    np.testing.assert_array_equal(np.asarray(axes["transformed"].images[0].get_array()).sum(), 36)
 
 
 def test_regions_are_coloured_and_classes_are_one_lesion():
@@ -77,7 +77,7 @@ def test_a_seed_makes_the_picture():
     image, label = torch.rand(1, 16, 16), ring()[1]
     generators = [torch.Generator().manual_seed(seed) for seed in (0, 0, 1)]
     figures = [boundary_figure(image, label, "a", 2, 0.5, generator) for generator in generators]
-    made = [np.asarray(panels(figure)["made"].images[0].get_array()) for figure in figures]
+    made = [np.asarray(panels(figure)["transformed"].images[0].get_array()) for figure in figures]
     assert (made[0] == made[1]).all() and (made[0] != made[2]).any()
 
 
@@ -95,7 +95,7 @@ def test_a_volume_counts_all_slices_and_shows_the_fullest(tmp_path):
 
 def test_errors():
     image, label = ring()
-    with pytest.raises(ValueError, match="plot_boundary_transform: case_7 has no lesion, expected a label above 0"):
+    with pytest.raises(ValueError, match="boundary_figure: case_7 has no lesion, expected a label above 0"):
         boundary_figure(image, label * 0, "case_7")
-    with pytest.raises(ValueError, match=r"plot_boundary_transform: label \(1, 16, 16\) does not fit"):
+    with pytest.raises(ValueError, match=r"boundary_figure: label \(1, 16, 16\) does not fit"):
         boundary_figure(image[:, 1:], label, "a")

@@ -1,0 +1,78 @@
+"""One test case with the predictions of several evaluated runs, read from their output folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from medkd.io import read_nifti
+from medkd.runs.folder import RunFolder
+
+from ._panels import fullest_slice, slice_title, take_slice
+
+Runs = Mapping[str, str | Path]
+Preprocessing = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+class EvaluatedCase(NamedTuple):
+    """A picture, or the slice of a volume with most foreground in the ground truth."""
+
+    title: str
+    """Name of the case, and the slice of a volume."""
+    image: np.ndarray
+    """(C, rows, columns), as the network sees it."""
+    truth: np.ndarray
+    """(rows, columns) labels; their size may differ from the image's."""
+    predictions: dict[str, np.ndarray]
+    """Title of a run -> labels, of the ground truth's size."""
+    dice: dict[str, float]
+    """Title of a run -> mean over classes."""
+
+
+def read_metrics(runs: Runs) -> dict[str, pd.DataFrame]:
+    """Read the metrics of each run.
+
+    Raises:
+        ValueError: if ``runs`` is not a dictionary of titles and folders.
+        FileNotFoundError: for a folder without metrics or predictions.
+    """
+    if not isinstance(runs, Mapping) or not runs:
+        raise ValueError(f"runs: found {runs!r}, expected titles and folders such as {{'student': 'FOLDER'}}")
+    for title, folder in runs.items():
+        run = RunFolder(folder)
+        for file in (run.metrics, run.predictions):
+            if not file.exists():
+                raise FileNotFoundError(
+                    f"run {title}: no {file.name} in {folder}, expected the folder of a finished run"
+                )
+    return {title: RunFolder(folder).require_metrics() for title, folder in runs.items()}
+
+
+def read_case(
+    runs: Runs, metrics: Mapping[str, pd.DataFrame], entry: Mapping[str, Any], preprocessing: Preprocessing
+) -> EvaluatedCase:
+    """Read image and ground truth of an entry of the data list, and the prediction of each run."""
+    case, item = str(entry["case"]), preprocessing(entry)
+    image, truth = np.asarray(item["image"]), np.asarray(item["label"])[0]
+    index = fullest_slice(truth > 0)
+    labels = {title: _read_prediction(RunFolder(folder).predictions, case) for title, folder in runs.items()}
+    dice = {title: float(table.loc[table["case"] == case, "dice"].mean()) for title, table in metrics.items()}
+    return EvaluatedCase(
+        title=slice_title(case, index),
+        image=take_slice(image, index),
+        truth=take_slice(truth, index),
+        predictions={title: take_slice(volume, index) for title, volume in labels.items()},
+        dice=dice,
+    )
+
+
+def _read_prediction(folder: Path, case: str) -> np.ndarray:
+    volume = folder / f"{case}.nii.gz"
+    if volume.is_file():
+        return np.asarray(read_nifti(volume)[0])
+    return np.asarray(Image.open(folder / f"{case}.png"))
