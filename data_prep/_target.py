@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from medkd.runs import lock as claims
+from medkd.runs.lock import FolderLock, clean_partial
 
 __all__ = ["check_target", "complete_or_absent"]
 
@@ -44,23 +44,24 @@ def complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[
     made = [folder for folder in target.parents if not folder.exists()]  # the innermost first
     target.parent.mkdir(parents=True, exist_ok=True)
     partial, replaced = (target.with_name(f".{target.name}.{word}-{os.getpid()}") for word in ("partial", "replaced"))
-    claims.remove_leftovers(target.parent, f".{target.name}.partial-*")
+    clean_partial(target.parent, f".{target.name}.partial-*")
     partial.mkdir()
+    lock = FolderLock(partial)
     try:
-        claims.claim(partial)
+        lock.acquire()
         yield partial
         check_target(source, target, overwrite)  # again: somebody may have written there meanwhile
         if target.exists():
             os.replace(target, replaced)
         try:
-            os.replace(partial, target)
+            lock.move(target)
         except OSError:
             if replaced.exists():
                 os.replace(replaced, target)  # the earlier data set goes back to its place
             raise
         shutil.rmtree(replaced, ignore_errors=True)
     finally:
-        claims.release()
+        lock.release()
         shutil.rmtree(partial, ignore_errors=True)
         if not target.exists():
             with suppress(OSError):  # somebody has put something there: the error that led here is told, not this one

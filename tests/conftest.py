@@ -1,6 +1,8 @@
 """Prepared phantoms, drawn once for all tests, and the way in which tests run a bundle."""
 
+import ctypes
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -294,3 +296,34 @@ def assert_equal():
             assert a == b, place
 
     return check
+
+
+class _Header(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint32), ("process", ctypes.c_int)]
+
+
+class _Sets(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable")]
+
+
+@pytest.fixture
+def ordinary_user():
+    """A context in which the modes of files count for root too, without the two capabilities that bypass them."""
+    libc, header, sets = ctypes.CDLL(None, use_errno=True), _Header(0x20080522, 0), (_Sets * 2)()
+
+    @contextmanager
+    def as_ordinary_user():
+        if os.geteuid() != 0:
+            yield
+            return
+        assert libc.capget(ctypes.byref(header), ctypes.byref(sets)) == 0
+        before = sets[0].effective
+        sets[0].effective &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        assert libc.capset(ctypes.byref(header), ctypes.byref(sets)) == 0
+        try:
+            yield
+        finally:
+            sets[0].effective = before
+            assert libc.capset(ctypes.byref(header), ctypes.byref(sets)) == 0
+
+    return as_ordinary_user

@@ -170,7 +170,7 @@ def run_bundle(arguments: list[str]) -> None:
     """Runs ``python -m monai.bundle`` with the arguments, in this process, after printing it."""
     import runpy
 
-    from medkd.runs.lock import release
+    from medkd.runs.lock import release_locks
 
     from .options import check_options, merged_config, parse_command
 
@@ -185,7 +185,7 @@ def run_bundle(arguments: list[str]) -> None:
         runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
     finally:
         sys.argv = before
-        release()
+        release_locks()
 
 
 def export(
@@ -194,7 +194,7 @@ def export(
     """Writes a run's student in a format of `medkd.deploy.export`; the options are those of ``medkd evaluate``."""
     from medkd.deploy.export import apply_overrides, check_format
     from medkd.deploy.export import export as write
-    from medkd.runs.lock import release
+    from medkd.runs.lock import release_locks
 
     from .options import check_options, merged_config, parse_command
 
@@ -207,7 +207,7 @@ def export(
     try:
         write(task, form, apply_overrides(config, given), calibration_windows)
     finally:
-        release()
+        release_locks()
 
 
 def train_team(task: str, options: list[str], overlays: Collection[str], soft_labels: str, mode: str) -> list[str]:

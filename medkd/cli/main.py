@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import medkd
 from medkd.deploy.runtime import infer_command, names_onnx
 from medkd.runs.errors import one_line_errors
-from medkd.runs.signals import EXIT_CODE, Terminated, ended_by_sigterm
+from medkd.runs.signals import EXIT_CODE, Terminated, raise_on_sigterm
 
 from . import commands, listings
 
@@ -134,7 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
     without_torch = names_onnx(arguments)
     parsed, options = (None, []) if without_torch else parser().parse_known_args(arguments)
     try:
-        with ended_by_sigterm():
+        with raise_on_sigterm():
             if parsed is None:
                 infer_command(arguments, commands.tasks())
             else:

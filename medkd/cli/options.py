@@ -26,7 +26,7 @@ from monai.utils import optional_import
 from medkd.runs.config import get_nested
 from medkd.runs.errors import print_one_line
 from medkd.runs.folder import RunFolder
-from medkd.runs.lock import claim
+from medkd.runs.lock import FolderLock
 from medkd.runs.record import check_assistant, check_model, recorded
 from medkd.runs.signals import catch_sigterm
 
@@ -209,7 +209,7 @@ def check_command(
     if output_dir is not None and Path(output_dir).is_file():
         raise FileExistsError(f"output_dir {output_dir}: is a file, expected a folder")
     if output_dir is not None and Path(output_dir).is_dir() and os.environ.get("RANK", "0") == "0":
-        claim(output_dir)
+        FolderLock(output_dir).acquire()
     if output_dir is not None and not resume:
         for name in results:
             if (Path(output_dir) / name).exists():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 
 from medkd.runs.files import write_atomically
 from medkd.runs.folder import RunFolder
-from medkd.runs.lock import claim, is_claimed, release
+from medkd.runs.lock import FolderLock
 
 from .plan import Job, Plan
 from .plan_file import check_plan, load_plan, plan_file
@@ -54,8 +55,7 @@ def experiment(
     plan = Plan(content, _absolute(data), folder.absolute())
     before = _read_record(plan.folder) if (plan.folder / _RECORD).is_file() else {}
     _same_runs(plan, before.get("commands", {}))
-    try:
-        lock = _claimed(plan.folder)
+    with _lock(plan.folder) as lock:
         _nothing_runs(plan)
         # before the record names this machine: the next call would take another one's lock for a dead one of its own
         check_lock(plan.folder, arguments, before.get("machine", platform.node()))
@@ -66,19 +66,23 @@ def experiment(
             _restore_record(plan.folder, before)
         else:
             _end(plan, missing)
-    finally:
-        release()
 
 
-def _claimed(folder: Path) -> int | None:
-    """`claim`, with the advice that suits: another folder would be another experiment."""
+@contextmanager
+def _lock(folder: Path) -> Iterator[FolderLock]:
+    """Lock a folder. The hint of the error is another one than that of a run: another folder is another experiment."""
+    lock = FolderLock(folder)
     try:
-        return claim(folder)
+        lock.acquire()
     except FileExistsError:
         raise FileExistsError(
             f"output_dir {folder}: an earlier call is at work in it, or the Snakemake that it began and that outlived it: "
             "wait for its end, or stop it"
         ) from None
+    try:
+        yield lock
+    finally:
+        lock.release()
 
 
 def _end(plan: Plan, missing: Sequence[Job]) -> None:
@@ -179,5 +183,5 @@ def _same_runs(plan: Plan, commands: Mapping[str, str]) -> None:
 def _nothing_runs(plan: Plan) -> None:
     """A killed Snakemake leaves its trainings running, and a second one of the same folder would fail."""
     for job in plan.jobs.values():
-        if is_claimed(plan.folder / job.folder):
+        if FolderLock(plan.folder / job.folder).is_locked():
             raise FileExistsError(f"output_dir {plan.folder}: a run that an earlier call began goes on in {job.folder}")

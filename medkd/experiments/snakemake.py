@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from medkd.cli.commands import BUNDLES
+from medkd.runs.lock import FolderLock
 
 __all__ = ["check_arguments", "check_lock", "run_snakemake"]
 
@@ -43,7 +44,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
 
 
 def check_lock(folder: Path, arguments: Sequence[str], machine: str) -> None:
-    """Whether a Snakemake may begin in a folder whose claim on this machine is ours.
+    """Whether a Snakemake may begin in a folder whose lock on this machine is ours.
 
     Args:
         machine: on which Snakemake was begun in this folder the last time.
@@ -57,7 +58,7 @@ def check_lock(folder: Path, arguments: Sequence[str], machine: str) -> None:
         )
 
 
-def run_snakemake(folder: Path, cores: int | None, arguments: Sequence[str], lock: int | None) -> int:
+def run_snakemake(folder: Path, cores: int | None, arguments: Sequence[str], lock: FolderLock) -> int:
     """Runs the Snakefile on an experiment's folder; its exit code.
 
     Interrupted or ended, it stops as by Ctrl-C: it begins nothing more, and its trainings end in a line each, on a cluster by
@@ -65,7 +66,7 @@ def run_snakemake(folder: Path, cores: int | None, arguments: Sequence[str], loc
 
     Args:
         cores: runs at once; None: 1, or as a profile or an executor says, for which it would be the limit of a whole cluster.
-        lock: descriptor of the folder's claim, which Snakemake then holds too; `check_lock` comes before.
+        lock: of the folder, which Snakemake then holds too; `check_lock` comes before.
     """
     snakemake = [
         sys.executable,
@@ -77,7 +78,7 @@ def run_snakemake(folder: Path, cores: int | None, arguments: Sequence[str], loc
         str(folder),
     ]
     if _is_locked(folder, arguments):
-        # nobody on this machine is at work in the folder, its claim says so: the lock is a killed Snakemake's
+        # nobody on this machine is at work in the folder, as its lock shows: the lock is a killed Snakemake's
         print("note: the lock of a Snakemake that was killed is removed", flush=True)
         subprocess.run([*snakemake, "--unlock", "--quiet", "all"], check=True, capture_output=True)
     command = [*snakemake, "--keep-going", "--rerun-incomplete", "--rerun-triggers", "mtime"]
@@ -90,7 +91,7 @@ def run_snakemake(folder: Path, cores: int | None, arguments: Sequence[str], loc
     # what a script put into the background ignores Ctrl-C, and its children would inherit that
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     # a session of its own: a terminal's Ctrl-C comes to us alone, and is handed on below
-    process = subprocess.Popen(command, start_new_session=True, pass_fds=() if lock is None else (lock,))
+    process = subprocess.Popen(command, start_new_session=True, pass_fds=lock.descriptors)
     signal.signal(signal.SIGINT, before)
     try:
         return process.wait()

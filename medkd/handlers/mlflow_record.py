@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import fcntl
 import importlib.util
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from monai.handlers import MLFlowHandler
 
 from medkd.parallel.group import is_main_process
 from medkd.runs.files import write_atomically
-from medkd.runs.lock import claim
+from medkd.runs.lock import FolderLock
 
 __all__ = ["MLflowRecord"]
 
@@ -99,13 +98,13 @@ class MLflowRecord:
         for name in ("mlflow", "alembic"):  # of the data base's making
             logging.getLogger(name).setLevel(logging.WARNING)
         try:
-            with _one_at_a_time(self.folder):
+            with nullcontext() if self.folder is None else FolderLock(self.folder, wait=True):
                 handler = self._begun(engine)
         except Exception as error:  # of the file system, of SQLAlchemy, of MLflow, of its connection
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise ValueError(f"mlflow {self.folder or self.uri}: no run can be begun there: {reason}") from error
         self._keep_rate(engine)
-        claim(self.output_dir)
+        FolderLock(self.output_dir).acquire()
         record = json.dumps({"tracking": self.uri, "run_id": handler.cur_run.info.run_id}, indent=2)
         write_atomically(self.output_dir / _RECORD, lambda path: path.write_text(record))
         handler.attach(engine)
@@ -184,19 +183,3 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list):
         return all(isinstance(part, str | int | float) and _is_plain(part) for part in value)
     return value is not None and not isinstance(value, dict) and not str(value).startswith(("$", "@", "%"))
-
-
-@contextmanager
-def _one_at_a_time(folder: Path | None) -> Iterator[None]:
-    """Of several runs that find no data base in a folder, one makes it and the others wait."""
-    if folder is None:
-        yield
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

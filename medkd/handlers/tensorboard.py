@@ -9,7 +9,7 @@ from monai.engines import Workflow
 from monai.handlers import TensorBoardStatsHandler
 
 from medkd.parallel.group import is_main_process
-from medkd.runs.lock import claim
+from medkd.runs.lock import FolderLock
 
 __all__ = ["TensorBoardRecord"]
 
@@ -32,5 +32,5 @@ class TensorBoardRecord:
     def __call__(self, engine: Workflow) -> None:
         if is_main_process() and not self._opened:
             self._opened = True
-            claim(self.log_dir)
+            FolderLock(self.log_dir).acquire()
             TensorBoardStatsHandler(log_dir=self.log_dir, iteration_log=False).attach(engine)

@@ -17,7 +17,7 @@ import medkd
 from medkd.parallel.group import is_main_process, processes
 
 from .folder import RunFolder
-from .lock import claim
+from .lock import FolderLock
 
 __all__ = ["RunRecord"]
 
@@ -60,7 +60,7 @@ class RunRecord:
         if self._is_written or not is_main_process():
             return
         self._is_written = True
-        claim(self.folder.path)
+        FolderLock(self.folder.path).acquire()
         self.folder.write_environment(self._environment())
         if self.config is not None:
             self.folder.write_config({**self.config, **self.values})

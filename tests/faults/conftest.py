@@ -1,6 +1,5 @@
 """How a fault is tested: exit code, the one line, and that no file in reach has changed."""
 
-import ctypes
 import os
 import re
 import resource
@@ -126,34 +125,3 @@ def disk_of():
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return limited
-
-
-class _Header(ctypes.Structure):
-    _fields_ = [("version", ctypes.c_uint32), ("process", ctypes.c_int)]
-
-
-class _Sets(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable")]
-
-
-@pytest.fixture
-def ordinary():
-    """Within it files' modes count for root too: without the two capabilities by which it passes them over."""
-    libc, header, sets = ctypes.CDLL(None, use_errno=True), _Header(0x20080522, 0), (_Sets * 2)()
-
-    @contextmanager
-    def as_ordinary_user():
-        if os.geteuid() != 0:
-            yield
-            return
-        assert libc.capget(ctypes.byref(header), ctypes.byref(sets)) == 0
-        before = sets[0].effective
-        sets[0].effective &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-        assert libc.capset(ctypes.byref(header), ctypes.byref(sets)) == 0
-        try:
-            yield
-        finally:
-            sets[0].effective = before
-            assert libc.capset(ctypes.byref(header), ctypes.byref(sets)) == 0
-
-    return as_ordinary_user

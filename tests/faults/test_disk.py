@@ -58,51 +58,51 @@ def test_a_full_disk_in_a_run(verb, task, size, data, teachers, volume, medkd_ru
 
 
 @pytest.mark.parametrize("verb", ["train", "evaluate", "infer", "prepare"])
-def test_a_folder_that_may_not_be_written(verb, data, teachers, pairs, refused, ordinary, tmp_path):
+def test_a_folder_that_may_not_be_written(verb, data, teachers, pairs, refused, ordinary_user, tmp_path):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o555)
     if verb == "prepare":
         given = ["kits19", "--source", pairs, "--dataset_dir", closed / "data"]
     else:
         given = words(verb, "kits19", data["kits19"], teachers, pairs / "imagesTr/c0.nii.gz", closed / "output")
-    with ordinary():
+    with ordinary_user():
         refused("Permission denied: .*closed", verb, *given)
 
 
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nii", ".nrrd", ".mha"])
-def test_a_scan_that_may_not_be_read(suffix, pairs, refused, ordinary, tmp_path):
+def test_a_scan_that_may_not_be_read(suffix, pairs, refused, ordinary_user, tmp_path):
     scan, image = pairs / f"imagesTr/c1{suffix}", sitk.ReadImage(pairs / "imagesTr/c1.nii.gz")
     (pairs / "imagesTr/c1.nii.gz").unlink()
     sitk.WriteImage(image, scan)
     scan.chmod(0)
     options = ["--images", pairs / "imagesTr", "--labels", pairs / "labelsTr", "--dataset_dir", tmp_path / "data"]
-    with ordinary():
+    with ordinary_user():
         message = f"1 of 5 cases refused, nothing was written: c1: .*c1{suffix} cannot be opened: Permission denied"
         line = refused(message, "prepare", "nifti", *options)
     assert "truncated" not in line
 
 
-def test_a_model_that_may_not_be_read(teachers, pairs, refused, ordinary, tmp_path):
+def test_a_model_that_may_not_be_read(teachers, pairs, refused, ordinary_user, tmp_path):
     shutil.copytree(teachers["kits19"], tmp_path / "run")
     (tmp_path / "run/model.pt").chmod(0)
     options = ["--role", "teacher", "--model", tmp_path / "run", "--input", pairs / "imagesTr"]
-    with ordinary():
+    with ordinary_user():
         message = "model.pt: not a readable file of weights: Permission denied"
         refused(message, "infer", "kits19", *options, "--output_dir", tmp_path / "output")
 
 
-def test_a_data_set_that_may_not_be_read(kits19_data, refused, ordinary, tmp_path):
+def test_a_data_set_that_may_not_be_read(kits19_data, refused, ordinary_user, tmp_path):
     shutil.copytree(kits19_data, tmp_path / "data")
     (tmp_path / "data/datalist.json").chmod(0)
-    with ordinary():
+    with ordinary_user():
         options = ["--dataset_dir", tmp_path / "data", "--output_dir", tmp_path / "output"]
         refused("Permission denied: .*datalist.json", "train", "kits19", *options)
 
 
-def test_folders_that_may_not_be_read(pairs, refused, ordinary, tmp_path):
+def test_folders_that_may_not_be_read(pairs, refused, ordinary_user, tmp_path):
     (pairs / "imagesTr").chmod(0)
     try:
-        with ordinary():
+        with ordinary_user():
             options = ["--images", pairs / "imagesTr", "--labels", pairs / "labelsTr", "--dataset_dir", tmp_path / "d"]
             refused("Permission denied: .*imagesTr", "prepare", "nifti", *options)
     finally:

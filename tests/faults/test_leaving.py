@@ -72,7 +72,7 @@ def test_data_that_does_not_fit_the_model(folder, kits19_data, cvc_data, refused
 
 
 @pytest.mark.parametrize("verb", ["export", "pack"])
-def test_places_that_are_taken_or_closed(verb, folder, kits19_data, refused, ordinary, tmp_path):
+def test_places_that_are_taken_or_closed(verb, folder, kits19_data, refused, ordinary_user, tmp_path):
     (tmp_path / "file").write_text("mine")
     refused("file", verb, *leave(verb, folder, tmp_path / "file", kits19_data))
     refused("file", verb, *leave(verb, folder, tmp_path / "file/out", kits19_data))
@@ -80,7 +80,7 @@ def test_places_that_are_taken_or_closed(verb, folder, kits19_data, refused, ord
     (tmp_path / "hidden").mkdir()
     shutil.copytree(folder, tmp_path / "hidden/run")
     (tmp_path / "hidden/run/model.pt").chmod(0)
-    with ordinary():
+    with ordinary_user():
         refused("Permission denied: .*closed", verb, *leave(verb, folder, tmp_path / "closed/out", kits19_data))
         words = leave(verb, tmp_path / "hidden/run", tmp_path / "out", kits19_data)
         refused("model.pt: not a readable file of weights: Permission denied", verb, *words)
@@ -185,12 +185,12 @@ def exported_refused(refused, message, words):
     return refused(message, "infer", *words, tiny=False)
 
 
-def test_an_exported_file_that_may_not_be_read_or_written(exported, pairs, refused, ordinary, tmp_path, capfd):
+def test_an_exported_file_that_may_not_be_read_or_written(exported, pairs, refused, ordinary_user, tmp_path, capfd):
     shutil.copy(exported["slices"], tmp_path / "x.onnx")
     (tmp_path / "x.onnx").chmod(0)
     (tmp_path / "closed").mkdir(mode=0o555)
     source = ["--input", pairs / "imagesTr/c0.nii.gz"]
-    with ordinary():
+    with ordinary_user():
         words = ["--model", tmp_path / "x.onnx", *source, "--output_dir", tmp_path / "out"]
         exported_refused(refused, "Permission denied: .*x.onnx", words)
         (tmp_path / "x.onnx").chmod(0o644)

@@ -1,6 +1,5 @@
 """Faults of prepared data, options and folders of a run: one line, and nothing new is in reach."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -9,9 +8,9 @@ import subprocess
 import sys
 
 import pytest
+from filelock import lock_descriptor
 
 from medkd.cli.main import main
-from medkd.runs.lock import claim, release
 
 
 def edit_list(change):
@@ -177,58 +176,10 @@ def test_a_second_run_into_the_folder(teachers, kits19_data, refused, tmp_path):
 def test_two_runs_at_once_into_the_folder(kits19_data, refused, tmp_path):
     (tmp_path / "run").mkdir()
     other = os.open(tmp_path / "run", os.O_RDONLY)  # as another process has it
-    fcntl.flock(other, fcntl.LOCK_EX)
+    assert lock_descriptor(other)
     words = ["kits19", "--dataset_dir", kits19_data, "--output_dir", tmp_path / "run"]
     refused("output_dir .*run: another run is writing into it: choose another folder", "train", *words)
     os.close(other)
-
-
-def test_a_folder_is_claimed_once_and_swept(tmp_path):
-    gone = 2**30  # no process has such a number
-    for left in (f".partial-{gone}-model.pt", f"predictions/.partial-{gone}-c.nii.gz", "predictions/c.nii.gz"):
-        (tmp_path / left).parent.mkdir(exist_ok=True)
-        (tmp_path / left).write_text("half")
-    claim(tmp_path)
-    claim(tmp_path)  # one's own folder stays one's own
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["c.nii.gz", "predictions"]
-    code = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)"
-    process = [sys.executable, "-c", code, str(tmp_path)]
-    assert b"BlockingIOError" in subprocess.run(process, capture_output=True).stderr
-    release()
-    assert subprocess.run(process).returncode == 0
-
-
-def test_what_others_are_writing_is_not_swept(tmp_path):
-    mine = tmp_path / "evaluation" / f".partial-{os.getppid()}-c.nii.gz"  # as of a command that runs
-    mine.parent.mkdir()
-    mine.write_text("half")
-    (tmp_path / ".partial-3x_abcde/student").mkdir(parents=True)  # as a killed export leaves it
-    (tmp_path / ".partial-3-4").mkdir()
-    claim(tmp_path)
-    release()
-    assert mine.is_file() and (tmp_path / ".partial-3x_abcde/student").is_dir()
-
-
-def test_a_worker_does_not_keep_the_folder_of_a_killed_run(tmp_path):
-    code = """import os, sys, time
-from medkd.runs.lock import claim
-claim(sys.argv[1])
-worker = os.fork()
-if worker == 0:
-    time.sleep(60)
-print(worker, flush=True)
-time.sleep(60)"""
-    run = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    worker = int(run.stdout.readline())
-    with pytest.raises(FileExistsError, match="another run is writing into it"):
-        claim(tmp_path)
-    run.kill()
-    run.wait()
-    try:
-        claim(tmp_path)
-    finally:
-        release()
-        os.kill(worker, signal.SIGKILL)
 
 
 def test_sigterm_in_training_says_how_to_go_on(kits19_data, medkd_run, works, tmp_path, capfd, monkeypatch):
@@ -247,17 +198,6 @@ def test_sigterm_in_training_says_how_to_go_on(kits19_data, medkd_run, works, tm
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     works("train", "kits19", *words, "--resume", "True")
     assert (tmp_path / "run/metrics.csv").is_file()
-
-
-def test_sigterm_outside_the_training_of_several_processes_is_one_line(capfd, monkeypatch):
-    from medkd.parallel import group as distributed
-    from medkd.runs.signals import Terminated
-
-    monkeypatch.setattr(distributed, "_said", None)
-    distributed._print_once(Terminated, Terminated(), None)
-    assert capfd.readouterr().err == (
-        "medkd: error: stopped by SIGTERM: a training that has begun goes on with --resume True\n"
-    )
 
 
 def test_a_folder_that_somebody_fills_meanwhile_does_not_hide_the_error(tmp_path):

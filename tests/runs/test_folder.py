@@ -133,11 +133,11 @@ class TestState:
         assert folder.read_last_line() == "bar 2 \ufffd"
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="modes do not count here")
-def test_missing_permission_is_raised(folder):
+@pytest.mark.skipif(os.name == "nt", reason="modes do not count on Windows")
+def test_missing_permission_is_raised(folder, ordinary_user):
     folder.write_config(RECORD)
     folder.config.chmod(0)
-    with pytest.raises(PermissionError):
+    with ordinary_user(), pytest.raises(PermissionError):
         folder.read_config()
 
 

@@ -16,7 +16,7 @@ from monai.bundle import ConfigParser
 from medkd.cli.commands import BUNDLES
 from medkd.cli.options import parse_command
 from medkd.runs.folder import RunFolder
-from medkd.runs.lock import claim, release, remove_leftovers
+from medkd.runs.lock import FolderLock, clean_partial
 
 from . import configs
 from .metadata import bundle_metadata
@@ -54,21 +54,20 @@ def pack(task: str, words: list[str], mode: str | None = None, overlays: Sequenc
             raise FileExistsError(f"output_dir {target}: is there already: choose another folder")
     student = read_student(task, words, mode, overlays)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(folder.parent, f".{folder.name}.partial-*")
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.partial-", dir=folder.parent) as temporary:
-            claim(temporary)
-            # within it the folder has its own name: it is the zip's first one
-            _write(student, Path(temporary) / folder.name)
-            shutil.make_archive(f"{temporary}/bundle", "zip", root_dir=temporary, base_dir=folder.name)
-            os.replace(f"{temporary}/bundle.zip", archive)
-            try:
-                os.rename(Path(temporary) / folder.name, folder)
-            except BaseException:
-                archive.unlink()
-                raise
-    finally:
-        release()
+    clean_partial(folder.parent, f".{folder.name}.partial-*")
+    with (
+        tempfile.TemporaryDirectory(prefix=f".{folder.name}.partial-", dir=folder.parent) as temporary,
+        FolderLock(temporary),
+    ):
+        # The folder has its own name there already: the zip begins with it.
+        _write(student, Path(temporary) / folder.name)
+        shutil.make_archive(f"{temporary}/bundle", "zip", root_dir=temporary, base_dir=folder.name)
+        os.replace(f"{temporary}/bundle.zip", archive)
+        try:
+            os.rename(Path(temporary) / folder.name, folder)
+        except BaseException:
+            archive.unlink()
+            raise
     return folder, archive
 
 

@@ -17,7 +17,7 @@ import torch
 from tabulate import tabulate
 
 from medkd.runs.files import write_atomically
-from medkd.runs.lock import claim
+from medkd.runs.lock import FolderLock
 
 from .comparison import compare
 from .files import OnnxNetwork, write_onnx, write_torchscript
@@ -73,7 +73,7 @@ def export(task: str, form: str, config: dict[str, Any], calibration_windows: in
         raise ValueError(f"--part {trained.value('part')}: int8 is measured on the test part, which had no say in it")
     report = _about(trained, form)
     if path.parent.is_dir():
-        claim(path.parent)  # what a killed export left there is removed
+        FolderLock(path.parent).acquire()  # removes what a killed export left there
 
     def write(temporary: Path) -> None:
         report.update(_written(trained, form, temporary, calibration_windows))

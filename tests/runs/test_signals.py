@@ -1,0 +1,67 @@
+"""SIGTERM becomes an error."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from medkd.runs.signals import Terminated, catch_sigterm, raise_on_sigterm
+
+
+@pytest.fixture(autouse=True)
+def default():
+    """SIGTERM as Python starts with it, and as it was before."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_text_says_how_to_go_on():
+    assert str(Terminated()) == "stopped by SIGTERM: a training that has begun goes on with --resume True"
+    assert str(Terminated("wait")) == "stopped by SIGTERM: wait"
+
+
+def test_within_the_context_alone():
+    with pytest.raises(Terminated), raise_on_sigterm():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_error_of_the_caller_comes_first():
+    catch_sigterm()
+    outer = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(ConnectionError, match="lost"), raise_on_sigterm(lambda: ConnectionError("lost")):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is outer
+
+
+def test_another_handler_stays():
+    received = []
+    signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
+    with raise_on_sigterm():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert received == [signal.SIGTERM]
+
+
+def test_other_threads_set_no_handler():
+    thread = threading.Thread(target=catch_sigterm)
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_worker_ends_by_the_signal():
+    code = """import os, signal
+from medkd.runs.signals import catch_sigterm
+catch_sigterm()
+worker = os.fork()
+if worker == 0:
+    os.kill(os.getpid(), signal.SIGTERM)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]))"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == f"{-signal.SIGTERM}\n"
