@@ -152,7 +152,7 @@ def nnunet_model():
 
     import numpy as np
 
-    from medkd.teachers.nnunet_folder import build_network
+    from medkd.teachers.nnunet_plans import build_network
 
     def layers(dims: int, blocks: str) -> dict:
         kernels, strides = [[3] * dims] * 3, [[1] * dims, [2] * dims, [2] * dims]

@@ -1,23 +1,37 @@
-"""Which pixels are wrong, and the control that merely exchanges their two values."""
+"""Correct and incorrect pixels, the swap control, and probabilities as logits."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-__all__ = ["is_correct", "swap_incorrect"]
+__all__ = ["is_correct", "log_probabilities", "swap_incorrect"]
 
-# By how much a tie is broken: visible in float32 and in half precision, small beside any probability that teaches.
+# The probability that breaks a tie: visible in float32 and half precision, small beside any probability that teaches.
 _MARGIN = 1e-3
+# A smaller probability carries no information, and its logarithm would dominate the loss.
+_FLOOR = 1e-6
 
 
 def is_correct(probabilities: Tensor, label: Tensor) -> Tensor:
-    """Where the labelled class is the most probable, alone: (N, K, *spatial), (N, 1, *spatial) to (N, 1, *spatial), boolean.
+    """Return where the labelled class alone has the highest probability.
 
-    A tie is wrong, so that no convention of argmax decides.
+    A tie is incorrect, so the result does not depend on which of two equal values argmax takes.
+
+    Args:
+        probabilities: (N, K, *spatial).
+        label: (N, 1, *spatial) integers.
+
+    Returns:
+        Boolean mask (N, 1, *spatial).
 
     Raises:
-        ValueError: when label and probabilities do not fit.
+        ValueError: If the label does not fit the probabilities.
+
+    Example:
+        >>> probabilities = torch.tensor([[[[0.9, 0.2, 0.5]], [[0.1, 0.8, 0.5]]]])
+        >>> is_correct(probabilities, torch.tensor([[[[0, 0, 0]]]])).tolist()
+        [[[[True, False, False]]]]
     """
     if (
         label.shape[1:2] != (1,)
@@ -26,22 +40,56 @@ def is_correct(probabilities: Tensor, label: Tensor) -> Tensor:
     ):
         raise ValueError(f"label {tuple(label.shape)} does not fit the probabilities {tuple(probabilities.shape)}")
     index = label.long()
-    own = probabilities.gather(1, index)
+    labelled = probabilities.gather(1, index)
     others = probabilities.scatter(1, index, -torch.inf).amax(dim=1, keepdim=True)
-    return own > others
+    return labelled > others
 
 
 def swap_incorrect(probabilities: Tensor, label: Tensor) -> Tensor:
-    """The labelled and the winning class of each wrong pixel exchange their probabilities: right, at no cost.
+    """Exchange the probabilities of the labelled and the winning class in each incorrect pixel.
 
-    The control of PLC-KD: it makes every pixel right without assistants and without similarity. Where a tie is left by the
-    exchange, 0.001 of the pixel's probability moves to the labelled class.
+    This is the control of PLC-KD: every pixel becomes correct without assistants and without similarity. If the exchange
+    leaves a tie, 0.001 of the pixel's probability moves to the labelled class.
+
+    Args:
+        probabilities: (N, K, *spatial).
+        label: (N, 1, *spatial) integers.
+
+    Returns:
+        Probabilities (N, K, *spatial), correct everywhere. Correct pixels are bit-identical.
+
+    Raises:
+        ValueError: If the label does not fit the probabilities.
+
+    Example:
+        >>> probabilities = torch.tensor([[[[0.9, 0.3]], [[0.1, 0.7]]]])
+        >>> swap_incorrect(probabilities, torch.tensor([[[[1, 1]]]]))[0, 1]
+        tensor([[0.9000, 0.7000]])
     """
     index = label.long()
-    own = probabilities.gather(1, index)
+    labelled = probabilities.gather(1, index)
     best, winner = probabilities.scatter(1, index, -torch.inf).max(dim=1, keepdim=True)
-    swapped = probabilities.scatter(1, index, best).scatter(1, winner, own)
+    swapped = probabilities.scatter(1, index, best).scatter(1, winner, labelled)
     moved = (1 - _MARGIN) * swapped
-    moved = moved.scatter_add(1, index, torch.full_like(own, _MARGIN))
+    moved = moved.scatter_add(1, index, torch.full_like(labelled, _MARGIN))
     swapped = torch.where(is_correct(swapped, label), swapped, moved)
-    return torch.where(own > best, probabilities, swapped)
+    return torch.where(labelled > best, probabilities, swapped)
+
+
+def log_probabilities(probabilities: Tensor) -> Tensor:
+    """Return logits with these probabilities as their softmax: the logarithm, floored at 1e-6 and renormalised.
+
+    At temperature T the softmax of the result is proportional to probabilities^(1/T).
+
+    Args:
+        probabilities: (N, K, *spatial), the sum over K being 1.
+
+    Returns:
+        Logits (N, K, *spatial).
+
+    Example:
+        >>> log_probabilities(torch.tensor([[[0.75], [0.25]]])).softmax(1).flatten().tolist()
+        [0.75, 0.25]
+    """
+    floored = probabilities.clamp_min(_FLOOR)
+    return (floored / floored.sum(dim=1, keepdim=True)).log()

@@ -1,4 +1,4 @@
-"""The teacher team: T and its two assistants, seen by a loss as one teacher whose soft labels are right."""
+"""The teacher team: T and its two assistants, called by the trainer as one teacher with correct soft labels."""
 
 from __future__ import annotations
 
@@ -13,39 +13,47 @@ from torch import Tensor, nn
 from medkd.networks import Features, FeatureTaps
 
 from .chain import SoftLabels, correct_soft_labels
-from .correctness import swap_incorrect
+from .correctness import log_probabilities, swap_incorrect
 from .memory import CorrectMemory
 
-__all__ = ["Correction", "TeacherTeam", "TeamOutputs", "log_probabilities"]
-
-# Below it a probability is as good as none, and its logarithm would rule the loss.
-_FLOOR = 1e-6
-
-
-def log_probabilities(probabilities: Tensor) -> Tensor:
-    """Logits whose softmax at temperature T is proportional to probabilities^(1/T): the logarithm, floored at 1e-6."""
-    floored = probabilities.clamp_min(_FLOOR)
-    return (floored / floored.sum(dim=1, keepdim=True)).log()
+__all__ = ["Correction", "TeacherTeam", "TeamOutputs"]
 
 
 class TeamOutputs(NamedTuple):
-    """What the networks of a team say of a batch: logits (N, K, *spatial), T's embedding (N, D, *any)."""
+    """The outputs of a team's networks on one batch.
+
+    Example:
+        >>> TeamOutputs(torch.rand(1, 2, 8, 8)).boundary is None
+        True
+    """
 
     teacher: Tensor
+    """Logits (N, K, *spatial) of T."""
     false_pixel: Tensor | None = None
+    """Logits (N, K, *spatial) of TA_f."""
     boundary: Tensor | None = None
+    """Logits (N, K, *spatial) of TA_b."""
     embedding: Tensor | None = None
+    """Map (N, D, *any) of T in which similarity is measured."""
 
 
 class Correction:
-    """From the outputs of a team to right soft labels: the chain with its settings, its memory and its counts.
+    """The correction chain with its settings, its memory and its counts.
 
     Args:
-        similarity: whether what is still wrong after the assistants is copied from the most similar right pixel.
-        swap: the control in the place of all that: the two values of a wrong pixel are exchanged.
-        max_candidates: of the similarity correction, None is exact.
+        similarity: whether a pixel that is incorrect after the assistants takes the values of the most similar correct one.
+        swap: replaces the whole chain by the control `swap_incorrect`.
+        max_candidates: see `correct_by_similarity`; None is exact.
 
-    ``tally`` counts the pixels that similarity corrected, by the source of their new value.
+    Attributes:
+        memory: see `CorrectMemory`.
+        tally: counts the pixels that the similarity correction changed, by the source of their new value.
+
+    Example:
+        >>> logits, label = torch.randn(2, 2, 8, 8), torch.randint(0, 2, (2, 1, 8, 8))
+        >>> soft_labels = Correction()(TeamOutputs(logits), label)
+        >>> torch.equal(soft_labels.ultimate.argmax(1, keepdim=True), label)
+        True
     """
 
     def __init__(self, similarity: bool = True, swap: bool = False, max_candidates: int | None = None) -> None:
@@ -54,34 +62,72 @@ class Correction:
         self.tally: Counter = Counter()
 
     def __call__(self, outputs: TeamOutputs, target: Tensor) -> SoftLabels:
-        """The four stages for labels (N, 1, *spatial), in float32 whatever the precision; swap has its result in the last."""
-        with torch.autocast(target.device.type, enabled=False):
-            return self._corrected(outputs, target)
+        """Return the four stages of the chain, computed in float32 under any autocast.
 
-    def _corrected(self, outputs: TeamOutputs, target: Tensor) -> SoftLabels:
-        # float32: half precision makes ties at 0.5
-        initial, first, second = (None if z is None else torch.softmax(z.float(), dim=1) for z in outputs[:3])
+        Args:
+            outputs: logits and embedding of the team.
+            target: (N, 1, *spatial) integer labels.
+
+        Returns:
+            The stages; of the control swap, the first three are the teacher's probabilities.
+
+        Raises:
+            ValueError: If shapes do not fit.
+        """
+        with torch.autocast(target.device.type, enabled=False):
+            return self._correct(outputs, target)
+
+    def _correct(self, outputs: TeamOutputs, target: Tensor) -> SoftLabels:
+        # float32, since half precision makes ties at 0.5
+        initial = torch.softmax(outputs.teacher.float(), dim=1)
         if self.swap:
             return SoftLabels(initial, initial, initial, swap_incorrect(initial, target))
-        settings = (self.similarity, self.max_candidates, self.tally, self.memory.rows)
-        labels = correct_soft_labels(initial, target, first, second, outputs.embedding, *settings)
+        soft_labels = correct_soft_labels(
+            initial,
+            target,
+            _softmax(outputs.false_pixel),
+            _softmax(outputs.boundary),
+            outputs.embedding,
+            self.similarity,
+            self.max_candidates,
+            self.tally,
+            self.memory.rows,
+        )
         if self.similarity:
-            self.memory.update(labels.boundary, target)
-        return labels
+            self.memory.update(soft_labels.boundary, target)
+        return soft_labels
+
+
+def _softmax(logits: Tensor | None) -> Tensor | None:
+    return None if logits is None else torch.softmax(logits.float(), dim=1)
 
 
 class TeacherTeam(nn.Module):
-    """T's `Features`, with logits that are right at every pixel of a training image.
+    """A teacher with T's `Features`, whose logits are correct at every pixel of a training image.
 
-    Called ``team(image, target)``. For training images alone: the label decides what is wrong.
+    It is called ``team(image, target)`` and returns T's features with the logits replaced by `log_probabilities` of the
+    ultimate soft labels. It is for training images only, since the labels decide which pixels are incorrect. It answers
+    the questions of a `medkd.teachers.NetworkTeacher`.
 
     Args:
-        teacher: T, tapped; its penultimate map is the embedding of the similarity correction.
-        false_pixel, boundary: the assistants TA_f and TA_b; None leaves one out.
-        similarity, swap, max_candidates: see `Correction`.
+        teacher: T, tapped. Its last decoder map, or its last encoder map if it has no decoder, is the embedding of the
+            similarity correction.
+        false_pixel: the assistant TA_f; None leaves it out.
+        boundary: the assistant TA_b; None leaves it out.
+        similarity: see `Correction`.
+        swap: see `Correction`.
+        max_candidates: see `Correction`.
+
+    Example:
+        >>> from medkd.networks import FeatureTaps, UNet
+        >>> network = UNet(2, 1, 2, width=2).eval()
+        >>> team = TeacherTeam(FeatureTaps(network, **network.default_taps()))
+        >>> image, label = torch.rand(1, 1, 32, 32), torch.randint(0, 2, (1, 1, 32, 32))
+        >>> torch.equal(team(image, label).logits.argmax(1, keepdim=True), label)
+        True
     """
 
-    reads = CommonKeys.IMAGE  # what of a batch it is called with, beside the labels
+    reads: str = CommonKeys.IMAGE
 
     def __init__(
         self,
@@ -97,30 +143,65 @@ class TeacherTeam(nn.Module):
         self.correction = Correction(similarity, swap, max_candidates)
 
     def forward(self, image: Tensor, target: Tensor) -> Features:
-        """Image (N, C, *spatial) and labels (N, 1, *spatial)."""
-        features = self.teacher(image)
-        ultimate = self.correction(self._outputs(image, features), target).ultimate
-        return features._replace(logits=log_probabilities(ultimate))
+        """Return T's features with corrected logits.
 
-    def soft_labels(self, image: Tensor, target: Tensor) -> SoftLabels:
-        """The four stages of the chain."""
-        return self.correction(self.outputs(image), target)
+        Args:
+            image: (N, C, *spatial).
+            target: (N, 1, *spatial) integer labels.
+        """
+        features = self.teacher(image)
+        return features._replace(logits=self.logits_from(self._add_assistants(image, features), target))
 
     def outputs(self, image: Tensor) -> TeamOutputs:
-        """Of all its networks."""
-        return self._outputs(image, self.teacher(image))
+        """Return the outputs of all networks on an image (N, C, *spatial)."""
+        return self._add_assistants(image, self.teacher(image))
 
-    def _outputs(self, image: Tensor, features: Features) -> TeamOutputs:
-        assistants = (None if network is None else network(image) for network in (self.false_pixel, self.boundary))
-        embedding = (features.decoder or features.encoder)[-1] if self.searches else None
-        return TeamOutputs(features.logits, *assistants, embedding)
+    def logits_from(self, outputs: TeamOutputs, target: Tensor) -> Tensor:
+        """Return the corrected logits (N, K, *spatial) for outputs of the networks and labels (N, 1, *spatial)."""
+        return log_probabilities(self.correction(outputs, target).ultimate)
+
+    def soft_labels(self, image: Tensor, target: Tensor) -> SoftLabels:
+        """Return the four stages of the chain for an image (N, C, *spatial) and labels (N, 1, *spatial)."""
+        return self.correction(self.outputs(image), target)
+
+    def start_epoch(self) -> None:
+        """Empty the memory, so that it depends on the batches of this epoch alone, as an exact resume needs it."""
+        self.correction.memory.forget()
+
+    def _add_assistants(self, image: Tensor, features: Features) -> TeamOutputs:
+        false_pixel, boundary = (None if network is None else network(image) for network in self.assistants.values())
+        embedding = (features.decoder or features.encoder)[-1] if self.uses_embedding else None
+        return TeamOutputs(features.logits, false_pixel, boundary, embedding)
 
     @property
-    def searches(self) -> bool:
-        """Whether the similarity correction is part of it, which reads the embedding."""
+    def assistants(self) -> dict[str, nn.Module | None]:
+        """The assistants by their names in `TeamOutputs`; None for one that the team does not have."""
+        return {"false_pixel": self.false_pixel, "boundary": self.boundary}
+
+    @property
+    def uses_embedding(self) -> bool:
+        """Whether the similarity correction, which reads the embedding, is part of the chain."""
         return self.correction.similarity and not self.correction.swap
 
     @property
-    def members(self) -> Sequence[nn.Module]:
-        """Its networks: T and the assistants that it has."""
-        return [network for network in (self.teacher.network, self.false_pixel, self.boundary) if network is not None]
+    def team(self) -> TeacherTeam:
+        """The team itself: see `medkd.teachers.Teacher`."""
+        return self
+
+    @property
+    def taps(self) -> FeatureTaps:
+        """T, tapped."""
+        return self.teacher
+
+    @property
+    def networks(self) -> Sequence[nn.Module]:
+        """T and the assistants that the team has."""
+        return [self.teacher.network, *(network for network in self.assistants.values() if network is not None)]
+
+    @property
+    def output_channels(self) -> dict[str, int]:
+        """Channels of each of the `TeamOutputs` that the team gives, in order."""
+        shapes = self.teacher.shapes
+        logits = ["teacher", *(name for name, network in self.assistants.items() if network is not None)]
+        embedding = {"embedding": (shapes.decoder or shapes.encoder)[-1].shape[1]} if self.uses_embedding else {}
+        return {**dict.fromkeys(logits, shapes.logits.shape[1]), **embedding}

@@ -1,8 +1,5 @@
-"""Who learns from whom: the trainer, and the exact restart."""
+"""The trainer of a student with a teacher."""
 
-from .trainer import DistillationTrainer, frozen
+from .trainer import DistillationTrainer
 
-__all__ = [
-    "DistillationTrainer",
-    "frozen",
-]
+__all__ = ["DistillationTrainer"]

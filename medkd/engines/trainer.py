@@ -1,10 +1,10 @@
-"""MONAI's supervised trainer, with a teacher in the loss call."""
+"""MONAI's supervised trainer with a teacher in the loss call."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from ignite.engine import Events
@@ -17,50 +17,57 @@ from monai.utils.enums import CommonKeys
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from medkd.correction import TeacherTeam
 from medkd.losses import CombinedLoss
 from medkd.networks import Features, FeatureTaps
 from medkd.parallel.ddp import share_state, with_shared_gradients, with_shared_statistics
-from medkd.teachers.cached import CachedTeacher
+from medkd.teachers import Teacher, as_teacher, frozen
 
-__all__ = ["DistillationTrainer", "frozen"]
-
-Teacher = TypeVar("Teacher", bound=nn.Module)
-
-
-def frozen(teacher: Teacher) -> Teacher:
-    """The teacher in eval mode, its parameters without gradient."""
-    return teacher.eval().requires_grad_(False)
+__all__ = ["DistillationTrainer"]
 
 
 class DistillationTrainer(SupervisedTrainer):
-    """Trains a student on labels and on what a frozen teacher shows of the same batch.
+    """Train a student on labels and on the guidance of a frozen teacher for the same batch.
 
-    Everything but the loss call is MONAI's `SupervisedTrainer`. ``network`` is the plain student, so checkpoints,
-    federated weights and exports never see taps or adaptors. Without a teacher it is the supervised baseline, on the
-    same batches and through the same code. In several processes each trains on its batches with the mean gradient of all.
+    Everything except the loss call is MONAI's `SupervisedTrainer`. ``network`` is the plain student, so checkpoints,
+    federated weights and exports never hold taps or adaptors. Without a teacher it trains the supervised baseline, on the
+    same batches and through the same code. In a run of several processes, each trains on its own batches with the mean
+    gradient of all.
 
     Args:
-        device: where the networks and the loss already are.
-        max_epochs: epochs in all.
+        device: device of the networks and the loss, which are already there.
+        max_epochs: last epoch.
         train_data_loader: batches ``{"image": (N, C, *spatial), "label": (N, 1, *spatial)}``.
         student: the tapped student.
-        optimizer: must hold the parameters of the student and the ``adaptors()`` of the loss.
-        loss: see `CombinedLoss`. Its ramps are scheduled here, and its ``step`` follows the student's. Its named values go
-            into ``state.output["terms"]`` each step, and as means over the epoch into ``state.metrics`` ("loss",
-            "loss/task", "loss/kd", ...).
-        teacher: the tapped teacher, a team that corrects it, or a `CachedTeacher`; frozen here, run once a step in eval mode
-            without gradient.
-        inferer: how the student is called, MONAI's `SimpleInferer` when None.
+        optimizer: holds the parameters of the student and the ``adaptors()`` of the loss.
+        loss: see `CombinedLoss`. The trainer schedules its ramps and calls its ``step`` after each step of the student. Its
+            named values are in ``state.output["terms"]`` after each step, and their means over the epoch in
+            ``state.metrics`` ("loss", "loss/task", "loss/kd", ...).
+        teacher: a tapped network, or a `Teacher` such as a team or a `CachedTeacher`. The trainer freezes it and calls it
+            once a step, in evaluation mode and without gradient.
+        inferer: calls the student; MONAI's `SimpleInferer` if None.
         amp: mixed precision of the device: float16 with gradient scaling on CUDA, bfloat16 elsewhere. The loss itself is
             always computed in float32.
         clip_norm: largest L2 norm of the whole gradient; None does not clip.
-        eval_modules: parts of the student that stay in eval mode, such as batch norms whose statistics are to stay.
-        train_handlers: attached after the means of the loss terms, so that they can read these.
-        **supervised: further keywords of MONAI's `SupervisedTrainer` (accumulation_steps, ...).
+        eval_modules: parts of the student that stay in evaluation mode, such as batch norms that keep their statistics.
+        train_handlers: attached after the means of the loss terms, which they can then read.
+        **supervised: further arguments of MONAI's `SupervisedTrainer` (accumulation_steps, ...).
 
     Raises:
-        ValueError: when a learnable part of student or loss is not in the optimizer.
+        ValueError: If a learnable parameter of student or loss is not in the optimizer.
+
+    Example:
+        >>> from monai.data import DataLoader
+        >>> from monai.losses import DiceCELoss
+        >>> from medkd import methods
+        >>> from medkd.networks import UNet
+        >>> student, teacher = (FeatureTaps(UNet(2, 1, 2, width=width)) for width in (2, 4))
+        >>> loss = methods.build("kd", DiceCELoss(softmax=True, to_onehot_y=True), student, teacher, {"warmup": 0})
+        >>> item = {"image": torch.rand(1, 32, 32), "label": torch.ones(1, 32, 32)}
+        >>> optimizer = torch.optim.SGD([*student.parameters(), *loss.adaptors()], lr=0.1)
+        >>> trainer = DistillationTrainer("cpu", 1, DataLoader([item] * 2), student, optimizer, loss, teacher)
+        >>> trainer.run()
+        >>> sorted(trainer.state.metrics)
+        ['loss', 'loss/kd', 'loss/task']
     """
 
     def __init__(
@@ -71,7 +78,7 @@ class DistillationTrainer(SupervisedTrainer):
         student: FeatureTaps,
         optimizer: Optimizer,
         loss: CombinedLoss,
-        teacher: FeatureTaps | TeacherTeam | CachedTeacher | None = None,
+        teacher: FeatureTaps | Teacher | None = None,
         inferer: Inferer | None = None,
         amp: bool = False,
         clip_norm: float | None = None,
@@ -83,10 +90,10 @@ class DistillationTrainer(SupervisedTrainer):
         _check_optimized(optimizer, student, loss)
         self.student, self.loss = student, loss
         self.eval_modules = tuple(eval_modules)
-        self._share_training()
-        self.teacher = None if teacher is None else frozen(teacher)
+        self._wrap_for_processes()
+        self.teacher = None if teacher is None else frozen(as_teacher(teacher))
         self._inferer = SimpleInferer() if inferer is None else inferer
-        # MONAI's amp is CUDA's: autocast and scaler. Elsewhere bfloat16 needs no scaler, and our own autocast is enough.
+        # MONAI's amp is that of CUDA: autocast and scaler. Elsewhere bfloat16 needs no scaler: the autocast below is enough.
         on_cuda = device.type == "cuda"
         self._autocast = {
             "device_type": device.type,
@@ -100,30 +107,29 @@ class DistillationTrainer(SupervisedTrainer):
             train_data_loader=train_data_loader,
             network=student.network,
             optimizer=optimizer,
-            loss_function=self._distil,
-            inferer=self._forward,
+            loss_function=self._compute_loss,
+            inferer=_StudentInferer(self._forward),
             amp=amp and on_cuda,
             decollate=False,
             **supervised,
         )
         if clip_norm is not None:
-            # Runs inside optimizer.step, hence after MONAI's scaler has unscaled the gradients.
+            # The hook runs inside optimizer.step, which is after MONAI's scaler has unscaled the gradients.
             optimizer.register_step_pre_hook(partial(_clip, clip_norm=clip_norm))
-        if self.teacher is not None and not isinstance(self.teacher, FeatureTaps):
-            # its memory is a function of the epoch's batches alone, as resume needs it
-            self.add_event_handler(Events.EPOCH_STARTED, self.teacher.correction.memory.forget)
-        # of all processes, the first one's norms are validated and saved
+        if self.teacher is not None:
+            self.add_event_handler(Events.EPOCH_STARTED, self.teacher.start_epoch)
+        # the main process validates and saves: all processes take over the statistics of its norms
         self.add_event_handler(Events.EPOCH_COMPLETED, lambda: share_state(self.network, self.loss))
         self._schedule_weights()
-        self.add_event_handler(IterationEvents.MODEL_COMPLETED, self._step_of_the_loss)
+        self.add_event_handler(IterationEvents.MODEL_COMPLETED, self._step_loss)
         self._average("loss", lambda output: output[CommonKeys.LOSS].detach())
         for name in ("task", *loss.losses, *loss.components):
-            self._average(f"loss/{name}", lambda output, name=name: output["terms"][name])
+            self._average(f"loss/{name}", partial(_term, name=name))
         self._register_handlers(train_handlers)
 
-    def _share_training(self) -> None:
-        """How student and loss are called: by themselves, or in a run of several processes with the means of gradients."""
-        if not self.eval_modules:  # norms that stay in eval mode have no statistics to share
+    def _wrap_for_processes(self) -> None:
+        """Wrap student and loss for a run of several processes, which shares gradients and statistics."""
+        if not self.eval_modules:  # norms in evaluation mode have no statistics to share
             with_shared_statistics(self.student)
         for loss in self.loss.adaptor_losses():
             with_shared_statistics(loss)
@@ -131,7 +137,7 @@ class DistillationTrainer(SupervisedTrainer):
         self._call_loss = with_shared_gradients(self.loss, self.loss.adaptors())
 
     def _schedule_weights(self) -> None:
-        """Weights that grow over epochs; a function of the epoch alone, so a resumed run has the same."""
+        """Schedule the ramps of the weights, as functions of the epoch alone: a resumed run has the same weights."""
         for name, (start, end) in self.loss.ramps.items():
             if end >= self.state.max_epochs > 1:
                 print(f"note: of {self.state.max_epochs} epochs, {end} are the warm-up of the term {name}", flush=True)
@@ -145,42 +151,58 @@ class DistillationTrainer(SupervisedTrainer):
                     "max_value": self.loss.weights[name],
                 },
                 epoch_level=True,
-                event=Events.EPOCH_STARTED,
+                event=Events.EPOCH_STARTED,  # type: ignore[arg-type]  # MONAI's annotation says str, ignite takes events
             ).attach(self)
 
-    def _step_of_the_loss(self) -> None:
-        """A discriminator's step comes after the student's: before it, it would change weights that backward needs."""
+    def _step_loss(self) -> None:
+        """Step a discriminator after the student: before, it would change weights that the student's backward needs."""
         self.loss.step()
         self.state.output["terms"].update(self.loss.components)
 
-    def _average(self, name: str, value: Any) -> None:
+    def _average(self, name: str, value: Callable[[Any], Tensor]) -> None:
         Average(output_transform=value, device=self.state.device).attach(self, name)
 
     def _forward(self, image: Tensor, network: nn.Module) -> Tensor:
-        """Around MONAI's inferer: the same student, called through its taps."""
+        """Call the student through its taps, in the place of ``network``, and return its logits."""
         for module in self.eval_modules:  # MONAI calls network.train() before every step
             module.eval()
         with torch.autocast(**self._autocast):
             self._student_features: Features | None = self._inferer(image, self._call_student)
         return self._student_features.logits
 
-    def _distil(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """In the place of MONAI's loss function; the image is in ``state.output`` by then."""
+    def _compute_loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of the features that `_forward` kept, in the place of MONAI's loss function."""
         student, self._student_features = self._student_features, None
-        teacher = None
-        if self.teacher is not None:
-            with torch.no_grad(), torch.autocast(**self._autocast):
-                teacher = self._guidance(self.state.output[CommonKeys.IMAGE], target)
+        teacher = self._guidance(target)
         value = self._call_loss(student, teacher, target)
         self.state.output["terms"] = {**self.loss.values, **self.loss.components}
         return value
 
-    def _guidance(self, image: Tensor, target: Tensor) -> Features:
-        """A single teacher sees the image; a team, or a stored teacher, what it reads of the batch, and the labels."""
-        if isinstance(self.teacher, FeatureTaps):
-            return self.teacher(image)
-        given = image if self.teacher.reads == CommonKeys.IMAGE else self.state.batch[self.teacher.reads]
-        return self.teacher(given.to(image.device, non_blocking=True), target)
+    @torch.no_grad()
+    def _guidance(self, target: Tensor) -> Features | None:
+        """Call the teacher with what it reads of the batch; None without a teacher."""
+        if self.teacher is None:
+            return None
+        image = self.state.output[CommonKeys.IMAGE]  # MONAI puts the image there before it calls the loss
+        if self.teacher.reads != CommonKeys.IMAGE:
+            image = self.state.batch[self.teacher.reads].to(image.device, non_blocking=True)
+        with torch.autocast(**self._autocast):
+            return self.teacher(image, target)
+
+
+class _StudentInferer(Inferer):
+    """The trainer's own forward as an inferer of MONAI."""
+
+    def __init__(self, forward: Callable[[Tensor, nn.Module], Tensor]) -> None:
+        super().__init__()
+        self.forward = forward
+
+    def __call__(self, inputs: Tensor, network: Any, *args: Any, **kwargs: Any) -> Tensor:
+        return self.forward(inputs, network)
+
+
+def _term(output: dict[str, Any], name: str) -> Tensor:
+    return output["terms"][name]
 
 
 def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:
@@ -192,9 +214,9 @@ def _clip(optimizer: Optimizer, args: Any, kwargs: Any, clip_norm: float) -> Non
 
 
 def _check_optimized(optimizer: Optimizer, student: nn.Module, loss: CombinedLoss) -> None:
-    held = {id(parameter) for parameter in _parameters(optimizer)}
-    names = {id(p): f"student parameter {name}" for name, p in student.named_parameters()}
-    names |= {id(p): f"loss parameter {name}" for name, p in loss.named_parameters()}
+    optimized = {id(parameter) for parameter in _parameters(optimizer)}
+    names = {id(parameter): f"student parameter {name}" for name, parameter in student.named_parameters()}
+    names |= {id(parameter): f"loss parameter {name}" for name, parameter in loss.named_parameters()}
     for parameter in (*student.parameters(), *loss.adaptors()):
-        if parameter.requires_grad and id(parameter) not in held:
+        if parameter.requires_grad and id(parameter) not in optimized:
             raise ValueError(f"DistillationTrainer: {names[id(parameter)]} is not in the optimizer")

@@ -84,8 +84,11 @@ class FeatureTaps(nn.Module):
         return record
 
     def forward(self, image: Tensor) -> Features:
-        axes = getattr(self.network, "own_axes", None)  # of a `TeacherAdapter` that sees the image turned
-        self._recorded, self._image_size = {}, tuple((image if axes is None else axes.turn(image.to("meta"))).shape[2:])
+        axes = getattr(self.network, "network_axes", None)  # of a `TeacherAdapter` that sees the image turned
+        self._recorded, self._image_size = (
+            {},
+            tuple((image if axes is None else axes.to_network(image.to("meta"))).shape[2:]),
+        )
         try:
             logits, recorded = self.network(image), self._recorded
         finally:
@@ -97,7 +100,7 @@ class FeatureTaps(nn.Module):
             raise ValueError(f"tap '{missing[0]}' of {type(self.network).__name__} is not run by its forward")
         if axes is not None:
             recorded = {
-                name: axes.turn_back(map_) if map_.ndim == logits.ndim else map_ for name, map_ in recorded.items()
+                name: axes.from_network(map_) if map_.ndim == logits.ndim else map_ for name, map_ in recorded.items()
             }
         return Features(logits, **{role: tuple(recorded[name] for name in names) for role, names in self.names.items()})
 

@@ -1,9 +1,9 @@
-"""How much an assistant knows by itself: on real validation images, without labels saying when it is asked."""
+"""Score assistants by themselves on real validation images, without labels deciding when they are asked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,8 +17,17 @@ from medkd.parallel.group import gather_in_order, progress_disabled
 
 __all__ = ["beyond_teacher", "score_assistants"]
 
-_DRAWS = 500
+_RESAMPLES = 500
 _FEWEST = 5  # images for an interval
+
+
+class _ImageScore(NamedTuple):
+    """One network on one image."""
+
+    counts: Tensor
+    """Pixels (teacher's answer, ground truth, network's answer), each 0 for background and 1 for lesion."""
+    dice: float | None
+    """None for an image without a lesion."""
 
 
 @torch.no_grad()
@@ -28,103 +37,113 @@ def score_assistants(
     device: torch.device | str,
     inferer: Inferer | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Scores on images that no network was trained on; classes above 0 count as one, the lesion.
+    """Score networks on images that none was trained on. Classes above 0 count as one, the lesion.
 
-    "Errors corrected" under labels flatters: a network that always contradicted the teacher would correct them all. What the
-    teacher's answer does not tell is measured by ``beyond_teacher``.
+    The share of errors that labels let an assistant correct flatters it: a network that always contradicted the teacher
+    would correct them all. ``beyond_teacher`` measures what the teacher's answer does not tell.
 
     Args:
         networks: name -> network, the teacher first.
-        loader: batches of one ``{"image", "label"}``, in several processes each its share; where sizes differ logits are
-            resized to the label's.
-        inferer: how a network is called, MONAI's `SimpleInferer` when None.
+        loader: batches of one ``{"image", "label"}``; in a run of several processes each has its shard. Logits of another
+            size are resized to the label's.
+        device: device of the networks.
+        inferer: calls a network; MONAI's `SimpleInferer` if None.
 
     Returns:
-        name -> ``{"dice": mean over images with a lesion, "n": their number}``, and of the assistants
+        name -> ``{"dice": mean over images with a lesion, "n": their number}``, and for the assistants
 
-        - right_on_false_negatives, right_on_false_positives: share of the teacher's wrong pixels that it has right; a coin
-          has 0.5 of each, and a network that says "lesion" everywhere 1 and 0.
-        - wrong_where_teacher_right: share of the teacher's right pixels that it has wrong.
-        - beyond_teacher, interval: see `beyond_teacher`; 95 % over images drawn anew.
+        - right_on_false_negatives, right_on_false_positives: share of the teacher's incorrect pixels that the assistant has
+          correct. A coin has 0.5 of each, a network that answers "lesion" everywhere 1 and 0.
+        - wrong_where_teacher_right: share of the teacher's correct pixels that the assistant has incorrect.
+        - beyond_teacher, interval: see `beyond_teacher`; 95 % over images resampled with replacement.
 
         None stands for what these images cannot tell.
     """
-    images: list[dict[str, tuple[Tensor, float | None]]] = []  # of each: counts, and Dice where there is a lesion
+    images: list[dict[str, _ImageScore]] = []
     call = SimpleInferer() if inferer is None else inferer
     for batch in tqdm(loader, desc="assistants", leave=False, disable=progress_disabled()):
         image, truth = batch["image"].to(device), batch["label"].to(device) > 0
-        found = {name: _lesion(call(image, network), truth.shape[2:]) for name, network in networks.items()}
-        teacher = next(iter(found.values()))
-        images.append({name: _of_image(teacher, truth, decision) for name, decision in found.items()})
+        decisions = {name: _lesion(call(image, network), truth.shape[2:]) for name, network in networks.items()}
+        teacher = next(iter(decisions.values()))
+        images.append({name: _score_image(teacher, truth, decision) for name, decision in decisions.items()})
     images = gather_in_order(images, len(getattr(loader, "dataset", images)))
     scores: dict[str, dict[str, Any]] = {}
     for name in networks:
-        dice = [image[name][1] for image in images if image[name][1] is not None]
-        scores[name] = {"dice": float(np.mean(dice)) if dice else None, "n": len(dice)}
+        dice = [image[name].dice for image in images]
+        with_lesion = [value for value in dice if value is not None]
+        scores[name] = {"dice": float(np.mean(with_lesion)) if with_lesion else None, "n": len(with_lesion)}
     for name in list(networks)[1:]:
-        scores[name] |= _of_assistant(torch.stack([image[name][0] for image in images]).double().numpy())
+        scores[name] |= _score_assistant(torch.stack([image[name].counts for image in images]).double().numpy())
     return scores
 
 
-def _of_image(teacher: Tensor, truth: Tensor, decision: Tensor) -> tuple[Tensor, float | None]:
-    place = 4 * teacher.long() + 2 * truth.long() + decision.long()
-    counts = torch.bincount(place.flatten(), minlength=8).reshape(2, 2, 2).cpu()
-    return counts, float(compute_dice(decision.float(), truth.float()).mean()) if bool(truth.any()) else None
+def _score_image(teacher: Tensor, truth: Tensor, decision: Tensor) -> _ImageScore:
+    index = 4 * teacher.long() + 2 * truth.long() + decision.long()
+    counts = torch.bincount(index.flatten(), minlength=8).reshape(2, 2, 2).cpu()
+    has_lesion = bool(truth.any())
+    return _ImageScore(counts, float(compute_dice(decision.float(), truth.float()).mean()) if has_lesion else None)
 
 
 def _lesion(logits: Tensor, size: tuple[int, ...]) -> Tensor:
-    if logits.shape[1] == 1:  # decided by the inferer
+    """Return the mask (N, 1, *spatial) of the lesion that the logits decide for."""
+    if logits.shape[1] == 1:  # the inferer has decided already
         return logits > 0
     if logits.shape[2:] != size:
         logits = F.interpolate(logits, size, mode="bilinear" if len(size) == 2 else "trilinear")
     return logits.argmax(dim=1, keepdim=True) > 0
 
 
-def _of_assistant(counts: np.ndarray) -> dict[str, Any]:
-    """From counts (images, teacher's answer, truth, assistant's answer)."""
+def _score_assistant(counts: np.ndarray) -> dict[str, Any]:
+    """Return the shares for counts (images, teacher's answer, ground truth, assistant's answer)."""
     total = counts.sum(axis=0)
-    right = total[0, 0].sum() + total[1, 1].sum()
+    teacher_correct = total[0, 0].sum() + total[1, 1].sum()
     return {
         "right_on_false_negatives": _share(total[0, 1, 1], total[0, 1].sum()),
         "right_on_false_positives": _share(total[1, 0, 0], total[1, 0].sum()),
-        "wrong_where_teacher_right": _share(total[0, 0, 1] + total[1, 1, 0], right),
-        "beyond_teacher": _number(beyond_teacher(total)),
+        "wrong_where_teacher_right": _share(total[0, 0, 1] + total[1, 1, 0], teacher_correct),
+        "beyond_teacher": _finite(beyond_teacher(total)),
         "interval": _interval(counts),
     }
 
 
 def beyond_teacher(counts: np.ndarray) -> np.ndarray:
-    """What an assistant's answer tells of the truth when the teacher's answer is known already.
+    """Return what an assistant's answer tells of the ground truth when the teacher's answer is known already.
 
-    Youden's index, P(says lesion | lesion) - P(says lesion | background), among the pixels that the teacher calls lesion and
-    among those that it calls background, and the mean of the two. 1 for a network that is always right; 0 for a coin, for a
-    copy of the teacher, for a network that always contradicts it, and for one that says the same everywhere.
+    It is the mean of Youden's index, P(answers lesion | lesion) - P(answers lesion | background), among the pixels that the
+    teacher calls lesion and among those that it calls background. It is 1 for a network that is always correct. It is 0
+    for a coin, for a copy of the teacher, for a network that always contradicts the teacher, and for a constant answer.
 
     Args:
-        counts: pixels (..., teacher's answer, truth, assistant's answer), each 0 for background and 1 for lesion.
+        counts: pixels (..., teacher's answer, ground truth, assistant's answer), each 0 for background and 1 for lesion.
 
     Returns:
-        (...); NaN where the teacher makes no error of one of the two kinds, or has nothing of the kind right.
+        (...); NaN if the teacher makes no error of one of the two kinds, or has nothing of one kind correct.
+
+    Example:
+        >>> always_correct = np.array([[[8.0, 0.0], [0.0, 2.0]], [[3.0, 0.0], [0.0, 7.0]]])
+        >>> float(beyond_teacher(always_correct))
+        1.0
     """
     with np.errstate(invalid="ignore"):
-        says_lesion = counts[..., 1] / counts.sum(axis=-1)
-    return (says_lesion[..., 1] - says_lesion[..., 0]).mean(axis=-1)
+        answers_lesion = counts[..., 1] / counts.sum(axis=-1)
+    return (answers_lesion[..., 1] - answers_lesion[..., 0]).mean(axis=-1)
 
 
 def _interval(counts: np.ndarray) -> list[float] | None:
-    """95 % of data sets drawn from the images with replacement; None for too few images, or too few with both errors."""
-    drawn = np.random.default_rng(0).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=_DRAWS)
-    values = beyond_teacher(np.tensordot(drawn, counts, axes=1))
+    """Return the 95 % interval over resampled images; None for too few images, or too few with both kinds of errors."""
+    shares = np.full(len(counts), 1 / len(counts))
+    resamples = np.random.default_rng(0).multinomial(len(counts), shares, size=_RESAMPLES)
+    values = beyond_teacher(np.tensordot(resamples, counts, axes=1))
     values = values[np.isfinite(values)]
-    if len(counts) < _FEWEST or len(values) < _DRAWS / 2:
+    if len(counts) < _FEWEST or len(values) < _RESAMPLES / 2:
         return None
     return [float(value) for value in np.quantile(values, [0.025, 0.975])]
 
 
-def _number(value: np.ndarray | float) -> float | None:
-    """None, which JSON has, in the place of NaN."""
+def _finite(value: np.ndarray | float) -> float | None:
+    """Return None for NaN, which JSON does not have."""
     return float(value) if np.isfinite(value) else None
 
 
-def _share(part: float, whole: float) -> float | None:
-    return float(part / whole) if whole else None
+def _share(count: float, total: float) -> float | None:
+    return float(count / total) if total else None

@@ -56,7 +56,9 @@ RENAMES = {
 }
 
 # Keyword arguments of a `_target_`: new dotted name of the class -> {old argument: new argument}.
-RENAMED_ARGUMENTS: dict[str, dict[str, str]] = {}
+RENAMED_ARGUMENTS: dict[str, dict[str, str]] = {
+    "medkd.visuals.plot_team": {"team": "teacher"},
+}
 
 # Modules that older configurations import and that are no more.
 _REMOVED = ("distributed", "options")

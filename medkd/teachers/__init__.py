@@ -1,19 +1,27 @@
-"""Teachers: external networks, ensembles, cached soft labels."""
+"""Teachers: the protocol, single networks, cached soft labels, ensembles, external networks."""
 
-from .adapter import Ensemble, TeacherAdapter
+from .adapter import TeacherAdapter
 from .cached import CachedSoftLabels, CachedTeacher
+from .ensemble import Ensemble
 from .intensity import Intensity
 from .load import load_teacher, teacher_kind
-from .nnunet import NNUNet
+from .nnunet_network import NNUNet
+from .protocol import NetworkTeacher, Teacher
+from .single import SingleTeacher, as_teacher, frozen
 from .task_teacher import load_task_teacher
 
 __all__ = [
-    "Ensemble",
-    "TeacherAdapter",
-    "Intensity",
-    "NNUNet",
     "CachedSoftLabels",
     "CachedTeacher",
+    "Ensemble",
+    "Intensity",
+    "NNUNet",
+    "NetworkTeacher",
+    "SingleTeacher",
+    "Teacher",
+    "TeacherAdapter",
+    "as_teacher",
+    "frozen",
     "load_task_teacher",
     "load_teacher",
     "teacher_kind",

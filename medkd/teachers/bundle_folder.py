@@ -1,4 +1,4 @@
-"""The network of a MONAI bundle folder, with its weights and the intensity range of its images."""
+"""Read a MONAI bundle folder: its network and its weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from monai.bundle import ConfigParser
@@ -15,41 +15,30 @@ from torch import nn
 
 from medkd.networks.checkpoints import check_fit, read_weights, weights_file
 
-from .bundle_transforms import geometry_of, scaling_of
-from .geometry import Geometry
-from .intensity import Linear
+from .bundle_transforms import read_geometry, read_scaling
+from .external import ExternalModel
 
-__all__ = ["BundleModel", "bundle_config", "read_bundle"]
+__all__ = ["bundle_config", "read_bundle"]
 
-# What ignite's checkpoints call the network when they hold more than it.
-_KEYS = ("model", "network", "net", "state_dict")
-
-
-class BundleModel(NamedTuple):
-    """A bundle's network with its weights."""
-
-    network: nn.Module
-    scaling: Linear | None
-    """The range that its preprocessing scales; None where that is not known."""
-    geometry: Geometry
-    """What its preprocessing says of axes and spacing."""
+# Keys of the network in checkpoints of ignite that hold more than the network.
+_NETWORK_KEYS = ("model", "network", "net", "state_dict")
 
 
 def bundle_config(folder: Path) -> Path | None:
-    """The configuration that a bundle's network is taken from: of inference, else of training."""
+    """Return the configuration file that names the network: that of inference, else that of training; None without one."""
     names = [f"{name}.{suffix}" for name in ("inference", "train") for suffix in ("json", "yaml", "yml")]
     return next((file for name in names if (file := folder / "configs" / name).is_file()), None)
 
 
-def read_bundle(folder: Path) -> BundleModel:
-    """Builds ``network_def`` and loads ``models/model.pt``.
+def read_bundle(folder: Path) -> ExternalModel:
+    """Build ``network_def`` and load ``models/model.pt``.
 
-    A configuration of MONAI executes code: its imports, and what ``network_def`` refers to. Load bundles that you trust. (The
-    weights are read as tensors alone.)
+    A configuration of MONAI executes code: its imports, and what ``network_def`` refers to. Load bundles that you trust.
+    The weights are read as tensors alone.
 
     Raises:
-        FileNotFoundError: without a configuration or weights.
-        ValueError: for a configuration without ``network_def``, one that cannot be built, or weights that do not fit it.
+        FileNotFoundError: If the configuration or the weights are missing.
+        ValueError: If ``network_def`` is missing or cannot be built, or the weights do not fit it.
     """
     file = bundle_config(folder)
     if file is None:
@@ -61,47 +50,51 @@ def read_bundle(folder: Path) -> BundleModel:
         raise ValueError(f"{file}: not a readable configuration: {' '.join(str(error).split())}") from None
     if "network_def" not in config:
         raise ValueError(f"{file}: no network_def in it")
-    network = _network(config, folder, file)
+    network = _build_network(config, folder, file)
     state = read_weights(weights, "teacher")
-    if isinstance(state, dict) and (key := next((k for k in _KEYS if isinstance(state.get(k), Mapping)), None)):
+    if isinstance(state, dict) and (
+        key := next((key for key in _NETWORK_KEYS if isinstance(state.get(key), Mapping)), None)
+    ):
         state = dict(state[key])
     check_fit(network, state, f"teacher {weights}")
     network.load_state_dict(state)
-    return BundleModel(network, scaling_of(config), geometry_of(config))
+    return ExternalModel(network, f"MONAI bundle {folder}", [read_scaling(config)], read_geometry(config))
 
 
-def _network(config: dict[str, Any], folder: Path, file: Path) -> nn.Module:
-    """What a bundle runs with: its own folder on the path, for networks in its ``scripts``."""
+def _build_network(config: dict[str, Any], folder: Path, file: Path) -> nn.Module:
     parser = ConfigParser({**config, "bundle_root": str(folder)})
     metadata = folder / "configs/metadata.json"
     if metadata.is_file():
         parser.read_meta(str(metadata))
-    with _own_modules(folder):
+    with _bundle_modules(folder):
         try:
             network = parser.get_parsed_content("network_def")
-        except Exception as error:  # whatever the configuration's own code raises
+        except Exception as error:  # the configuration's own code may raise anything
             reason = " ".join(str(error.__cause__ or error).split())
             raise ValueError(f"{file}: network_def cannot be built: {reason}") from error
     if not isinstance(network, nn.Module):
-        raise ValueError(f"{file}: network_def is {type(network).__name__}, expected a network")
+        raise ValueError(f"{file}: network_def: found {type(network).__name__}, expected a network")
     return network
 
 
 @contextmanager
-def _own_modules(folder: Path) -> Iterator[None]:
-    """The folder is first on the path; its modules are known inside alone: each bundle's code is called ``scripts``."""
+def _bundle_modules(folder: Path) -> Iterator[None]:
+    """Put the folder first on the import path, and hide its modules from others afterwards.
+
+    Every bundle's code is called ``scripts``: without this, the second bundle would run the code of the first.
+    """
     root = folder.resolve()
     files = [file.relative_to(root) for pattern in ("*.py", "*/*.py", "*/*/*.py") for file in root.glob(pattern)]
-    own = {file.parts[0].removesuffix(".py") for file in files}
+    names = {file.parts[0].removesuffix(".py") for file in files}
 
-    def taken_out() -> dict[str, ModuleType]:
-        return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in own}
+    def pop_modules() -> dict[str, ModuleType]:
+        return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in names}
 
-    others = taken_out()
+    others = pop_modules()
     sys.path.insert(0, str(root))
     try:
         yield
     finally:
         sys.path.remove(str(root))
-        taken_out()
+        pop_modules()
         sys.modules.update(others)

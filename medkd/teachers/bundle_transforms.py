@@ -1,4 +1,4 @@
-"""What the preprocessing of a MONAI bundle says of its images: read from its configuration, nothing is executed."""
+"""Intensities, axes and spacing that a MONAI bundle's preprocessing states. Its configuration is read, not executed."""
 
 from __future__ import annotations
 
@@ -12,66 +12,88 @@ from monai.transforms.intensity import array
 from .geometry import Geometry
 from .intensity import Linear, range_scaling
 
-__all__ = ["geometry_of", "scaling_of"]
+__all__ = ["read_geometry", "read_scaling"]
 
-# What may follow an Orientation and undo what it says.
-_TURNING = {"Transpose", "Flip", "Rotate90"}
-_PAIRS = ("LR", "PA", "IS")
+# Transforms that may follow an Orientation and undo it.
+_TURNS = {"Transpose", "Flip", "Rotate90"}
+_OPPOSITE_DIRECTIONS = ("LR", "PA", "IS")
 _RANGE = "ScaleIntensityRange"
-# Those by chance are of training alone: they vary the scale, they do not set it. A Lambda may do anything.
-_OF_INTENSITY = {"Lambda", *(name for name in array.__all__ if not name.startswith("Rand"))}
+# Random transforms belong to training: they vary the scale and do not set it. A Lambda may do anything.
+_INTENSITY_TRANSFORMS = {"Lambda", *(name for name in array.__all__ if not name.startswith("Rand"))}
 
 
-def scaling_of(config: dict[str, Any]) -> Linear | None:
-    """The range that its preprocessing scales; None where there is no such transform, or not one alone."""
+def read_scaling(config: dict[str, Any]) -> Linear | None:
+    """Return the intensity range that the preprocessing scales.
+
+    Args:
+        config: content of the bundle's configuration.
+
+    Returns:
+        The scaling of the first preprocessing that has an intensity transform; None if there is none, if it is not a
+        single ScaleIntensityRange, or if its numbers are expressions.
+    """
     for transforms in _preprocessings(config):
-        found = [item for item in transforms if _name(item) in _OF_INTENSITY and not _of_labels(item)]
-        if not found:
-            continue
-        if len(found) > 1 or _name(found[0]) != _RANGE or isinstance(found[0].get("_disabled_"), str):
-            return None
-        numbers = [_number(config, found[0].get(name)) for name in ("a_min", "a_max", "b_min", "b_max")]
-        clip = _number(config, found[0].get("clip", False))
-        return None if None in (*numbers, clip) else range_scaling(*numbers, clip=bool(clip))
+        candidates = [item for item in transforms if _name(item) in _INTENSITY_TRANSFORMS and not _is_for_labels(item)]
+        if candidates:
+            return _range_of(config, candidates[0]) if len(candidates) == 1 else None
     return None
 
 
-def geometry_of(config: dict[str, Any]) -> Geometry:
-    """Axes by its Orientation, spacing by its Spacing: those of the first preprocessing that has one of them."""
+def _range_of(config: dict[str, Any], transform: dict[str, Any]) -> Linear | None:
+    if _name(transform) != _RANGE or isinstance(transform.get("_disabled_"), str):
+        return None
+    a_min, a_max, b_min, b_max = (_number(config, transform.get(name)) for name in ("a_min", "a_max", "b_min", "b_max"))
+    clip = _number(config, transform.get("clip", False))
+    if a_min is None or a_max is None or b_min is None or b_max is None or clip is None:
+        return None
+    return range_scaling(a_min, a_max, b_min, b_max, clip=bool(clip))
+
+
+def read_geometry(config: dict[str, Any]) -> Geometry:
+    """Return axes by the Orientation and spacing by the Spacing of the first preprocessing that has one of them.
+
+    Args:
+        config: content of the bundle's configuration.
+    """
     for transforms in _preprocessings(config):
         last = {_name(item): item for item in transforms}
         if not {"Orientation", "Spacing"} & last.keys():
             continue
-        of_axes, of_spacing = last.get("Orientation", {}), last.get("Spacing", {})
-        codes = "RAS" if of_axes.get("as_closest_canonical") is True else _value(config, of_axes.get("axcodes"))
-        is_known = _are_axes(codes) and not isinstance(of_axes.get("_disabled_"), str) and not _TURNING & last.keys()
-        mm = _value(config, of_spacing.get("pixdim"))
-        mm = [mm] * 3 if isinstance(mm, int | float) else mm
-        is_spacing = isinstance(mm, list) and len(mm) == 3
-        spacing = [_value(config, one) for one in mm] if is_spacing else None
-        return Geometry(codes, True, spacing) if is_known else Geometry(spacing=spacing)
+        orientation = last.get("Orientation", {})
+        canonical = orientation.get("as_closest_canonical") is True
+        axcodes = "RAS" if canonical else _value(config, orientation.get("axcodes"))
+        is_certain = not isinstance(orientation.get("_disabled_"), str) and not _TURNS & last.keys()
+        spacing = _spacing_of(config, last.get("Spacing", {}))
+        return Geometry(axcodes, True, spacing) if _are_axes(axcodes) and is_certain else Geometry(spacing=spacing)
     return Geometry()
 
 
-def _are_axes(codes: Any) -> bool:
-    return isinstance(codes, str) and sorted(min(pair) for c in codes for pair in _PAIRS if c in pair) == [
-        "A",
-        "I",
-        "L",
-    ]
+def _spacing_of(config: dict[str, Any], transform: dict[str, Any]) -> list[Any] | None:
+    pixdim = _value(config, transform.get("pixdim"))
+    if isinstance(pixdim, int | float):
+        pixdim = [pixdim] * 3
+    return [_value(config, mm) for mm in pixdim] if isinstance(pixdim, list) and len(pixdim) == 3 else None
+
+
+def _are_axes(axcodes: Any) -> bool:
+    """Return whether these are three letters, one of each pair of opposite directions."""
+    if not isinstance(axcodes, str):
+        return False
+    pairs = [min(pair) for letter in axcodes for pair in _OPPOSITE_DIRECTIONS if letter in pair]
+    return sorted(pairs) == ["A", "I", "L"]
 
 
 def _preprocessings(config: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    """Of inference, validation and training, in this order."""
+    """Yield the transforms of inference, validation and training, in this order."""
     yield list(_components(config.get("preprocessing")))
     for name in ("validate", "train"):
-        part = config.get(name)
-        found = part.get("preprocessing") if isinstance(part, dict) else config.get(f"{name}::preprocessing")
-        yield list(_components(found))
+        section = config.get(name)
+        flat = config.get(f"{name}::preprocessing")
+        yield list(_components(section.get("preprocessing") if isinstance(section, dict) else flat))
 
 
 def _components(content: Any) -> Iterator[dict[str, Any]]:
-    """All of them, in order, without those that are disabled."""
+    """Yield all components in order, without those that are disabled."""
     if isinstance(content, dict):
         if str(content.get("_disabled_")).strip().lower() == "true":
             return
@@ -82,13 +104,13 @@ def _components(content: Any) -> Iterator[dict[str, Any]]:
         yield from _components(item)
 
 
-def _name(item: dict[str, Any]) -> str:
-    """Of the transform, without what MONAI's names of those for dictionaries end with."""
-    return re.sub(r"(d|D|Dict)$", "", str(item["_target_"]).rpartition(".")[2])
+def _name(component: dict[str, Any]) -> str:
+    """Return the transform's name, without the endings of MONAI's dictionary transforms."""
+    return re.sub(r"(d|D|Dict)$", "", str(component["_target_"]).rpartition(".")[2])
 
 
-def _of_labels(item: dict[str, Any]) -> bool:
-    return item.get("keys") in ("label", ["label"])
+def _is_for_labels(component: dict[str, Any]) -> bool:
+    return component.get("keys") in ("label", ["label"])
 
 
 def _number(config: dict[str, Any], value: Any) -> float | None:
@@ -97,5 +119,5 @@ def _number(config: dict[str, Any], value: Any) -> float | None:
 
 
 def _value(config: dict[str, Any], value: Any) -> Any:
-    """As it is written, or as what it refers to is; expressions are not evaluated."""
+    """Return a value as it is written, or what it refers to. Expressions are not evaluated."""
     return ConfigParser(config).get(value[1:]) if isinstance(value, str) and value.startswith("@") else value

@@ -1,4 +1,4 @@
-"""The axes and the spacing that a 3-D network from elsewhere was trained on, and ours turned to them."""
+"""Axes and spacing that an external 3-D network was trained with, and images turned to these axes."""
 
 from __future__ import annotations
 
@@ -10,77 +10,90 @@ import numpy as np
 from nibabel.orientations import axcodes2ornt, ornt_transform
 from torch import Tensor
 
-__all__ = ["OURS", "Axes", "Geometry", "own_axes"]
+__all__ = ["AXCODES", "Axes", "Geometry", "network_axes"]
 
-# Where the axes of our volumes point to: slices downwards, rows backwards, columns to the left.
-OURS = "IPL"
-# A spacing that differs by more is worth a word.
+# Directions of the axes of medkd's volumes, in the letters of nibabel: slices inferior, rows posterior, columns left.
+AXCODES = "IPL"
+# A note is printed if the larger spacing exceeds the smaller one by this factor.
 _RATIO = 1.2
 
 
 class Geometry(NamedTuple):
-    """Of the volumes that a network was trained on."""
+    """Axes and spacing of the volumes that a network was trained on."""
 
-    axcodes: str = OURS
-    """Where its axes point to, in the letters of nibabel; ours where nothing is known."""
+    axcodes: str = AXCODES
+    """Directions of the axes, in the letters of nibabel; those of medkd if nothing is known."""
     is_known: bool = False
-    """Whether the axes are certain."""
+    """Whether the directions are certain."""
     spacing: Sequence[Any] | None = None
-    """In mm, of the same axes; an axis without a positive number kept its own. None: not known."""
+    """mm per voxel of the same axes; an entry that is no positive number keeps the file's spacing. None: not known."""
 
 
 @dataclass(frozen=True)
 class Axes:
-    """Turns images (N, C, S, H, W) of axes I, P, L to other axes, and maps of any resolution back: nothing is interpolated."""
+    """Turn images (N, C, S, H, W) of axes I, P, L to a network's axes, and maps of any size back. Nothing is interpolated.
+
+    Args:
+        axcodes: directions of the network's axes, in the letters of nibabel.
+
+    Example:
+        >>> import torch
+        >>> axes = Axes("RAS")
+        >>> axes.to_network(torch.zeros(1, 1, 4, 8, 16)).shape
+        torch.Size([1, 1, 16, 8, 4])
+    """
 
     axcodes: str
 
     @property
-    def _ornt(self) -> np.ndarray:
-        """For each of our axes: its place among the others, and 1 or -1, which flips it."""
-        return ornt_transform(axcodes2ornt(OURS), axcodes2ornt(self.axcodes)).astype(int)
+    def _orientation(self) -> np.ndarray:
+        """For each axis of medkd: its index among the network's axes, and 1, or -1 if it is flipped."""
+        return ornt_transform(axcodes2ornt(AXCODES), axcodes2ornt(self.axcodes)).astype(int)
 
     @property
-    def _flipped(self) -> list[int]:
-        return [2 + axis for axis, (_, sign) in enumerate(self._ornt) if sign < 0]
+    def _flipped_dims(self) -> list[int]:
+        return [2 + axis for axis, (_, sign) in enumerate(self._orientation) if sign < 0]
 
-    def places(self) -> list[int]:
-        """For each of our axes, its place among the others."""
-        return self._ornt[:, 0].tolist()
+    def axis_order(self) -> list[int]:
+        """Return for each axis of medkd its index among the network's axes."""
+        return self._orientation[:, 0].tolist()
 
-    def turn(self, image: Tensor) -> Tensor:
-        return image.flip(self._flipped).permute(0, 1, *(2 + int(axis) for axis in np.argsort(self.places())))
+    def to_network(self, image: Tensor) -> Tensor:
+        """Return an image (N, C, S, H, W) with the network's axes."""
+        order = (2 + int(axis) for axis in np.argsort(self.axis_order()))
+        return image.flip(self._flipped_dims).permute(0, 1, *order)
 
-    def turn_back(self, maps: Tensor) -> Tensor:
-        return maps.permute(0, 1, *(2 + place for place in self.places())).flip(self._flipped)
+    def from_network(self, maps: Tensor) -> Tensor:
+        """Return maps (N, C, *spatial) of the network with the axes of medkd."""
+        return maps.permute(0, 1, *(2 + index for index in self.axis_order())).flip(self._flipped_dims)
 
 
-def own_axes(source: str, geometry: Geometry, spacing: Sequence[float] | None) -> Axes | None:
-    """What our volumes must be turned to; None where they need not be. What remains different, or unknown, a note tells.
+def network_axes(source: str, geometry: Geometry, spacing: Sequence[float] | None) -> Axes | None:
+    """Return the axes that images are turned to; None if they are those of medkd.
+
+    A note is printed if the directions are not known, or if the spacings differ.
 
     Args:
-        source: what the notes call the network.
-        geometry: of the volumes that it was trained on.
-        spacing: of the task in mm: slices, rows, columns; None: the volumes' own.
+        source: name of the network in the notes.
+        geometry: of the volumes that the network was trained on.
+        spacing: mm per voxel of the task's slices, rows, columns; None: the volumes' own.
     """
     if not geometry.is_known:
-        print(
-            f"note: where the axes that {source} was trained on point to is not known: it sees {', '.join(geometry.axcodes)}",
-            flush=True,
-        )
+        axcodes = ", ".join(geometry.axcodes)
+        print(f"note: {source}: axis directions are not known, images are passed on as {axcodes}", flush=True)
     axes = Axes(geometry.axcodes)
     if spacing is not None and geometry.spacing is not None:
-        theirs = [geometry.spacing[place] for place in axes.places()]
-        if any(_differ(a, b) for a, b in zip(theirs, spacing, strict=True)):
+        trained = [geometry.spacing[index] for index in axes.axis_order()]
+        if any(_differ(a, b) for a, b in zip(trained, spacing, strict=True)):
             print(
-                f"note: {source} was trained at a spacing of {theirs} mm (slices, rows, columns), this task has "
+                f"note: {source}: trained at a spacing of {trained} mm (slices, rows, columns), this task has "
                 f"{list(spacing)} (--spacing)",
                 flush=True,
             )
-    return None if geometry.axcodes == OURS else axes
+    return None if geometry.axcodes == AXCODES else axes
 
 
-def _differ(theirs: Any, ours: float) -> bool:
-    if not isinstance(theirs, int | float) or theirs <= 0:
+def _differ(trained: Any, task: float) -> bool:
+    if not isinstance(trained, int | float) or trained <= 0:
         return False
-    return max(theirs, ours) > _RATIO * min(theirs, ours)
+    return max(trained, task) > _RATIO * min(trained, task)

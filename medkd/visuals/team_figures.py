@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from monai.transforms import DivisiblePad
-from torch import Tensor, nn
+from torch import Tensor
 
 from medkd.correction import FalsePixelQueue, TeacherTeam, is_correct
+from medkd.teachers import Teacher
 
 from ._panels import slice_title
 from .boundary_figures import plot_boundary_transform
@@ -35,7 +36,7 @@ class _Item(NamedTuple):
 
 @torch.no_grad()
 def plot_team(
-    team: nn.Module,
+    teacher: Teacher,
     data: Sequence[Mapping[str, Any]],
     output_dir: str | Path,
     device: torch.device | str = "cpu",
@@ -50,7 +51,7 @@ def plot_team(
     most, with the median number, and with fewest pixels that the teacher predicts incorrectly.
 
     Args:
-        team: a `TeacherTeam`. Any other teacher, and the control ``swap``, has no figures.
+        teacher: a teacher with a team. Any other teacher, and the control ``swap``, has no figures.
         data: training items with "image" (C, *spatial), "label" and "case" (and "slice"), not augmented.
         output_dir: folder of the pictures.
         device: of the networks.
@@ -65,9 +66,10 @@ def plot_team(
     Raises:
         ValueError: if a named case is not in the data, or has no lesion.
     """
-    if not isinstance(team, TeacherTeam) or team.correction.swap:
+    team = teacher.team
+    if team is None or team.correction.swap:
         return []
-    team = team.eval()
+    team.eval()
     candidates = _candidates(data) if cases is None else _named_cases(data, cases)
     if not candidates:
         print(f"no figures of the team: none of {_CANDIDATES} images has a lesion", flush=True)

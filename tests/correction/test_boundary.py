@@ -81,7 +81,9 @@ def test_the_same_generator_gives_the_same_image():
 
 
 def test_mistakes_are_named():
-    with pytest.raises(ValueError, match=r"label \(1, 1, 4, 5\) does not fit the image \(1, 3, 4, 4\)"):
+    with pytest.raises(
+        ValueError, match=r"found label \(1, 1, 4, 5\) for image \(1, 3, 4, 4\), expected label \(1, 1, 4, 4\)"
+    ):
         boundary_transform(torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 5))
-    with pytest.raises(ValueError, match="width -1 and ratio 1.0 found, expected 0 or more"):
+    with pytest.raises(ValueError, match="found width -1 and ratio 1.0, expected 0 or more"):
         boundary_transform(torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4), width=-1)

@@ -141,7 +141,10 @@ def test_a_tie_is_wrong_and_swap_breaks_it():
     ("change", "message"),
     [
         ({"label": torch.zeros(2, 1, 5, 5)}, r"label \(2, 1, 5, 5\) does not fit the probabilities \(2, 2, 5, 6\)"),
-        ({"false_pixel": torch.zeros(2, 3, 5, 6)}, r"false_pixel \(2, 3, 5, 6\) and teacher \(2, 2, 5, 6\) differ"),
+        (
+            {"false_pixel": torch.zeros(2, 3, 5, 6)},
+            r"found false_pixel \(2, 3, 5, 6\), expected the teacher's \(2, 2, 5, 6\)",
+        ),
         (
             {"embedding": torch.zeros(1, 3, 5, 6)},
             r"embedding \(1, 3, 5, 6\) does not fit the probabilities \(2, 2, 5, 6\)",

@@ -78,6 +78,6 @@ def test_it_is_part_of_the_checkpoint_and_has_nothing_to_learn():
 
 def test_shapes_are_checked():
     with pytest.raises(
-        ValueError, match=r"image \(1, 3, 4, 4\), label \(1, 1, 4, 5\) and prediction \(1, 1, 4, 4\) do not fit"
+        ValueError, match=r"found image \(1, 3, 4, 4\), label \(1, 1, 4, 5\) and prediction \(1, 1, 4, 4\), expected"
     ):
         FalsePixelQueue(3, 2, 4).push(torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 5), torch.zeros(1, 1, 4, 4), 1)

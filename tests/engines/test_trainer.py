@@ -64,7 +64,7 @@ def test_student_and_heads_learn_and_the_teacher_stays_bit_for_bit(dims):
 def test_teacher_is_called_once_a_step_in_eval_mode():
     trainer = make()
     calls = []
-    trainer.teacher.network.register_forward_hook(lambda m, i, o: calls.append((m.training, o.requires_grad)))
+    trainer.teacher.taps.network.register_forward_hook(lambda m, i, o: calls.append((m.training, o.requires_grad)))
     trainer.run()
     assert calls == [(False, False)] * 3
 
@@ -111,7 +111,7 @@ def test_amp_follows_the_device_and_the_loss_stays_float32():
         Events.ITERATION_COMPLETED, lambda e: seen.append((e.state.output["pred"].dtype, e.state.output["loss"].dtype))
     )
     teacher = []
-    trainer.teacher.network.register_forward_hook(lambda m, i, o: teacher.append(o.dtype))
+    trainer.teacher.taps.network.register_forward_hook(lambda m, i, o: teacher.append(o.dtype))
     trainer.run()
     assert set(seen) == {(torch.bfloat16, torch.float32)}
     assert set(teacher) == {torch.bfloat16}

@@ -107,7 +107,8 @@ class TestTeam:
 
     def test_other_methods_keep_the_teacher_and_read_no_assistant(self, tmp_path):
         teacher = tapped()
-        assert teacher_team("kd", {}, teacher, tmp_path / "a", tmp_path / "b") is teacher
+        single = teacher_team("kd", {}, teacher, tmp_path / "a", tmp_path / "b")
+        assert single.team is None and single.taps is teacher
         assert teacher_team("swap", {}, teacher, tmp_path / "a", tmp_path / "b").correction.swap
         with pytest.raises(FileNotFoundError, match="false_pixel_assistant .*no such file"):
             teacher_team("plckd", {}, teacher, tmp_path / "a", tmp_path / "b")

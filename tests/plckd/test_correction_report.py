@@ -81,7 +81,7 @@ def run(folder, cached=False, epoch=0):
 
 def test_it_is_the_same_of_stored_labels(tmp_path, capsys):
     online, cached = (json.loads(run(tmp_path / str(way), way).read_text()) for way in (False, True))
-    assert "after each step of the correction" in capsys.readouterr().out
+    assert "after each stage of the correction" in capsys.readouterr().out
     assert online["pixels"] == cached["pixels"] == 4 * 32 * 32
     assert online["on_validation_images"] == cached["on_validation_images"]
     for kind, stages in online["wrong_pixels_after"].items():

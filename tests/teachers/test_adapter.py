@@ -1,13 +1,11 @@
-"""The wrapper of a network from elsewhere, with networks whose answers are known."""
+"""The adapter of an external network, with networks whose outputs are known."""
 
 import pytest
 import torch
 from monai.networks.nets import BasicUNetPlusPlus
-from nibabel.orientations import apply_orientation, axcodes2ornt, ornt_transform
 from torch import nn
 
-from medkd.teachers import Ensemble, TeacherAdapter
-from medkd.teachers.geometry import Axes
+from medkd.teachers import TeacherAdapter
 
 
 class Fixed(nn.Module):
@@ -46,9 +44,12 @@ def test_of_several_outputs_the_last_of_full_size():
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (lambda x: {"out": x}, "F does not take the task's images: F gives dict, expected logits"),
-        (lambda x: [x, None], "F gives list, expected logits"),
-        (lambda x: x[..., ::2], r"F gives \(1, 1, 256, 128\) for an image of \(256, 256\), expected its size"),
+        (lambda x: {"out": x}, "F does not take the task's images: F: found dict, expected logits"),
+        (lambda x: [x, None], "F: found list, expected logits"),
+        (
+            lambda x: x[..., ::2],
+            r"F: found an output \(1, 1, 256, 128\) for an image of \(256, 256\), expected its size",
+        ),
     ],
 )
 def test_outputs_that_are_no_logits(answer, message):
@@ -59,29 +60,15 @@ def test_outputs_that_are_no_logits(answer, message):
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        (None, r"teacher F gives 3 channels, the task has 2 classes: .* --teacher_classes \"\[0, 1, 1\]\""),
+        (
+            None,
+            r"teacher F: found 3 channels, expected the 2 classes of the task: .* --teacher_classes \"\[0, 1, 1\]\"",
+        ),
         ([0, 1], r"found \[0, 1\], expected 3 classes of 0 to 1, one for each channel of F"),
         ([0, 1, 2], "expected 3 classes of 0 to 1"),
-        ([0, 0, 0], "no channel of F stands for class 1"),
+        ([0, 0, 0], "expected a channel of F for class 1"),
     ],
 )
 def test_classes_that_do_not_fit(classes, message):
     with pytest.raises(ValueError, match=message):
         TeacherAdapter(Fixed(lambda x: torch.cat([x] * 3, 1)), "F", (2, 1), 2, classes)
-
-
-def test_an_ensemble_stays_finite():
-    class Certain(nn.Module):
-        def forward(self, image):
-            return torch.cat([1e4 * torch.ones_like(image), -1e4 * torch.ones_like(image)], 1)
-
-    assert Ensemble([Certain(), Certain()], (2, 1))(torch.zeros(1, 1, 2, 2)).isfinite().all()
-
-
-@pytest.mark.parametrize("axcodes", ["IPL", "RAS", "LPS", "SPL", "PIR", "LIP"])
-def test_volumes_are_turned_as_nibabel_does_and_back(axcodes):
-    image = torch.rand(2, 1, 3, 4, 5)
-    ornt = ornt_transform(axcodes2ornt("IPL"), axcodes2ornt(axcodes))
-    wanted = torch.stack([torch.from_numpy(apply_orientation(one[0].numpy(), ornt).copy()) for one in image])[:, None]
-    assert torch.equal(Axes(axcodes).turn(image), wanted)
-    assert torch.equal(Axes(axcodes).turn_back(wanted), image)

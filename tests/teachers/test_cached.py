@@ -13,7 +13,7 @@ from medkd import methods
 from medkd.correction import TeacherTeam, is_correct
 from medkd.engines import DistillationTrainer
 from medkd.networks import FeatureTaps, UNet
-from medkd.teachers import CachedSoftLabels, CachedTeacher
+from medkd.teachers import CachedSoftLabels, CachedTeacher, SingleTeacher
 
 
 def network(seed, width=2, dims=2):
@@ -60,10 +60,13 @@ def test_without_augmentation_it_is_the_team_but_for_half_precision(tmp_path, op
 
 def test_a_single_teachers_logits(tmp_path):
     taps = tapped()
-    data = CachedSoftLabels(items(), taps, tmp_path, "cpu")
+    teacher = SingleTeacher(taps)
+    data = CachedSoftLabels(items(), teacher, tmp_path, "cpu")
     image, label, stored = batch(data, "image", "label", "soft_labels")
     with torch.no_grad():
-        torch.testing.assert_close(CachedTeacher(taps)(stored, label).logits, taps(image).logits, atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(
+            CachedTeacher(teacher)(stored, label).logits, taps(image).logits, atol=1e-3, rtol=1e-3
+        )
 
 
 def test_it_moves_with_the_image_and_stays_right(tmp_path):
@@ -106,12 +109,12 @@ def test_files_are_found_again_by_weights_and_content(tmp_path, capsys):
 
 
 def test_a_file_that_was_cut_off_is_made_anew(tmp_path, capsys):
-    files = CachedSoftLabels(items(), tapped(), tmp_path, "cpu").files
+    files = CachedSoftLabels(items(), SingleTeacher(tapped()), tmp_path, "cpu").files
     whole = files[0].read_bytes()
     for rest in (b"", whole[:90], whole[:-10]):
         files[0].write_bytes(rest)
         capsys.readouterr()
-        data = CachedSoftLabels(items(), tapped(), tmp_path, "cpu")
+        data = CachedSoftLabels(items(), SingleTeacher(tapped()), tmp_path, "cpu")
         assert "1 of them new" in capsys.readouterr().out and files[0].read_bytes() == whole
         assert data[0]["soft_labels"].shape == (2, 32, 32)
 
@@ -119,7 +122,9 @@ def test_a_file_that_was_cut_off_is_made_anew(tmp_path, capsys):
 def test_an_image_in_another_shape_is_another_image(tmp_path):
     flat = {"label": torch.zeros(1, 32, 64).long(), "case": "c"}
     files = [
-        CachedSoftLabels(Dataset([{**flat, "image": torch.zeros(shape)}]), tapped(), tmp_path, "cpu").files[0]
+        CachedSoftLabels(
+            Dataset([{**flat, "image": torch.zeros(shape)}]), SingleTeacher(tapped()), tmp_path, "cpu"
+        ).files[0]
         for shape in ((1, 32, 64), (1, 64, 32))
     ]
     assert files[0] != files[1]
@@ -127,7 +132,7 @@ def test_an_image_in_another_shape_is_another_image(tmp_path):
 
 def test_slices_and_edges_that_networks_do_not_take(tmp_path):
     data = Dataset([{**item, "slice": 7} for item in items(2, size=(40, 33))])
-    stored = CachedSoftLabels(data, tapped(), tmp_path, "cpu")
+    stored = CachedSoftLabels(data, SingleTeacher(tapped()), tmp_path, "cpu")
     assert stored[0]["soft_labels"].shape == (2, 40, 33) and stored.files[0].name.startswith("c0_0007-")
     # padded behind: what was there stays in its place
     padded = torch.nn.functional.pad(data[0]["image"][None], (0, 31, 0, 24), mode="replicate")
@@ -150,7 +155,9 @@ def test_volumes(tmp_path):
 
 def test_no_room_on_the_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(100, 100, 0))
-    with pytest.raises(OSError, match="take .* GiB, 0.0 GiB are free: use --soft_labels online"):
+    with pytest.raises(
+        OSError, match="found 0.0 GiB free, expected .* GiB for the soft labels: use --soft_labels online"
+    ):
         CachedSoftLabels(items(), team(), tmp_path, "cpu")
     assert not list(tmp_path.rglob("*.npy"))
 

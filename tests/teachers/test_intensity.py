@@ -19,7 +19,7 @@ def test_a_range_with_and_without_clipping():
     x = torch.tensor([-200.0, 0.0, 200.0])
     torch.testing.assert_close(range_scaling(-100, 100, 0, 1)(x), torch.tensor([0.0, 0.5, 1.0]))
     torch.testing.assert_close(range_scaling(-100, 100, 0, 1, clip=False)(x), torch.tensor([-0.5, 0.5, 1.5]))
-    with pytest.raises(ValueError, match="a_min 5 found, expected less than a_max 5"):
+    with pytest.raises(ValueError, match="found a_min 5, expected less than a_max 5"):
         range_scaling(5, 5, 0, 1)
 
 

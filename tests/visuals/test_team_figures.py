@@ -6,6 +6,7 @@ from torch import nn
 
 from medkd.correction import TeacherTeam
 from medkd.networks import FeatureTaps
+from medkd.teachers import SingleTeacher
 from medkd.visuals import plot_team
 
 
@@ -75,7 +76,9 @@ def test_edges_that_networks_do_not_take_are_padded(tmp_path):
 
 def test_nothing_is_drawn_of_other_teachers(tmp_path):
     net = team()
-    assert plot_team(net.teacher, items(), tmp_path) == plot_team(team(swap=True), items(), tmp_path) == []
+    assert (
+        plot_team(SingleTeacher(net.teacher), items(), tmp_path) == plot_team(team(swap=True), items(), tmp_path) == []
+    )
     assert list(tmp_path.iterdir()) == []
 
 

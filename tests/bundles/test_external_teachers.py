@@ -1,4 +1,4 @@
-"""Teachers from elsewhere through the command, as a user gives them."""
+"""External teachers through the command line, as a user names them."""
 
 import json
 
@@ -9,9 +9,9 @@ from monai.networks.nets import UNet as MonaiUNet
 
 
 @pytest.fixture(scope="module")
-def elsewhere(nnunet_model, teachers, tmp_path_factory):
+def external(nnunet_model, teachers, tmp_path_factory):
     """Kind -> what --teacher is given, and the options that it needs."""
-    root = tmp_path_factory.mktemp("elsewhere")
+    root = tmp_path_factory.mktemp("external")
     nnunet_model(root / "nnUNetTrainer__nnUNetPlans__2d", classes=3)
     network = MonaiUNet(2, 1, 2, (4, 8, 16), (2, 2)).eval()
     torch.jit.script(network).save(str(root / "teacher.ts"))
@@ -37,23 +37,23 @@ def distil(medkd_run, data, output, teacher, *options):
 
 
 @pytest.mark.parametrize("kind", ["nnunet", "bundle", "torchscript", "ensemble"])
-def test_each_kind_teaches(elsewhere, kits19_data, medkd_run, tmp_path, kind):
-    teacher, options = elsewhere[kind]
+def test_each_kind_teaches(external, kits19_data, medkd_run, tmp_path, kind):
+    teacher, options = external[kind]
     assert distil(medkd_run, kits19_data, tmp_path / "run", teacher, "--method", "kd", *options) == 0
     recorded = yaml.safe_load((tmp_path / "run/config.yaml").read_text())["teacher"]
     assert recorded == (teacher if kind == "ensemble" else str(teacher))
 
 
-def test_stages_of_an_nnunet_and_of_a_bundle_are_read(elsewhere, kits19_data, medkd_run, tmp_path):
-    teacher, options = elsewhere["nnunet"]
+def test_stages_of_an_nnunet_and_of_a_bundle_are_read(external, kits19_data, medkd_run, tmp_path):
+    teacher, options = external["nnunet"]
     assert distil(medkd_run, kits19_data, tmp_path / "a", teacher, "--method", "fitnet", *options) == 0
     named = ["--method", "spkd", "--teacher_taps", "{'encoder': ['network.model.1.submodule.1.submodule']}"]
-    assert distil(medkd_run, kits19_data, tmp_path / "b", elsewhere["bundle"][0], *named) == 0
+    assert distil(medkd_run, kits19_data, tmp_path / "b", external["bundle"][0], *named) == 0
 
 
-def test_soft_labels_of_an_ensemble_are_stored(elsewhere, kits19_data, medkd_run, tmp_path):
+def test_soft_labels_of_an_ensemble_are_stored(external, kits19_data, medkd_run, tmp_path):
     words = ["--soft_labels", "cached", "--soft_labels_dir", tmp_path / "s"]
-    teacher, options = elsewhere["ensemble"]
+    teacher, options = external["ensemble"]
     assert distil(medkd_run, kits19_data, tmp_path / "run", teacher, *words, *options) == 0
     assert len(list((tmp_path / "s").iterdir())) == 1
 
@@ -66,18 +66,18 @@ def test_soft_labels_of_an_ensemble_are_stored(elsewhere, kits19_data, medkd_run
             ["--method", "fitnet"],
             "method fitnet reads .* there are logits alone: use a method that reads no",
         ),
-        ("nnunet", [], "gives 3 channels, the task has 2 classes"),
-        ("bundle", ["--target", "both"], "gives 2 channels, the task has 3 classes"),
+        ("nnunet", [], "found 3 channels, expected the 2 classes of the task"),
+        ("bundle", ["--target", "both"], "found 2 channels, expected the 3 classes of the task"),
         ("ensemble", ["--method", "hlfd"], "method hlfd reads .* .ensemble of 3. there are logits alone"),
         ("ensemble", ["--window", "[0,5]"], r"was trained with --window \[-200, 300\], this command has \[0, 5\]"),
         ("torchscript", ["--method", "plckd"], "method plckd: similarity reads the penultimate map"),
         ("torchscript", ["--teacher", "[1,2]"], "--teacher: MONAI reads this as the list"),
     ],
 )
-def test_what_is_refused_in_one_line(elsewhere, kits19_data, medkd_run, tmp_path, capsys, kind, options, message):
+def test_what_is_refused_in_one_line(external, kits19_data, medkd_run, tmp_path, capsys, kind, options, message):
     import re
 
-    teacher, _ = elsewhere[kind]
+    teacher, _ = external[kind]
     assert distil(medkd_run, kits19_data, tmp_path / "run", teacher, *options) == 1
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("medkd: error: ")]
     assert len(errors) == 1 and re.search(message, errors[0]), errors
@@ -93,17 +93,17 @@ def test_a_teacher_has_the_width_that_it_was_trained_with(kits19_data, teachers,
     assert main(["distill", "kits19", *map(str, words)]) == 0
 
 
-def test_assistants_learn_from_a_teacher_from_elsewhere(elsewhere, kits19_data, medkd_run, tmp_path, capsys):
-    teacher, options = elsewhere["nnunet"]
+def test_assistants_learn_from_a_teacher_from_external(external, kits19_data, medkd_run, tmp_path, capsys):
+    teacher, options = external["nnunet"]
     words = [*options, "--method", "plckd", "--false_pixel_assistant::queue_capacity", 64]
     assert distil(medkd_run, kits19_data, tmp_path / "a", teacher, *words) == 1
-    assert "is not one run of ours: use --init scratch" in capsys.readouterr().err
+    assert "expected one medkd run: use --init scratch" in capsys.readouterr().err
     for role in ("false_pixel_assistant", "boundary_assistant"):
         words += [f"--{role}::init", "scratch", f"--{role}::freeze_norm", False]
     assert distil(medkd_run, kits19_data, tmp_path / "b", teacher, *words) == 0
 
 
-def test_a_bundle_of_volumes_sees_its_own_axes(kits19_data, medkd_run, tmp_path, capsys):
+def test_a_bundle_of_volumes_sees_its_axes(kits19_data, medkd_run, tmp_path, capsys):
     network, folder = MonaiUNet(3, 1, 2, (4, 8, 16), (2, 2)), tmp_path / "bundle"
     for name in ("configs", "models"):
         (folder / name).mkdir(parents=True)
@@ -117,5 +117,5 @@ def test_a_bundle_of_volumes_sees_its_own_axes(kits19_data, medkd_run, tmp_path,
     words += ["--teacher_taps", "{'encoder': ['network.model.1.submodule.1.submodule']}"]
     assert distil(medkd_run, kits19_data, tmp_path / "run", folder, *words) == 0
     out = capsys.readouterr().out
-    assert "at a spacing of [5, 1, 1] mm (slices, rows, columns), this task has [2.5, 1, 1] (--spacing)" in out
-    assert "point to" not in out
+    assert "trained at a spacing of [5, 1, 1] mm (slices, rows, columns), this task has [2.5, 1, 1] (--spacing)" in out
+    assert "axis directions" not in out

@@ -1,0 +1,42 @@
+"""Several teachers as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Ensemble"]
+
+# A smaller probability carries no information, and its logarithm would dominate the loss.
+_FLOOR = 1e-6
+
+
+class Ensemble(nn.Module):
+    """The logarithm of the mean of several networks' probabilities, floored at 1e-6. It has no feature maps.
+
+    Args:
+        members: networks from (N, C, *spatial) to logits (N, K, *spatial).
+        input_spec: spatial axes and channels of the task's images.
+
+    Example:
+        >>> ensemble = Ensemble([nn.Conv2d(1, 2, 1), nn.Conv2d(1, 2, 1)], input_spec=(2, 1))
+        >>> ensemble(torch.rand(1, 1, 8, 8)).shape
+        torch.Size([1, 2, 8, 8])
+    """
+
+    def __init__(self, members: Sequence[nn.Module], input_spec: tuple[int, int]) -> None:
+        super().__init__()
+        self.members, self.input_spec = nn.ModuleList(members), input_spec
+        self.source = f"ensemble of {len(members)}"
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits (N, K, *spatial) of an image (N, C, *spatial)."""
+        probabilities = (torch.softmax(member(image).float(), dim=1) for member in self.members)
+        mean = sum(probabilities, start=torch.zeros((), device=image.device)) / len(self.members)
+        return mean.clamp_min(_FLOOR).log()
+
+    def default_taps(self) -> dict[str, tuple[str, ...]]:
+        """Return no taps: the members' feature maps cannot be averaged."""
+        return {}

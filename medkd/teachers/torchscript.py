@@ -1,0 +1,41 @@
+"""TorchScript files as external models."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import torch
+
+from medkd.networks.checkpoints import weights_file
+
+from .external import ExternalModel
+
+__all__ = ["is_torchscript", "read_torchscript"]
+
+
+def is_torchscript(file: Path) -> bool:
+    """Return whether a file holds TorchScript: a state dict is a zip archive too, but one without code."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return any("/code/" in name for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False
+
+
+def read_torchscript(path: Path) -> ExternalModel:
+    """Load a TorchScript file, or that of a run's folder. It states nothing about its images.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file cannot be read.
+    """
+    file = weights_file(path, "teacher")
+    try:
+        network = torch.jit.load(str(file), map_location="cpu")
+    except (RuntimeError, ValueError, EOFError) as error:
+        raise ValueError(f"teacher {file}: not a readable TorchScript file: {str(error).splitlines()[0]}") from error
+    # the repr of a script does not show what it computes
+    code = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    return ExternalModel(network, f"TorchScript file {file}", code=code)

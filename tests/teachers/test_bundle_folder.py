@@ -1,0 +1,52 @@
+"""MONAI bundle folders: their checkpoints, their own code, their stages."""
+
+import copy
+import sys
+from types import ModuleType
+
+import torch
+
+from medkd.networks import FeatureTaps, default_taps
+from medkd.teachers import load_teacher
+
+from .builders import make_bundle, make_monai_unet, make_task_teacher
+
+
+def test_a_bundle_of_training_whose_checkpoint_holds_more(tmp_path):
+    network = make_monai_unet(3)
+    folder = make_bundle(tmp_path / "b", network, 3, name="train.yaml")
+    torch.save({"model": network.state_dict(), "epoch": 3}, folder / "models/model.pt")
+    image = torch.rand(1, 1, 16, 16, 16)
+    torch.testing.assert_close(load_teacher(folder, make_task_teacher(3), 2)(image), network(image))
+
+
+def test_taps_of_a_bundle_are_named_by_the_user(tmp_path):
+    teacher = load_teacher(make_bundle(tmp_path / "b", make_monai_unet()), make_task_teacher(), 2)
+    assert default_taps(teacher) == {}
+    taps = FeatureTaps(teacher, encoder=["network.model.0", "network.model.1.submodule.1.submodule"])
+    assert [map_.shape[1] for map_ in taps.shapes.encoder] == [4, 16]
+
+
+def test_bundles_run_their_own_code(tmp_path, monkeypatch):
+    """All of them call it scripts, as another package may that is loaded already."""
+    stranger = ModuleType("scripts")
+    monkeypatch.setitem(sys.modules, "scripts", stranger)
+    paths, network = [tmp_path / "a", tmp_path / "b"], torch.nn.ModuleDict({"c": torch.nn.Conv2d(1, 2, 1)})
+    for path, sign in zip(paths, "+-", strict=True):
+        make_bundle(path, network, network_def={"_target_": "scripts.net.Net"})
+        (path / "scripts").mkdir()
+        (path / "scripts/sign.py").write_text(f"def signed(x): return {sign}x")
+        (path / "scripts/net.py").write_text(
+            "import torch\nfrom scripts.sign import signed\nclass Net(torch.nn.Module):\n"
+            "    def __init__(self):\n        super().__init__()\n        self.c = torch.nn.Conv2d(1, 2, 1)\n"
+            "    def forward(self, x):\n        return signed(self.c(x))\n"
+        )
+    image = torch.rand(1, 1, 8, 8)
+    for members in (
+        load_teacher(paths, make_task_teacher(), 2).members,
+        load_teacher(paths[::-1], make_task_teacher(), 2).members[::-1],
+    ):
+        a, b = (copy.deepcopy(member)(image) for member in members)
+        torch.testing.assert_close(a, network["c"](image))
+        torch.testing.assert_close(b, -a)
+    assert sys.modules["scripts"] is stranger and "scripts.net" not in sys.modules

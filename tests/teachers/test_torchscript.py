@@ -1,0 +1,27 @@
+"""TorchScript files: scripted, traced and frozen networks, and broken files."""
+
+import pytest
+import torch
+
+from medkd.networks import FeatureTaps, default_taps, input_spec
+from medkd.teachers import frozen, load_teacher, teacher_kind
+
+from .builders import WINDOW, make_monai_unet, make_task_teacher, to_hu
+
+
+@pytest.mark.parametrize("save", ["script", "trace", "freeze"])
+def test_a_torchscript_file(tmp_path, save):
+    network = make_monai_unet()
+    scripted = {
+        "script": lambda: torch.jit.script(network),
+        "trace": lambda: torch.jit.trace(network, torch.zeros(1, 1, 32, 32)),
+        "freeze": lambda: torch.jit.freeze(torch.jit.script(network)),
+    }[save]()
+    scripted.save(str(tmp_path / "teacher.ts"))
+    assert teacher_kind(tmp_path / "teacher.ts") == "torchscript"
+    teacher = load_teacher(tmp_path / "teacher.ts", make_task_teacher(), 2, WINDOW, [-100, 200, 0, 1])
+    taps = frozen(FeatureTaps(teacher, **default_taps(teacher)))
+    image = torch.rand(2, 1, 32, 48) * 2 - 1
+    torch.testing.assert_close(taps(image).logits, network((to_hu(image).clamp(-100, 200) + 100) / 300))
+    assert taps.shapes.logits.shape == (1, 2, 32, 32) and input_spec(teacher) == (2, 1)
+    assert not any(p.requires_grad for p in taps.parameters()) and not any(m.training for m in taps.modules())
