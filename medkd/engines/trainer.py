@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 
 from medkd.losses import CombinedLoss
 from medkd.networks import Features, FeatureTaps
-from medkd.parallel.ddp import share_state, with_shared_gradients, with_shared_statistics
+from medkd.parallel.ddp import broadcast_state, convert_sync_batchnorm, wrap_ddp
 from medkd.teachers import Teacher, as_teacher, frozen
 
 __all__ = ["DistillationTrainer"]
@@ -119,7 +119,7 @@ class DistillationTrainer(SupervisedTrainer):
         if self.teacher is not None:
             self.add_event_handler(Events.EPOCH_STARTED, self.teacher.start_epoch)
         # the main process validates and saves: all processes take over the statistics of its norms
-        self.add_event_handler(Events.EPOCH_COMPLETED, lambda: share_state(self.network, self.loss))
+        self.add_event_handler(Events.EPOCH_COMPLETED, lambda: broadcast_state(self.network, self.loss))
         self._schedule_weights()
         self.add_event_handler(IterationEvents.MODEL_COMPLETED, self._step_loss)
         self._average("loss", lambda output: output[CommonKeys.LOSS].detach())
@@ -130,11 +130,11 @@ class DistillationTrainer(SupervisedTrainer):
     def _wrap_for_processes(self) -> None:
         """Wrap student and loss for a run of several processes, which shares gradients and statistics."""
         if not self.eval_modules:  # norms in evaluation mode have no statistics to share
-            with_shared_statistics(self.student)
+            convert_sync_batchnorm(self.student)
         for loss in self.loss.adaptor_losses():
-            with_shared_statistics(loss)
-        self._call_student = with_shared_gradients(self.student, self.student.parameters())
-        self._call_loss = with_shared_gradients(self.loss, self.loss.adaptors())
+            convert_sync_batchnorm(loss)
+        self._call_student = wrap_ddp(self.student, self.student.parameters())
+        self._call_loss = wrap_ddp(self.loss, self.loss.adaptors())
 
     def _schedule_weights(self) -> None:
         """Schedule the ramps of the weights, as functions of the epoch alone: a resumed run has the same weights."""

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
+
+from medkd.parallel import average_gradients
 
 from ._common import check_axes, check_classes, check_positive, check_same_shape, full_precision, no_autocast
 from ._discriminator import SMALLEST_EDGE, Discriminator
@@ -119,7 +121,7 @@ class HolisticLoss(SelfOptimizing):
         self.optimizer.zero_grad(set_to_none=True)
         value = self.discriminator_loss(*seen)  # pooled already: pooling them again changes nothing
         value.backward()
-        _average_gradients(self.discriminator)
+        average_gradients(self.discriminator)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.components = {"discriminator": value.detach()}
@@ -154,11 +156,3 @@ def _constant(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         module.requires_grad_(True)
-
-
-def _average_gradients(module: nn.Module) -> None:
-    """Across processes, as DistributedDataParallel does for the student."""
-    if distributed.is_available() and distributed.is_initialized():
-        for parameter in module.parameters():
-            distributed.all_reduce(parameter.grad)
-            parameter.grad /= distributed.get_world_size()

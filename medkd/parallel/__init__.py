@@ -1,6 +1,6 @@
-"""One run in several processes: the group, wrapping, samplers and gathers. Everything does nothing in one process."""
+"""One run in several processes: process group, wrapping, samplers and gathers. Nothing of it acts in one process."""
 
-from .ddp import share_state, with_shared_gradients, with_shared_statistics
+from .ddp import average_gradients, broadcast_state, convert_sync_batchnorm, wrap_ddp
 from .gather import concat_all_gather
 from .group import (
     all_gather_object,
@@ -20,19 +20,20 @@ from .samplers import DistributedEvalSampler, DistributedSamplerWrapper
 __all__ = [
     "DistributedEvalSampler",
     "DistributedSamplerWrapper",
-    "barrier",
     "all_gather_object",
+    "average_gradients",
+    "barrier",
+    "broadcast_state",
     "concat_all_gather",
+    "convert_sync_batchnorm",
+    "gather_in_order",
     "graceful_shutdown",
     "is_main_process",
-    "gather_in_order",
-    "progress_disabled",
     "processes",
+    "progress_disabled",
     "rank",
     "shard_indices",
-    "share_state",
     "start",
     "stop",
-    "with_shared_gradients",
-    "with_shared_statistics",
+    "wrap_ddp",
 ]

@@ -1,4 +1,4 @@
-"""Samplers of a run in several processes: each has its share of one order."""
+"""Samplers of a run in several processes, each of which reads other cases."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ from .group import processes, rank, shard_indices
 __all__ = ["DistributedEvalSampler", "DistributedSamplerWrapper"]
 
 
-class DistributedSamplerWrapper(DistributedSampler):
-    """This process's share of the order that any sampler draws: the same order in all processes, equally long shares.
+class DistributedSamplerWrapper(DistributedSampler[int]):
+    """Divide the indices of any sampler among the processes, into shards of equal length.
 
-    ignite's `DistributedProxySampler` knows no seed of the run, and leaves torch's global state equal in all processes, in
-    which augmentations should differ. MONAI's engines tell a `DistributedSampler` each epoch's number.
+    All processes compute the same order, from the seed and the epoch. MONAI's engines set the epoch of a
+    `DistributedSampler`. ignite's `DistributedProxySampler` does not know the seed of a run, and leaves the global state of
+    torch equal in all processes, so that their augmentations would be equal too.
 
     Args:
-        sampler: of fixed length, drawing from torch's global state. The first of its indices fill up the shares.
+        sampler: of a fixed length; it samples by torch's global generator. Its first indices fill up the shards.
         seed: of the run.
+
+    Example:
+        >>> from torch.utils.data import SequentialSampler
+        >>> list(DistributedSamplerWrapper(SequentialSampler(range(3))))
+        [0, 1, 2]
     """
 
     def __init__(self, sampler: Sampler[int], seed: int = 0) -> None:
@@ -29,9 +35,9 @@ class DistributedSamplerWrapper(DistributedSampler):
         self.sampler, self.seed = sampler, seed
 
     def __iter__(self) -> Iterator[int]:
-        (word,) = np.random.SeedSequence([self.seed, self.epoch]).generate_state(1)
+        (state,) = np.random.SeedSequence([self.seed, self.epoch]).generate_state(1)
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(int(word))  # torch.manual_seed would set the GPUs' states too
+            torch.default_generator.manual_seed(int(state))  # torch.manual_seed would set the GPUs' states too
             order = list(self.sampler)
         while len(order) < self.total_size:
             order += order[: self.total_size - len(order)]
@@ -39,9 +45,16 @@ class DistributedSamplerWrapper(DistributedSampler):
 
 
 class DistributedEvalSampler(Sampler[int]):
-    """This process's share of the cases to evaluate, see `medkd.parallel.group.share`.
+    """Divide cases among the processes for an evaluation, see `medkd.parallel.shard_indices`.
 
-    MONAI's `DistributedSampler(even_divisible=False)` refuses fewer cases than processes.
+    MONAI's ``DistributedSampler(even_divisible=False)`` refuses fewer cases than processes.
+
+    Args:
+        data: the data set.
+
+    Example:
+        >>> list(DistributedEvalSampler(["case_1", "case_2"]))
+        [0, 1]
     """
 
     def __init__(self, data: Sized) -> None:

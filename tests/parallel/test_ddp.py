@@ -4,13 +4,13 @@ import torch
 from torch import nn
 
 from medkd.networks import FeatureTaps, ResNetFCN, UNet
-from medkd.parallel.ddp import with_shared_gradients, with_shared_statistics
+from medkd.parallel.ddp import convert_sync_batchnorm, wrap_ddp
 
 
 def test_one_process_changes_nothing():
     student = FeatureTaps(UNet(2, 1, 2, width=2))
-    assert with_shared_gradients(student, student.parameters()) is student
-    assert with_shared_statistics(student) is student
+    assert wrap_ddp(student, student.parameters()) is student
+    assert convert_sync_batchnorm(student) is student
     assert not any(isinstance(module, nn.SyncBatchNorm) for module in student.modules())
 
 
@@ -20,7 +20,7 @@ def test_statistics_of_all_processes_leave_taps_and_parameters(monkeypatch):
     taps = FeatureTaps(network, **network.default_taps())
     image, before, parameters = torch.rand(2, 1, 32, 32), None, list(taps.parameters())
     before = taps(image)
-    assert with_shared_statistics(taps) is taps and taps.network is network
+    assert convert_sync_batchnorm(taps) is taps and taps.network is network
     assert any(isinstance(module, nn.SyncBatchNorm) for module in network.modules())
     assert all(a is b for a, b in zip(taps.parameters(), parameters, strict=True))
     after = taps(image)
@@ -35,7 +35,7 @@ def test_taps_of_batch_norms_stay(monkeypatch):
     norms = [name for name, module in network.named_modules() if isinstance(module, nn.BatchNorm2d)]
     taps, image = FeatureTaps(network, encoder=norms), torch.rand(1, 1, 32, 32)
     before = taps(image).encoder
-    with_shared_statistics(taps)
+    convert_sync_batchnorm(taps)
     for a, b in zip(before, taps(image).encoder, strict=True):
         assert torch.equal(a, b)
     taps.close()
