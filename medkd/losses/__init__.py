@@ -1,4 +1,4 @@
-"""Distillation losses. ``__all__`` is the only list of them: presets name classes by their import path."""
+"""Distillation losses. ``__all__`` is the only list of them; presets name the classes by their import path."""
 
 from .at import ATLoss
 from .cirkd import CIRKDLoss

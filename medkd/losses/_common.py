@@ -1,9 +1,10 @@
-"""What all losses share: shape checks, full precision, resizing, tempered divergence, importance maps."""
+"""Checks, precision, resizing, tempered divergence and importance maps, shared by all losses."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from torch.nn import functional as F
 from medkd.networks import Features
 
 __all__ = [
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
     "check_axes",
     "check_channels",
     "check_classes",
@@ -35,14 +38,14 @@ _HALF = (torch.float16, torch.bfloat16)
 
 
 def check_positive(name: str, **values: float) -> None:
-    """Raises ValueError naming the class and the argument that is not above zero."""
+    """Raise ValueError, with the class and the argument, for a value that is not above zero."""
     for argument, value in values.items():
         if not value > 0:
             raise ValueError(f"{name}: {argument} must be positive, found {value!r}")
 
 
 def check_same_shape(name: str, student: Tensor, teacher: Tensor) -> None:
-    """Raises ValueError when the two tensors differ in shape."""
+    """Raise ValueError when the two tensors differ in shape."""
     if student.shape != teacher.shape:
         raise ValueError(
             f"{name}: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have the same shape"
@@ -50,7 +53,7 @@ def check_same_shape(name: str, student: Tensor, teacher: Tensor) -> None:
 
 
 def check_num_classes(name: str, num_classes: int) -> None:
-    """Raises ValueError for one class, whose softmax is 1 everywhere."""
+    """Raise ValueError for one class: its softmax is 1 everywhere."""
     if num_classes < 2:
         raise ValueError(
             f"{name}: num_classes {num_classes} found, expected 2 or more: write a sigmoid head z as [0, z]"
@@ -58,13 +61,13 @@ def check_num_classes(name: str, num_classes: int) -> None:
 
 
 def check_classes(name: str, logits: Tensor) -> None:
-    """Raises ValueError for one channel, whose softmax is 1 everywhere."""
+    """Raise ValueError for logits of one channel: their softmax is 1 everywhere."""
     if logits.shape[1] < 2:
         raise ValueError(f"{name}: logits {tuple(logits.shape)} have one channel: write a sigmoid head z as [0, z]")
 
 
 def check_same_batch(name: str, student: Tensor, teacher: Tensor) -> None:
-    """Raises ValueError when two maps (N, C, *spatial) differ in batch size or in the number of axes."""
+    """Raise ValueError when two maps (N, C, *spatial) differ in batch size or in the number of axes."""
     if student.ndim != teacher.ndim or student.shape[0] != teacher.shape[0]:
         raise ValueError(
             f"{name}: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "
@@ -73,7 +76,7 @@ def check_same_batch(name: str, student: Tensor, teacher: Tensor) -> None:
 
 
 def check_channels(name: str, spatial_dims: int, channels: tuple[int, int], student: Tensor, teacher: Tensor) -> None:
-    """Raises ValueError when maps (N, C, *spatial) are not those for which a loss with parameters was built."""
+    """Raise ValueError when two maps (N, C, *spatial) do not fit the learnable parts of a loss."""
     check_same_batch(name, student, teacher)
     check_axes(name, spatial_dims, student, teacher)
     if (student.shape[1], teacher.shape[1]) != channels:
@@ -84,7 +87,7 @@ def check_channels(name: str, spatial_dims: int, channels: tuple[int, int], stud
 
 
 def check_axes(name: str, spatial_dims: int, student: Tensor, teacher: Tensor) -> None:
-    """Raises ValueError when maps (N, C, *spatial) have not the number of axes that a loss was built for."""
+    """Raise ValueError when maps (N, C, *spatial) do not have the number of axes of a loss."""
     if not student.ndim == teacher.ndim == spatial_dims + 2:
         raise ValueError(
             f"{name}: student {tuple(student.shape)} and teacher {tuple(teacher.shape)} must have "
@@ -95,16 +98,16 @@ def check_axes(name: str, spatial_dims: int, student: Tensor, teacher: Tensor) -
 def check_features(
     name: str, student: Features, teacher: Features, channels: Sequence[int], late_channels: int, num_classes: int
 ) -> None:
-    """Raises ValueError when the encoder taps, or the logits, of a pair are not those that a loss was built for."""
-    found = tuple(stage.shape[1] for stage in student.encoder)
-    if found != tuple(channels):
-        raise ValueError(f"{name}: student encoder channels {found} and student_channels {tuple(channels)}")
+    """Raise ValueError when the encoder taps or the logits of a pair do not fit the learnable parts of a loss."""
+    student_channels = tuple(stage.shape[1] for stage in student.encoder)
+    if student_channels != tuple(channels):
+        raise ValueError(f"{name}: student encoder channels {student_channels} and student_channels {tuple(channels)}")
     if not teacher.encoder or teacher.encoder[-1].shape[1] != late_channels:
-        found = tuple(stage.shape[1] for stage in teacher.encoder)
-        raise ValueError(f"{name}: teacher encoder channels {found}, expected {late_channels} at the end")
+        teacher_channels = tuple(stage.shape[1] for stage in teacher.encoder)
+        raise ValueError(f"{name}: teacher encoder channels {teacher_channels}, expected {late_channels} at the end")
     for stage in student.encoder:
-        for guide in (teacher.encoder[-1], teacher.logits):
-            check_same_batch(name, stage, guide)
+        for teacher_map in (teacher.encoder[-1], teacher.logits):
+            check_same_batch(name, stage, teacher_map)
     if teacher.logits.shape[1] != num_classes:
         raise ValueError(
             f"{name}: student {tuple(student.logits.shape)} and teacher {tuple(teacher.logits.shape)} logits, "
@@ -113,40 +116,64 @@ def check_features(
 
 
 def last_channels(channels: Sequence[int] | int) -> int:
-    """Of a network's encoder stages, or of the last one already, the bottleneck's channels."""
+    """Return the channels of the bottleneck, given those of all encoder stages or of the bottleneck alone."""
     return channels if isinstance(channels, int) else channels[-1]
 
 
 def full_precision(tensor: Tensor) -> Tensor:
-    """float16 and bfloat16 become float32; float32 and float64 stay."""
+    """Convert float16 and bfloat16 to float32; leave float32 and float64 as they are."""
     return tensor.float() if tensor.dtype in _HALF else tensor
 
 
 def no_autocast(tensor: Tensor) -> AbstractContextManager:
-    """Autocast off on the tensor's device: under it, matrix products would go back to half precision."""
+    """Switch autocast off on the tensor's device: it would compute matrix products in half precision."""
     return torch.autocast(tensor.device.type, enabled=False)
 
 
 def smallest_size(maps: Sequence[Tensor]) -> tuple[int, ...]:
-    """The smallest spatial size, axis by axis, of maps (N, C, *spatial)."""
+    """Return the smallest spatial size, axis by axis, of maps (N, C, *spatial)."""
     return tuple(min(sizes) for sizes in zip(*(feature.shape[2:] for feature in maps), strict=True))
 
 
 def resize(tensor: Tensor, size: Sequence[int]) -> Tensor:
-    """Bilinear, or trilinear, to a spatial size; corners not aligned, no antialiasing; equal sizes pass through."""
+    """Interpolate a map (N, C, *spatial) to a spatial size, bilinearly or trilinearly.
+
+    Corners are not aligned and there is no antialiasing. A map of that size is returned as it is.
+    """
     size = tuple(size)
     if tuple(tensor.shape[2:]) == size:
         return tensor
     return F.interpolate(tensor, size=size, mode="bilinear" if len(size) == 2 else "trilinear", align_corners=False)
 
 
-def one_hot_at(name: str, target: Tensor, feature: Tensor, num_classes: int) -> Tensor:
-    """Labels at a map's size, one channel a class: (N, 1, *any) and (N, C, *spatial) to (N, K, P), float, P positions.
+def adaptive_avg_pool(feature: Tensor, size: int | Sequence[int]) -> Tensor:
+    """Average-pool a map (N, C, *spatial) to a spatial size."""
+    pool: Callable[[Tensor, Any], Tensor] = F.adaptive_avg_pool2d if feature.ndim == 4 else F.adaptive_avg_pool3d
+    return pool(feature, size)
 
-    Resized with mode "nearest": a lesion of a few pixels may vanish on a coarse map.
+
+def adaptive_max_pool(feature: Tensor, size: int | Sequence[int]) -> Tensor:
+    """Max-pool a map (N, C, *spatial) to a spatial size."""
+    pool: Callable[[Tensor, Any], Tensor] = F.adaptive_max_pool2d if feature.ndim == 4 else F.adaptive_max_pool3d
+    return pool(feature, size)
+
+
+def one_hot_at(name: str, target: Tensor | None, feature: Tensor, num_classes: int) -> Tensor:
+    """Return the labels at the size of a map, one channel a class.
+
+    The labels are resized with mode "nearest": a lesion of a few pixels may vanish on a coarse map.
+
+    Args:
+        name: the class of the loss, for error messages.
+        target: integer labels (N, 1, *any).
+        feature: the map (N, C, *spatial).
+        num_classes: K.
+
+    Returns:
+        1 where a position has the class, else 0: (N, K, P), of the map's data type, P positions.
 
     Raises:
-        ValueError: when there is no target, or it does not fit the map.
+        ValueError: without a target, or when it does not fit the map.
     """
     if target is None:
         raise ValueError(f"{name}: needs a target, found None")
@@ -161,12 +188,12 @@ def one_hot_at(name: str, target: Tensor, feature: Tensor, num_classes: int) -> 
 
 
 def tempered_kl(student: Tensor, log_target: Tensor, temperature: float) -> Tensor:
-    """T^2 times the mean over images and positions of KL(target || softmax(student / T)).
+    """Return T^2 times the mean over images and positions of KL(target || softmax(student / T)).
 
     Args:
         student: logits (N, K, *spatial).
         log_target: log-probabilities (N, K, *spatial), already tempered.
-        temperature: T; its square keeps the gradient's size independent of T.
+        temperature: T; its square keeps the size of the gradient independent of T.
     """
     log_student = F.log_softmax(student / temperature, dim=1)
     divergence = F.kl_div(log_student, log_target, reduction="none", log_target=True)
@@ -174,10 +201,17 @@ def tempered_kl(student: Tensor, log_target: Tensor, temperature: float) -> Tens
 
 
 def importance_map(feature: Tensor, p: float) -> Tensor:
-    """Where a map is active: mean over channels of |f|^p, flattened, divided by its L2 norm. (N, C, *spatial) to (N, P).
+    """Return where a map is active: the mean over channels of |f|^p, flattened, divided by its L2 norm.
 
-    The map is first divided by its largest value, which changes nothing but keeps the p-th power of features of size
-    1e-4 above the rounding of float32. An all-zero map stays zero.
+    The map is first divided by its largest value. The result is the same, and the p-th power of features of size 1e-4
+    stays above the rounding of float32. An all-zero map stays zero.
+
+    Args:
+        feature: a map (N, C, *spatial).
+        p: the power.
+
+    Returns:
+        (N, P), P positions.
     """
     magnitude = feature.abs().flatten(2)
     peak = magnitude.detach().amax(dim=(1, 2), keepdim=True)

@@ -12,32 +12,47 @@ __all__ = ["ATLoss", "at_loss"]
 
 
 def at_loss(student: Tensor, teacher: Tensor, p: float = 2, squared: bool = True) -> Tensor:
-    """Mean over images of the (squared) L2 distance of two importance maps. Maps of equal size, any channels."""
+    """Return the mean over images of the L2 distance between two importance maps, squared by default.
+
+    Args:
+        student: a map (N, Cs, *spatial).
+        teacher: a map (N, Ct, *spatial) of the same spatial size.
+        p: power of the importance map.
+        squared: whether the distance is squared.
+
+    Example:
+        >>> at_loss(torch.tensor([[[[1.0, 0.0]]]]), torch.tensor([[[[0.0, 3.0]]]]))
+        tensor(2.)
+    """
     difference = importance_map(student, p) - importance_map(teacher, p)
     distance = difference.square().sum(dim=1) if squared else torch.linalg.vector_norm(difference, dim=1)
     return distance.mean()
 
 
 class ATLoss(_Loss):
-    r"""The student is active where the teacher is, whatever the channels mean.
+    r"""Teach the student to be active where the teacher is active, whatever the channels mean.
 
     .. math:: L = \mathrm{mean}_n \| q(f^s_n) - q(f^t_n) \|_2^2, \quad q(f) = Q / \|Q\|_2, \; Q_i = \frac1C \sum_c |f_{c,i}|^p
 
-    Summed over positions, so in [0, 2] at any size; two all-zero maps give 0, one gives 1.
+    The distance is a sum over positions, so its square lies in [0, 2] at any size. Two all-zero maps give 0, one gives 1.
 
     Args:
-        p: power; 2 is the authors', 4 makes it EMKD's importance map distillation.
-        squared: the squared distance of every released code; False: the distance itself, as the paper writes it.
+        p: power. 2 is the authors'; 4 is that of EMKD's importance map distillation.
+        squared: True for the squared distance of every released code, False for the distance that the paper writes.
 
     Shape:
-        student, teacher: features (N, C, *spatial), channels and sizes may differ: the student is resized.
+        student, teacher: features (N, C, *spatial). Channels and sizes may differ: the student is resized to the teacher.
 
     Raises:
         ValueError: when p is not positive, or batch size or number of axes differ.
 
-    Reference: Zagoruyko and Komodakis, Paying More Attention to Attention, ICLR 2017. Differs from the authors' code: it
-    averages over positions and weighs by 1000, so its scale depends on the size of the map; here the sum has weight 1,
-    as in EMKD's code.
+    Example:
+        >>> ATLoss()(torch.ones(1, 3, 4, 4), torch.ones(1, 5, 8, 8)).item() < 1e-6
+        True
+
+    Reference: Zagoruyko and Komodakis, Paying More Attention to Attention, ICLR 2017. Differs from the authors' code, which
+    averages over positions and has a weight of 1000, so that its scale depends on the size of the map. Here the sum has
+    weight 1, as in EMKD's code.
 
     In a preset: ``at: {tap: [encoder.2, bottleneck], weight: 1.0, loss: {_target_: medkd.losses.ATLoss}}``
     """
@@ -48,7 +63,7 @@ class ATLoss(_Loss):
         self.p, self.squared = p, squared
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
-        """Maps (N, C, *spatial); target is not used."""
+        """Compute the loss on two maps (N, C, *spatial); target is not used."""
         check_same_batch("ATLoss", student, teacher)
         with no_autocast(student):
             f_s = resize(full_precision(student), teacher.shape[2:])

@@ -9,7 +9,9 @@ __all__ = ["ClassQueue", "ClassSlots"]
 
 
 class ClassSlots(nn.Module):
-    """A ring of the newest ``capacity`` vectors of each class.
+    """Keep the newest ``capacity`` vectors of each class in buffers, which are part of the checkpoint.
+
+    A vector is whatever the subclass stores: `ClassQueue` unit feature vectors, PLC-KD's queue the raw channels of pixels.
 
     Args:
         num_classes: K.
@@ -29,7 +31,7 @@ class ClassSlots(nn.Module):
 
     @property
     def filled(self) -> Tensor:
-        """Number of slots of each class that hold a vector: (K,)."""
+        """Return the number of slots of each class that hold a vector: (K,)."""
         return self.pushed.clamp_max(self.capacity)
 
     @torch.no_grad()
@@ -40,6 +42,7 @@ class ClassSlots(nn.Module):
             self._write_chunk(chunk, is_valid)
 
     def _write_chunk(self, vectors: Tensor, valid: Tensor) -> None:
+        """Write at most ``capacity`` vectors of each class."""
         rank = valid.long().cumsum(dim=1) - 1  # of a valid vector among those of its class
         index = torch.where(valid, (self.pushed[:, None] + rank) % self.capacity, self.capacity)
         self.slots.scatter_(1, index[..., None].expand(-1, -1, vectors.shape[2]), vectors.to(self.slots.dtype))
@@ -53,6 +56,12 @@ class ClassQueue(ClassSlots):
         num_classes: K.
         capacity: slots of each class.
         channels: length of a vector.
+
+    Example:
+        >>> queue = ClassQueue(num_classes=2, capacity=3, channels=4)
+        >>> queue.push(torch.rand(2, 5, 4), valid=torch.tensor([[True] * 5, [True, False, False, False, False]]))
+        >>> queue.filled
+        tensor([3, 1])
     """
 
     def push(self, vectors: Tensor, valid: Tensor) -> None:
@@ -61,9 +70,14 @@ class ClassQueue(ClassSlots):
 
     @torch.no_grad()
     def sample(self, count: int) -> tuple[Tensor, Tensor]:
-        """Vectors (K, M, C) drawn without replacement, M the smaller of ``count`` and the capacity; which are real (K, M).
+        """Sample vectors of each class without replacement.
 
-        Slots that were never filled are drawn only when no others are left, and are not real.
+        Args:
+            count: vectors a class; at most the capacity is sampled.
+
+        Returns:
+            Vectors (K, M, C), M the smaller of ``count`` and the capacity, and which of them are valid (K, M). Slots that
+            were never filled are sampled only after all others, and are not valid.
         """
         filled = torch.arange(self.capacity, device=self.slots.device) < self.filled[:, None]
         order = torch.rand(filled.shape, device=self.slots.device).masked_fill(~filled, -1.0)

@@ -1,4 +1,4 @@
-"""A task loss plus named, weighted distillation terms, each reading its own tap."""
+"""A task loss plus named, weighted distillation terms, each of which reads a tap."""
 
 from __future__ import annotations
 
@@ -20,39 +20,51 @@ _TASK = "task"
 
 
 class CombinedLoss(_Loss):
-    """task(student logits, target) + sum of weight * loss(student tap, teacher tap, target).
+    """Compute task(student logits, target) + sum of weight * loss(student tap, teacher tap, target).
 
     Args:
         task: the supervised loss on logits and integer labels, computed in float32.
         terms: name -> ``{loss, weight, tap}``, and optionally ``ramp``. ``tap`` is a name (see `medkd.losses.taps`) or a
             list of names, whose values are summed before they are weighted. ``ramp: [a, b]``: the weight is 0 up to
-            epoch a, grows evenly, and is whole from epoch b on; the trainer sees to it. An entry ``task: {weight, ramp}``
-            does so to the supervised loss.
+            epoch a, increases linearly, and is full from epoch b on; the trainer applies it. An entry
+            ``task: {weight, ramp}`` does the same to the supervised loss.
+
+    Attributes:
+        values: "task" and every term of the last call, weighted and detached; their sum is the total.
+        components: values that single losses report of themselves, such as "hlfd/ufd", unweighted. Both hold tensors:
+            reading a number waits for a GPU, which is the caller's decision.
 
     Shape:
         student, teacher: `Features` (teacher None when no term needs one); target: (N, 1, *spatial) integer labels.
 
-    ``values`` holds "task" and every term of the last call as they enter the total (weighted, detached): they sum to it.
-    ``components`` holds the parts that single losses keep of themselves, such as "hlfd/ufd", unweighted. Both stay
-    tensors: reading them is the caller's decision, since it waits for a GPU.
+    Raises:
+        ValueError: for a term with other keys, or an invalid ramp.
+
+    Example:
+        >>> from medkd.losses import KDLoss
+        >>> terms = {"kd": {"loss": KDLoss(), "weight": 2.0, "tap": "logits"}}
+        >>> loss = CombinedLoss(lambda logits, target: logits.mean(), terms)
+        >>> loss(Features(torch.ones(1, 2, 4, 4)), Features(torch.zeros(1, 2, 4, 4)))
+        tensor(1.)
     """
 
-    def __init__(self, task: Callable[[Tensor, Tensor], Tensor], terms: Mapping[str, Mapping]) -> None:
+    def __init__(self, task: Callable[..., Tensor], terms: Mapping[str, Mapping]) -> None:
         super().__init__()
         for name, term in terms.items():
             expected = {"weight"} if name == _TASK else {"loss", "weight", "tap"}
             if set(term) - {"ramp"} != expected:
-                wanted = ", ".join(sorted(expected))
-                raise ValueError(f"CombinedLoss: term '{name}' has {sorted(term)}, expected {wanted} (and ramp)")
-        taught = {name: term for name, term in terms.items() if name != _TASK}
+                keys = ", ".join(sorted(expected))
+                raise ValueError(f"CombinedLoss: term '{name}' has {sorted(term)}, expected {keys} (and ramp)")
+        distilled = {name: term for name, term in terms.items() if name != _TASK}
         self.task = task
-        self.losses = nn.ModuleDict({name: term["loss"] for name, term in taught.items()})
-        self.taps = {name: _as_tuple(term["tap"]) for name, term in taught.items()}
+        self.losses = nn.ModuleDict({name: term["loss"] for name, term in distilled.items()})
+        self.taps = {name: _as_tuple(term["tap"]) for name, term in distilled.items()}
         self.weights = {_TASK: 1.0, **{name: float(term["weight"]) for name, term in terms.items()}}
         self.ramps = {name: _ramp(name, term["ramp"]) for name, term in terms.items() if "ramp" in term}
         self.values: dict[str, Tensor] = {}
 
     def forward(self, student: Features, teacher: Features | None = None, target: Tensor | None = None) -> Tensor:
+        """Return the total on two `Features` and labels (N, 1, *spatial)."""
         with no_autocast(student.logits):
             weighted = {_TASK: self.weights[_TASK] * self.task(full_precision(student.logits), target)}
             for name, loss in self.losses.items():
@@ -63,11 +75,11 @@ class CombinedLoss(_Loss):
 
     @property
     def components(self) -> dict[str, Tensor]:
-        """Parts that single losses keep of their last value: "<term>/<part>"."""
+        """Return the unweighted values that single losses report of their last call, named "<term>/<component>"."""
         return {
-            f"{name}/{part}": value
+            f"{name}/{component}": value
             for name, loss in self.losses.items()
-            for part, value in getattr(loss, "components", {}).items()
+            for component, value in getattr(loss, "components", {}).items()
         }
 
     def adaptor_losses(self) -> list[nn.Module]:
@@ -86,10 +98,12 @@ class CombinedLoss(_Loss):
 
 
 def _as_tuple(tap: str | Sequence[str]) -> tuple[str, ...]:
+    """Return one tap or a list of taps as a tuple."""
     return (tap,) if isinstance(tap, str) else tuple(tap)
 
 
 def _ramp(name: str, ramp: Sequence[int]) -> tuple[int, int]:
+    """Return the ramp of a term as two epochs; raise ValueError unless 0 <= first <= last."""
     start, end = ramp
     if not 0 <= start <= end:
         raise ValueError(f"CombinedLoss: term '{name}': ramp {list(ramp)} found, expected epochs 0 <= first <= last")

@@ -17,7 +17,21 @@ __all__ = ["DKDLoss", "dkd_loss"]
 def dkd_loss(
     student: Tensor, teacher: Tensor, is_target: Tensor, alpha: float, beta: float, temperature: float
 ) -> Tensor:
-    """The loss on flattened logits (N, K, P); ``is_target`` is boolean (N, K, P), true for the label's class."""
+    """Return the weighted sum of the two decoupled divergences, a mean over images and positions, times T^2.
+
+    Args:
+        student: logits (N, K, P) on P positions.
+        teacher: logits of the same shape.
+        is_target: boolean (N, K, P), true for the class of the label.
+        alpha: weight of the term on the class of the label.
+        beta: weight of the term on the other classes.
+        temperature: T.
+
+    Example:
+        >>> is_target = torch.tensor([[[True], [False], [False]]])
+        >>> dkd_loss(torch.zeros(1, 3, 1), torch.zeros(1, 3, 1), is_target, 1.0, 8.0, 4.0)
+        tensor(0.)
+    """
     student, teacher = student / temperature, teacher / temperature
     split_student, split_teacher = (_target_and_rest(z, is_target) for z in (student, teacher))
     target_term = (split_teacher.exp() * (split_teacher - split_student)).sum(dim=1)
@@ -27,7 +41,7 @@ def dkd_loss(
 
 
 def _target_and_rest(logits: Tensor, is_target: Tensor) -> Tensor:
-    """log p(target) and log(1 - p(target)) as (N, 2, P), without a difference of probabilities."""
+    """Return log p(target) and log(1 - p(target)) as (N, 2, P), without a difference of probabilities."""
     total = torch.logsumexp(logits, dim=1)
     rest = torch.logsumexp(logits.masked_fill(is_target, -torch.inf), dim=1)
     target = torch.where(is_target, logits, 0.0).sum(dim=1)
@@ -35,34 +49,40 @@ def _target_and_rest(logits: Tensor, is_target: Tensor) -> Tensor:
 
 
 def _log_softmax_of_rest(logits: Tensor, is_target: Tensor) -> Tensor:
-    """log-softmax over the K - 1 other classes; the target's own place holds 0 and is to be left out."""
+    """Return the log-softmax over the K - 1 other classes, with 0 for the class of the label."""
     return F.log_softmax(logits.masked_fill(is_target, -torch.inf), dim=1).masked_fill(is_target, 0.0)
 
 
 class DKDLoss(_Loss):
-    r"""KD taken apart: how sure the teacher is of the label's class, and how it ranks the others, weighed apart.
+    r"""Teach two things with separate weights: the probability of the label's class, and the ranking of the others.
 
     .. math:: L = T^2 \; \mathrm{mean}_{n,i} [\alpha \, KL(b^t \| b^s) + \beta \, KL(q^t \| q^s)]
 
     with b = (p_y, 1 - p_y) of the tempered softmax and q the tempered softmax over the classes other than the label y.
 
-    With two classes q has one entry, the second term is 0 whatever beta is, and the value is alpha times `KDLoss`: told
-    ``num_classes=2``, the constructor warns of it.
+    With two classes q has one entry, the second term is 0 for any beta, and the value is alpha times `KDLoss`. With
+    ``num_classes=2`` the constructor warns of it.
 
     Args:
-        alpha, beta: weights of the two terms (mdistiller's defaults for CIFAR-100: 1 and 8).
+        alpha: weight of the term on the label's class (mdistiller's default for CIFAR-100: 1).
+        beta: weight of the term on the other classes (mdistiller's default for CIFAR-100: 8).
         temperature: T, mdistiller's default.
-        num_classes: K, for the warning alone.
+        num_classes: K, used for the warning alone.
 
     Shape:
-        student, teacher: logits (N, K, *spatial), equal shapes; target: (N, 1, *spatial) integer labels.
+        student, teacher: logits (N, K, *spatial) of equal shape; target: (N, 1, *spatial) integer labels.
 
     Raises:
         ValueError: when T is not positive, or shapes differ.
 
-    Reference: Zhao et al., Decoupled Knowledge Distillation, CVPR 2022. Differs from the authors' code (mdistiller): per
-    pixel; log(1 - p_y) and q come from masked logsumexp, where theirs take the log of a sum of probabilities and
-    subtract 1000 from a logit, so large logits stay finite here.
+    Example:
+        >>> logits, target = torch.zeros(1, 3, 8, 8), torch.zeros(1, 1, 8, 8)
+        >>> DKDLoss(alpha=1.0, beta=8.0)(logits, logits, target)
+        tensor(0.)
+
+    Reference: Zhao et al., Decoupled Knowledge Distillation, CVPR 2022. Differs from the authors' code (mdistiller):
+    the loss is computed per pixel, and log(1 - p_y) and q come from a masked logsumexp, so that large logits stay finite.
+    Their code takes the log of a sum of probabilities and subtracts 1000 from a logit.
 
     In a preset: ``dkd: {tap: logits, weight: 1.0, loss: {_target_: medkd.losses.DKDLoss, alpha: 1.0, beta: 8.0}}``
     """
@@ -77,7 +97,7 @@ class DKDLoss(_Loss):
         self.alpha, self.beta, self.temperature = alpha, beta, temperature
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
-        """Both (N, K, *spatial); target (N, 1, *spatial), resized to the logits where it must be."""
+        """Compute the loss on two tensors of logits (N, K, *spatial) and labels (N, 1, *any), resized if necessary."""
         check_same_shape("DKDLoss", student, teacher)
         check_classes("DKDLoss", student)
         with no_autocast(student):

@@ -1,4 +1,4 @@
-"""FitNet hints."""
+"""Hints (FitNet)."""
 
 from __future__ import annotations
 
@@ -13,24 +13,32 @@ __all__ = ["FitNetLoss"]
 
 
 class FitNetLoss(_Loss):
-    r"""A learnable linear map of the student's features equals the teacher's.
+    r"""Teach the student features from which a learnable linear map predicts the teacher's features.
 
     .. math:: L = \mathrm{mean} (r(f^s) - f^t)^2, \quad r: \text{1x1 convolution without bias}
 
-    The value grows with the square of the teacher's activations: one weight does not suit every tap.
+    The value grows with the square of the teacher's activations, so one weight does not suit every tap.
 
     Args:
         spatial_dims: 2 or 3.
-        student_channels, teacher_channels: of the tapped maps.
+        student_channels: channels Cs of the student's map.
+        teacher_channels: channels Ct of the teacher's map.
 
     Shape:
-        student (N, Cs, *spatial), teacher (N, Ct, *spatial); where sizes differ the student is resized first.
+        student (N, Cs, *spatial), teacher (N, Ct, *spatial). Where sizes differ, the student is resized first.
 
     Raises:
         ValueError: when channels, batch size or number of axes do not fit.
 
-    Reference: Romero et al., FitNets, ICLR 2015. Differs: trained jointly with the task, as segmentation codes do; the
-    original trains the hint first. RepDistiller's regressor has norm and ReLU, CIRKD's (followed here) has not.
+    Example:
+        >>> import torch
+        >>> loss = FitNetLoss(spatial_dims=2, student_channels=4, teacher_channels=6)
+        >>> loss(torch.rand(1, 4, 8, 8), torch.rand(1, 6, 8, 8)).shape
+        torch.Size([])
+
+    Reference: Romero et al., FitNets, ICLR 2015. Differs: the hint is trained jointly with the task, as segmentation
+    codes do; the original trains it first. RepDistiller's regressor has a norm and a ReLU; CIRKD's, followed here, has
+    neither.
 
     In a preset: ``hint: {tap: penultimate, weight: 10.0, loss: {_target_: medkd.losses.FitNetLoss, spatial_dims: 2, ...}}``
     """
@@ -42,7 +50,7 @@ class FitNetLoss(_Loss):
         self.regressor = Conv[Conv.CONV, spatial_dims](student_channels, teacher_channels, kernel_size=1, bias=False)
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
-        """Maps of the channels given to the constructor; target is not used."""
+        """Compute the loss on two maps with the channels of the constructor; target is not used."""
         check_channels("FitNetLoss", self.spatial_dims, self.channels, student, teacher)
         with no_autocast(student):
             f_s = resize(full_precision(student), teacher.shape[2:])

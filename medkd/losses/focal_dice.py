@@ -10,16 +10,22 @@ __all__ = ["FocalDiceLoss"]
 
 
 class FocalDiceLoss(_Loss):
-    """0.5 * focal + 0.5 * Dice, on softmax probabilities.
+    """Compute 0.5 * focal loss + 0.5 * Dice loss on softmax probabilities.
 
-    Focal: gamma 2, mean over images and positions. Dice: foreground classes, voxels of the whole batch together,
-    smooth 1. Put together from MONAI's losses: its `DiceFocalLoss` keeps a sigmoid focal part.
+    The focal loss has gamma 2 and is a mean over images and positions. The Dice loss counts the foreground classes, pools
+    the voxels of the whole batch, and has smooth 1. Both are MONAI's; its `DiceFocalLoss` keeps a sigmoid focal part.
 
     Shape:
-        logits (N, K, *spatial), target (N, 1, *spatial) of integer labels; value: a scalar.
+        input: logits (N, K, *spatial); target: integer labels (N, 1, *spatial). Value: a scalar.
 
-    Reference: Qin et al., EMKD, TMI 2021, released code, which HLFD takes over. Differs: the authors detach
-    (1 - p)^2, so their gradient is smaller at the same value; this follows MONAI.
+    Example:
+        >>> import torch
+        >>> logits = torch.tensor([40.0, -40.0]).reshape(1, 2, 1, 1).expand(1, 2, 4, 4)  # sure of background
+        >>> FocalDiceLoss()(logits, torch.zeros(1, 1, 4, 4))
+        tensor(0.)
+
+    Reference: Qin et al., EMKD, TMI 2021, released code; HLFD's code has the same loss. Differs: the authors detach
+    (1 - p)^2, so their gradient is smaller at the same value; this loss follows MONAI.
     """
 
     def __init__(self) -> None:
@@ -30,5 +36,7 @@ class FocalDiceLoss(_Loss):
         )
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        # MONAI averages the focal loss over the K channels too, the reference over positions alone: hence times K
-        return 0.5 * input.shape[1] * self.focal(input, target) + 0.5 * self.dice(input, target)
+        """Compute the loss on logits (N, K, *spatial) and labels (N, 1, *spatial)."""
+        # MONAI averages the focal loss over the K channels as well, the reference over positions alone
+        value: Tensor = 0.5 * input.shape[1] * self.focal(input, target) + 0.5 * self.dice(input, target)
+        return value

@@ -1,4 +1,4 @@
-"""Deeply supervised distillation (DSKD), HLFD's rival "HIFD": a reconstruction."""
+"""Deeply supervised knowledge distillation (DSKD), which the HLFD paper calls HIFD: a reconstruction."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ __all__ = ["HIFDLoss"]
 
 
 class HIFDLoss(_Loss):
-    r"""Every shallow stage of the student is taught the teacher's predictions and its deepest map; harder stages more.
+    r"""Teach every shallow stage of the student the teacher's predictions and deepest map, harder stages with more weight.
 
-    value = sum_l w_l L_l over the student's stages but the bottleneck, with h_l a learnable 1x1 convolution and
+    value = sum_l w_l L_l over the student's stages except the bottleneck, with h_l a learnable 1x1 convolution and
 
     - L_l = T^2 KL(teacher logits \|\| up(h_l(stage_l))) + gamma \|\|A(stage_l) - A(teacher bottleneck)\|\|^2,
     - w_l = L_l / mean(L), without gradient ("adaptive"), or 1 ("uniform"),
 
-    and A the importance map of `ATLoss`, both maps at the smaller of their sizes.
+    and A the importance map of `ATLoss`, with both maps at the smaller of their sizes.
 
     **A reconstruction.** The paper's abstract says that each shallow stage is supervised by the teacher's class predictions
-    and feature maps, with weights from the losses; its equations and code are not public. The form, gamma and p are ours.
-    What the HLFD paper ran under the name HIFD is the method ``hlfd_hifd``.
+    and feature maps, with weights from the losses. Its equations and code were not found, so the form, gamma and p are our
+    choices, not established facts. What the HLFD paper ran under the name HIFD is the method ``hlfd_hifd``.
 
     Args:
         spatial_dims: 2 or 3.
         student_channels: channels of all the student's encoder taps, bottleneck included, fine to coarse.
-        teacher_channels: likewise of the teacher, or the bottleneck's alone. Not needed by the formula: checked.
+        teacher_channels: likewise of the teacher, or those of its bottleneck alone. They serve a check only.
         num_classes: K of the teacher's logits.
-        gamma: weight of the maps beside the predictions (ours).
+        gamma: weight of the maps relative to the predictions (our choice).
         p: power of the importance map (HLFD's code: 4).
         temperature: T.
         weighting: "adaptive" or "uniform".
@@ -56,6 +56,12 @@ class HIFDLoss(_Loss):
 
     Raises:
         ValueError: for fewer than two encoder taps, channels that do not fit, or an unknown weighting.
+
+    Example:
+        >>> encoder = (torch.rand(1, 3, 8, 8), torch.rand(1, 4, 4, 4))
+        >>> features = Features(torch.rand(1, 2, 8, 8), encoder)
+        >>> HIFDLoss(2, student_channels=(3, 4), teacher_channels=4, num_classes=2)(features, features).shape
+        torch.Size([])
 
     Reference: Luo et al., Deeply-Supervised Knowledge Distillation, arXiv 2202.07846, cited as HIFD by HLFD (ISBI 2024).
 
@@ -87,7 +93,7 @@ class HIFDLoss(_Loss):
         self.heads = nn.ModuleList(conv(channels, num_classes, kernel_size=1) for channels in student_channels[:-1])
 
     def forward(self, student: Features, teacher: Features, target: Tensor | None = None) -> Tensor:
-        """Target is not used."""
+        """Compute the loss on two `Features`; target is not used."""
         check_features("HIFDLoss", student, teacher, self.student_channels, self.late_channels, self.num_classes)
         with no_autocast(student.logits):
             late, logits = full_precision(teacher.encoder[-1].detach()), full_precision(teacher.logits.detach())
@@ -95,9 +101,9 @@ class HIFDLoss(_Loss):
             for head, feature in zip(self.heads, student.encoder, strict=False):
                 stage = full_precision(feature)
                 size = smallest_size([stage, late])
-                seen = at_loss(resize(stage, size), resize(late, size), self.p)
+                distance = at_loss(resize(stage, size), resize(late, size), self.p)
                 predicted = resize(head(stage), logits.shape[2:])
-                stages.append(kd_loss(predicted, logits, self.temperature) + self.gamma * seen)
+                stages.append(kd_loss(predicted, logits, self.temperature) + self.gamma * distance)
             losses = torch.stack(stages)
             if self.weighting == "uniform":
                 return losses.sum()

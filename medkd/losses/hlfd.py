@@ -20,45 +20,53 @@ __all__ = ["HLFDLoss"]
 
 
 class HLFDLoss(_Loss):
-    r"""Deep teacher layers correct shallow student layers: features by importance maps, predictions by divergence.
+    r"""Teach shallow student stages what deeper teacher stages see (importance maps) and predict (class distributions).
 
     With early = encoder[0], mids = encoder[1:-1], late = encoder[-1], A the importance map (mean over channels of
     \|f\|^p, L2-normalised) and h_j learnable 1x1 convolutions to the K classes:
 
     - UFD = \|\|A(student early) - A(concat of the teacher's mids)\|\|^2
     - IFD = sum over the student's mids of \|\|A(mid_j) - A(teacher late)\|\|^2
-    - UPD = T^2 KL(mean of the teacher's tempered deep-supervision maps \|\| h_0(student early))
+    - UPD = T^2 KL(mean of the distributions of the teacher's tempered auxiliary logits \|\| h_0(student early))
     - IPD = mean over the student's mids of T^2 KL(teacher logits \|\| h_j(mid_j))
     - value = beta (UFD + IFD) + lambda (UPD + IPD); distances are means over images, divergences over pixels as well.
 
-    There is no term on the student's final logits, in the paper and here.
+    The auxiliary (deep-supervision) logits are ``Features.maps``. Neither the paper nor this loss has a term on the
+    student's final logits.
 
     Args:
         spatial_dims: 2 or 3.
         student_channels: channels of all the student's encoder taps, bottleneck included, fine to coarse.
         num_classes: K of the teacher's logits.
-        beta, lambda_: weights of the feature and the prediction terms (paper: 0.9 and 0.1).
+        beta: weight of the feature terms (paper: 0.9).
+        lambda_: weight of the prediction terms (paper: 0.1).
         p: power of the importance map (released code: 4).
         temperature: T (released code: 4).
-        preset: "paper", or "repo" for what the released code weighs and taps (below).
+        preset: "paper", or "repo" for the weights and taps of the released code (below).
 
     Shape:
-        student, teacher: `Features`; encoder taps of equal number of axes and batch size, any channels and sizes.
-        Teacher's ``maps`` (N, K, *any) must not be empty unless ``lambda_`` is 0.
+        student, teacher: `Features`; encoder taps of equal batch size and number of axes, any channels and sizes.
+        The teacher's ``maps``, auxiliary logits (N, K, *any), must not be empty unless ``lambda_`` is 0.
 
     Raises:
         ValueError: for fewer than three encoder taps, taps that do not fit ``student_channels``, empty teacher maps,
-            an unknown preset.
+            or an unknown preset.
+
+    Example:
+        >>> encoder = tuple(torch.rand(1, 3, edge, edge) for edge in (16, 8, 4))
+        >>> features = Features(torch.rand(1, 2, 16, 16), encoder, maps=(torch.rand(1, 2, 8, 8),))
+        >>> HLFDLoss(2, student_channels=(3, 3, 3), num_classes=2)(features, features).shape
+        torch.Size([])
 
     Reference: Gorade et al., Rethinking Intermediate Layers Design in Knowledge Distillation for Kidney and Liver
-    Tumor Segmentation, ISBI 2024. Its equations 1 and 2 print a difference of maps without a norm and its 3 and 4 the
-    divergence the other way round; both are read as the released code computes them.
+    Tumor Segmentation, ISBI 2024. Its equations 1 and 2 print a difference of maps without a norm, and its equations
+    3 and 4 the reverse divergence; both are computed here as in the released code.
 
-    Differs from the authors' code: there the 1x1 convolutions are created anew, at random, in each call, also on the
-    teacher's side; here the student's are learnable and the teacher's predictions are its own supervised heads, their
-    distributions averaged. ``preset="repo"`` takes over: a factor 0.5 before each term, IPD as a sum, UFD with the
-    teacher resized to the student, IFD with the student resized to the teacher, and encoder[-2] as the early
-    prediction tap (so IPD takes encoder[:-2]). It does not take over the random convolutions.
+    Differs from the authors' code, which creates the 1x1 convolutions at random in each call, on the teacher's side as
+    well. Here the student's convolutions are trained, and the teacher's predictions are those of its supervised heads,
+    averaged as distributions. ``preset="repo"`` follows that code in these points: a factor 0.5 before each term, IPD as
+    a sum, UFD with the teacher resized to the student, IFD with the student resized to the teacher, and encoder[-2] as
+    the early prediction tap (so IPD takes encoder[:-2]). It does not follow the random convolutions.
 
     In a preset: ``hlfd: {tap: features, weight: 1.0, loss: {_target_: medkd.losses.HLFDLoss, spatial_dims: 2, ...}}``
     """
@@ -91,26 +99,28 @@ class HLFDLoss(_Loss):
         self.components = dict.fromkeys(("ufd", "ifd", "upd", "ipd"), torch.zeros(()))
 
     def forward(self, student: Features, teacher: Features, target: Tensor | None = None) -> Tensor:
-        """Target is not used. The four unweighted terms of the last call stay in ``components``, detached."""
+        """Compute the loss; target is not used. ``components`` keeps the four unweighted terms of the last call, detached."""
         self._check(student, teacher)
         with no_autocast(student.logits):
-            learner = [full_precision(feature) for feature in student.encoder]
-            guide = [full_precision(feature.detach()) for feature in teacher.encoder]
-            zero = learner[0].new_zeros(())
-            # A weight of 0 leaves its terms uncomputed: lambda_=0 must work with a teacher that has no maps.
-            ufd = self._unified_features(learner[0], guide[1:-1]) if self.beta else zero
-            ifd = self._individual_features(learner[1:-1], guide[-1]) if self.beta else zero
-            upd, ipd = self._predictions(learner[:-1], teacher) if self.lambda_ else (zero, zero)
+            student_stages = [full_precision(feature) for feature in student.encoder]
+            teacher_stages = [full_precision(feature.detach()) for feature in teacher.encoder]
+            zero = student_stages[0].new_zeros(())
+            # with a weight of 0 the terms are not computed: lambda_=0 must work with a teacher without auxiliary logits
+            ufd = self._unified_features(student_stages[0], teacher_stages[1:-1]) if self.beta else zero
+            ifd = self._individual_features(student_stages[1:-1], teacher_stages[-1]) if self.beta else zero
+            upd, ipd = self._predictions(student_stages[:-1], teacher) if self.lambda_ else (zero, zero)
             half = 0.5 if self.preset == "repo" else 1.0
             self.components = {k: v.detach() for k, v in {"ufd": ufd, "ifd": ifd, "upd": upd, "ipd": ipd}.items()}
             return half * (self.beta * (ufd + ifd) + self.lambda_ * (upd + ipd))
 
     def _unified_features(self, early: Tensor, mids: list[Tensor]) -> Tensor:
+        """Return UFD of the student's early map and the teacher's middle maps."""
         joined = torch.cat([resize(mid, smallest_size(mids)) for mid in mids], dim=1)
         size = tuple(early.shape[2:]) if self.preset == "repo" else smallest_size([early, joined])
         return at_loss(resize(early, size), resize(joined, size), self.p)
 
     def _individual_features(self, mids: list[Tensor], late: Tensor) -> Tensor:
+        """Return IFD of the student's middle maps and the teacher's late map."""
         distances = []
         for mid in mids:
             size = tuple(late.shape[2:]) if self.preset == "repo" else smallest_size([mid, late])
@@ -118,7 +128,7 @@ class HLFDLoss(_Loss):
         return torch.stack(distances).sum()
 
     def _predictions(self, stages: list[Tensor], teacher: Features) -> tuple[Tensor, Tensor]:
-        """UPD and IPD. Heads run at the stage's resolution: only their K channels are interpolated."""
+        """Return UPD and IPD. A head runs at the resolution of its stage; its K channels alone are interpolated."""
         logits = full_precision(teacher.logits.detach())
         size = tuple(logits.shape[2:])
         predicted = [resize(head(stage), size) for head, stage in zip(self.heads, stages, strict=True)]
@@ -131,18 +141,21 @@ class HLFDLoss(_Loss):
         return upd, divergences.sum() if self.preset == "repo" else divergences.mean()
 
     def _check(self, student: Features, teacher: Features) -> None:
-        found = tuple(feature.shape[1] for feature in student.encoder)
-        if found != self.student_channels:
-            raise ValueError(f"HLFDLoss: student encoder channels {found} and student_channels {self.student_channels}")
+        """Raise ValueError unless the taps and logits of both networks fit this loss."""
+        channels = tuple(feature.shape[1] for feature in student.encoder)
+        if channels != self.student_channels:
+            raise ValueError(
+                f"HLFDLoss: student encoder channels {channels} and student_channels {self.student_channels}"
+            )
         if len(teacher.encoder) < 3:
             raise ValueError(f"HLFDLoss: needs at least three teacher encoder taps, found {len(teacher.encoder)}")
         if self.lambda_ and not teacher.maps:
             raise ValueError(
                 "HLFDLoss: teacher.maps is empty: UPD needs deep-supervision heads (TappedNetwork adds them) or lambda_=0"
             )
-        for learner in student.encoder:
-            for guide in (*teacher.encoder, teacher.logits):
-                check_same_batch("HLFDLoss", learner, guide)
+        for student_map in student.encoder:
+            for teacher_map in (*teacher.encoder, teacher.logits):
+                check_same_batch("HLFDLoss", student_map, teacher_map)
         maps = teacher.maps if self.lambda_ else ()
         for logits in (student.logits, teacher.logits, *maps):
             if logits.ndim != teacher.logits.ndim or logits.shape[:2] != (teacher.logits.shape[0], self.num_classes):

@@ -13,12 +13,23 @@ __all__ = ["IFVDLoss", "ifvd_loss"]
 
 
 def ifvd_loss(student: Tensor, teacher: Tensor, regions: Tensor) -> Tensor:
-    """Mean over positions of the squared difference of `_variation`: maps (N, C, P), one-hot regions (N, K, P)."""
+    """Return the mean over positions of the squared difference of both maps' cosines with their class centres.
+
+    Args:
+        student: a map (N, Cs, P).
+        teacher: a map (N, Ct, P).
+        regions: one-hot regions (N, K, P).
+
+    Example:
+        >>> regions = torch.ones(1, 1, 4)
+        >>> ifvd_loss(torch.ones(1, 3, 4), torch.ones(1, 5, 4), regions).item() < 1e-6
+        True
+    """
     return (_variation(student, regions) - _variation(teacher, regions.to(teacher.dtype))).square().mean()
 
 
 def _variation(feature: Tensor, regions: Tensor) -> Tensor:
-    """Cosine of every position with the centre of its class in the same image: (N, C, P), (N, K, P) to (N, P)."""
+    """Return the cosine of every position of a map (N, C, P) with the centre of its class in the same image: (N, P)."""
     count = regions.sum(dim=2, keepdim=True).clamp_min(1.0)
     centres = torch.einsum("nkp,ncp->nkc", regions, feature) / count
     cosines = F.normalize(centres, dim=2, eps=1e-12) @ F.normalize(feature, dim=1, eps=1e-12)
@@ -26,25 +37,30 @@ def _variation(feature: Tensor, regions: Tensor) -> Tensor:
 
 
 class IFVDLoss(_Loss):
-    r"""How far each pixel lies from its class's centre follows the teacher.
+    r"""Teach the student how close the feature of each pixel is to the mean feature of its class.
 
     .. math:: L = \mathrm{mean}_{n,i} (\cos(f^s_i, c^s_{y_i}) - \cos(f^t_i, c^t_{y_i}))^2
 
-    with c_k the mean of the map over the image's pixels of class k. Gradients flow through the centres.
+    with c_k the mean of the map over the pixels of class k in the same image. Gradients flow through the centres.
 
     Args:
         num_classes: K.
 
     Shape:
-        student, teacher: features (N, C, *spatial), channels may differ, the student is resized to the teacher; target:
-        (N, 1, *any) labels, taken to the map's size with mode "nearest".
+        student, teacher: features (N, C, *spatial). Channels and sizes may differ: the student is resized to the teacher.
+        target: (N, 1, *any) labels, resized to the map with mode "nearest".
 
     Raises:
         ValueError: without a target, or when batch size or number of axes differ.
 
+    Example:
+        >>> target = torch.tensor([[[[0, 1], [0, 1]]]])
+        >>> IFVDLoss()(torch.ones(1, 3, 2, 2), torch.ones(1, 5, 2, 2), target).item() < 1e-6
+        True
+
     Reference: Wang et al., Intra-class Feature Variation Distillation for Semantic Segmentation, ECCV 2020. Differs from
-    the authors' code in memory only: K centres and one product in the place of K maps of full size. There is no ignore
-    label, which theirs counts in the mean.
+    the authors' code in memory: K centres and one product replace K maps of full size. There is no ignore label; their
+    code counts it in the mean.
 
     In a preset: ``ifv: {tap: penultimate, weight: 20.0, loss: {_target_: medkd.losses.IFVDLoss}}``
     """
@@ -54,7 +70,7 @@ class IFVDLoss(_Loss):
         self.num_classes = num_classes
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
-        """Maps (N, C, *spatial) and labels (N, 1, *any)."""
+        """Compute the loss on two maps (N, C, *spatial) and labels (N, 1, *any)."""
         check_same_batch("IFVDLoss", student, teacher)
         with no_autocast(student):
             f_t = full_precision(teacher.detach())

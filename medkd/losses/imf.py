@@ -1,4 +1,4 @@
-"""Intermediate feature distiller (IMF), HLFD's rival "IFD": a reconstruction."""
+"""Intermediate feature distiller (IMF), which the HLFD paper calls IFD: a reconstruction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from monai.losses import DiceCELoss
-from monai.networks.layers.factories import Conv, Pool
+from monai.networks.layers.factories import Conv
 from monai.networks.layers.utils import get_norm_layer
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,6 +15,7 @@ from torch.nn.modules.loss import _Loss
 from medkd.networks import Features
 
 from ._common import (
+    adaptive_avg_pool,
     check_features,
     check_num_classes,
     check_positive,
@@ -27,40 +28,49 @@ from .kd import kd_loss
 
 __all__ = ["IMFLoss"]
 
-# A branch never runs finer than this many times the teacher's deepest map an axis: its maps are as wide as the teacher.
+# The finest resolution of a branch, relative to the teacher's deepest map: a branch has as many channels as that map,
+# so that a finer one would need much memory.
 _FINEST = 2
 
 
 class IMFLoss(_Loss):
-    r"""Each stage of the student grows a branch that learns the teacher's deepest map; together they predict.
+    r"""Teach a branch on each stage of the student the teacher's deepest map, and all branches together its predictions.
 
     With branch_j = depthwise 3x3, 1x1 to the teacher's channels, norm, ReLU; head_j a 1x1 convolution to the K classes, all
     learnable, and the attentive logit z~ = sum_j softmax_j(v)_{jk} up(head_j(branch_j(stage_j)))_k, v learnable (J x K):
 
     value = [task(z~, target)] + alpha T^2 KL(teacher logits \|\| z~) + beta sum_j mean (branch_j(stage_j) - up(late))^2
 
-    The supervised part is there when there is a target.
+    The supervised term in brackets is computed where there is a target.
 
-    **A reconstruction.** Known of the paper are the layers of a branch, the K weights a branch of the merge, and a grid
-    search for alpha and beta over 10, 20, 30, ...; its equations and code are not public. The form for segmentation, the
-    weights 1 and 1, and the resolution of the branches (at most twice the teacher's deepest map an axis, finer stages
-    are average-pooled) are ours. What the HLFD paper ran under the name IFD is the method ``hlfd_ifd``.
+    **A reconstruction.** Of the paper, the layers of a branch, the K weights of a branch in the merge, and a grid search for
+    alpha and beta over 10, 20, 30, ... are known. Its equations and code were not found. The form for segmentation, the
+    weights 1 and 1, and the resolution of the branches (at most twice that of the teacher's deepest map an axis; finer
+    stages are average-pooled) are our choices, not established facts. What the HLFD paper ran under the name IFD is the
+    method ``hlfd_ifd``.
 
     Args:
         spatial_dims: 2 or 3.
         student_channels: channels of all the student's encoder taps, bottleneck included, fine to coarse.
-        teacher_channels: likewise of the teacher, or the bottleneck's alone.
+        teacher_channels: likewise of the teacher, or those of its bottleneck alone.
         num_classes: K of the logits.
-        alpha, beta: weights of the prediction and of the maps (ours).
+        alpha: weight of the prediction term (our choice).
+        beta: weight of the feature term (our choice).
         temperature: T.
-        task: the supervised loss of z~; None: MONAI's cross-entropy plus Dice on softmax.
-        norm: of the branches: "batch", or "instance" and the like for batches of 1 or 2 in 3-D.
+        task: the supervised loss of z~. None: MONAI's cross-entropy plus Dice on softmax.
+        norm: norm of the branches, "batch", or "instance" and the like for batches of 1 or 2 in 3-D.
 
     Shape:
         student, teacher: `Features` with encoder taps, any sizes; target: (N, 1, *spatial) integer labels, or None.
 
     Raises:
         ValueError: when T is not positive, or channels, batch size, number of axes or classes do not fit.
+
+    Example:
+        >>> encoder = (torch.rand(1, 3, 8, 8), torch.rand(1, 4, 4, 4))
+        >>> features = Features(torch.rand(1, 2, 8, 8), encoder)
+        >>> IMFLoss(2, student_channels=(3, 4), teacher_channels=4, num_classes=2)(features, features).shape
+        torch.Size([])
 
     Reference: Kim, Lee and Woo, IMF: Integrating Matched Features Using Attentive Logit in Knowledge Distillation, IJCAI
     2023, written for image classes.
@@ -86,7 +96,7 @@ class IMFLoss(_Loss):
         self.student_channels, self.late_channels = tuple(student_channels), last_channels(teacher_channels)
         self.num_classes, self.alpha, self.beta, self.temperature = num_classes, alpha, beta, temperature
         self.task = DiceCELoss(softmax=True, to_onehot_y=True) if task is None else task
-        conv, self.pool = Conv[Conv.CONV, spatial_dims], Pool[Pool.ADAPTIVEAVG, spatial_dims]
+        conv = Conv[Conv.CONV, spatial_dims]
         late = self.late_channels
         self.branches = nn.ModuleList(
             nn.Sequential(
@@ -102,31 +112,32 @@ class IMFLoss(_Loss):
         self.components = dict.fromkeys(("task", "prediction", "features"), torch.zeros(()))
 
     def forward(self, student: Features, teacher: Features, target: Tensor | None = None) -> Tensor:
-        """The unweighted parts of the last call stay in ``components``, detached."""
+        """Compute the loss; ``components`` keeps the unweighted terms of the last call, detached."""
         check_features("IMFLoss", student, teacher, self.student_channels, self.late_channels, self.num_classes)
         with no_autocast(student.logits):
             late, logits = full_precision(teacher.encoder[-1].detach()), full_precision(teacher.logits.detach())
             maps = [
-                branch(self._coarse(stage, late)) for branch, stage in zip(self.branches, student.encoder, strict=True)
+                branch(self._pool(stage, late)) for branch, stage in zip(self.branches, student.encoder, strict=True)
             ]
             distances = [F.mse_loss(h, resize(late, h.shape[2:])) for h in maps]
             merged = self.attentive_logit(maps, logits.shape[2:])
             prediction, features = kd_loss(merged, logits, self.temperature), torch.stack(distances).sum()
             task = merged.new_zeros(()) if target is None else self.task(merged, target)
-        parts = {"task": task, "prediction": prediction, "features": features}
-        self.components = {name: part.detach() for name, part in parts.items()}
+        terms = {"task": task, "prediction": prediction, "features": features}
+        self.components = {name: term.detach() for name, term in terms.items()}
         return task + self.alpha * prediction + self.beta * features
 
     def attentive_logit(self, maps: Sequence[Tensor], size: Sequence[int]) -> Tensor:
-        """z~ (N, K, *size) of the branches' maps."""
+        """Return z~ (N, K, *size) of the maps of the branches."""
         weights = torch.softmax(self.attention, dim=0)
         predictions = []
         for weight, head, h in zip(weights, self.heads, maps, strict=True):
-            # weighted before the resizing, which is linear: K channels at low resolution
+            # weighted before the resizing, which is linear: the K channels are still at low resolution
             predictions.append(resize(head(h) * weight.reshape(1, -1, *[1] * (h.ndim - 2)), size))
         return torch.stack(predictions).sum(dim=0)
 
-    def _coarse(self, stage: Tensor, late: Tensor) -> Tensor:
+    def _pool(self, stage: Tensor, late: Tensor) -> Tensor:
+        """Average-pool a stage to at most twice the size of the teacher's deepest map an axis."""
         stage = full_precision(stage)
         size = tuple(min(edge, _FINEST * deep) for edge, deep in zip(stage.shape[2:], late.shape[2:], strict=True))
-        return stage if size == tuple(stage.shape[2:]) else self.pool(size)(stage)
+        return stage if size == tuple(stage.shape[2:]) else adaptive_avg_pool(stage, size)

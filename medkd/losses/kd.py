@@ -1,4 +1,4 @@
-"""Pixel-wise knowledge distillation."""
+"""Pixel-wise knowledge distillation (KD)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,23 @@ __all__ = ["KDLoss", "kd_loss"]
 
 
 def kd_loss(student: Tensor, teacher: Tensor, temperature: float = 4.0) -> Tensor:
-    """T^2 * mean over images and positions of KL(softmax(teacher / T) || softmax(student / T))."""
+    """Return T^2 * mean over images and positions of KL(softmax(teacher / T) || softmax(student / T)).
+
+    Args:
+        student: logits (N, K, *spatial).
+        teacher: logits of the same shape.
+        temperature: T.
+
+    Example:
+        >>> import torch
+        >>> kd_loss(torch.zeros(1, 2, 3, 3), torch.zeros(1, 2, 3, 3))
+        tensor(0.)
+    """
     return tempered_kl(student, F.log_softmax(teacher / temperature, dim=1), temperature)
 
 
 class KDLoss(_Loss):
-    r"""The student's class distribution at every pixel follows the teacher's, both softened by a temperature.
+    r"""Teach the student the teacher's class distribution at every pixel, both softened by a temperature.
 
     .. math:: L = T^2 \; \mathrm{mean}_{n,i} \; KL(p_T(z^t_{n,i}) \,\|\, p_T(z^s_{n,i})), \quad p_T = softmax(z / T)
 
@@ -25,14 +36,20 @@ class KDLoss(_Loss):
         temperature: T. 4 is the authors' and the usual value; CIRKD's segmentation scripts use 1.
 
     Shape:
-        student, teacher: logits (N, K, *spatial), equal shapes. Value: a float32 scalar (float64 for float64 input).
+        student, teacher: logits (N, K, *spatial) of equal shape. Value: a float32 scalar (float64 for float64 input).
 
     Raises:
         ValueError: when T is not positive, or the shapes differ.
 
+    Example:
+        >>> import torch
+        >>> loss = KDLoss(temperature=4.0)
+        >>> loss(torch.zeros(1, 2, 8, 8), torch.zeros(1, 2, 8, 8))
+        tensor(0.)
+
     Reference: Hinton et al., Distilling the Knowledge in a Neural Network, 2015. Differs from released codes in the
-    reduction: many divide by K as well, or by N alone; here the mean is over images and positions, so that the weight
-    survives a change of crop or batch size.
+    reduction: many divide by K as well, or by N alone. Here the value is a mean over images and positions, so that a
+    weight survives a change of crop or batch size.
 
     In a preset: ``kd: {tap: logits, weight: 1.0, loss: {_target_: medkd.losses.KDLoss, temperature: 4.0}}``
     """
@@ -43,7 +60,7 @@ class KDLoss(_Loss):
         self.temperature = temperature
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
-        """Both (N, K, *spatial); target is not used."""
+        """Compute the loss on two tensors of logits (N, K, *spatial); target is not used."""
         check_same_shape("KDLoss", student, teacher)
         check_classes("KDLoss", student)
         with no_autocast(student):

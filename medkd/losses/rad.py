@@ -13,15 +13,23 @@ __all__ = ["RADLoss", "rad_loss"]
 
 
 def _region_means(feature: Tensor, regions: Tensor) -> Tensor:
-    """(N, C, P) and one-hot regions (N, K, P) to unit vectors (N, K, C); an empty region stays zero."""
+    """Return the normalised mean of a map (N, C, P) over each one-hot region (N, K, P): (N, K, C); 0 of an empty region."""
     means = torch.einsum("nkp,ncp->nkc", regions, feature) / regions.sum(dim=2, keepdim=True).clamp_min(1.0)
     return F.normalize(means, dim=2, eps=1e-12)
 
 
 def rad_loss(student: Tensor, teacher: Tensor, regions: tuple[Tensor, Tensor]) -> Tensor:
-    """Mean over pairs of present classes of the squared difference of their means' cosines.
+    """Return the mean, over pairs of present classes, of the squared difference of the cosines of their means.
 
-    Maps (N, C, P), each with its one-hot regions (N, K, P); C and P may differ.
+    Args:
+        student: a map (N, Cs, Ps).
+        teacher: a map (N, Ct, Pt).
+        regions: one-hot regions of both maps, (N, K, Ps) and (N, K, Pt).
+
+    Example:
+        >>> regions = torch.eye(2)[None]  # two positions, one of each class
+        >>> round(rad_loss(torch.ones(1, 3, 2), torch.eye(2)[None], (regions, regions)).item(), 4)  # cosines 1 and 0
+        1.0
     """
     cosines = []
     for feature, region in zip((student, teacher), regions, strict=True):
@@ -33,25 +41,30 @@ def rad_loss(student: Tensor, teacher: Tensor, regions: tuple[Tensor, Tensor]) -
 
 
 class RADLoss(_Loss):
-    r"""How alike lesion and background look to the student follows how alike they look to the teacher.
+    r"""Teach the student how similar the mean features of two classes are, lesion and background for example.
 
     .. math:: L = \mathrm{mean}_{n, k<l} (\cos(r_k(f^s), r_l(f^s)) - \cos(r_k(f^t), r_l(f^t)))^2
 
-    with r_k the mean of the map over the pixels labelled k. The mean is over the pairs of classes that are both present
-    in the sample, on both maps; without any the value is 0, with gradient 0.
+    with r_k the mean of the map over the pixels labelled k. The mean is taken over the pairs of classes that are both
+    present in the image, on both maps. Without any such pair the value and its gradient are 0.
 
     Args:
         num_classes: K.
 
     Shape:
-        student, teacher: features (N, C, *spatial), channels and sizes may differ; target: (N, 1, *any) labels, taken to
-        each map's size with mode "nearest".
+        student, teacher: features (N, C, *spatial). Channels and sizes may differ; the maps are never resized. target: (N, 1,
+        *any) labels, resized to each map with mode "nearest".
 
     Raises:
         ValueError: without a target, or when batch size or number of axes differ.
 
+    Example:
+        >>> target = torch.tensor([[[[0, 1], [0, 1]]]])
+        >>> RADLoss()(torch.ones(1, 3, 2, 2), torch.ones(1, 5, 2, 2), target)
+        tensor(0.)
+
     Reference: Qin et al., Efficient Medical Image Segmentation Based on Knowledge Distillation, TMI 2021. Differs from the
-    authors' code, which knows two classes, raises where maps differ in size, and gives NaN for an image all of lesion.
+    authors' code, which takes two classes, raises where maps differ in size, and gives NaN for an image of lesion alone.
 
     In a preset: ``rad: {tap: [encoder.1, encoder.3], weight: 0.9, loss: {_target_: medkd.losses.RADLoss}}``
     """
@@ -61,9 +74,10 @@ class RADLoss(_Loss):
         self.num_classes = num_classes
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
-        """Maps (N, C, *spatial) and labels (N, 1, *any)."""
+        """Compute the loss on two maps (N, C, *spatial) and labels (N, 1, *any)."""
         check_same_batch("RADLoss", student, teacher)
         with no_autocast(student):
-            maps = full_precision(student), full_precision(teacher.detach())
-            regions = tuple(one_hot_at("RADLoss", target, feature, self.num_classes) for feature in maps)
-            return rad_loss(*(feature.flatten(2) for feature in maps), regions)
+            f_s, f_t = full_precision(student), full_precision(teacher.detach())
+            regions_s = one_hot_at("RADLoss", target, f_s, self.num_classes)
+            regions_t = one_hot_at("RADLoss", target, f_t, self.num_classes)
+            return rad_loss(f_s.flatten(2), f_t.flatten(2), (regions_s, regions_t))

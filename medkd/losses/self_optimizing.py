@@ -20,5 +20,5 @@ class SelfOptimizing(_Loss):
     components: dict[str, Tensor]
 
     def step(self) -> None:
-        """Take one step of the own optimizer, on the maps of the last training forward."""
+        """Take one step of this loss's optimizer, on the maps of the last training forward."""
         raise NotImplementedError

@@ -7,44 +7,59 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.modules.loss import _Loss
 
-from ._common import check_positive, check_same_batch, full_precision, no_autocast
+from ._common import adaptive_avg_pool, check_positive, check_same_batch, full_precision, no_autocast
 
 __all__ = ["SPKDLoss", "spkd_loss"]
 
 
 def spkd_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean squared difference of two row-normalised Gram matrices, of the same n samples: (n, Ds) and (n, Dt)."""
+    """Return the mean squared difference of two row-normalised Gram matrices of the same n samples.
+
+    Args:
+        student: samples (n, Ds).
+        teacher: samples (n, Dt).
+
+    Example:
+        >>> spkd_loss(torch.eye(2), torch.eye(2))
+        tensor(0.)
+    """
     return (_gram(teacher) - _gram(student)).square().mean()
 
 
 def _gram(rows: Tensor) -> Tensor:
-    # the largest value cancels in the normalised rows: this keeps products of large maps finite
+    """Return the row-normalised Gram matrix (n, n) of samples (n, D)."""
+    # the largest value cancels in the normalised rows; without the division, products of large maps overflow
     peak = rows.detach().abs().amax()
     rows = rows / torch.where(peak > 0, peak, 1.0)
     return F.normalize(rows @ rows.T, dim=1, eps=1e-12)
 
 
 class SPKDLoss(_Loss):
-    r"""Samples that are alike to the teacher are alike to the student.
+    r"""Teach the student which samples of a batch are similar: the row-normalised Gram matrix of the samples.
 
     .. math:: L = \frac{1}{n^2} \| \tilde G(f^t) - \tilde G(f^s) \|_F^2, \quad G = A A^T
 
-    with the rows of G divided by their norm. The rows of A are the n samples: whole flattened maps (n = N), or with a
-    grid the cells of all maps (n = N grid^d), each a vector of C means. Repeating the batch halves the value, since the
-    entries of a row share its norm: the weight belongs to a batch size.
+    with the rows of G divided by their norm. The rows of A are the n samples: whole flattened maps (n = N), or, with a
+    grid, the cells of all maps (n = N grid^d), each a vector of C means. Repeating the batch halves the value, since the
+    entries of a row share its norm. A weight therefore belongs to a batch size.
 
     Args:
-        grid: None, whole samples as in the paper; an int, cells an axis by adaptive average pooling.
+        grid: None for whole samples as in the paper; an int for so many cells an axis, by adaptive average pooling.
 
     Shape:
-        student, teacher: features (N, C, *spatial); channels and sizes may differ, they are never resized.
+        student, teacher: features (N, C, *spatial). Channels and sizes may differ; the maps are never resized.
 
     Raises:
         ValueError: for a batch of one without a grid (the value would be 0 for any maps), or when batch size or number
             of axes differ.
 
+    Example:
+        >>> samples = torch.eye(2).reshape(2, 2, 1, 1)  # two orthogonal samples
+        >>> SPKDLoss()(samples, 3.0 * samples)
+        tensor(0.)
+
     Reference: Tung and Mori, Similarity-Preserving Knowledge Distillation, ICCV 2019; form and weight (3000) as in
-    RepDistiller and mdistiller. The grid is ours, for the small batches of 3-D.
+    RepDistiller and mdistiller. The grid is our addition, for the small batches of 3-D.
 
     In a preset: ``sp: {tap: bottleneck, weight: 3000.0, loss: {_target_: medkd.losses.SPKDLoss, grid: 4}}``
     """
@@ -56,7 +71,7 @@ class SPKDLoss(_Loss):
         self.grid = grid
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
-        """Maps (N, C, *spatial); target is not used."""
+        """Compute the loss on two maps (N, C, *spatial); target is not used."""
         check_same_batch("SPKDLoss", student, teacher)
         if self.grid is None and student.shape[0] == 1:
             raise ValueError(
@@ -67,7 +82,7 @@ class SPKDLoss(_Loss):
             return spkd_loss(self._rows(full_precision(student)), self._rows(full_precision(teacher.detach())))
 
     def _rows(self, feature: Tensor) -> Tensor:
+        """Return the samples (n, D) of a map (N, C, *spatial)."""
         if self.grid is None:
             return feature.flatten(1)
-        pool = F.adaptive_avg_pool2d if feature.ndim == 4 else F.adaptive_avg_pool3d
-        return pool(feature, self.grid).flatten(2).transpose(1, 2).flatten(0, 1)
+        return adaptive_avg_pool(feature, self.grid).flatten(2).transpose(1, 2).flatten(0, 1)

@@ -1,4 +1,4 @@
-"""The language of taps: which of a network's maps a loss reads, written as one name."""
+"""Names of taps: which of a network's maps a loss reads."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import re
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from medkd.networks import Features
 
-from ._common import resize, smallest_size
+from ._common import adaptive_avg_pool, resize, smallest_size
 
 __all__ = ["tap_of", "tap_pair"]
 
@@ -24,26 +23,43 @@ _RANGE = re.compile(r"(encoder|decoder)\.(-?\d+):(-?\d+)")
 _AT_RESOLUTION = re.compile(r"(encoder|decoder|penultimate)/(\d+)")
 
 
-def tap_pair(student: Features, teacher: Features | None, tap: str) -> tuple:
-    """The student's and the teacher's side of a tap: "a" is a of both, "a -> b" is a of the student, b of the teacher.
+def tap_pair(
+    student: Features, teacher: Features | None, tap: str
+) -> tuple[Tensor | Features, Tensor | Features | None]:
+    """Return the student's and the teacher's map of a tap.
 
-    The teacher's side is None without a teacher.
+    Args:
+        student: the student's maps.
+        teacher: the teacher's maps; None gives None in return.
+        tap: "a" for the same tap of both networks, or "a -> b" for tap a of the student and tap b of the teacher.
+
+    Example:
+        >>> features = Features(torch.rand(1, 2, 8, 8), (torch.rand(1, 4, 4, 4),))
+        >>> [map_.shape[1] for map_ in tap_pair(features, features, "bottleneck -> logits")]
+        [4, 2]
     """
-    left, arrow, right = (part.strip() for part in tap.partition("->"))
-    return tap_of(student, left), None if teacher is None else tap_of(teacher, right if arrow else left)
+    student_tap, arrow, teacher_tap = (name.strip() for name in tap.partition("->"))
+    student_map = tap_of(student, student_tap)
+    return student_map, None if teacher is None else tap_of(teacher, teacher_tap if arrow else student_tap)
 
 
 def tap_of(features: Features, tap: str) -> Tensor | Features:
-    """The map, or the whole `Features`, that a tap's name means.
+    """Return the map, or the whole `Features`, that the name of a tap means.
 
+    - ``logits``, ``encoder.<i>``, ``decoder.<i>``: as in `Features`; ``features``: all of them;
     - ``penultimate``: decoder[-1], or encoder[-1] of a network without decoder; ``bottleneck``: encoder[-1];
-    - ``encoder/8``: the encoder stage at an eighth of the image's resolution, or the nearest to it, so that networks with
-      other strides meet (``decoder/8`` likewise, of a network without decoder the encoder's);
+    - ``encoder/8``: the encoder stage closest to an eighth of the image's resolution, so that networks with other strides
+      can be paired (``decoder/8`` likewise; of a network without decoder, the encoder's);
     - ``penultimate/4``: that map average-pooled to a quarter of the image's resolution, where it is finer;
     - ``cat(encoder.0, encoder.1)``, ``cat(encoder.0:-1)``: maps, concatenated at the smallest size among them.
 
     Raises:
-        ValueError: for a name that is not one of the taps, or a stage that the network does not have.
+        ValueError: for an unknown tap, or a stage that the network does not have.
+
+    Example:
+        >>> features = Features(torch.rand(1, 2, 8, 8), (torch.rand(1, 3, 8, 8), torch.rand(1, 4, 4, 4)))
+        >>> tap_of(features, "cat(encoder.0:2)").shape
+        torch.Size([1, 7, 4, 4])
     """
     if tap == "features":
         return features
@@ -54,46 +70,51 @@ def tap_of(features: Features, tap: str) -> Tensor | Features:
     if tap == "penultimate":
         return _stages(features, "decoder", tap)[-1]
     if match := _STAGE.fullmatch(tap):
-        role, index = getattr(features, match[1]), int(match[2])
-        if not -len(role) <= index < len(role):
-            raise ValueError(f"tap '{tap}': the network has {len(role)} {match[1]} taps")
-        return role[index]
+        stages: tuple[Tensor, ...] = getattr(features, match[1])
+        if not -len(stages) <= (index := int(match[2])) < len(stages):
+            raise ValueError(f"tap '{tap}': the network has {len(stages)} {match[1]} taps")
+        return stages[index]
     if match := _AT_RESOLUTION.fullmatch(tap):
         return _at_resolution(features, match[1], int(match[2]), tap)
     if tap.startswith("cat(") and tap.endswith(")"):
-        parts = [part for name in tap[4:-1].split(",") for part in _parts(features, name.strip())]
-        return torch.cat([resize(part, smallest_size(parts)) for part in parts], dim=1)
+        maps = [map_ for name in tap[4:-1].split(",") for map_ in _maps(features, name.strip())]
+        return torch.cat([resize(map_, smallest_size(maps)) for map_ in maps], dim=1)
     raise ValueError(f"unknown tap '{tap}', expected one of: {_TAPS}")
 
 
 def _stages(features: Features, role: str, tap: str) -> tuple[Tensor, ...]:
-    """The stages of a role; of a network without decoder, the encoder's."""
+    """Return the stages of the encoder or the decoder; of a network without decoder, those of the encoder."""
     stages = features.decoder if role == "decoder" and features.decoder else features.encoder
     if not stages:
         raise ValueError(f"tap '{tap}': the network has no encoder taps")
     return stages
 
 
-def _parts(features: Features, name: str) -> list[Tensor]:
+def _maps(features: Features, name: str) -> list[Tensor]:
+    """Return the maps of a name within ``cat(...)``: one tap, or a range of stages."""
     if not (match := _RANGE.fullmatch(name)):
-        return [tap_of(features, name)]
-    parts = list(getattr(features, match[1])[int(match[2]) : int(match[3])])
-    if not parts:
-        raise ValueError(f"tap '{name}': the network has {len(getattr(features, match[1]))} {match[1]} taps")
-    return parts
+        map_ = tap_of(features, name)
+        if not isinstance(map_, Tensor):
+            raise ValueError(f"tap 'cat({name})': found {name}, expected single maps")
+        return [map_]
+    stages: tuple[Tensor, ...] = getattr(features, match[1])
+    maps = list(stages[int(match[2]) : int(match[3])])
+    if not maps:
+        raise ValueError(f"tap '{name}': the network has {len(stages)} {match[1]} taps")
+    return maps
 
 
 def _at_resolution(features: Features, role: str, fraction: int, tap: str) -> Tensor:
+    """Return the map of a role at a fraction of the image's resolution."""
     image = features.logits.shape[2:]
     if fraction < 1:
         raise ValueError(f"tap '{tap}': expected a fraction of the image's resolution such as encoder/8")
     if role == "penultimate":
         feature = _stages(features, "decoder", tap)[-1]
-        pool = F.adaptive_avg_pool2d if feature.ndim == 4 else F.adaptive_avg_pool3d
         coarse = zip(image, feature.shape[2:], strict=True)
         size = tuple(min(edge, max(1, whole // fraction)) for whole, edge in coarse)
-        return feature if size == tuple(feature.shape[2:]) else pool(feature, size)
-    # on a logarithmic scale, the finer of two that are equally near
+        return feature if size == tuple(feature.shape[2:]) else adaptive_avg_pool(feature, size)
+    # the closest on a logarithmic scale; the finer of two that are equally close
     stages = _stages(features, role, tap)
     strides = [(math.prod(image) / math.prod(stage.shape[2:])) ** (1 / len(image)) for stage in stages]
     return min(
