@@ -1,4 +1,4 @@
-"""What happens around the engines: best model, record of the run, console, per-case tables."""
+"""What happens around the engines: best model, metrics by case, console, TensorBoard and MLflow."""
 
 from .best_model import BestModel
 from .case_table import CaseTable

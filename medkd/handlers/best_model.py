@@ -1,4 +1,4 @@
-"""Keeps the weights of the best validation."""
+"""The weights of the best validation."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["BestModel"]
 
 
 class BestModel:
-    """Writes the network's state dict whenever the evaluator's key metric is the best so far.
+    """Write the network's state dict whenever the evaluator's key metric is the best so far.
 
-    MONAI's `CheckpointSaver` removes the old best file before it writes the new one; a kill in between leaves none.
+    MONAI's `CheckpointSaver` removes the old best file before it writes the new one, so a kill in between leaves none.
 
     Args:
         network: the plain student, without taps and adaptors.
         path: the file.
-        loss: of the training. While its task has no weight (FitNet's hints come first), each epoch's model stands in until
-            the next, and none of them counts as the best; None takes every validation.
+        loss: of the training. FitNet trains on hints alone at first, and its task has weight 0 then. In these epochs each
+            validation replaces the file, and none counts as the best. None takes every validation.
     """
 
     def __init__(self, network: nn.Module, path: str | Path, loss: CombinedLoss | None = None) -> None:
@@ -33,12 +33,14 @@ class BestModel:
         self.loss = loss
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
+        """Register the handler at an evaluator."""
         evaluator.add_event_handler(Events.EPOCH_COMPLETED, self)
 
     def __call__(self, evaluator: SupervisedEvaluator) -> None:
+        """Write the weights if this validation is the best so far."""
         state = evaluator.state
-        stands_in = self.loss is not None and self.loss.weights["task"] == 0
-        if stands_in:
-            state.best_metric = state.best_metric_epoch = -1  # MONAI's, before any validation
-        if is_main_process() and (stands_in or state.best_metric_epoch == state.epoch):
+        is_provisional = self.loss is not None and self.loss.weights["task"] == 0
+        if is_provisional:
+            state.best_metric = state.best_metric_epoch = -1  # MONAI's values before the first validation
+        if is_main_process() and (is_provisional or state.best_metric_epoch == state.epoch):
             save_atomically(self.network.state_dict(), self.path)

@@ -1,8 +1,8 @@
-"""metrics.csv and summary.json of an evaluation."""
+"""``metrics.csv`` and ``summary.json`` of an evaluation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from ignite.engine import Events
 from monai.data import MetaTensor
 from monai.engines import SupervisedEvaluator
+from torch import Tensor
 
 from medkd.metrics import case_metrics, summarise
 from medkd.parallel.group import barrier, gather_in_order, is_main_process
@@ -18,16 +19,20 @@ from medkd.runs.folder import RunFolder
 
 __all__ = ["CaseTable"]
 
+_FIRST_COLUMNS = ["case", "class", "dice", "iou", "rvd", "hd95"]
+_PRINTED = ("dice", "iou", "rvd", "abs_rvd", "hd95")
+
 
 class CaseTable:
-    """One row a case and class into ``metrics.csv``, means over cases into ``summary.json``, both written at the end.
+    """Write one row for each case and class into ``metrics.csv``, and means over cases into ``summary.json``.
 
-    Expects decollated output: ``pred`` and ``label`` as integer labels (1, *spatial), whole cases, with the label's affine
-    (mm). A case without ground truth of a class is a row of its own kind and is counted, see `case_metrics`. Of several
-    processes, each evaluating its `medkd.parallel.group.share`, the first writes the rows of all, in the order of the data.
+    Both are written at the end of the evaluation. The evaluator's output is decollated: ``pred`` and ``label`` are integer
+    labels (1, *spatial) of whole cases, with the label's affine (mm). A case without ground truth of a class has a row and
+    is counted, see `case_metrics`. Of several processes, which evaluate their `medkd.parallel.shard_indices`, the main
+    process writes the rows of all, in the order of the data.
 
     Args:
-        output_dir: where both files go.
+        output_dir: the folder of both files.
         classes: label value -> name, foreground only.
         protocol: see `medkd.metrics.PROTOCOLS`.
     """
@@ -39,6 +44,7 @@ class CaseTable:
         self.cases: list[list[dict[str, Any]]] = []
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
+        """Register the handler at an evaluator."""
         evaluator.add_event_handler(Events.STARTED, self._start)
         evaluator.add_event_handler(Events.ITERATION_COMPLETED, self)
         evaluator.add_event_handler(Events.COMPLETED, self._write)
@@ -47,10 +53,14 @@ class CaseTable:
         self.cases.clear()
 
     def __call__(self, evaluator: SupervisedEvaluator) -> None:
+        """Compute the metrics of the cases of a batch."""
         for item, output in zip(evaluator.state.batch, evaluator.state.output, strict=True):
-            truth = output["label"]
-            spacing, volume = _voxel(truth)
-            rows = case_metrics(_plain(output["pred"]), _plain(truth), self.classes, spacing, self.protocol, volume)
+            label = output["label"]
+            spacing, volume = _voxel(label)
+            prediction = _without_meta_data(output["pred"])
+            rows = case_metrics(
+                prediction, _without_meta_data(label), self.classes, spacing, self.protocol, voxel_volume=volume
+            )
             self.cases.append([{"case": item["case"], **row, "protocol": self.protocol} for row in rows])
 
     def _write(self, evaluator: SupervisedEvaluator) -> None:
@@ -61,8 +71,7 @@ class CaseTable:
 
     def _write_rows(self, rows: list[dict[str, Any]]) -> None:
         table = pd.DataFrame(rows)
-        first = ["case", "class", "dice", "iou", "rvd", "hd95"]
-        table = table[[*first, *(column for column in table if column not in first)]]
+        table = table[[*_FIRST_COLUMNS, *(column for column in table if column not in _FIRST_COLUMNS)]]
         summary = summarise(rows)
         self.folder.write_metrics(table)
         self.folder.write_summary(summary)
@@ -70,35 +79,36 @@ class CaseTable:
             print(_line(name, metrics, self.protocol))
 
 
-def _number_of_cases(evaluator: SupervisedEvaluator, own: list) -> int:
-    return len(getattr(evaluator.data_loader, "dataset", own))
+def _number_of_cases(evaluator: SupervisedEvaluator, cases: Sized) -> int:
+    return len(getattr(evaluator.data_loader, "dataset", cases))
 
 
-def _voxel(labels: Any) -> tuple[list[float], float]:
-    """Spacings (mm) and volume (mm³) of a voxel; ones without meta data."""
+def _voxel(labels: Tensor) -> tuple[list[float], float]:
+    """Return spacings (mm) and volume (mm³) of a voxel; ones for labels without meta data."""
     axes = labels.ndim - 1
     if not isinstance(labels, MetaTensor):
         return [1.0] * axes, 1.0
+    # The determinant, not the product of the spacings: the axes of a tilted gantry are sheared.
     return labels.pixdim.tolist()[:axes], abs(float(torch.linalg.det(labels.affine[:axes, :axes])))
 
 
-def _plain(labels: Any) -> Any:
-    """(1, *spatial) to (*spatial), without meta data."""
+def _without_meta_data(labels: Tensor) -> Tensor:
+    """Return (*spatial) of (1, *spatial)."""
     return (labels.as_tensor() if isinstance(labels, MetaTensor) else labels)[0]
 
 
-def _line(name: str, metrics: dict, protocol: str) -> str:
-    shown = " ".join(
+def _line(name: str, metrics: Mapping[str, Mapping[str, Any]], protocol: str) -> str:
+    values = " ".join(
         f"{key} {metrics[key]['mean']:.4f} ± {metrics[key]['std']:.4f} (n={metrics[key]['n']})"
-        for key in ("dice", "iou", "rvd", "abs_rvd", "hd95")
+        for key in _PRINTED
         if metrics[key]["n"]
     )
     missed, empty, alarms = (_count(metrics[key]) for key in ("missed", "empty_truth", "false_alarm"))
     note = f"{missed} missed; without ground truth: {empty} of {metrics['empty_truth']['n']} cases"
     note += f", false alarms in {alarms} of these" if empty else ""
-    return f"{name} [{protocol}]: {shown}; {note}"
+    return f"{name} [{protocol}]: {values}; {note}"
 
 
-def _count(metric: dict) -> int:
-    """How many cases have the property, from the mean of its zeros and ones."""
+def _count(metric: Mapping[str, Any]) -> int:
+    """Return how many cases have a property, from the mean of its zeros and ones."""
     return round(metric["mean"] * metric["n"]) if metric["n"] else 0

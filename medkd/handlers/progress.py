@@ -14,13 +14,14 @@ __all__ = ["CaseProgress", "ConsoleProgress"]
 
 
 class ConsoleProgress:
-    """Shows epoch, step and time left while training, and one line an epoch with every loss term and the validation.
+    """Show epoch, step and remaining time of a training, and print one line an epoch with loss terms and validation.
 
-    Reads tensors once an epoch only, so a GPU is not waited for in between. The bar is drawn on a terminal alone.
+    Tensors are read once an epoch only, so that the process does not wait for the GPU in between. The bar needs a
+    terminal.
 
     Args:
-        evaluator: the validation engine, whose key metric is shown.
-        title: what is trained, in front of each line.
+        evaluator: the validation engine, whose key metric is printed.
+        title: stands before each line.
     """
 
     def __init__(self, evaluator: SupervisedEvaluator | None = None, title: str = "train") -> None:
@@ -28,17 +29,20 @@ class ConsoleProgress:
         self.title = title
 
     def attach(self, trainer: SupervisedTrainer) -> None:
+        """Register the handler at a trainer."""
         trainer.add_event_handler(Events.STARTED, self._start)
         trainer.add_event_handler(Events.EPOCH_STARTED, self._open)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: self.bar.update())
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._close)
 
-    def _start(self, trainer: Engine) -> None:
-        self.begun, self.first = time.monotonic(), trainer.state.epoch
+    def _start(self, trainer: SupervisedTrainer) -> None:
+        self.started = time.monotonic()
+        self.epochs_before: int = trainer.state.epoch
 
-    def _open(self, trainer: Engine) -> None:
+    def _open(self, trainer: SupervisedTrainer) -> None:
         state = trainer.state
-        self.rate = trainer.optimizer.param_groups[0]["lr"]  # of this epoch: the scheduler steps at its end
+        # Read now: the scheduler changes it at the end of the epoch.
+        self.learning_rate: float = trainer.optimizer.param_groups[0]["lr"]
         self.bar = tqdm(
             total=state.epoch_length,
             desc=f"{self.title} {state.epoch}/{state.max_epochs}",
@@ -46,19 +50,19 @@ class ConsoleProgress:
             disable=progress_disabled(),
         )
 
-    def _close(self, trainer: Engine) -> None:
+    def _close(self, trainer: SupervisedTrainer) -> None:
         self.bar.close()
-        state, spent = trainer.state, time.monotonic() - self.begun
-        left = spent / (state.epoch - self.first) * (state.max_epochs - state.epoch)
+        state = trainer.state
+        epoch, last_epoch = int(state.epoch), int(state.max_epochs or 0)
+        elapsed = time.monotonic() - self.started
+        remaining = elapsed / (epoch - self.epochs_before) * (last_epoch - epoch)
         losses = {name: float(value) for name, value in state.metrics.items() if name.startswith("loss")}
         terms = " ".join(f"{name.removeprefix('loss/')} {value:.4f}" for name, value in losses.items())
-        line = (
-            f"{self.title} epoch {state.epoch}/{state.max_epochs} step {state.iteration}  {terms}  lr {self.rate:.1e}"
-        )
-        print(f"{line}{self._validation(state.epoch)}  {_span(spent)}, {_span(left)} left", flush=True)
+        line = f"{self.title} epoch {epoch}/{last_epoch} step {state.iteration}  {terms}  lr {self.learning_rate:.1e}"
+        print(f"{line}{self._validation(epoch)}  {_duration(elapsed)}, {_duration(remaining)} left", flush=True)
 
     def _validation(self, epoch: int) -> str:
-        """Of this epoch, where it has one, and the best so far."""
+        """Return the key metric of this epoch, if it has a validation, and the best so far."""
         state = None if self.evaluator is None else self.evaluator.state
         if state is None:
             return ""
@@ -69,8 +73,8 @@ class ConsoleProgress:
         return f"  {name} {state.metrics[name]:.4f} ({best or 'none counts yet'})"
 
 
-def _span(seconds: float) -> str:
-    """``45 s``, ``12 min 5 s``, ``3 h 20 min``."""
+def _duration(seconds: float) -> str:
+    """Return a text such as ``45 s``, ``12 min 5 s`` or ``3 h 20 min``."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s" if minutes else f"{rest} s"
@@ -78,12 +82,17 @@ def _span(seconds: float) -> str:
 
 
 class CaseProgress:
-    """A bar over the cases of an evaluation or inference, with the time left; drawn on a terminal alone."""
+    """Show a bar over the cases of an evaluation or inference, with the remaining time. The bar needs a terminal.
+
+    Args:
+        title: stands before the bar.
+    """
 
     def __init__(self, title: str) -> None:
         self.title = title
 
     def attach(self, engine: Workflow) -> None:
+        """Register the handler at an engine."""
         engine.add_event_handler(Events.STARTED, self._start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, lambda _: self.bar.update())
         engine.add_event_handler(Events.COMPLETED, lambda _: self.bar.close())

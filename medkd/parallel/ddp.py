@@ -85,6 +85,8 @@ def average_gradients(module: nn.Module) -> None:
         module: each of its parameters has a gradient.
     """
     if processes() > 1:
-        for parameter in module.parameters():
-            distributed.all_reduce(parameter.grad)
-            parameter.grad /= processes()
+        for gradient in (parameter.grad for parameter in module.parameters()):
+            if gradient is None:
+                raise ValueError(f"{type(module).__name__}: found a parameter without a gradient, expected one of each")
+            distributed.all_reduce(gradient)
+            gradient /= processes()

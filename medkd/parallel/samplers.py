@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sized
+from typing import cast
 
 import numpy as np
 import torch
-from torch.utils.data import DistributedSampler, Sampler
+from torch.utils.data import Dataset, DistributedSampler, Sampler
 
 from .group import processes, rank, shard_indices
 
@@ -31,7 +32,10 @@ class DistributedSamplerWrapper(DistributedSampler[int]):
     """
 
     def __init__(self, sampler: Sampler[int], seed: int = 0) -> None:
-        super().__init__(sampler, num_replicas=processes(), rank=rank(), shuffle=False)
+        if not isinstance(sampler, Sized):
+            raise TypeError(f"{type(sampler).__name__} has no length, expected a sampler of a fixed length")
+        # torch asks a data set for nothing but its length here.
+        super().__init__(cast(Dataset[int], sampler), num_replicas=processes(), rank=rank(), shuffle=False)
         self.sampler, self.seed = sampler, seed
 
     def __iter__(self) -> Iterator[int]:

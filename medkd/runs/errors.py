@@ -1,4 +1,4 @@
-"""What a user is told of an error: one line, where the input caused it."""
+"""Format errors that the input caused as one line on the console."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import sys
 import zlib
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any
+from types import TracebackType
 
 from .signals import Terminated
 
 __all__ = ["did_you_mean", "one_line_errors", "print_one_line"]
 
-# Raised by our own checks, by readers of broken files (the last two: a size that cannot be), by the file system.
+# Raised by medkd's checks, by readers of broken files (the last two for an impossible size), and by the file system.
 _INPUT_ERRORS = (ValueError, OSError, EOFError, zlib.error, MemoryError, OverflowError)
 _WORKER = re.compile(r"^(?:ValueError|EOFError|OSError|FileNotFoundError|zlib\.error): (.+)$", re.MULTILINE)
 _READERS = "cannot find a suitable reader for file"
@@ -45,41 +45,55 @@ def did_you_mean(name: str, options: Iterable[str], count: int = 3, prefix: str 
 
 
 def one_line_errors(error: BaseException) -> str | None:
-    """What a user needs of an error that the input caused: the deepest such message of the chain. None for any other."""
+    """Return the message of an error that the input caused, in one line.
+
+    Args:
+        error: with the chain of errors that led to it.
+
+    Returns:
+        The deepest message of the chain that describes the input; None for an error that the input did not cause.
+
+    Example:
+        >>> one_line_errors(ValueError("case_1.nii.gz: not readable"))
+        'case_1.nii.gz: not readable'
+        >>> one_line_errors(KeyError("a defect")) is None
+        True
+    """
     message = None
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, _INPUT_ERRORS):
             message = str(cause) or f"not readable ({type(cause).__name__})"
-            # raised from a reader's error on purpose, or by the file system: these words name the file
+            # Raised on purpose from a reader's error, or by the file system: this message names the file.
             if str(cause) and (cause.__cause__ is not None or getattr(cause, "errno", None)):
                 break
-        # MONAI tries readers of its own after the one that a bundle names, whose words come first
+        # MONAI tries other readers after the one that a bundle names. The message of the first one comes first.
         if _READERS in str(cause):
             message = _first_reader(str(cause))
             break
-        # a component with an argument too few or too many: MONAI's message names it
+        # A component with a missing or unknown argument: MONAI's message names the component.
         if isinstance(cause.__cause__, TypeError) and (component := _COMPONENT.search(str(cause))):
             message = f"{component[1]}: {cause.__cause__}"
-        # a data-loader worker hands over its whole trace as the text of a new error, of MONAI's type
-        if found := _WORKER.findall(str(cause)):
-            message = found[-1]
+        # A data loader's worker hands over its whole trace as the text of a new error, which has another type.
+        if worker_messages := _WORKER.findall(str(cause)):
+            message = worker_messages[-1]
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return None if message is None else " ".join(message.split())
 
 
 def _first_reader(text: str) -> str:
-    """The last line of the first reader's trace, which may be of several errors raised from each other."""
+    """Return the last line of the first reader's trace, which may consist of several errors raised from each other."""
     traces = re.split(r"\n\n(?=Traceback)", text[text.index("Traceback", text.index(_READERS)) :])
     first = next(trace for trace in traces if not trace.rstrip().endswith("exception:") and ":" in trace)
     line = [line for line in first.splitlines() if re.match(r"[\w.]+: ", line)][-1]
     return line.partition(": ")[2]
 
 
-def print_one_line(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """A ``sys.excepthook``: the one line, or the whole trace of any other error and with MEDKD_TRACEBACK set.
+def print_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an error that the input caused in one line; a ``sys.excepthook``.
 
-    Of the processes that torchrun starts all check the same command: the first one says what is wrong with it.
+    The whole trace is printed for any other error, and if the variable MEDKD_TRACEBACK is set. All processes that torchrun
+    starts check the same command, so the first one alone prints.
     """
     if os.environ.get("RANK", "0") != "0":
         return

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside their place, then moved."""
+"""Files that are complete or absent: they are written beside their place, then moved."""
 
 from __future__ import annotations
 
@@ -11,14 +11,28 @@ __all__ = ["save_atomically", "write_atomically"]
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], Any]) -> None:
-    """Calls ``write`` with a temporary path in the same folder and moves the result to ``path``.
+    """Write a file completely or not at all.
 
-    Folders that had to be made for it are removed again when it fails.
+    Missing folders are created, and removed again if the write fails.
+
+    Args:
+        path: the file.
+        write: called with a temporary path in the same folder, which is then moved to ``path``.
+
+    Raises:
+        OSError: if it cannot be written.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     write_atomically(f"{folder}/new/a.txt", lambda path: path.write_text("text"))
+        ...     Path(folder, "new/a.txt").read_text()
+        'text'
     """
     path = Path(path)
-    made = [folder for folder in path.parents if not folder.exists()]  # the innermost first
+    created = [folder for folder in path.parents if not folder.exists()]  # the innermost first
     path.parent.mkdir(parents=True, exist_ok=True)
-    # the name's end decides the format for many writers, so it stays
+    # The end of the name decides the format for many writers, so it stays. `FolderLock` removes what a kill leaves.
     temporary = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
         write(temporary)
@@ -26,24 +40,28 @@ def write_atomically(path: str | Path, write: Callable[[Path], Any]) -> None:
     except OSError as error:
         if error.errno is None or error.filename is not None:
             raise
-        raise OSError(error.errno, error.strerror, str(path)) from None  # a full disk is told without the file
+        raise OSError(error.errno, error.strerror, str(path)) from None  # the error of a full disk names no file
     finally:
         temporary.unlink(missing_ok=True)
         if not path.exists():
-            _remove_empty(made)
+            _remove_empty(created)
 
 
 def save_atomically(state: Any, path: str | Path) -> None:
-    """`torch.save`, whole or not at all.
+    """Save an object by `torch.save`, completely or not at all.
+
+    Args:
+        state: tensors, numbers, texts, and containers of them.
+        path: the file.
 
     Raises:
-        OSError: when it cannot be written.
+        OSError: if it cannot be written.
     """
     import torch
 
     try:
         write_atomically(path, lambda temporary: torch.save(state, temporary))
-    except RuntimeError as error:  # all that PyTorch says of a full disk
+    except RuntimeError as error:  # PyTorch's error of a full disk
         reason = str(error).splitlines()[0][:120]
         raise OSError(f"{path}: cannot be written, is the disk full? ({reason})") from error
 
@@ -52,5 +70,5 @@ def _remove_empty(folders: list[Path]) -> None:
     for folder in folders:
         try:
             folder.rmdir()
-        except OSError:  # somebody put something there meanwhile
+        except OSError:  # another process has put something there
             return

@@ -1,4 +1,4 @@
-"""The command and its runs from Python, as notebooks use them: a command that fails raises, a finished run is opened again."""
+"""A finished run, opened again from Python, as notebooks do."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Examples(NamedTuple):
     """Training images as the networks see them, not augmented."""
 
     names: list[str]
+    """Such as ``case_00001, slice 12``."""
     images: Tensor
     """(N, C, *spatial)"""
     labels: Tensor
@@ -27,14 +28,17 @@ class Examples(NamedTuple):
 
 
 class FinishedRun:
-    """A run's output folder, opened again by the record that lies in it: its network on the CPU, and its data.
+    """The network of a run on the CPU, and its data, by the record in the run's output folder.
 
     Args:
-        folder: of a run of a student, teacher or assistant; its data set must be where it was.
+        folder: output folder of a student, teacher or assistant. The data set must still be at its path.
+
+    Attributes:
+        network: the network with the weights of the best validation, in eval mode.
 
     Raises:
-        FileNotFoundError: without the record ``config.yaml``, or the weights.
-        ValueError: when the weights are not those of the recorded network.
+        FileNotFoundError: if the record ``config.yaml``, or the weights, are missing.
+        ValueError: if the weights are not of the recorded network.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -43,7 +47,7 @@ class FinishedRun:
         self.network: nn.Module = load_weights(self.value("network_def"), folder).eval().requires_grad_(False)
 
     def value(self, name: str) -> Any:
-        """What an id of its configuration stands for: ``value("image_size")``, ``value("test::data")``."""
+        """Build the value of an id of the configuration: ``value("image_size")``, ``value("test::data")``."""
         return self._config.get_parsed_content(name)
 
     @property
@@ -52,20 +56,26 @@ class FinishedRun:
         return FeatureTaps(self.network, **default_taps(self.network))
 
     def examples(self, count: int) -> Examples:
-        """Training images that hold the target, spread evenly over the data set; of 3-D runs random patches.
+        """Return training images that hold the target, evenly spread over the data set; of 3-D runs random patches.
+
+        Args:
+            count: number of images.
 
         Raises:
-            ValueError: when there are fewer.
+            ValueError: if there are fewer, or if their sizes differ.
         """
         source = self.value("train::shown")
         items = [item for item in (source[index] for index in range(len(source))) if np.any(np.asarray(item["label"]))]
         if not 1 <= count <= len(items):
-            raise ValueError(f"examples: {count} found, expected 1 to {len(items)}, the training images with a target")
-        chosen = [items[place] for place in np.linspace(0, len(items) - 1, count).round().astype(int)]
+            raise ValueError(f"examples: found {count}, expected 1 to {len(items)}, the training images with a target")
+        chosen = [items[index] for index in np.linspace(0, len(items) - 1, count).round().astype(int)]
         names = [str(item["case"]) + (f", slice {item['slice']}" if "slice" in item else "") for item in chosen]
+        if len(sizes := {tuple(item["image"].shape) for item in chosen}) > 1:
+            raise ValueError(f"examples: found images of sizes {sorted(sizes)}, expected one size: ask for one example")
         images, labels = (torch.stack([_plain(item[key]) for item in chosen]) for key in ("image", "label"))
         return Examples(names, images.float(), labels.long())
 
 
 def _plain(x: Any) -> Tensor:
+    """Return a tensor without meta data."""
     return torch.as_tensor(x).as_subclass(Tensor)

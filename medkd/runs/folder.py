@@ -141,8 +141,9 @@ class RunFolder:
         except (yaml.YAMLError, UnicodeDecodeError):
             return None
         # Configurations of other tools are named config.yaml too. Each record, old or new, has one of these two ids.
-        is_record = isinstance(content, dict) and {"bundle_root", "trained_with"} & content.keys()
-        return rename_config(content) if is_record else None
+        if not isinstance(content, dict) or not {"bundle_root", "trained_with"} & content.keys():
+            return None
+        return rename_config(content)
 
     def require_config(self) -> dict[str, Any]:
         """Return the configuration of the run, with today's names of classes and functions.

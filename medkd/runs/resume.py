@@ -23,38 +23,28 @@ from .folder import RunFolder
 
 __all__ = ["ResumableRun"]
 
-# What may differ when a run goes on: where it runs, and the steps around the training.
-_FREE = (
-    "resume",
-    "bundle_root",
-    "dataset_dir",
-    "output_dir",
-    "device",
-    "command",
-    "initialize",
-    "run",
-    "soft_labels_dir",
-)
-_FREE += ("teacher", "false_pixel_assistant", "boundary_assistant", "mlflow")
+# Ids that may differ when a run is resumed: where it runs, and the steps around the training.
+_FREE_IDS = {"bundle_root", "command", "dataset_dir", "device", "initialize", "output_dir", "resume", "run"}
+_FREE_IDS |= {"boundary_assistant", "false_pixel_assistant", "mlflow", "soft_labels_dir", "teacher"}
 
 
 class ResumableRun:
-    """Saves after every epoch all that the next one depends on, and reads it back.
+    """Save everything that the next epoch depends on after every epoch, and load it again.
 
-    Randomness is not saved but made a function of (seed, epoch, rank): at each start of an epoch Python, NumPy, torch and
-    the data set's transforms are seeded anew. So every method sees the same batches at the same seed too. (The numbers
-    of data-loader workers 0 and 1 give different augmentations.)
+    The state of random generators is not saved. It is a function of seed, epoch and process number instead: at the start of
+    each epoch Python, NumPy, torch and the data set's transforms are seeded anew. So all methods see the same batches at the
+    same seed. (Without data-loader workers and with one, augmentations differ.)
 
     MONAI's `CheckpointSaver` restores neither the best metric, nor the early-stop counter, nor the gradient scaler, and
-    ignite deletes the old file before it writes the new one; hence this class.
+    ignite deletes the old file before it writes the new one.
 
     Args:
-        path: the file, written under a temporary name and moved into place.
+        path: the file.
         objects: name -> object with ``state_dict`` and ``load_state_dict``: network, loss, optimizer, scheduler, ...
         seed: of the run.
         evaluator: the validation engine, whose best metric is kept.
         config: the merged configuration of the run, from `medkd.cli.check_command`; a resumed run must have the same.
-        patience: validations without a better key metric after which training stops; None never stops.
+        patience: number of validations without a better key metric after which training stops; None never stops.
     """
 
     def __init__(
@@ -70,17 +60,21 @@ class ResumableRun:
         self.objects = dict(objects)
         self.seed = seed
         self.evaluator = evaluator
-        self.config = None if config is None else {k: v for k, v in config.items() if k not in _FREE}
+        self.config = None if config is None else {k: v for k, v in config.items() if k not in _FREE_IDS}
         self.patience = patience
-        self._stopped = False  # early, by the run that is resumed
-        self._saved = 0  # epochs in the file
+        self._stopped_early = False  # in the run that is resumed
+        self._saved_epoch = 0
 
     def run(self, trainer: SupervisedTrainer, resume: bool = False) -> None:
-        """Trains to the end, from the start or from the file. A run that is complete already is left as it is.
+        """Train to the end, from the start or from the file. A complete run is left as it is.
+
+        Args:
+            trainer: the training engine.
+            resume: whether to continue from the file.
 
         Raises:
-            FileNotFoundError: when the file's folder is not there, or holds other results.
-            ValueError: when the file belongs to a run with other options or another number of batches an epoch.
+            FileNotFoundError: if the file's folder does not exist, or holds other results.
+            ValueError: if the file is of a run with other options or another number of batches an epoch.
         """
         trainer.add_event_handler(Events.EPOCH_STARTED, self._seed_epoch)
         if self.patience is not None and self.evaluator is not None:
@@ -89,31 +83,31 @@ class ResumableRun:
             self.objects["early_stop"] = stopper
         if resume:
             self._load(trainer)
-            if self._stopped or trainer.state.epoch >= trainer.state.max_epochs:
+            if self._stopped_early or trainer.state.epoch >= (trainer.state.max_epochs or 0):
                 print(f"{self.path}: the run ended after {trainer.state.epoch} epochs, nothing to resume")
                 return
-        # Attached last: validation, best model and early stop of this epoch must be in the file.
+        # Attached last: the file must have validation, best model and early stop of this epoch.
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._save)
-        with graceful_shutdown(lambda: self._advice(trainer)):
+        with graceful_shutdown(lambda: self._hint(trainer)):
             trainer.run()
-            barrier()  # the best model is read by all
+            barrier()  # all processes read the best model
 
-    def _advice(self, trainer: SupervisedTrainer) -> str:
-        """What to do when it breaks off: the file has the epochs that are whole."""
-        done = f"from epoch {self._saved + 1}" if self._saved else "from its start"
-        return f"the run goes on with --resume True {done} of {trainer.state.max_epochs}"
+    def _hint(self, trainer: SupervisedTrainer) -> str:
+        """Return what to do when the run breaks off: the file has the complete epochs."""
+        start = f"from epoch {self._saved_epoch + 1}" if self._saved_epoch else "from its start"
+        return f"the run goes on with --resume True {start} of {trainer.state.max_epochs}"
 
     def _seed_epoch(self, trainer: SupervisedTrainer) -> None:
         words = np.random.SeedSequence([self.seed, trainer.state.epoch, trainer.state.rank]).generate_state(4)
         random.seed(int(words[0]))
         np.random.seed(int(words[1]))
         torch.manual_seed(int(words[2]))
-        # the transform alone: what lies beneath it (a cache, stored soft labels) must not shift the draws
-        dataset = trainer.data_loader.dataset
+        # The transform alone: data sets below it (a cache, cached soft labels) must not shift the random numbers.
+        dataset = getattr(trainer.data_loader, "dataset", None)
         set_rnd(getattr(dataset, "transform", None) or dataset, int(words[3]))
 
     def _save(self, trainer: SupervisedTrainer) -> None:
-        self._saved = trainer.state.epoch
+        self._saved_epoch = trainer.state.epoch
         if not is_main_process():
             return
         state = {
@@ -130,13 +124,13 @@ class ResumableRun:
             state["best"] = {"metric": float(best.best_metric), "epoch": int(best.best_metric_epoch)}
         save_atomically(state, self.path)
 
-    def _identity(self, trainer: SupervisedTrainer) -> dict[str, int]:
-        """What decides which batch comes when; the number of processes, where there are several."""
+    def _identity(self, trainer: SupervisedTrainer) -> dict[str, Any]:
+        """Return what decides the order of the batches."""
         shared = {"processes": processes()} if processes() > 1 else {}
         return {"seed": self.seed, "epoch_length": trainer.state.epoch_length, **shared}
 
     def _begin_anew(self) -> None:
-        """Scripts of clusters always say --resume True, also when the run before was killed in its first epoch."""
+        """Start without a file: scripts of clusters pass --resume True even if a run was killed in its first epoch."""
         folder = RunFolder.of_model(self.path)
         if folder.model.is_file() or folder.config.is_file():
             print(f"{self.path}: the run was stopped in its first epoch and begins anew")
@@ -149,40 +143,47 @@ class ResumableRun:
         if not self.path.is_file():
             self._begin_anew()
             return
-        # cpu: each object takes its part to its own device, and the optimizer's step counters stay where they belong
-        state = read_weights(self.path, "resume:")
-        if not isinstance(state, dict) or not {"run", "objects", "trainer"} <= state.keys():
-            raise ValueError(f"resume: {self.path}: no checkpoint of a training, expected the resume.pt of a run")
-        run = self._identity(trainer)
-        if state["run"] != run:
-            raise ValueError(f"resume: {self.path} is of another run: {state['run']} found, this run has {run}")
-        if differing := _differing(state["config"], self.config):
-            raise ValueError(f"resume: {self.path} is of a run with other options: {'; '.join(differing)}")
-        if state["objects"].keys() != self.objects.keys():
-            raise ValueError(f"resume: {self.path} holds {sorted(state['objects'])}, expected {sorted(self.objects)}")
+        # On the CPU: each object moves its tensors to its device, and the optimizer's step counters stay on the CPU.
+        state = self._check(trainer, read_weights(self.path, "resume:"))
         for name, item in self.objects.items():
             item.load_state_dict(state["objects"][name])
-        self._stopped = state["stopped"]
-        self._saved = trainer.state.epoch = state["trainer"]["epoch"]
+        self._stopped_early = state["stopped"]
+        self._saved_epoch = trainer.state.epoch = state["trainer"]["epoch"]
         trainer.state.iteration = state["trainer"]["iteration"]
         if "scaler" in state:
-            # MONAI makes a new scaler when the run starts
+            # MONAI creates a new scaler when the run starts.
             trainer.add_event_handler(Events.STARTED, lambda engine: engine.scaler.load_state_dict(state["scaler"]))
         if self.evaluator is not None:
             self.evaluator.state.best_metric = state["best"]["metric"]
             self.evaluator.state.best_metric_epoch = state["best"]["epoch"]
 
+    def _check(self, trainer: SupervisedTrainer, state: Any) -> dict[str, Any]:
+        """Return the content of the file, which must be of this run."""
+        if not isinstance(state, dict) or not {"run", "objects", "trainer"} <= state.keys():
+            raise ValueError(f"resume: {self.path}: no checkpoint of a training, expected the resume.pt of a run")
+        identity = self._identity(trainer)
+        if state["run"] != identity:
+            raise ValueError(f"resume: {self.path} is of another run: found {state['run']}, expected {identity}")
+        if differences := _differences(state["config"], self.config):
+            raise ValueError(f"resume: {self.path} is of a run with other options: {'; '.join(differences)}")
+        if state["objects"].keys() != self.objects.keys():
+            raise ValueError(f"resume: {self.path}: found {sorted(state['objects'])}, expected {sorted(self.objects)}")
+        return state
 
-def _differing(saved: Any, now: Any, name: str = "") -> list[str]:
-    """What distinguishes two configurations, by the innermost ids; nothing when one of them is not known."""
-    if saved == now or (not name and None in (saved, now)):
+
+def _differences(saved: Any, current: Any, name: str = "") -> list[str]:
+    """Return the differences of two configurations, by the innermost ids; none if one configuration is unknown."""
+    if saved == current or (not name and None in (saved, current)):
         return []
-    if isinstance(saved, Mapping) and isinstance(now, Mapping):
-        ids = {**saved, **now}
-        outer = f"{name}::" if name else ""
-        return [line for key in ids for line in _differing(saved.get(key), now.get(key), f"{outer}{key}")]
-    was, is_ = (shorten(str(value), 80, placeholder="...") for value in (saved, now))
-    return [f"{name} was {was}, is {is_}"]
+    if isinstance(saved, Mapping) and isinstance(current, Mapping):
+        prefix = f"{name}::" if name else ""
+        return [
+            line
+            for key in {**saved, **current}
+            for line in _differences(saved.get(key), current.get(key), f"{prefix}{key}")
+        ]
+    before, now = (shorten(str(value), 80, placeholder="...") for value in (saved, current))
+    return [f"{name} was {before}, is {now}"]
 
 
 def _key_metric(evaluator: SupervisedEvaluator) -> float:

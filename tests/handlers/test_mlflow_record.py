@@ -17,7 +17,7 @@ from medkd.runs.signals import Terminated
     ("tracking", "message"),
     [("FILE/runs", "FILE is a file, expected a folder or a URI"), ("file:///runs", "writes no files any more")],
 )
-def test_places_that_cannot_be(tmp_path, monkeypatch, tracking, message):
+def test_impossible_places(tmp_path, monkeypatch, tracking, message):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
     (tmp_path / "FILE").touch()
     monkeypatch.chdir(tmp_path)
@@ -27,12 +27,12 @@ def test_places_that_cannot_be(tmp_path, monkeypatch, tracking, message):
 
 def test_without_mlflow_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r'no mlflow here: pip install "medkd\[mlflow\]"'):
+    with pytest.raises(ValueError, match=r'mlflow is not installed: pip install "medkd\[mlflow\]"'):
         MLflowRecord(str(tmp_path), tmp_path, "bundles/kits19", "kd", 0)
     MLflowRecord(None, tmp_path, "bundles/kits19", "kd", 0)  # no option, nothing needed
 
 
-def test_another_place_in_the_environment_is_told(tmp_path, monkeypatch):
+def test_another_place_in_the_environment(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere")
     with pytest.raises(ValueError, match="MLFLOW_TRACKING_URI is set to http://elsewhere: unset it, or give the same"):
@@ -40,7 +40,7 @@ def test_another_place_in_the_environment_is_told(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_nothing_is_reported_to_the_makers_of_mlflow():
+def test_no_telemetry():
     pytest.importorskip("mlflow.telemetry", reason="the mlflow extra is not installed, or has no telemetry")
     # in a process of its own: MLflow reports nothing from tests and CI anyway
     told = ("PYTEST", "CI", "GITHUB", "MLFLOW", "DO_NOT_TRACK")

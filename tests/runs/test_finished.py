@@ -50,7 +50,7 @@ def test_a_finished_run_is_opened(teachers, kits19_data):
 
 
 def test_too_many_examples_are_refused(teachers):
-    with pytest.raises(ValueError, match="examples: 1000 found, expected 1 to"):
+    with pytest.raises(ValueError, match="examples: found 1000, expected 1 to"):
         FinishedRun(teachers["kits19"]).examples(1000)
 
 

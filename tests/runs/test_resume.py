@@ -94,7 +94,7 @@ def test_an_early_stop_is_the_end_of_a_run(kits19_data, medkd_run, tmp_path, cap
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--seed", 1], r"resume.pt is of another run: .*'seed': 0.* this run has .*'seed': 1"),
+        (["--seed", 1], r"resume.pt is of another run: found .*'seed': 0.* expected .*'seed': 1"),
         (["--batch_size", 1], "resume.pt is of another run: .*'epoch_length'"),
     ],
 )

@@ -1,0 +1,44 @@
+"""The metrics of an evaluation, case by case."""
+
+import json
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import torch
+from monai.data import MetaTensor
+
+from medkd.handlers import CaseTable
+
+
+@pytest.mark.parametrize("tilt", [0.0, 1.5])
+def test_millilitres_of_a_tilted_gantry_are_those_of_the_volume(tmp_path, tilt):
+    affine = torch.tensor([[-3.0, 0, 0, 0], [0, -2, 0, 0], [0, tilt, 1, 0], [0, 0, 0, 1]])
+    labels = MetaTensor(torch.ones(1, 4, 5, 6, dtype=torch.uint8), affine=affine)
+    table = CaseTable(tmp_path, {1: "liver"})
+    state = SimpleNamespace(batch=[{"case": "a"}], output=[{"pred": labels, "label": labels}])
+    table(SimpleNamespace(state=state))
+    assert table.cases[0][0]["volume_truth"] == pytest.approx(4 * 5 * 6 * 6 / 1000)
+
+
+def test_files_and_line_of_an_evaluation(tmp_path, capsys):
+    table, empty = CaseTable(tmp_path, {1: "liver"}), torch.zeros(1, 4, 4, dtype=torch.uint8)
+    square = empty.clone()
+    square[:, 1:3, 1:3] = 1
+    batch = [{"case": "a"}, {"case": "b"}, {"case": "c"}]
+    output = [
+        {"pred": square, "label": square},
+        {"pred": empty, "label": square},
+        {"pred": square, "label": empty},
+    ]
+    evaluator = SimpleNamespace(state=SimpleNamespace(batch=batch, output=output), data_loader=None)
+    table._start(evaluator)
+    table(evaluator)
+    table._write(evaluator)
+    written = pd.read_csv(tmp_path / "metrics.csv")
+    assert list(written.columns[:6]) == ["case", "class", "dice", "iou", "rvd", "hd95"]
+    assert written["dice"].tolist()[:2] == [1.0, 0.0] and pd.isna(written["dice"][2])
+    assert json.loads((tmp_path / "summary.json").read_text())["liver"]["dice"]["n"] == 2
+    line = capsys.readouterr().out
+    assert line.startswith("liver [whole]: dice 0.5000 ")
+    assert line.endswith("1 missed; without ground truth: 1 of 3 cases, false alarms in 1 of these\n")
