@@ -88,8 +88,8 @@ def log_probabilities(probabilities: Tensor) -> Tensor:
         Logits (N, K, *spatial).
 
     Example:
-        >>> log_probabilities(torch.tensor([[[0.75], [0.25]]])).softmax(1).flatten().tolist()
-        [0.75, 0.25]
+        >>> log_probabilities(torch.tensor([[[0.75], [0.25]]])).softmax(1).flatten()
+        tensor([0.7500, 0.2500])
     """
     floored = probabilities.clamp_min(_FLOOR)
     return (floored / floored.sum(dim=1, keepdim=True)).log()

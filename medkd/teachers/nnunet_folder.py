@@ -118,7 +118,7 @@ def _check_supported(plan: Mapping[str, Any], dataset: Mapping[str, Any]) -> Non
 
 
 def _count_channels(weights: Mapping[str, torch.Tensor]) -> tuple[int, int]:
-    """Return the channels of the image and of the logits. (dataset.json counts an ignored label as a class too.)"""
+    """Return the channels of the image and of the logits: dataset.json would count an ignored label as a class."""
     first = [value for name, value in weights.items() if name.endswith("convs.0.conv.weight")]
     last = [value for name, value in weights.items() if name.startswith("decoder.seg_layers.")]
     if not first or not last:

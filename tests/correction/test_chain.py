@@ -1,4 +1,4 @@
-"""The chain from T to the ultimate soft labels: what holds whatever the networks say."""
+"""The chain from T to the ultimate soft labels: what holds for any outputs of the networks."""
 
 from collections import Counter
 
@@ -7,20 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medkd.correction import correct_by_similarity, correct_soft_labels, is_correct, swap_incorrect
+from medkd.correction import correct_by_similarity, correct_soft_labels, is_correct
 
-
-def case(seed, classes=2, size=(5, 6), batch=2, sharp=2.0):
-    """Probabilities of three networks, an embedding and labels; sharp 0 makes every pixel a tie."""
-    draw = torch.Generator().manual_seed(seed)
-    nets = [torch.softmax(sharp * torch.randn(batch, classes, *size, generator=draw), 1) for _ in range(3)]
-    phi = torch.randn(batch, 4, *size, generator=draw)
-    return *nets, phi, torch.randint(0, classes, (batch, 1, *size), generator=draw)
-
-
-def wrong(probabilities, label):
-    return int((~is_correct(probabilities, label)).sum())
-
+from .builders import count_incorrect, make_case, make_pixels
 
 SHAPES = st.tuples(
     st.integers(0, 10_000),
@@ -34,11 +23,11 @@ SHAPES = st.tuples(
 @given(SHAPES)
 def test_properties_of_the_chain(shape):
     seed, classes, size, sharp = shape
-    t, f, b, phi, y = case(seed, classes, size, sharp=sharp)
+    t, f, b, phi, y = make_case(seed, classes, size, sharp=sharp)
     labels = correct_soft_labels(t, y, f, b, phi)
     assert torch.equal(labels.initial, t)
     assert torch.equal(labels.ultimate.argmax(1, keepdim=True), y)
-    counts = [wrong(stage, y) for stage in labels]
+    counts = [count_incorrect(stage, y) for stage in labels]
     assert counts == sorted(counts, reverse=True) and counts[-1] == 0
     kept = is_correct(t, y).expand_as(t)
     for stage in labels:
@@ -47,27 +36,22 @@ def test_properties_of_the_chain(shape):
         assert (stage >= 0).all()
 
 
-def pixel(*rows):
-    """Probabilities (1, K, 1, P) of P pixels."""
-    return torch.tensor(rows).T[None, :, None]
-
-
 def test_by_hand():
     # the label is 1 everywhere: right, fixed by TA_f, fixed by TA_b, hard
     y = torch.ones(1, 1, 1, 4, dtype=torch.long)
-    t = pixel([0.2, 0.8], [0.7, 0.3], [0.6, 0.4], [0.9, 0.1])
-    f = pixel([0.9, 0.1], [0.4, 0.6], [0.8, 0.2], [0.7, 0.3])
-    b = pixel([0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.6, 0.4])
-    phi = pixel([1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.1, 1.0])
+    t = make_pixels([0.2, 0.8], [0.7, 0.3], [0.6, 0.4], [0.9, 0.1])
+    f = make_pixels([0.9, 0.1], [0.4, 0.6], [0.8, 0.2], [0.7, 0.3])
+    b = make_pixels([0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.6, 0.4])
+    phi = make_pixels([1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.1, 1.0])
     labels = correct_soft_labels(t, y, f, b, phi)
-    torch.testing.assert_close(labels.false_pixel, pixel([0.2, 0.8], [0.4, 0.6], [0.6, 0.4], [0.9, 0.1]))
-    torch.testing.assert_close(labels.boundary, pixel([0.2, 0.8], [0.4, 0.6], [0.1, 0.9], [0.9, 0.1]))
+    torch.testing.assert_close(labels.false_pixel, make_pixels([0.2, 0.8], [0.4, 0.6], [0.6, 0.4], [0.9, 0.1]))
+    torch.testing.assert_close(labels.boundary, make_pixels([0.2, 0.8], [0.4, 0.6], [0.1, 0.9], [0.9, 0.1]))
     # (0.1, 1) is most like (0, 1), the second pixel
-    torch.testing.assert_close(labels.ultimate, pixel([0.2, 0.8], [0.4, 0.6], [0.1, 0.9], [0.4, 0.6]))
+    torch.testing.assert_close(labels.ultimate, make_pixels([0.2, 0.8], [0.4, 0.6], [0.1, 0.9], [0.4, 0.6]))
 
 
 def test_every_row_of_the_ablation_is_another_path():
-    t, f, b, phi, y = case(3, size=(12, 12), sharp=1.0)
+    t, f, b, phi, y = make_case(3, size=(12, 12), sharp=1.0)
     rows = {
         "T": correct_soft_labels(t, y, similarity=False),
         "T+SC": correct_soft_labels(t, y, embedding=phi),
@@ -81,60 +65,28 @@ def test_every_row_of_the_ablation_is_another_path():
         assert all(not torch.equal(end, other) for key, other in ends.items() if key != name)
     assert torch.equal(ends["T"], t)
     assert (
-        wrong(ends["T+SC"], y) == wrong(ends["all"], y) == 0 < wrong(ends["T+TA_f+TA_b"], y) < wrong(ends["T+TA_f"], y)
+        count_incorrect(ends["T+SC"], y)
+        == count_incorrect(ends["all"], y)
+        == 0
+        < count_incorrect(ends["T+TA_f+TA_b"], y)
+        < count_incorrect(ends["T+TA_f"], y)
     )
 
 
 def test_no_gradient_flows_and_inputs_stay():
-    t, f, b, phi, y = case(1)
+    t, f, b, phi, y = make_case(1)
     before = [x.clone() for x in (t, f, b, phi, y)]
     assert not correct_soft_labels(t.requires_grad_(), y, f, b, phi).ultimate.requires_grad
     assert all(torch.equal(x, old) for x, old in zip((t, f, b, phi, y), before, strict=True))
 
 
-@pytest.mark.parametrize("classes", [2, 3])
-def test_swap_exchanges_two_values_of_wrong_pixels(classes):
-    t, *_, y = case(5, classes)
-    swapped = swap_incorrect(t, y)
-    assert wrong(swapped, y) == 0
-    torch.testing.assert_close(swapped.sort(1).values, t.sort(1).values, rtol=0, atol=0)
-    kept = is_correct(t, y).expand_as(t)
-    assert torch.equal(swapped[kept], t[kept])
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 10_000), st.integers(2, 4))
-def test_ties_of_any_classes_end_right(seed, classes):
-    """Probabilities of few values, where two, three or all classes tie."""
-    draw = torch.Generator().manual_seed(seed)
-    t = torch.randint(0, 4, (1, classes, 6, 6), generator=draw).float() + 1e-3
-    t, y = t / t.sum(1, keepdim=True), torch.randint(0, classes, (1, 1, 6, 6), generator=draw)
-    for ended in (swap_incorrect(t, y), correct_soft_labels(t, y).ultimate):
-        assert wrong(ended, y) == 0 and bool((ended >= 0).all())
-        torch.testing.assert_close(ended.sum(1), torch.ones(1, 6, 6))
-
-
-def test_two_others_tie():
-    p, y = pixel([0.4, 0.4, 0.2]), torch.tensor([2])[None, None, None]
-    torch.testing.assert_close(swap_incorrect(p, y), pixel([0.2 * 0.999, 0.4 * 0.999, 0.4 * 0.999 + 0.001]))
-
-
 def test_mixed_precision_changes_nothing():
-    t, f, b, phi, y = case(7)
+    t, f, b, phi, y = make_case(7)
     plain = correct_soft_labels(t, y, f, b, phi).ultimate
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(correct_soft_labels(t, y, f, b, phi).ultimate, plain)
         many = torch.randn(2, 12, 5, 6)
         correct_soft_labels(t, y, f, b, many)
-
-
-def test_a_tie_is_wrong_and_swap_breaks_it():
-    tie = torch.full((1, 2, 1, 2), 0.5)
-    for k in (0, 1):
-        y = torch.full((1, 1, 1, 2), k)
-        assert wrong(tie, y) == 2
-        assert torch.equal(swap_incorrect(tie, y).argmax(1, keepdim=True), y)
-        torch.testing.assert_close(swap_incorrect(tie, y).sum(1), torch.ones(1, 1, 2))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +104,7 @@ def test_a_tie_is_wrong_and_swap_breaks_it():
     ],
 )
 def test_shapes_are_checked(change, message):
-    t, f, b, phi, y = case(0)
+    t, f, b, phi, y = make_case(0)
     arguments = {"teacher": t, "label": y, "false_pixel": f, "boundary": b, "embedding": phi, **change}
     with pytest.raises(ValueError, match=message):
         correct_soft_labels(**arguments)

@@ -1,4 +1,4 @@
-"""The memory of right probabilities: means by hand, right for their class, used when a whole batch has none."""
+"""The memory of correct probabilities: means by hand, correct for their class, used when a whole batch has none."""
 
 from collections import Counter
 
@@ -6,20 +6,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medkd.correction import Correction, CorrectMemory, TeamOutputs, correct_by_similarity
+from medkd.correction import CorrectMemory, correct_by_similarity
 
-
-def pixel(*rows):
-    """Probabilities (1, K, 1, P) of P pixels."""
-    return torch.tensor(rows).T[None, :, None]
+from .builders import make_pixels
 
 
 def test_means_by_hand():
     memory = CorrectMemory()
     label = torch.tensor([0, 0, 1, 1])[None, None, None]
-    memory.update(pixel([0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.6, 0.4]), label)  # the last one is wrong
+    memory.update(make_pixels([0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.6, 0.4]), label)  # the last one is wrong
     torch.testing.assert_close(memory.rows, torch.tensor([[0.8, 0.2], [0.2, 0.8]]))
-    memory.update(pixel([0.6, 0.4], [0.6, 0.4], [0.9, 0.1], [0.9, 0.1]), label)  # nothing right of class 1: it stays
+    memory.update(
+        make_pixels([0.6, 0.4], [0.6, 0.4], [0.9, 0.1], [0.9, 0.1]), label
+    )  # nothing right of class 1: it stays
     torch.testing.assert_close(memory.rows, torch.tensor([[0.78, 0.22], [0.2, 0.8]]))
     memory.forget()
     assert memory.rows is None
@@ -33,9 +32,9 @@ def test_a_mean_of_millions_is_a_mean():
 
 
 def test_a_row_that_is_not_right_is_not_used():
-    p, label = pixel([0.7, 0.3]), torch.ones(1, 1, 1, 1, dtype=torch.long)
+    p, label = make_pixels([0.7, 0.3]), torch.ones(1, 1, 1, 1, dtype=torch.long)
     tie = torch.tensor([[0.9, 0.1], [0.5, 0.5]])
-    torch.testing.assert_close(correct_by_similarity(p, p, label, memory=tie), pixel([0.3, 0.7]))
+    torch.testing.assert_close(correct_by_similarity(p, p, label, memory=tie), make_pixels([0.3, 0.7]))
 
 
 @settings(max_examples=40, deadline=None)
@@ -53,23 +52,10 @@ def test_a_known_row_is_right_for_its_class(seed, classes):
 
 def test_it_comes_after_image_and_batch_and_before_the_exchange():
     label = torch.tensor([0, 0, 1, 2])[None, None, None]
-    p = pixel([0.8, 0.1, 0.1], [0.3, 0.4, 0.3], [0.6, 0.3, 0.1], [0.5, 0.3, 0.2])
+    p = make_pixels([0.8, 0.1, 0.1], [0.3, 0.4, 0.3], [0.6, 0.3, 0.1], [0.5, 0.3, 0.2])
     memory = torch.tensor([[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.0, 0.0, 0.0]])
     tally = Counter()
     found = correct_by_similarity(p, p, label, tally=tally, memory=memory)
-    expected = pixel([0.8, 0.1, 0.1], [0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.2, 0.3, 0.5])
+    expected = make_pixels([0.8, 0.1, 0.1], [0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.2, 0.3, 0.5])
     torch.testing.assert_close(found, expected)
     assert tally == {"image": 1, "memory": 1, "swap": 1}
-
-
-def test_a_correction_remembers_the_batches_before():
-    correction = Correction()
-    first = torch.tensor([[2.0, -2.0], [-1.0, 1.0]]).T[None, :, None]
-    correction(TeamOutputs(first), torch.tensor([0, 1])[None, None, None])
-    lost = torch.tensor([[3.0, -3.0], [3.0, -3.0]]).T[None, :, None]
-    labels = correction(TeamOutputs(lost), torch.ones(1, 1, 1, 2, dtype=torch.long))
-    assert correction.tally == {"memory": 2}
-    torch.testing.assert_close(labels.ultimate[0, :, 0, 0], torch.softmax(torch.tensor([-1.0, 1.0]), 0))
-    correction.memory.forget()
-    labels = correction(TeamOutputs(lost), torch.ones(1, 1, 1, 2, dtype=torch.long))
-    torch.testing.assert_close(labels.ultimate[0, :, 0, 0], torch.softmax(torch.tensor([-3.0, 3.0]), 0))

@@ -62,9 +62,11 @@ def test_of_others_as_near_the_first_counts():
 
 def test_blocks_and_tree_agree():
     draw = torch.Generator().manual_seed(0)
-    queries, candidates = torch.randn(50, 3, generator=draw), torch.randn(400, 3, generator=draw)
-    padded = [torch.cat([x, torch.zeros(len(x), 9)], dim=1) for x in (queries, candidates)]
-    assert torch.equal(most_similar(queries, candidates), most_similar(*padded))
+    queries, candidates = (torch.randn(n, 3, generator=draw) for n in (50, 400))
+    units = [torch.nn.functional.normalize(x, dim=1) for x in (queries, candidates)]
+    by_tree = similarity._search_tree(*(x.numpy() for x in units))
+    assert torch.equal(by_tree, similarity._search_products(*units))
+    assert torch.equal(by_tree, most_similar(queries, candidates))
 
 
 def test_max_candidates_bounds_the_search_and_stays_right():
