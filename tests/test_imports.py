@@ -25,7 +25,7 @@ ALLOWED = {
     "handlers": {"losses", "metrics", "parallel", "runs"},
     "visuals": {"correction", "io", "losses", "networks", "parallel", "runs", "teachers"},
     "reports": {"io", "metrics", "networks", "runs", "visuals"},
-    "experiments": {"methods", "reports", "runs", "cli"},
+    "experiments": {"methods", "reports", "runs"},
     "deploy": {"cli", "data", "inferers", "io", "networks", "runs"},
     "cli": None,  # all
 }

@@ -184,9 +184,11 @@ def _run(parsed: argparse.Namespace, options: list[str]) -> None:
     elif parsed.verb == "experiment":
         from medkd.experiments import experiment
 
+        from .installed_bundles import installed_bundles
+
         changes = {name: _literal(parsed, name, kind) for name, kind in PLAN_OPTIONS.items() if getattr(parsed, name)}
         data, folder = _literal(parsed, "data", dict), Path(parsed.output_dir)
-        experiment(parsed.name, data, folder, changes, parsed.cores, options)
+        experiment(parsed.name, data, folder, changes, parsed.cores, options, installed_bundles())
     elif parsed.verb == "prepare":
         commands.prepare(parsed.task, options)
     elif parsed.verb == "layers":

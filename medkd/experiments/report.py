@@ -1,45 +1,50 @@
-"""The table of an experiment, and its page, from what its runs left."""
+"""The tables of an experiment, and its page, from the files of its runs."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from medkd.reports import tables as reports
+from medkd.reports import tables
 
 from .plan import Plan
 
-__all__ = ["write_and_print", "report"]
+__all__ = ["report", "write_and_print"]
 
 
 def report(plan: Plan, output_dir: Path, html: bool = False) -> str:
-    """Writes ``table.md``, ``table.tex`` and ``table.csv`` of an experiment, finished or not; returns the Markdown.
+    """Write ``table.md``, ``table.tex`` and ``table.csv`` of an experiment, which may be unfinished.
 
     Args:
-        html: writes ``report.html`` as well.
+        plan: of the experiment.
+        output_dir: folder of the files.
+        html: whether to write ``report.html`` too.
+
+    Returns:
+        The Markdown.
     """
-    return write_and_print(_experiment(plan), output_dir, html)
+    return write_and_print(_experiment_of_plan(plan), output_dir, html)
 
 
-def write_and_print(experiment: reports.Experiment, output_dir: Path, html: bool = False) -> str:
-    """The same of any experiment: writes the tables, prints them, and writes the page where it is wanted."""
-    written = reports.write_report(experiment, output_dir)
+def write_and_print(experiment: tables.Experiment, output_dir: Path, html: bool = False) -> str:
+    """Write the tables of any experiment, print them, and write the page if ``html``; return the Markdown."""
+    written = tables.write_report(experiment, output_dir)
     print(written.text)
     if html:
-        from medkd.reports.page import write_page
+        from medkd.reports.page import write_page  # imports torch and MONAI
 
         print(write_page(experiment, written, output_dir / "report.html"))
     return written.text
 
 
-def _experiment(plan: Plan) -> reports.Experiment:
+def _experiment_of_plan(plan: Plan) -> tables.Experiment:
     content = plan.content
-    return reports.Experiment(
+    return tables.Experiment(
         title=content["title"],
         runs={task: {row: plan.runs(task, row) for row in plan.rows_of(task)} for task in plan.tasks},
         metrics=content["metrics"],
         baseline=content.get("baseline", ""),
         teacher=next((row for row, spec in content["rows"].items() if spec.get("role") == "teacher"), None),
-        published=reports.load_published(content["published"]) if "published" in content else None,
-        data={task: Path(plan._data(task)) for task in plan.tasks},
+        published=tables.load_published(content["published"]) if "published" in content else None,
+        data={task: Path(plan.data_folder(task)) for task in plan.tasks},
         kinds={task: content["tasks"][task].get("task", task) for task in plan.tasks},
     )

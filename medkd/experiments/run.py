@@ -1,4 +1,4 @@
-"""Carries an experiment out by Snakemake, then writes its table, with a hole where a run failed."""
+"""Run an experiment by Snakemake, then write its table, with a hole for each run that failed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from medkd.runs.files import write_atomically
 from medkd.runs.folder import RunFolder
 from medkd.runs.lock import FolderLock
 
+from .bundles import Bundles
+from .check_plan import check_plan
 from .plan import Job, Plan
-from .plan_file import check_plan, load_plan, plan_file
+from .plan_changes import change_plan
+from .plan_file import load_plan, plan_file
 from .report import report
 from .snakemake import check_arguments, check_lock, run_snakemake
 
@@ -31,41 +34,46 @@ def experiment(
     changes: Mapping[str, Any],
     cores: int | None,
     arguments: Sequence[str],
+    bundles: Bundles,
 ) -> None:
-    """Plans, runs and reports an experiment.
+    """Plan, run and report an experiment.
 
     Args:
         name: of a plan that comes with medkd, or the user's own YAML file.
         data: task -> prepared data set.
-        folder: everything goes here; called again, what is missing is done.
-        changes: parts of the plan that the command replaces: seeds, tasks, rows, options.
-        cores: runs at once on this machine, see `run_snakemake`.
-        arguments: handed to Snakemake, ``--executor slurm`` for instance.
+        folder: of the experiment. A further call does what is missing.
+        changes: sections of the plan that the command line changes, see `change_plan`.
+        cores: number of runs at once on this machine, see `run_snakemake`.
+        arguments: for Snakemake, such as ``--executor slurm``.
+        bundles: the bundles of the tasks.
 
     Raises:
-        ValueError: for an unknown plan, data set, row or option, or a folder that holds runs of other options; at the end,
-            when a run failed: the table is written by then.
+        ValueError: for an unknown plan, data set, row, option or argument of a method, before anything runs; for a folder
+            that holds runs of other options; at the end for a failed run, when the table is already written.
         FileExistsError: while an earlier call, or a run that it left behind, is at work in the folder.
     """
     check_arguments(arguments)
     if cores is not None and cores < 1:
         raise ValueError(f"--cores: found {cores}, expected 1 or more")
-    content = _changed(load_plan(plan_file(name)), changes)
-    check_plan(content, name)
-    plan = Plan(content, _absolute(data), folder.absolute())
+    file = plan_file(name, bundles)
+    content = load_plan(file)
+    check_plan(content, str(file), bundles, check_options=False)
+    content = change_plan(content, changes)
+    check_plan(content, name, bundles)
+    plan = Plan(content, _check_data(data), folder.absolute())
     before = _read_record(plan.folder) if (plan.folder / _RECORD).is_file() else {}
-    _same_runs(plan, before.get("commands", {}))
+    _check_same_options(plan, before.get("commands", {}))
     with _lock(plan.folder) as lock:
-        _nothing_runs(plan)
-        # before the record names this machine: the next call would take another one's lock for a dead one of its own
+        _check_nothing_runs(plan)
+        # the record of this call would name this machine: another machine's lock would look like an old one of this machine
         check_lock(plan.folder, arguments, before.get("machine", platform.node()))
         _write_record(plan, before)
-        code = run_snakemake(plan.folder, cores, arguments, lock)
+        code = run_snakemake(plan.folder, cores, arguments, lock, bundles.folder / "Snakefile")
         missing = [job for job in plan.jobs.values() if not (plan.folder / job.result).is_file()]
         if code == 0 and missing:  # --dry-run, --unlock: nothing was to be done
             _restore_record(plan.folder, before)
         else:
-            _end(plan, missing)
+            _finish(plan, missing)
 
 
 @contextmanager
@@ -85,8 +93,8 @@ def _lock(folder: Path) -> Iterator[FolderLock]:
         lock.release()
 
 
-def _end(plan: Plan, missing: Sequence[Job]) -> None:
-    """The table, and what failed runs said last."""
+def _finish(plan: Plan, missing: Sequence[Job]) -> None:
+    """Write the table, and print the last line of each failed run."""
     report(plan, plan.folder)
     for job in missing:
         run = RunFolder(plan.folder / job.folder)
@@ -100,7 +108,7 @@ def _end(plan: Plan, missing: Sequence[Job]) -> None:
 
 
 def read_plan(folder: Path) -> Plan:
-    """The plan of an experiment that has begun.
+    """Return the plan of an experiment that has begun.
 
     Raises:
         FileNotFoundError: for a folder without one.
@@ -112,11 +120,12 @@ def read_plan(folder: Path) -> Plan:
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
-    return yaml.safe_load((folder / _RECORD).read_text())
+    record: dict[str, Any] = yaml.safe_load((folder / _RECORD).read_text())
+    return record
 
 
 def _write_record(plan: Plan, before: Mapping[str, Any]) -> None:
-    """The plan, and the commands of all runs that there ever were in the folder."""
+    """Write the plan, and the commands of all runs that were ever in the folder."""
     commands = {folder: plan.command(folder) for folder in plan.jobs}
     record = {"plan": plan.content, "data": dict(plan.data), "machine": platform.node()}
     _write(plan.folder, {**record, "commands": {**before.get("commands", {}), **commands}})
@@ -134,54 +143,27 @@ def _write(folder: Path, record: Mapping[str, Any]) -> None:
     write_atomically(folder / _RECORD, lambda path: path.write_text(text))
 
 
-def _changed(content: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The plan with what the command says: some of its tasks and rows, other seeds, more options."""
-    changed = dict(content)
-    for part in ("tasks", "rows"):
-        if wanted := changes.get(part):
-            if unknown := [name for name in wanted if name not in content[part]]:
-                raise ValueError(f"--{part}: {unknown[0]!r} is not in the plan, expected some of {list(content[part])}")
-            changed[part] = {name: of for name, of in content[part].items() if name in wanted}
-    for task, of in changed["tasks"].items():
-        if "rows" in of:
-            kept = {**of, "rows": [row for row in of["rows"] if row in changed["rows"]]}
-            changed["tasks"] = {**changed["tasks"], task: kept}
-    changed["tasks"] = {task: of for task, of in changed["tasks"].items() if of.get("rows", changed["rows"])}
-    if not changed["tasks"]:
-        raise ValueError(f"--rows: none of the tasks has a row of {list(changed['rows'])}")
-    if content.get("baseline") not in changed["rows"]:
-        changed.pop("baseline", None)
-    if seeds := changes.get("seeds"):
-        changed["seeds"] = list(seeds)
-        for part in ("tasks", "rows"):  # some have seeds of their own
-            changed[part] = {n: {k: v for k, v in of.items() if k != "seeds"} for n, of in changed[part].items()}
-    for part in ("options", "teacher"):
-        if part in changes:
-            changed[part] = {**content.get(part, {}), **changes[part]}
-    return changed
-
-
-def _absolute(data: Mapping[str, str]) -> dict[str, str]:
+def _check_data(data: Mapping[str, str]) -> dict[str, str]:
+    """Return the absolute paths of data sets, each with its data list."""
     for name, folder in data.items():
         if not (Path(str(folder)) / "datalist.json").is_file():
             raise FileNotFoundError(f"--data: {name}: {folder}: no datalist.json in it; run `medkd prepare`")
     return {name: str(Path(folder).absolute()) for name, folder in data.items()}
 
 
-def _same_runs(plan: Plan, commands: Mapping[str, str]) -> None:
-    """More seeds and rows may join an experiment; a run of other options in the same folder would not be what it says."""
+def _check_same_options(plan: Plan, commands: Mapping[str, str]) -> None:
+    """Check that runs in the folder have the options of the plan; new seeds and rows may join."""
     for folder in plan.jobs:
         run = RunFolder(plan.folder / folder)
-        if (run.has_begun or run.summary.is_file()) and commands.get(folder, plan.command(folder)) != plan.command(
-            folder
-        ):
+        has_begun = run.has_begun or run.summary.is_file()
+        if has_begun and commands.get(folder, plan.command(folder)) != plan.command(folder):
             raise ValueError(
                 f"output_dir {plan.folder}: {folder} was run with other options: choose another folder, or remove that run's"
             )
 
 
-def _nothing_runs(plan: Plan) -> None:
-    """A killed Snakemake leaves its trainings running, and a second one of the same folder would fail."""
+def _check_nothing_runs(plan: Plan) -> None:
+    """Check that no run is at work: a killed Snakemake leaves its trainings running, and a second one would fail."""
     for job in plan.jobs.values():
         if FolderLock(plan.folder / job.folder).is_locked():
             raise FileExistsError(f"output_dir {plan.folder}: a run that an earlier call began goes on in {job.folder}")

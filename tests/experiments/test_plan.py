@@ -1,26 +1,20 @@
-"""Plans of experiments: every one of ours, the commands that they stand for, and what is refused."""
+"""Jobs of a plan: the commands, teams and seeds."""
 
 import shlex
 import sys
 
 import pytest
-import yaml
 
-from medkd.experiments import Plan, load_plan, plan_file, plans
-from medkd.experiments.run import _changed
+from medkd.experiments import Plan, load_plan, plans
 from medkd.reports.tables import load_published
 
-DATA = {name: f"/data/{name}" for name in ("kits19", "lits", "isic2018", "cvc_endoscene", "idrid", "nifti")}
+from .plans import BUNDLES, DATA, PLAN, load, make_plan, write_plan
 
 
-def plan_of(name, tmp_path, **changes):
-    return Plan({**load_plan(plan_file(name)), **changes}, DATA, tmp_path)
-
-
-@pytest.mark.parametrize("name", plans())
+@pytest.mark.parametrize("name", plans(BUNDLES))
 def test_plans_of_ours_are_whole(name, tmp_path):
-    data = {**DATA, **{task: f"/data/{task}" for task in load_plan(plan_file(name))["tasks"]}}
-    plan = Plan(load_plan(plan_file(name)), data, tmp_path)
+    data = {**DATA, **{task: f"/data/{task}" for task in load(name)["tasks"]}}
+    plan = Plan(load(name), data, tmp_path)
     assert plan.content["baseline"] in plan.rows
     for job in plan.jobs.values():
         assert all(need in plan.jobs for need in job.needs)
@@ -28,9 +22,9 @@ def test_plans_of_ours_are_whole(name, tmp_path):
         assert (job.command[1] == "distill") == (job.kind == "student" and bool(job.needs))
 
 
-@pytest.mark.parametrize("name", [name for name in plans() if "published" in load_plan(plan_file(name))])
+@pytest.mark.parametrize("name", [name for name in plans(BUNDLES) if "published" in load(name)])
 def test_every_published_row_is_run(name, tmp_path):
-    plan, published = plan_of(name, tmp_path), load_published(load_plan(plan_file(name))["published"])
+    plan, published = make_plan(name, tmp_path), load_published(load(name)["published"])
     for task in plan.tasks:
         assert set(published.tasks[task]) <= set(plan.rows_of(task))
         # the paper's rows in the paper's order; what it has not comes last
@@ -38,12 +32,12 @@ def test_every_published_row_is_run(name, tmp_path):
 
 
 def test_teachers_and_assistants_are_trained_once_and_shared(tmp_path):
-    plan = plan_of("plckd-table2", tmp_path, seeds=[0, 1, 2, 3], teacher_seeds=[5])
+    plan = make_plan("plckd-table2", tmp_path, seeds=[0, 1, 2, 3], teacher_seeds=[5])
     of_task = [job for job in plan.jobs.values() if job.task == "idrid"]
     assert [job.folder for job in of_task if job.kind != "student"] == [
         f"idrid/{kind}/seed_5" for kind in ("teacher", "false_pixel_assistant", "boundary_assistant")
     ]
-    wanted = {
+    expected = {
         "Vanilla KD": {"teacher"},
         "T + SC": {"teacher"},
         "T + TA_f": {"teacher", "false_pixel_assistant"},
@@ -55,7 +49,7 @@ def test_teachers_and_assistants_are_trained_once_and_shared(tmp_path):
     }
     for job in of_task:
         if job.kind == "student":
-            assert {need.split("/")[1] for need in job.needs} == wanted[job.row]
+            assert {need.split("/")[1] for need in job.needs} == expected[job.row]
 
 
 def test_options_go_from_the_general_to_the_particular(tmp_path):
@@ -79,9 +73,7 @@ def test_options_go_from_the_general_to_the_particular(tmp_path):
             "kd": {"method": "kd", "options": {"method_args::weight": 0.5}},
         },
     }
-    file = tmp_path / "own.yaml"
-    file.write_text(yaml.safe_dump(content))
-    plan = Plan(load_plan(plan_file(str(file))), DATA, tmp_path)
+    plan = Plan(load_plan(write_plan(tmp_path, content)), DATA, tmp_path)
     teacher, student = (plan.shell(folder) for folder in ("small/teacher/seed_3", "small/kd/seed_3"))
     assert shlex.split(teacher) == [
         *(sys.executable, "-m", "medkd", "train", "nifti", "--mode", "3d", "--role", "teacher", "--max_epochs", "7"),
@@ -123,7 +115,7 @@ def test_options_go_from_the_general_to_the_particular(tmp_path):
 
 def test_a_student_learns_from_the_teacher_of_its_seed_where_there_is_one(tmp_path):
     def teachers(**changes):
-        jobs = plan_of("hlfd-table1", tmp_path, **changes).jobs.values()
+        jobs = make_plan("hlfd-table1", tmp_path, **changes).jobs.values()
         return {job.seed: job.needs[0][-1] for job in jobs if job.task == "lits" and job.row == "HLFD"}
 
     assert teachers(seeds=[2, 1]) == {2: "2", 1: "1"}
@@ -132,7 +124,7 @@ def test_a_student_learns_from_the_teacher_of_its_seed_where_there_is_one(tmp_pa
 
 def test_a_team_may_be_chosen_for_all_distilled_rows(tmp_path):
     rows = {"PLC-KD": {"method": "plckd"}}
-    plan = plan_of("plckd-table2", tmp_path, rows=rows, distilled={"method_args::boundary": False})
+    plan = make_plan("plckd-table2", tmp_path, rows=rows, distilled={"method_args::boundary": False})
     assert {job.kind for job in plan.jobs.values()} == {"teacher", "false_pixel_assistant", "student"}
 
 
@@ -144,58 +136,6 @@ def test_seeds_of_a_task_replace_those_of_rows_and_plan(tmp_path):
     assert [list(plan.runs("lits", row)) for row in ("kd", "alone")] == [[0, 1, 2], [0]]
 
 
-def test_seeds_of_the_command_replace_those_of_rows():
-    content = _changed({**PLAN, "rows": {"kd": {"method": "kd", "seeds": [0, 1, 2]}}}, {"seeds": [7]})
-    assert content["seeds"] == [7]
-    assert content["rows"] == {"kd": {"method": "kd"}}
-
-
-def test_tasks_without_any_of_the_chosen_rows_are_left_out():
-    tasks = {"kits19": {"rows": ["kd"]}, "lits": {}}
-    content = {**PLAN, "tasks": tasks, "rows": {"kd": {"method": "kd"}, "at": {"method": "at"}}}
-    assert list(_changed(content, {"rows": ["at"]})["tasks"]) == ["lits"]
-    with pytest.raises(ValueError, match="--rows: none of the tasks has a row of .'at'."):
-        _changed(content, {"rows": ["at"], "tasks": ["kits19"]})
-
-
-PLAN = {"title": "t", "metrics": ["dice"], "seeds": [0], "tasks": {"kits19": {}}, "rows": {"kd": {"method": "kd"}}}
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"row": {}}, "own.yaml: plan: unknown 'row' .did you mean rows"),
-        ({"titel": "x"}, "unknown 'titel' .did you mean title"),
-        ({"seeds": None}, "own.yaml: plan: no seeds"),
-        ({"seeds": [0, 0]}, "seeds: found .0, 0., expected a list of different whole numbers"),
-        ({"seeds": 3}, "seeds: found 3, expected a list of different whole numbers"),
-        ({"metrics": ["dise"]}, "metrics: found 'dise', expected one of dice, iou"),
-        ({"published": "table9"}, "published: found 'table9', expected one of hlfd-table1"),
-        ({"options": ["a"]}, "options: found .'a'., expected names and values"),
-        ({"tasks": {"kits19": {"mode": "4d"}}}, "mode: found '4d', expected 2d or 3d"),
-        ({"tasks": {"kits19": {"overlay": "none.yaml"}}}, "overlay .*none.yaml: no such file"),
-        ({"rows": {"Teacher": {"method": "kd"}}}, "rows 'of the team' and 'Teacher' would have one folder"),
-        ({"rows": {"T": {"role": "teacher", "seeds": [1]}}}, "row T: a teacher's settings stand under"),
-        ({"rows": {"kd": {"methd": "kd"}}}, "row kd: unknown 'methd' .did you mean method"),
-        ({"rows": {"kd": {"method": "kdd"}}}, "unknown method 'kdd'"),
-        ({"tasks": {"kits20": {}}}, "task kits20: found 'kits20', expected one of"),
-        ({"tasks": {"kits19": {"rows": ["hlfd"]}}}, "task kits19: rows: found 'hlfd', expected one of kd"),
-        ({"baseline": "student"}, "baseline: found 'student', expected one of kd"),
-        ({"tasks": {"a, b": {"task": "kits19"}}}, "task 'a, b': expected the name of a folder"),
-        ({"tasks": {"../a": {"task": "kits19"}}}, "task '../a': expected the name of a folder"),
-        ({"rows": {"???": {}}}, "row '.*': a letter or a digit is missing"),
-        ({"rows": {"T + A": {}, "t a": {}}}, "rows 'T . A' and 't a' would have one folder"),
-    ],
-)
-def test_a_wrong_plan_is_refused(tmp_path, change, message):
-    file = tmp_path / "own.yaml"
-    file.write_text(yaml.safe_dump({**PLAN, **change}))
-    with pytest.raises(ValueError, match=message):
-        load_plan(file)
-
-
-def test_an_unknown_experiment_or_data_set(tmp_path):
-    with pytest.raises(ValueError, match="unknown experiment 'hlfd-tabel1': did you mean hlfd-table"):
-        plan_file("hlfd-tabel1")
+def test_a_task_without_a_data_set_is_refused(tmp_path):
     with pytest.raises(ValueError, match="--data: no data set for lits"):
-        Plan(load_plan(plan_file("hlfd-table1")), {"kits19": "x"}, tmp_path)
+        Plan(load("hlfd-table1"), {"kits19": "x"}, tmp_path)

@@ -1,37 +1,43 @@
-"""What a trained network costs: parameters, multiply-adds, milliseconds; measured side by side on the machine that reports."""
+"""What a trained network costs: parameters, multiply-adds and milliseconds, measured on the machine that reports."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-from torch.utils.flop_counter import FlopCounterMode
-
-from medkd.metrics import milliseconds_per_slice
-from medkd.networks import input_spec
 from medkd.runs.folder import RunFolder
 
 __all__ = ["Cost", "cost_of_run"]
 
 
 class Cost(NamedTuple):
-    """Of one slice, or picture, of the network's input size; in 3-D a window's divided by its slices."""
+    """Cost of one slice, or picture, of the network's input size; in 3-D that of a window divided by its slices."""
 
     parameters: int
     macs: int
-    """Multiply-adds of convolutions and matrix products, half of what torch's FlopCounterMode counts."""
+    """Multiply-adds of convolutions and matrix products: half of what torch's FlopCounterMode counts."""
     milliseconds: float
     size: tuple[int, ...]
-    """Rows, columns (or slices, rows, columns) of the input."""
+    """Rows and columns, or slices, rows and columns, of the input."""
 
 
 def cost_of_run(folder: Path, device: str = "cpu") -> Cost:
-    """Builds the network of a run anew from its ``config.yaml``, and measures it.
+    """Build the network of a run from its ``config.yaml`` and measure it.
+
+    Args:
+        folder: output folder of the run.
+        device: on which the time is measured.
 
     Raises:
-        FileNotFoundError: without that record.
+        FileNotFoundError: if the run left no ``config.yaml``.
     """
+    # tables of runs that cannot be measured, and the check of a plan, need no torch
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from medkd.metrics import milliseconds_per_slice
+    from medkd.networks import input_spec
+
     parser = RunFolder(folder).load_parser()
     network = parser.get_parsed_content("network_def").eval()
     size = tuple(parser.get_parsed_content("image_size"))
@@ -40,8 +46,8 @@ def cost_of_run(folder: Path, device: str = "cpu") -> Cost:
         network(image)
     slices = size[0] if len(size) == 3 else 1
     return Cost(
-        sum(parameter.numel() for parameter in network.parameters()),
-        counter.get_total_flops() // 2 // slices,
-        milliseconds_per_slice(network, image.shape[1:], device) / slices,
-        size,
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        macs=counter.get_total_flops() // 2 // slices,
+        milliseconds=milliseconds_per_slice(network, image.shape[1:], device) / slices,
+        size=size,
     )

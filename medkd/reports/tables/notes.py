@@ -6,8 +6,6 @@ import platform
 from collections.abc import Iterable
 from pathlib import Path
 
-import torch
-
 from medkd.runs import RunFolder
 from medkd.runs.errors import one_line_errors
 
@@ -87,7 +85,9 @@ def _conditions(experiment: Experiment, task: str) -> list[str]:
 
 
 def _processor() -> str:
-    """Its name where Linux tells it, and the number of threads."""
+    """Return the name of the processor, which Linux tells exactly, and the number of threads of torch."""
+    import torch  # the check of a plan needs none
+
     file = Path("/proc/cpuinfo")
     lines = file.read_text().splitlines() if file.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""Whether a method differs from the student alone: paired by seed, and paired by case."""
+"""Whether a method differs from the student alone: differences paired by seed and by case."""
 
 from __future__ import annotations
 
@@ -6,35 +6,51 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control, wilcoxon
 
 __all__ = ["adjusted", "gap_closed", "paired_by_case", "paired_by_seed"]
 
+# SciPy's statistics take a second to import: a plan is checked without them.
+
 
 def _differences(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> pd.Series:
-    """(seed, case) -> difference, where both have a value: of a case that one of them missed there is no HD95."""
+    """Return (seed, case) -> difference, where both have a value: a case that one missed has no HD95."""
     values = [table.groupby(["seed", "case"])[metric].mean() for table in (method, baseline)]
     return (values[0] - values[1]).dropna()
 
 
 def paired_by_seed(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> pd.Series:
-    """Mean differences over the cases that both have a value of, one a seed that both have.
+    """Return the mean difference over cases for each seed that both have.
 
     Args:
-        method, baseline: rows of one class with "seed", "case" and the metric, from `read_cases`.
+        method: rows of one class with "seed", "case" and the metric, see `medkd.runs.read_cases`.
+        baseline: the same of the runs that are compared to.
+        metric: name of the column. Cases without a value in one of both are left out.
+
+    Example:
+        >>> method = pd.DataFrame({"seed": [0, 0], "case": ["a", "b"], "dice": [0.5, 1.0]})
+        >>> paired_by_seed(method, method.assign(dice=[0.25, 0.75]), "dice").to_dict()
+        {0: 0.25}
     """
     return _differences(method, baseline, metric).groupby("seed").mean()
 
 
 def paired_by_case(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> tuple[float, int]:
-    """Two-sided Wilcoxon signed-rank test over cases, each case being its mean difference over the seeds.
+    """Test whether a method differs from a baseline: two-sided Wilcoxon signed-rank test over cases.
 
-    It tells whether these networks differ on other cases, not whether other seeds would; both tables have many cases and
-    few seeds, so the deviation over seeds stands beside it.
+    The value of a case is the mean of its differences over the seeds. The test tells whether these networks differ on other
+    cases, not whether other seeds would differ. Tables have many cases and few seeds, therefore the deviation over seeds
+    stands beside the p value.
+
+    Args:
+        method: rows of one class with "seed", "case" and the metric, see `medkd.runs.read_cases`.
+        baseline: the same of the runs that are compared to.
+        metric: name of the column. Cases without a value in one of both are left out.
 
     Returns:
-        The p value and the number of cases; 1 where no case differs, NaN for fewer than two cases.
+        The p value, which is 1 if no case differs and NaN for fewer than two cases, and the number of cases.
     """
+    from scipy.stats import wilcoxon
+
     difference = _differences(method, baseline, metric).groupby("case").mean()
     if len(difference) < 2:
         return float("nan"), len(difference)
@@ -44,17 +60,29 @@ def paired_by_case(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) ->
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:
-    """Benjamini and Hochberg's false discovery rate over the comparisons of a task; NaN stays NaN."""
+    """Adjust p values by Benjamini and Hochberg's false discovery rate; NaN stays NaN.
+
+    Example:
+        >>> adjusted([0.01, 0.5])
+        [0.02, 0.5]
+    """
+    from scipy.stats import false_discovery_control
+
     values = np.asarray(p_values, dtype=float)
-    known = ~np.isnan(values)
-    if known.any():
-        values[known] = false_discovery_control(values[known], method="bh")
-    return values.tolist()
+    is_number = ~np.isnan(values)
+    if is_number.any():
+        values[is_number] = false_discovery_control(values[is_number], method="bh")
+    return [float(value) for value in values]
 
 
 def gap_closed(method: float, student: float, teacher: float) -> float:
-    """Share of the way from the student alone to the teacher, 1 for a method as good as the teacher.
+    """Return the share of the gap between student alone and teacher that a method closes.
 
-    NaN where the teacher is not better than the student: there is no gap.
+    Returns:
+        1 for a method as good as the teacher. NaN if the teacher is not better than the student: there is no gap.
+
+    Example:
+        >>> gap_closed(0.75, 0.5, 1.0)
+        0.5
     """
     return (method - student) / (teacher - student) if teacher > student else float("nan")

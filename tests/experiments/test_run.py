@@ -26,7 +26,7 @@ PLAN = {
         "T": {"role": "teacher"},
         "alone": None,
         "kd": {"method": "kd"},
-        "broken": {"method": "kd", "options": {"batch_size": 0}},
+        "broken": {"method": "kd", "options": {"training_cases": 1000}},
     },
 }
 
@@ -51,6 +51,7 @@ def experiment(kits19_data, tmp_path_factory):
         (["--cores", "0"], "--cores: found 0, expected 1 or more"),
         (["--rows", "['KD']"], "--rows: 'KD' is not in the plan"),
         (["--seeds", "['a']"], "seeds: found ['a'], expected a list of different whole numbers"),
+        (["--options", "{'method_args::wieght': 1}", "--dry-run"], "row kd: method kd has no argument 'wieght'"),
     ],
 )
 def test_a_wrong_option_is_one_line(experiment, capsys, options, message):
@@ -104,7 +105,7 @@ def test_a_failed_run_leaves_a_hole_and_more_seeds_join(experiment, capfd):
     assert main(words) == 1
     told = capfd.readouterr()
     assert "1 of 4 runs did not end, the table has holes: the first is" in told.err.splitlines()[-1]
-    assert "kits19/broken/seed_0: medkd: error: --batch_size: found 0" in told.out
+    assert "kits19/broken/seed_0: medkd: error: training_cases 1000: expected 1 to" in told.out
     table = pd.read_csv(out / "table.csv").set_index("row")
     assert table["seeds"].to_dict() == {"T": 1, "alone": 1, "kd": 1, "broken": 0}
     text = (out / "table.md").read_text()

@@ -1,0 +1,56 @@
+"""What the command line changes of a plan: some of its tasks and rows, other seeds, more options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["change_plan"]
+
+
+def change_plan(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a plan with what the command line changes.
+
+    Args:
+        content: of the plan; its tasks and rows are dictionaries.
+        changes: ``tasks`` and ``rows``: names to keep; ``seeds``: the seeds of all runs; ``options`` and ``teacher``: options
+            that are added.
+
+    Raises:
+        ValueError: for a task or row that the plan does not have, or if no task has any of the rows.
+    """
+    changed = dict(content)
+    for section in ("tasks", "rows"):
+        if names := changes.get(section):
+            if unknown := [name for name in names if name not in content[section]]:
+                options = list(content[section])
+                raise ValueError(f"--{section}: {unknown[0]!r} is not in the plan, expected some of {options}")
+            changed[section] = {name: spec for name, spec in content[section].items() if name in names}
+    changed["tasks"] = _tasks_with_rows(changed["tasks"], changed["rows"])
+    if content.get("baseline") not in changed["rows"]:
+        changed.pop("baseline", None)
+    if seeds := changes.get("seeds"):
+        changed["seeds"] = list(seeds)
+        for section in ("tasks", "rows"):
+            changed[section] = {name: _without_seeds(spec) for name, spec in changed[section].items()}
+    for section in ("options", "teacher"):
+        if section in changes:
+            changed[section] = {**content.get(section, {}), **changes[section]}
+    return changed
+
+
+def _tasks_with_rows(tasks: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tasks that still have a row, and of those that choose their rows the ones that are left."""
+    kept = {}
+    for task, spec in tasks.items():
+        if "rows" in spec:
+            spec = {**spec, "rows": [row for row in spec["rows"] if row in rows]}
+        if spec.get("rows", rows):
+            kept[task] = spec
+    if not kept:
+        raise ValueError(f"--rows: none of the tasks has a row of {list(rows)}")
+    return kept
+
+
+def _without_seeds(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in spec.items() if name != "seeds"}

@@ -1,0 +1,145 @@
+"""The options of each run of a plan: how settings of plan, task and row merge, and whether a run takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from medkd.methods import load_preset, team_arguments
+
+from .bundles import OptionCheck
+
+__all__ = [
+    "ASSISTANTS",
+    "check_runs",
+    "merge_options",
+    "row_folder",
+    "rows_of_task",
+    "team_of_row",
+    "uses_cached_labels",
+]
+
+ASSISTANTS = ("false_pixel_assistant", "boundary_assistant")
+_ARGUMENT = "method_args::"
+
+Content = Mapping[str, Any]
+
+
+def row_folder(row: str) -> str:
+    """Return the title of a row as the name of a folder.
+
+    Example:
+        >>> row_folder("T + TA_f")
+        't_ta_f'
+    """
+    return "_".join("".join(c if c.isalnum() else " " for c in row).split()).lower()
+
+
+def rows_of_task(content: Content, task: str) -> list[str]:
+    """Return the rows that a task has: all rows, if it does not choose."""
+    return list(content["tasks"][task].get("rows", content["rows"]))
+
+
+def merge_options(content: Content, task: str, who: str) -> dict[str, Any]:
+    """Return the options of a run, from the most general to the most specific.
+
+    Args:
+        content: of the plan.
+        task: name of the task in the plan.
+        who: title of a row, "teacher", or one of `ASSISTANTS`.
+
+    Returns:
+        The options of all runs, of the plan and of the task, then those of the kind of run, of the plan and of the task, then
+        those of the row. None takes an option away.
+    """
+    settings, row = content["tasks"][task], content["rows"].get(who, {})
+    distilled = "distilled" if row.get("method", "none") != "none" else ""
+    kind = who if who in ("teacher", *ASSISTANTS) else distilled
+    merged = {**content.get("options", {}), **settings.get("options", {})}
+    merged |= content.get(kind, {}) | settings.get(kind, {}) | row.get("options", {})
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def team_of_row(content: Content, task: str, row: str) -> list[str]:
+    """Return the teacher and the assistants that the method of a row needs with the arguments of this row.
+
+    Raises:
+        ValueError: for an argument that the method does not have.
+    """
+    method = content["rows"][row].get("method", "none")
+    if "team" not in load_preset(method):
+        return ["teacher"]
+    options = merge_options(content, task, row)
+    arguments = {name.removeprefix(_ARGUMENT): v for name, v in options.items() if name.startswith(_ARGUMENT)}
+    team = team_arguments(method, arguments) or {}
+    return ["teacher", *(name for name in ASSISTANTS if team.get(name.removesuffix("_assistant")))]
+
+
+def uses_cached_labels(content: Content, row: str) -> bool:
+    """Return whether a row learns from cached soft labels."""
+    return content["rows"][row].get("soft_labels", content.get("soft_labels")) == "cached"
+
+
+def check_runs(content: Content, check_options: OptionCheck) -> Iterator[str]:
+    """Yield the problems of the options of each row, and of the teacher and the assistants that the rows need.
+
+    A problem that a row has in each task is named once.
+    """
+    tasks_of: dict[tuple[str, str], list[str]] = {}
+    for task in content["tasks"]:
+        team = set()
+        for row in rows_of_task(content, task):
+            if content["rows"][row].get("role") == "teacher":
+                team.add("teacher")
+                continue
+            is_distilled = content["rows"][row].get("method", "none") != "none"
+            if problem := _check_row(content, task, row, check_options):
+                tasks_of.setdefault((f"row {row}", problem), []).append(task)
+                team |= {"teacher"} if is_distilled else set()
+            elif is_distilled:
+                team.update(team_of_row(content, task, row))
+        for role in sorted(team, key=("teacher", *ASSISTANTS).index):
+            if problem := _check_member(content, task, role, check_options):
+                tasks_of.setdefault((role, problem), []).append(task)
+    for (owner, problem), tasks in tasks_of.items():
+        scope = "" if len(tasks) == len(content["tasks"]) else f" of {', '.join(tasks)}"
+        yield f"{owner}{scope}: {problem}"
+
+
+def _check_row(content: Content, task: str, row: str, check_options: OptionCheck) -> str:
+    """Return the problem of a row's options, or an empty text."""
+    method = content["rows"][row].get("method", "none")
+    options = {**merge_options(content, task, row), **({} if method == "none" else {"method": method})}
+    verb = "train" if method == "none" else "distill"
+    is_cached = verb == "distill" and uses_cached_labels(content, row)
+    return _problem(content, task, check_options, verb, options, "student", "cached" if is_cached else "online")
+
+
+def _check_member(content: Content, task: str, role: str, check_options: OptionCheck) -> str:
+    return _problem(content, task, check_options, "train", merge_options(content, task, role), role, "online")
+
+
+def _problem(
+    content: Content,
+    task: str,
+    check_options: OptionCheck,
+    verb: str,
+    options: Mapping[str, Any],
+    role: str,
+    soft_labels: str,
+) -> str:
+    settings = content["tasks"][task]
+    overlays = [settings["overlay"]] if "overlay" in settings else []
+    try:
+        check_options(
+            verb,
+            settings.get("task", task),
+            options,
+            role=role,
+            overlays=overlays,
+            soft_labels=soft_labels,
+            mode=settings.get("mode", "2d"),
+        )
+    except ValueError as error:
+        return str(error)
+    return ""

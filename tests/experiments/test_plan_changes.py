@@ -1,0 +1,21 @@
+"""What the command line changes of a plan."""
+
+import pytest
+
+from medkd.experiments.plan_changes import change_plan
+
+from .plans import PLAN
+
+
+def test_seeds_of_the_command_replace_those_of_rows():
+    content = change_plan({**PLAN, "rows": {"kd": {"method": "kd", "seeds": [0, 1, 2]}}}, {"seeds": [7]})
+    assert content["seeds"] == [7]
+    assert content["rows"] == {"kd": {"method": "kd"}}
+
+
+def test_tasks_without_any_of_the_chosen_rows_are_left_out():
+    tasks = {"kits19": {"rows": ["kd"]}, "lits": {}}
+    content = {**PLAN, "tasks": tasks, "rows": {"kd": {"method": "kd"}, "at": {"method": "at"}}}
+    assert list(change_plan(content, {"rows": ["at"]})["tasks"]) == ["lits"]
+    with pytest.raises(ValueError, match="--rows: none of the tasks has a row of .'at'."):
+        change_plan(content, {"rows": ["at"], "tasks": ["kits19"]})
