@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from medkd.losses import CombinedLoss, DeepSupervisionLoss, FocalDiceLoss, SelfOptimizing
+from medkd.losses import CombinedLoss, SelfOptimizing
 from medkd.losses.taps import tap_of
 from medkd.networks import Features
 
@@ -89,21 +89,6 @@ def test_task_runs_in_float32_under_autocast():
 def test_parameters_of_terms_are_parameters_of_the_loss():
     loss = CombinedLoss(task, {"a": {"loss": nn.Conv2d(1, 1, 1), "weight": 1, "tap": "logits"}})
     assert len(list(loss.parameters())) == 2
-
-
-def test_deep_supervision_is_the_mean_over_resized_maps():
-    maps = (torch.full((1, 2, 4, 4), 3.0), torch.full((1, 2, 2, 2), 5.0))
-    loss = DeepSupervisionLoss(lambda z, y: z.mean() + 0 * y.mean())
-    assert loss(Features(STUDENT.logits, maps=maps), None, TARGET).item() == pytest.approx(4.0)
-    assert loss(STUDENT, None, TARGET).item() == 0
-
-
-def test_focal_dice_by_hand():
-    # probabilities 1/2 everywhere, two positions, one of them foreground
-    logits, target = torch.zeros(1, 2, 1, 2), torch.tensor([[[[0, 1]]]])
-    focal = 0.25 * torch.log(torch.tensor(2.0))  # (1 - 1/2)^2 * -ln(1/2)
-    dice = 1 - (2 * 0.5 + 1) / (1 + 1 + 1)
-    torch.testing.assert_close(FocalDiceLoss()(logits, target), 0.5 * focal + 0.5 * dice)
 
 
 def test_the_task_has_a_weight_and_ramps_are_kept():
