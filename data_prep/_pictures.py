@@ -1,4 +1,4 @@
-"""What preparations of pictures share: pairs of folders, reading with a reason for each refusal, smaller copies, PNGs."""
+"""Pictures: pairs of folders, reading with a reason for each refusal, reduced copies, stored PNGs."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ._common import DiscoveredCases, pair_files
+from ._cases import DiscoveredCases, pair_files
 
 __all__ = [
     "SUFFIXES",
     "check_ends",
     "check_size",
-    "convert",
+    "discover_plain_pairs",
     "mask_suffixes",
     "open_picture",
-    "plain_pairs",
     "read_grey",
     "read_image",
+    "store_pictures",
 ]
 
 SUFFIXES = (".bmp", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
@@ -28,59 +28,82 @@ SMALLEST = 16  # pixels
 
 
 def mask_suffixes(ending: str) -> tuple[str, ...]:
-    """Suffixes by which a mask's name is the image's with ``ending`` behind it, or the image's itself."""
+    """Return the suffixes of masks that are named as their image, with ``ending`` behind the name or without."""
     return (*(f"{ending.lower()}{suffix}" for suffix in SUFFIXES), *SUFFIXES)
 
 
-def plain_pairs(
+def discover_plain_pairs(
     source: Path, ending: str = "", keep: Callable[[str], bool] = lambda stem: True
 ) -> DiscoveredCases | None:
-    """Return the pairs of ``images/`` and ``masks/``; None when one of the two folders is not there."""
+    """Return the pairs of ``images/`` and ``masks/``; None when one of the two folders is missing.
+
+    Args:
+        source: folder that holds the two folders.
+        ending: what may stand behind an image's name in the name of its mask.
+        keep: whether a file name without suffix counts; other files are ignored.
+    """
     images, masks = source / "images", source / "masks"
     if not (images.is_dir() and masks.is_dir()):
         return None
-    return pair_files(images, masks, SUFFIXES, mask_suffixes(ending), name=str, keep=keep)
+    return pair_files(images, masks, SUFFIXES, mask_suffixes(ending), keep=keep)
 
 
 def check_size(size: int | None) -> None:
-    """Raise ValueError when ``size`` is no length of an edge; None and 0 stand for the original size."""
-    whole = isinstance(size, int) and not isinstance(size, bool)
-    if size is not None and not (whole and (size == 0 or size >= SMALLEST)):
+    """Raise ValueError when ``size`` is no edge length in pixels; None and 0 stand for the original size."""
+    is_whole = isinstance(size, int) and not isinstance(size, bool)
+    if size is not None and not (is_whole and (size == 0 or size >= SMALLEST)):
         raise ValueError(
-            f"size {size!r}: expected pixels of the longest edge, at least {SMALLEST}, or 0: original size."
+            f"size {size!r}: expected pixels of the longest edge, at least {SMALLEST}, or 0: original size"
         )
 
 
-def convert(
-    case: str,
-    files: tuple[Path, Path],
-    folder: Path,
-    patient: str,
-    read_mask: Callable[[Path], np.ndarray],
-    size: int | None = None,
+def store_pictures(
+    case: str, patient: str, image: np.ndarray, mask: np.ndarray, folder: Path, size: int | None = None
 ) -> dict[str, Any]:
-    """Write image and mask as PNGs, their longest edge at most ``size``, and return the entry of the data list."""
-    image, mask = read_image(files[0]), read_mask(files[1])
+    """Write image and mask of a case as PNGs.
+
+    Args:
+        case: name of the case.
+        patient: name of its patient.
+        image: ``(H, W, 3)`` uint8, RGB.
+        mask: ``(H, W)`` uint8, classes.
+        folder: folder of the data set, in which ``images`` and ``labels`` are made.
+        size: longest edge in pixels to which larger pictures are reduced; None or 0: the original size.
+
+    Returns:
+        The case's entry of the data list.
+
+    Raises:
+        ValueError: when image and mask have different sizes.
+    """
     if image.shape[:2] != mask.shape:
         raise ValueError(f"image {image.shape[:2]} and mask {mask.shape} (height, width) have different sizes")
     names = {"image": f"images/{case}.png", "label": f"labels/{case}.png"}
-    # A class value between two others is none: the mask takes its nearest pixel, the image is antialiased.
-    for key, array, filtered in (("image", image, Image.Resampling.LANCZOS), ("label", mask, Image.Resampling.NEAREST)):
+    # No value lies between two classes: a mask takes its nearest pixel. An image is antialiased.
+    for key, array, resampling in (
+        ("image", image, Image.Resampling.LANCZOS),
+        ("label", mask, Image.Resampling.NEAREST),
+    ):
         (folder / names[key]).parent.mkdir(exist_ok=True)
         # Level 1: a tenth larger than the default and several times faster to write.
-        _shrink(Image.fromarray(array), size, filtered).save(folder / names[key], compress_level=1)
+        _reduce(Image.fromarray(array), size, resampling).save(folder / names[key], compress_level=1)
     return {**names, "case": case, "patient": patient}
 
 
-def _shrink(picture: Image.Image, size: int | None, filtered: Image.Resampling) -> Image.Image:
+def _reduce(picture: Image.Image, size: int | None, resampling: Image.Resampling) -> Image.Image:
     longest = max(picture.size)
     if not size or longest <= size:
         return picture
-    return picture.resize([max(1, round(edge * size / longest)) for edge in picture.size], filtered)
+    width, height = (max(1, round(edge * size / longest)) for edge in picture.size)
+    return picture.resize((width, height), resampling)
 
 
 def open_picture(path: Path) -> Image.Image:
-    """Return the whole picture in memory; a file that cannot be read raises ValueError with its name."""
+    """Return the picture, read completely.
+
+    Raises:
+        ValueError: for an unreadable or truncated file.
+    """
     try:
         with Image.open(path) as file:
             file.load()
@@ -90,7 +113,11 @@ def open_picture(path: Path) -> Image.Image:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Return an RGB picture ``(H, W, 3)`` uint8."""
+    """Return an RGB picture ``(H, W, 3)`` uint8.
+
+    Raises:
+        ValueError: for an unreadable file, another mode than RGB with 8 bit, a picture of one value.
+    """
     image = open_picture(path)
     if image.mode != "RGB":
         kind = {"L": "greyscale", "1": "black and white", "RGBA": "with an alpha channel", "P": "with a palette"}
@@ -102,7 +129,11 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def read_grey(path: Path) -> np.ndarray:
-    """Return a mask's values ``(H, W)``; RGB is taken when its channels are equal."""
+    """Return the values of a mask ``(H, W)``; RGB is accepted when its channels are equal.
+
+    Raises:
+        ValueError: for an unreadable file, or unequal channels.
+    """
     picture = open_picture(path)
     mask = np.asarray(picture)
     if picture.mode == "RGB" and (mask == mask[..., :1]).all():
@@ -113,9 +144,18 @@ def read_grey(path: Path) -> np.ndarray:
 
 
 def check_ends(path: Path, values: np.ndarray, expected: str) -> None:
-    """Raise ValueError unless all values are within 10 of 0 or 255 (lossy files), and some are near 255."""
+    """Check that all values of a mask are within 10 of 0 or 255 (lossy files), and some are near 255.
+
+    Args:
+        path: file of the mask, for messages.
+        values: the values of the mask, of any shape.
+        expected: the values that the mask should hold, for messages.
+
+    Raises:
+        ValueError: for other values.
+    """
     values = np.unique(values)
-    soft = values[((values > 10) & (values < 245)) | (values > 255)]
-    if soft.size or values.max() < 245:
-        shown = (soft if soft.size else values)[:8].tolist()
-        raise ValueError(f"{path} holds the mask values {shown}, expected {expected}")
+    between = values[((values > 10) & (values < 245)) | (values > 255)]
+    if between.size or values.max() < 245:
+        listed = (between if between.size else values)[:8].tolist()
+        raise ValueError(f"{path} holds the mask values {listed}, expected {expected}")

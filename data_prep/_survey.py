@@ -1,8 +1,8 @@
-"""First reading of a user's cases: everything is checked and measured before anything is decided or written."""
+"""Survey of a user's volumes: each case is checked and measured, then training settings are proposed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,36 +12,62 @@ from tqdm import tqdm
 
 from medkd.io import read_volume_file
 
-from ._volumes import check_same_grid, check_varied, turn, whole_numbers
+from ._volumes import read_pair
 
-__all__ = ["AIR", "Measured", "check_exchanged", "is_ct", "read_pair", "survey"]
+__all__ = [
+    "AIR",
+    "PERCENTS",
+    "CaseMeasures",
+    "check_exchanged",
+    "is_ct",
+    "propose_image_size",
+    "propose_patch",
+    "propose_spacing",
+    "propose_window",
+    "survey_cases",
+]
 
-AIR = -500  # HU: what lies below is air, and no other modality has it
-OBLIQUE = np.deg2rad(1)
+AIR = -500  # HU: only CT has values below it
 SAMPLES = {"image": 1_000_000, "foreground": 20_000}  # voxels, evenly spread, for percentiles
-MOST_LABELS = 128  # of a label map; any image has more values
+MOST_LABELS = 128  # values of a label map; any image has more
 PERCENTS = (0.5, 50, 99.5)
+LOWEST_HU = -1020
+LARGEST_IMAGE, IMAGE_STEP = 512, 32  # pixels
+LARGEST_PATCH, PATCH_STEP = 2**20, 16  # voxels: 128 x 128 x 64
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one case is: geometry of the turned volume, intensities as the file gives them, label values."""
+class CaseMeasures:
+    """Measures of one case on the stored axes, with the intensities and label values of its files.
 
-    shape: tuple[int, ...]  # slices, rows, columns
-    spacing: tuple[float, ...]  # mm
-    voxel_ml: float  # of the affine: less than the product of the spacings where the axes are sheared
-    shear: float  # degrees by which two axes miss the right angle, at most
-    orientation: str  # of the file
+    Attributes:
+        shape: slices, rows, columns.
+        spacing: mm on the same axes.
+        voxel_ml: volume of a voxel by the affine: less than the product of the spacings where axes are sheared.
+        shear: largest angle in degrees by which two axes miss the right angle.
+        orientation: axis codes of the image file.
+        lowest: lowest intensity.
+        percentiles: intensities at `PERCENTS`.
+        highest: highest intensity.
+        voxels: label value -> number of voxels, without the background.
+        foreground: sample of the intensities of labelled voxels.
+    """
+
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    voxel_ml: float
+    shear: float
+    orientation: str
     lowest: float
-    percentiles: tuple[float, ...]  # PERCENTS
+    percentiles: tuple[float, ...]
     highest: float
-    voxels: dict[int, int]  # label value -> number, background left out
-    foreground: np.ndarray  # intensities of labelled voxels
+    voxels: dict[int, int]
+    foreground: np.ndarray
 
 
-def survey(files: Mapping[str, tuple[Path, Path]]) -> tuple[dict[str, Measured], dict[str, str]]:
-    """Read every case; return the measures of the good ones and the reasons of those that are refused."""
-    measured: dict[str, Measured] = {}
+def survey_cases(files: Mapping[str, tuple[Path, Path]]) -> tuple[dict[str, CaseMeasures], dict[str, str]]:
+    """Read every case; return the measures of the usable ones and the reasons of the refused ones."""
+    measured: dict[str, CaseMeasures] = {}
     refused: dict[str, str] = {}
     for case, pair in tqdm(files.items(), desc="read", unit="case", disable=None):
         try:
@@ -51,42 +77,20 @@ def survey(files: Mapping[str, tuple[Path, Path]]) -> tuple[dict[str, Measured],
     return measured, refused
 
 
-def read_pair(image_path: Path, label_path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
-    """Return image, label (uint8), their affine, all turned to (slices, rows, columns), and the image file's axes.
-
-    Turned before they are compared: an image out of DICOM and a label out of NIfTI rarely have the same axes.
-
-    Raises:
-        ValueError: unreadable, not on the same grid, NaN in the image, label values that are not 0 to 255.
-    """
-    image, affine = read_volume_file(image_path)
-    label, label_affine = read_volume_file(label_path)
-    orientation = "".join(nib.aff2axcodes(affine))
-    if nib.affines.obliquity(affine).max() > OBLIQUE:
-        orientation += " oblique"
-    (image, affine), (label, label_affine) = turn(image, affine), turn(label, label_affine)
-    check_same_grid(image, affine, label, label_affine)
-    if not np.isfinite(image).all():
-        raise ValueError(f"{image_path}: NaN or infinite voxels")
-    check_varied(image)
-    return image, whole_numbers(label, np.uint8, "label values of the mask"), affine, orientation
-
-
-def _measure(image_path: Path, label_path: Path) -> Measured:
+def _measure(image_path: Path, label_path: Path) -> CaseMeasures:
     image, label, affine, orientation = read_pair(image_path, label_path)
     counts = np.bincount(label.ravel(), minlength=256)
-    foreground = image[label > 0]
-    return Measured(
+    return CaseMeasures(
         shape=image.shape,
         spacing=tuple(round(float(mm), 6) for mm in nib.affines.voxel_sizes(affine)),
         voxel_ml=abs(float(np.linalg.det(affine[:3, :3]))) / 1000,
         shear=_shear(affine),
         orientation=orientation,
         lowest=float(image.min()),
-        percentiles=tuple(np.percentile(_some(image.ravel(), SAMPLES["image"]), PERCENTS).tolist()),
+        percentiles=tuple(np.percentile(_sample(image.ravel(), SAMPLES["image"]), PERCENTS).tolist()),
         highest=float(image.max()),
         voxels={int(value): int(counts[value]) for value in np.flatnonzero(counts) if value},
-        foreground=_some(foreground, SAMPLES["foreground"]).astype(np.float32),
+        foreground=_sample(image[label > 0], SAMPLES["foreground"]).astype(np.float32),
     )
 
 
@@ -96,20 +100,20 @@ def _shear(affine: np.ndarray) -> float:
     return float(np.rad2deg(np.arcsin(min(1.0, cosines))))
 
 
-def _some(values: np.ndarray, count: int) -> np.ndarray:
+def _sample(values: np.ndarray, count: int) -> np.ndarray:
     return values[:: max(1, -(-len(values) // count))]
 
 
-def check_exchanged(image: Path, label: Path) -> None:
-    """Raises ValueError where the image holds label values alone and the label does not."""
+def check_exchanged(image_path: Path, label_path: Path) -> None:
+    """Raise ValueError where the image holds label values alone and the label does not."""
     try:
-        arrays = [read_volume_file(path)[0] for path in (image, label)]
+        image, label = (read_volume_file(path)[0] for path in (image_path, label_path))
     except (ValueError, OSError):
         return
-    if _is_label_map(arrays[0]) and not _is_label_map(arrays[1]):
-        found = f"{arrays[1].min():g} to {arrays[1].max():g}"
+    if _is_label_map(image) and not _is_label_map(label):
+        values = f"{label.min():g} to {label.max():g}"
         raise ValueError(
-            f"are --images and --labels exchanged? {image} holds a few whole numbers alone, {label} {found}, "
+            f"are --images and --labels exchanged? {image_path} holds a few whole numbers alone, {label_path} {values}, "
             "expected intensities and label values"
         )
 
@@ -119,6 +123,34 @@ def _is_label_map(array: np.ndarray) -> bool:
     return len(values) <= MOST_LABELS and values.min() >= 0 and np.array_equal(values, np.rint(values))
 
 
-def is_ct(measured: Collection[Measured]) -> bool:
-    """Whether intensities are Hounsfield units: at least half of the cases hold air below -500."""
+def is_ct(measured: Collection[CaseMeasures]) -> bool:
+    """Return whether intensities are Hounsfield units: at least half of the cases hold air below -500."""
     return sum(case.lowest < AIR for case in measured) * 2 >= len(measured)
+
+
+def propose_window(cases: Collection[CaseMeasures]) -> list[int]:
+    """Return the lowest and highest HU of labelled voxels (0.5 to 99.5 %), a quarter wider on both sides, in tens."""
+    low, high = np.percentile(np.concatenate([case.foreground for case in cases]), (0.5, 99.5))
+    margin = max(50.0, (high - low) / 4)  # the surroundings tell the target apart
+    return [max(LOWEST_HU, int(np.floor((low - margin) / 10)) * 10), int(np.ceil((high + margin) / 10)) * 10]
+
+
+def propose_spacing(cases: Collection[CaseMeasures]) -> list[float]:
+    """Return the median spacing (slice, row, column) in mm."""
+    return [round(float(mm), 3) for mm in np.median([case.spacing for case in cases], axis=0)]
+
+
+def propose_patch(cases: Collection[CaseMeasures], spacing: Sequence[float]) -> list[int]:
+    """Return the median shape at a spacing, reduced to multiples of 16 and at most 128 x 128 x 64 voxels."""
+    # Not size_at_spacing: the median is taken before sizes are rounded.
+    shapes = [np.array(case.shape) * case.spacing / np.array(spacing) for case in cases]
+    patch = np.maximum(np.median(shapes, axis=0) // PATCH_STEP * PATCH_STEP, PATCH_STEP).astype(int)
+    while patch.prod() > LARGEST_PATCH:
+        patch[patch.argmax()] -= PATCH_STEP
+    return patch.tolist()
+
+
+def propose_image_size(cases: Collection[CaseMeasures]) -> list[int]:
+    """Return rows and columns of the largest slice, rounded up to multiples of 32, at most 512."""
+    largest = np.max([case.shape[1:] for case in cases], axis=0)
+    return np.minimum(-(-largest // IMAGE_STEP) * IMAGE_STEP, LARGEST_IMAGE).tolist()

@@ -1,24 +1,32 @@
-"""What preparations of volumes share: whole numbers, axes, and the stored case."""
+"""Volumes: reading an image with its label map, checks, stored cases, and CT of an organ with tumours."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nibabel as nib
 import numpy as np
 
 from medkd.data import SUFFIX, write_volume
-from medkd.io import read_nifti
+from medkd.io import is_dicom_folder, read_volume_file
+
+from ._cases import DiscoveredCases, pair_volumes
+from ._prepare import Preparation
 
 __all__ = [
     "AXES",
-    "check_same_grid",
-    "check_varied",
-    "read_nifti",
-    "store_case",
-    "turn",
+    "CT_PAIRS",
+    "VolumePair",
+    "ct_label_values",
+    "ct_properties",
+    "discover_ct_pairs",
+    "read_pair",
+    "store_ct_cases",
+    "store_volumes",
+    "to_stored_axes",
     "whole_numbers",
     "without_negative",
 ]
@@ -26,10 +34,58 @@ __all__ = [
 AXES = "IPL"  # slices downwards, rows backwards, columns to the left: KiTS19's own order
 AFFINE_TOLERANCE = 1e-3  # mm
 WHOLE_TOLERANCE = 1e-3
+OBLIQUE = np.deg2rad(1)
+# Folders of a plain source of CT: images and labels.
+CT_PAIRS = (("imagesTr", "labelsTr"), ("images", "masks"))
+# Label values of masks that hold one of the two classes -> stored values.
+ONE_CLASS = {"tumour": {0: 0, 1: 2}, "organ": {0: 0, 1: 1}}
 
 
-def check_same_grid(image: np.ndarray, affine: np.ndarray, label: np.ndarray, label_affine: np.ndarray) -> None:
-    """Raises ValueError when image and mask have different shapes, or affines that differ by more than 1e-3 mm."""
+class VolumePair(NamedTuple):
+    """An image and its label map on one grid, on the axes `AXES`.
+
+    Attributes:
+        image: ``(slices, rows, columns)``, intensities as the file gives them.
+        label: ``(slices, rows, columns)`` uint8, label values of the file.
+        affine: ``(4, 4)``, voxel indices to mm in RAS+, of both.
+        orientation: axis codes of the image file, such as ``"LPS"``, with " oblique" where it is.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    affine: np.ndarray
+    orientation: str
+
+
+def read_pair(image_path: Path, label_path: Path) -> VolumePair:
+    """Read an image and its label map in any format of `medkd.io.VOLUMES`, or from a DICOM folder.
+
+    The two files may differ in their axes, as an image from DICOM and a label from NIfTI do: what counts is the grid.
+
+    Raises:
+        ValueError: an unreadable file, different grids, NaN or no variation in the image, label values that are not whole
+            numbers from 0 to 255.
+    """
+    image, affine = read_volume_file(image_path)
+    label, label_affine = read_volume_file(label_path)
+    orientation = "".join(nib.aff2axcodes(affine))
+    if nib.affines.obliquity(affine).max() > OBLIQUE:
+        orientation += " oblique"
+    # Files with the same axes are compared as they are: a flip multiplies rounded affines by the number of voxels.
+    has_same_axes = nib.aff2axcodes(affine) == nib.aff2axcodes(label_affine)
+    if has_same_axes:
+        _check_same_grid(image, affine, label, label_affine)
+    (image, affine), (label, label_affine) = to_stored_axes(image, affine), to_stored_axes(label, label_affine)
+    if not has_same_axes:
+        _check_same_grid(image, affine, label, label_affine)
+    if not np.isfinite(image).all():
+        raise ValueError(f"{image_path}: NaN or infinite voxels")
+    if image.min() == image.max():
+        raise ValueError(f"every voxel is {image.flat[0]:g}, expected an image")
+    return VolumePair(image, whole_numbers(label, np.uint8, "label values of the mask"), affine, orientation)
+
+
+def _check_same_grid(image: np.ndarray, affine: np.ndarray, label: np.ndarray, label_affine: np.ndarray) -> None:
     if image.shape != label.shape:
         raise ValueError(f"image {image.shape} and mask {label.shape} have different shapes")
     if not np.allclose(affine, label_affine, rtol=0, atol=AFFINE_TOLERANCE):
@@ -37,15 +93,52 @@ def check_same_grid(image: np.ndarray, affine: np.ndarray, label: np.ndarray, la
         raise ValueError(f"affines of image and mask differ by up to {difference:.4g} (tolerance {AFFINE_TOLERANCE:g})")
 
 
-def store_case(
-    case: str, image: np.ndarray, label: np.ndarray, affine: np.ndarray, folder: Path, values: Mapping[int, int]
-) -> dict[str, Any]:
-    """Turns a case to `AXES` and writes its two volume stores.
+def to_stored_axes(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Permute and flip the axes to `AXES`; nothing is interpolated, an oblique volume keeps its angles."""
+    change = nib.orientations.ornt_transform(nib.io_orientation(affine), nib.orientations.axcodes2ornt(AXES))
+    reoriented = nib.orientations.apply_orientation(array, change)
+    return np.ascontiguousarray(reoriented), affine @ nib.orientations.inv_ornt_aff(change, array.shape)
+
+
+def whole_numbers(array: np.ndarray, dtype: type[np.integer], content: str) -> np.ndarray:
+    """Cast to an integer type.
 
     Args:
-        image: int16; label: uint8, of the same shape; affine: of both, RAS+, mm.
-        folder: of the data set; ``imagesTr`` and ``labelsTr`` are made in it.
-        values: label value in the file -> value stored.
+        array: any volume.
+        dtype: the integer type.
+        content: what the numbers are, for messages.
+
+    Raises:
+        ValueError: for a value that the cast would change by more than the tolerance.
+    """
+    result, limits = np.empty(array.shape, dtype), np.iinfo(dtype)
+    # Plane by plane: a volume of a thousand slices is not copied as floats.
+    for number, plane in enumerate(array):
+        if not np.isfinite(plane).all():
+            raise ValueError(f"{content}: NaN or infinite voxels")
+        rounded = np.rint(plane)
+        if rounded.min() < limits.min or rounded.max() > limits.max:
+            worst = min if rounded.min() < limits.min else max
+            raise ValueError(f"{content}: {worst(plane.ravel()):g} is outside {limits.min} to {limits.max}")
+        fractional = np.abs(plane - rounded) > WHOLE_TOLERANCE
+        if fractional.any():
+            raise ValueError(f"{content}: {plane[fractional][0]:g} is not a whole number")
+        result[number] = rounded
+    return result
+
+
+def store_volumes(
+    case: str, patient: str, image: np.ndarray, pair: VolumePair, folder: Path, values: Mapping[int, int]
+) -> dict[str, Any]:
+    """Write the two volume stores of a case.
+
+    Args:
+        case: name of the case.
+        patient: name of its patient.
+        image: int16, the intensities to store, on the grid of the pair.
+        pair: the label and the affine.
+        folder: folder of the data set, in which ``imagesTr`` and ``labelsTr`` are made.
+        values: label value in the file -> stored value.
 
     Returns:
         The case's entry of the data list.
@@ -53,66 +146,90 @@ def store_case(
     Raises:
         ValueError: when the label holds a value that is not in ``values``.
     """
-    present = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
+    present = np.flatnonzero(np.bincount(pair.label.ravel(), minlength=256))
     if unknown := [int(value) for value in present if value not in values]:
         raise ValueError(f"label values {unknown} in the mask, expected only {list(values)}")
-    stored = np.array([values.get(value, 0) for value in range(256)], np.uint8)[label]
-    image, turned = turn(image, affine)
-    stored, _ = turn(stored, affine)
+    label = np.array([values.get(value, 0) for value in range(256)], np.uint8)[pair.label]
     names = {"image": f"imagesTr/{case}{SUFFIX}", "label": f"labelsTr/{case}{SUFFIX}"}
-    for key, array in (("image", image), ("label", stored)):
+    for key, array in (("image", image), ("label", label)):
         (folder / names[key]).parent.mkdir(exist_ok=True)
-        write_volume(folder / names[key], array, turned)
+        write_volume(folder / names[key], array, pair.affine)
     classes = sorted({*values.values()} - {0})
     return {
         **names,
         "case": case,
-        "patient": case,
-        "spacing": [round(float(mm), 6) for mm in nib.affines.voxel_sizes(turned)],
+        "patient": patient,
+        "spacing": [round(float(mm), 6) for mm in nib.affines.voxel_sizes(pair.affine)],
         "shape": list(image.shape),
-        "slices_with": {str(value): np.flatnonzero((stored == value).any((1, 2))).tolist() for value in classes},
+        "slices_with": {str(value): np.flatnonzero((label == value).any((1, 2))).tolist() for value in classes},
     }
 
 
-def whole_numbers(array: np.ndarray, dtype: type, what: str) -> np.ndarray:
-    """Cast to an integer type, refusing everything that the cast would change by more than the tolerance."""
-    out, limits = np.empty(array.shape, dtype), np.iinfo(dtype)
-    # By planes along the last axis, contiguous in NIfTI: no float copy of a volume of a thousand slices.
-    for k in range(array.shape[-1]):
-        plane = array[..., k]
-        if not np.isfinite(plane).all():
-            raise ValueError(f"{what}: NaN or infinite voxels")
-        rounded = np.rint(plane)
-        if rounded.min() < limits.min or rounded.max() > limits.max:
-            worst = min if rounded.min() < limits.min else max
-            raise ValueError(f"{what}: {worst(plane.ravel()):g} is outside {limits.min} to {limits.max}")
-        wrong = np.abs(plane - rounded) > WHOLE_TOLERANCE
-        if wrong.any():
-            raise ValueError(f"{what}: {plane[wrong][0]:g} is not a whole number")
-        out[..., k] = rounded
-    return out
-
-
-def check_varied(image: np.ndarray) -> None:
-    """Raises ValueError for an image without any difference in it."""
-    if image.min() == image.max():
-        raise ValueError(f"every voxel is {image.flat[0]:g}, expected an image")
-
-
 def without_negative(lowest: Mapping[str, float]) -> str:
-    """A sentence on cases (name -> lowest intensity) that cannot be HU as they are; nothing when there are none."""
+    """Return a warning for cases (name -> lowest intensity) that cannot be HU; empty when there are none."""
     names = [case for case, value in lowest.items() if value >= 0]
     if not names:
         return ""
-    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    listed = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     return (
-        f"{shown}: no voxel is below 0, though air has -1000 HU: stored with an offset, 1024 for example? "
+        f"{listed}: no voxel is below 0, though air has -1000 HU: stored with an offset, 1024 for example? "
         "Intensities are taken as they are"
     )
 
 
-def turn(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Permute and flip the axes to ``AXES``; nothing is interpolated, an oblique volume keeps its angles."""
-    turn = nib.orientations.ornt_transform(nib.io_orientation(affine), nib.orientations.axcodes2ornt(AXES))
-    turned = nib.orientations.apply_orientation(array, turn)
-    return np.ascontiguousarray(turned), affine @ nib.orientations.inv_ornt_aff(turn, array.shape)
+def discover_ct_pairs(source: Path) -> DiscoveredCases | None:
+    """Pair the files of the first of `CT_PAIRS` whose two folders exist; None when there is no such pair."""
+    for images, labels in CT_PAIRS:
+        if (source / images).is_dir() and (source / labels).is_dir():
+            return pair_volumes(source / images, source / labels, is_dicom_folder)
+    return None
+
+
+def ct_label_values(name: str, label_values: str) -> dict[int, int]:
+    """Return label value in the masks -> stored value (1 organ, 2 tumour).
+
+    Args:
+        name: name of the data set.
+        label_values: content of the masks. The name of the data set: 0, 1 organ, 2 tumour; ``"tumour"``: 0 and
+            1 = tumour; ``"organ"``: 0 and 1 = organ.
+
+    Raises:
+        ValueError: for any other word.
+    """
+    options = {name: {0: 0, 1: 1, 2: 2}, **ONE_CLASS}
+    if label_values not in options:
+        raise ValueError(f"label_values {label_values!r} is unknown, expected one of {', '.join(options)}")
+    return options[label_values]
+
+
+def store_ct_cases(data_set: Preparation, values: Mapping[int, int]) -> None:
+    """Store every case as int16 HU and warn of cases whose intensities cannot be HU.
+
+    Raises:
+        ValueError: refused cases, or masks that should hold tumours beside the organ and hold none at all.
+    """
+    lowest: dict[str, float] = {}
+    for case, image_path, label_path in data_set.pairs():
+        with data_set.refusing(case):
+            pair = read_pair(image_path, label_path)
+            image = whole_numbers(pair.image, np.int16, "HU of the image")
+            patient = data_set.cases.patients[case]
+            data_set.add(store_volumes(case, patient, image, pair, data_set.folder, values))
+            lowest[case] = float(image.min())
+    data_set.finish_cases()
+    if 2 in values and not any(entry["slices_with"].get("2") for entry in data_set.entries.values()):
+        raise ValueError(
+            "no mask holds the value 2 (tumour), nothing was written: masks of 0 and 1 alone need --label_values tumour "
+            "(1 is tumour) or --label_values organ"
+        )
+    if sentence := without_negative(lowest):
+        warnings.warn(sentence, stacklevel=3)
+
+
+def ct_properties(organ: str, label_values: str) -> dict[str, Any]:
+    """Return what the data list says of a CT data set beside its cases."""
+    return {
+        "description": f"CT, axes {AXES} (slices, rows, columns), HU as int16; masks read as {label_values!r}",
+        "modality": {"0": "CT"},
+        "labels": {"0": "background", "1": organ, "2": "tumour"},
+    }

@@ -1,4 +1,4 @@
-"""IDRiD optic discs (fundus photographs): official download or plain folders -> PNGs, data list.
+"""IDRiD: fundus photographs with the optic disc, from the official download or plain folders.
 
 Porwal et al., "Indian Diabetic Retinopathy Image Dataset (IDRiD)", Data 2018, part A (segmentation): 81 images of
 4288x2848 pixels, 54 to train and 27 to test, all with a mask of the optic disc.
@@ -12,9 +12,19 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
-from ._common import DiscoveredCases, Options, require_source
-from ._pictures import SUFFIXES, check_ends, check_size, convert, mask_suffixes, open_picture, plain_pairs
-from ._published import Part, find_parts, run_parts
+from ._cases import DiscoveredCases, SplitFolder, discover_split_folders, image_counts, require_source
+from ._pictures import (
+    SUFFIXES,
+    check_ends,
+    check_size,
+    discover_plain_pairs,
+    mask_suffixes,
+    open_picture,
+    read_image,
+    store_pictures,
+)
+from ._prepare import Options, open_data_set
+from ._splits import hold_out, require_published
 
 __all__ = ["OFFICIAL", "prepare"]
 
@@ -40,68 +50,84 @@ def prepare(
 ) -> dict[str, Any]:
     """Check every image and write it as ``images/<case>.png`` (RGB) and ``labels/<case>.png`` (0 background, 1 disc).
 
-    The published split has 54 images to train and 27 to test, and none to choose a model by: a tenth of the 54, drawn by
-    ``seed``, is held out of training as the validation part. This part is ours, not the publishers'. As far as is known
-    every image is of another patient.
+    The published split has 54 training and 27 test images, and none to choose a model by. A tenth of the 54, sampled by
+    ``seed``, becomes the validation split; the publishers have none. As far as is known every image is of another
+    patient.
 
-    The official masks are red on black, as RGB or as a palette: the disc is wherever any channel is above 0 (as grey
-    it would be 76, below the threshold of other data sets); alpha is passed over. A mask of more than two colours is
-    refused, unless all its values are within 10 of 0 or 255 (lossy files, threshold 127).
+    The official masks are red on black, as RGB or as a palette. The disc is where any channel is above 0: as grey it
+    would be 76, below the threshold of other data sets. Alpha is ignored. A mask of more than two colours is refused,
+    unless all its values are within 10 of 0 or 255 (lossy files, threshold 127).
 
     Args:
         source: the folder that holds ``A. Segmentation``, or that folder itself; or ``train`` and ``test`` with
             ``images`` and ``masks`` each, which have the published split too; or ``images`` + ``masks``, which have
-            none. In these a mask is named as its image, or with ``_OD`` behind.
+            none. In plain folders a mask has the name of its image, or that name and ``_OD``.
         target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``.
-        split: ``"published"``, or see ``medkd.data.split_cases``, as are fold, folds and seed.
+        split: ``"published"``, or see ``medkd.data.split_cases``.
+        fold: see ``medkd.data.split_cases``.
+        folds: see ``medkd.data.split_cases``.
+        seed: see ``medkd.data.split_cases``.
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused images out (recorded in ``datalist.json``) instead of stopping.
         size: longest edge in pixels to which larger images (antialiased) and masks (nearest pixel) are reduced; None or
             0: the original size.
 
     Returns:
-        summary, see ``_common.run``; ``"folders"`` is the number of images with a mask in each folder of the split.
+        A summary, see `Preparation.summary`; ``"folders"`` is the number of images with a mask in each folder.
 
     Raises:
-        FileNotFoundError, ValueError: no source, a missing folder, a target in use, refused images (each with its reason).
+        FileNotFoundError: no such source.
+        ValueError: a missing folder, a target in use, refused images (each with its reason).
     """
     check_size(size)
     folder = require_source(source)
-    parts, suffixes = _parts(folder, split == "published")
-    found = find_parts(folder, parts, *suffixes) if parts else _find_plain(folder)
-    return run_parts(
-        folder,
-        target,
-        found,
-        parts,
-        lambda case, files, to: convert(case, files, to, found.patients[case], _read_mask, size),
-        Options(split, fold, folds, seed, overwrite, skip_bad),
-        "images/ + masks/ (train/ and test/ with these two have one)",
-        name="idrid",
-        description=f"Fundus photographs, RGB, {f'longest edge at most {size} pixels' if size else 'original size'}",
-        modality={"0": "red", "1": "green", "2": "blue"},
-        labels={"0": "background", "1": "optic disc"},
-    )
+    split_folders, suffixes = _split_folders(folder, split == "published")
+    cases = discover_split_folders(folder, split_folders, *suffixes) if split_folders else _discover_plain(folder)
+    require_published(folder, cases, split, "images/ + masks/ (train/ and test/ with these two have one)")
+    counts = image_counts(folder, cases, split_folders)
+    if cases.published:
+        hold_out(cases, seed)
+    options = Options(split, fold, folds, seed, overwrite, skip_bad)
+    with open_data_set(folder, target, cases, options, "idrid") as data_set:
+        for case, image_path, mask_path in data_set.pairs():
+            with data_set.refusing(case):
+                image, mask = read_image(image_path), _read_mask(mask_path)
+                data_set.add(store_pictures(case, cases.patients[case], image, mask, data_set.folder, size))
+        data_set.finish_cases()
+        data_set.save(
+            description=f"Fundus photographs, RGB, {f'longest edge at most {size} pixels' if size else 'original size'}",
+            modality={"0": "red", "1": "green", "2": "blue"},
+            labels={"0": "background", "1": "optic disc"},
+        )
+    return {**data_set.summary(target), "folders": counts}
 
 
-def _parts(source: Path, published: bool) -> tuple[list[Part], tuple[tuple[str, ...], tuple[str, ...]]]:
-    """The folders of the published split with the suffixes of images and masks; no folders when there are none."""
+def _split_folders(
+    source: Path, is_published: bool
+) -> tuple[list[SplitFolder], tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return the folders of the published split (none where there are none), and the suffixes of images and masks."""
     root = source / SEGMENTATION if (source / SEGMENTATION).is_dir() else source
     if any((root / name).is_dir() for name in (IMAGES, MASKS)):
         folders = {name: (root / IMAGES / name, root / MASKS / name / DISC) for name in OFFICIAL}
-        suffixes = ((".jpg",), (f"{ENDING.lower()}.tif",))
-        return [Part(part, *folders[name], count, not published) for name, (count, part) in OFFICIAL.items()], suffixes
+        suffixes: tuple[tuple[str, ...], tuple[str, ...]] = ((".jpg",), (f"{ENDING.lower()}.tif",))
+        return [
+            SplitFolder(split, *folders[name], count, not is_published) for name, (count, split) in OFFICIAL.items()
+        ], suffixes
+    suffixes = (SUFFIXES, mask_suffixes(ENDING))
+    if not any((source / name).is_dir() for name in PLAIN):
+        return [], suffixes
     folders = {name: (source / name / "images", source / name / "masks") for name in PLAIN}
-    parts = [Part(part, *folders[name], count, not published) for name, (count, part) in PLAIN.items()]
-    return parts if any((source / name).is_dir() for name in PLAIN) else [], (SUFFIXES, mask_suffixes(ENDING))
+    return [
+        SplitFolder(split, *folders[name], count, not is_published) for name, (count, split) in PLAIN.items()
+    ], suffixes
 
 
-def _find_plain(source: Path) -> DiscoveredCases:
-    if found := plain_pairs(source, ENDING):
-        return found
+def _discover_plain(source: Path) -> DiscoveredCases:
+    if cases := discover_plain_pairs(source, ENDING):
+        return cases
     raise ValueError(
         f"source {source}: expected '{SEGMENTATION}' with '{IMAGES}' and '{MASKS}', train/ and test/ with images/ + "
-        "masks/, or images/ + masks/; found none of them."
+        "masks/, or images/ + masks/; found none of them"
     )
 
 

@@ -1,4 +1,4 @@
-"""ISIC 2018 Task 1 (dermoscopic images with one skin lesion): official download or plain folders -> PNGs, data list.
+"""ISIC 2018 Task 1: dermoscopic images with one skin lesion, from the official download or plain folders.
 
 Codella et al., "Skin Lesion Analysis Toward Melanoma Detection 2018", arXiv:1902.03368, and Tschandl et al., "The
 HAM10000 dataset", Scientific Data 2018: 2594 training, 100 validation and 1000 test images with masks, 3694 in all.
@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
-from ._common import DiscoveredCases, Options, require_source
-from ._pictures import check_ends, check_size, convert, plain_pairs, read_grey
-from ._published import Part, find_parts, run_parts
+from ._cases import DiscoveredCases, SplitFolder, discover_split_folders, image_counts, require_source
+from ._pictures import check_ends, check_size, discover_plain_pairs, read_grey, read_image, store_pictures
+from ._prepare import Options, open_data_set
+from ._splits import hold_out, require_published
 
 __all__ = ["OFFICIAL", "prepare"]
 
-# Official part -> its number of images, and the part here: the challenge's validation images count as training.
+# Official split -> its number of images, and its split here: the challenge's validation images count as training.
 OFFICIAL = {"Training": (2594, "training"), "Validation": (100, "training"), "Test": (1000, "test")}
 ENDING = "_segmentation"
 
@@ -37,68 +38,80 @@ def prepare(
 ) -> dict[str, Any]:
     """Check every image and write it as ``images/<case>.png`` (RGB) and ``labels/<case>.png`` (0 background, 1 lesion).
 
-    The published split is the one papers use: the challenge's training and validation images, 2694 in all, to train, and
-    its 1000 test images to test. That leaves no validation part to choose a model by, so a tenth of the 2694, drawn by
-    ``seed``, is held out of training: this part is ours, not the papers', and a student here sees 2425 images where
-    theirs saw 2694. Patients are not published with the images; every image counts as one.
+    Papers train on the challenge's training and validation images, 2694 in all, and test on its 1000 test images; the
+    published split here is the same. That leaves no validation split to choose a model by. A tenth of the 2694, sampled
+    by ``seed``, is held out of training: a student here sees 2425 images, in the papers it sees 2694. Patients are not
+    published with the images; every image counts as one.
 
     Masks hold 0 and 255 (threshold 127; lossy values within 10 of either end are accepted) or 0 and 1.
 
     Args:
         source: the folder with ``ISIC2018_Task1-2_Training_Input`` and ``ISIC2018_Task1_Training_GroundTruth`` and the
-            same of ``Validation`` (may be missing) and ``Test``; or ``images`` + ``masks``, a mask named as its image
-            or with ``_segmentation`` behind, which have no published split. Superpixels are passed over.
+            same of ``Validation`` (may be missing) and ``Test``; or ``images`` + ``masks``, which have no
+            published split; there a mask has the name of its image, or that name and ``_segmentation``. Superpixels
+            are ignored.
         target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``.
-        split: ``"published"``, or see ``medkd.data.split_cases``, as are fold, folds and seed.
+        split: ``"published"``, or see ``medkd.data.split_cases``.
+        fold: see ``medkd.data.split_cases``.
+        folds: see ``medkd.data.split_cases``.
+        seed: see ``medkd.data.split_cases``.
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused images out (recorded in ``datalist.json``) instead of stopping.
         size: longest edge in pixels to which larger images and masks are reduced; None or 0: the original size.
 
     Returns:
-        summary, see ``_common.run``; ``"folders"`` is the number of images with a mask in each official folder.
+        A summary, see `Preparation.summary`; ``"folders"`` is the number of images with a mask in each folder.
 
     Raises:
-        FileNotFoundError, ValueError: no source, a missing folder, a target in use, refused images (each with its reason).
+        FileNotFoundError: no such source.
+        ValueError: a missing folder, a target in use, refused images (each with its reason).
     """
     check_size(size)
     folder = require_source(source)
-    parts = _parts(folder, split == "published")
-    found = _find(folder, parts)
-    return run_parts(
-        folder,
-        target,
-        found,
-        parts,
-        lambda case, files, to: convert(case, files, to, found.patients[case], _read_mask, size),
-        Options(split, fold, folds, seed, overwrite, skip_bad),
-        "images/ + masks/ (the official folders have one)",
-        name="isic2018",
-        description=f"Dermoscopic images, RGB, {f'longest edge at most {size} pixels' if size else 'original size'}",
-        modality={"0": "red", "1": "green", "2": "blue"},
-        labels={"0": "background", "1": "lesion"},
-    )
+    split_folders = _split_folders(folder, split == "published")
+    cases = _discover(folder, split_folders)
+    require_published(folder, cases, split, "images/ + masks/ (the official folders have one)")
+    counts = image_counts(folder, cases, split_folders)
+    if cases.published:
+        hold_out(cases, seed)
+    options = Options(split, fold, folds, seed, overwrite, skip_bad)
+    with open_data_set(folder, target, cases, options, "isic2018") as data_set:
+        for case, image_path, mask_path in data_set.pairs():
+            with data_set.refusing(case):
+                image, mask = read_image(image_path), _read_mask(mask_path)
+                data_set.add(store_pictures(case, cases.patients[case], image, mask, data_set.folder, size))
+        data_set.finish_cases()
+        data_set.save(
+            description=f"Dermoscopic images, RGB, {f'longest edge at most {size} pixels' if size else 'original size'}",
+            modality={"0": "red", "1": "green", "2": "blue"},
+            labels={"0": "background", "1": "lesion"},
+        )
+    return {**data_set.summary(target), "folders": counts}
 
 
-def _parts(source: Path, published: bool) -> list[Part]:
-    """The official folders; none of them when the source has not a single one."""
-    parts = []
-    for name, (count, part) in OFFICIAL.items():
+def _split_folders(source: Path, is_published: bool) -> list[SplitFolder]:
+    """Return the official folders; none when the source holds none of them."""
+    folders = []
+    for name, (count, split) in OFFICIAL.items():
         images, masks = source / f"ISIC2018_Task1-2_{name}_Input", source / f"ISIC2018_Task1_{name}_GroundTruth"
-        parts.append(Part(part, images, masks, count, optional=name == "Validation" or not published))
-    return parts if any(part.images.is_dir() or part.masks.is_dir() for part in parts) else []
+        folders.append(SplitFolder(split, images, masks, count, optional=name == "Validation" or not is_published))
+    return folders if any(folder.images.is_dir() or folder.masks.is_dir() for folder in folders) else []
 
 
-def _find(source: Path, parts: list[Part]) -> DiscoveredCases:
-    if parts:
-        # Licence, attribution and, in some archives, <name>_superpixels.png lie among the images.
-        keep = lambda stem: stem.startswith("ISIC_") and _is_image(stem)  # noqa: E731
-        return find_parts(source, parts, (".jpg",), (f"{ENDING}.png",), keep)
-    if found := plain_pairs(source, ENDING, _is_image):
-        return found
+def _discover(source: Path, split_folders: list[SplitFolder]) -> DiscoveredCases:
+    if split_folders:
+        return discover_split_folders(source, split_folders, (".jpg",), (f"{ENDING}.png",), _is_official_image)
+    if cases := discover_plain_pairs(source, ENDING, _is_image):
+        return cases
     raise ValueError(
         f"source {source}: expected ISIC2018_Task1-2_Training_Input/, ISIC2018_Task1_Training_GroundTruth/ and the same "
-        "of Test, or images/ + masks/; found none of them."
+        "of Test, or images/ + masks/; found none of them"
     )
+
+
+def _is_official_image(stem: str) -> bool:
+    # The official folders also hold a licence, an attribution and, in some archives, <name>_superpixels.png.
+    return stem.startswith("ISIC_") and _is_image(stem)
 
 
 def _is_image(stem: str) -> bool:

@@ -2,6 +2,7 @@
 
 from .datalist import (
     SPLITS,
+    VALIDATION_SHARE,
     check_leaks,
     data_classes,
     data_values,
@@ -25,6 +26,7 @@ __all__ = [
     "NormaliseCased",
     "SPLITS",
     "SUFFIX",
+    "VALIDATION_SHARE",
     "CheckImaged",
     "RandStoredPatch",
     "SliceDataset",

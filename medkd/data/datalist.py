@@ -21,6 +21,7 @@ from monai.config import PathLike
 
 __all__ = [
     "SPLITS",
+    "VALIDATION_SHARE",
     "check_leaks",
     "data_classes",
     "data_values",

@@ -127,10 +127,10 @@ def test_a_missing_part_is_named(tmp_path, part):
     source = small(tmp_path / "source")
     masks, images = source / f"ISIC2018_Task1_{part}_GroundTruth", source / f"ISIC2018_Task1-2_{part}_Input"
     masks.rename(tmp_path / "masks")
-    with pytest.raises(ValueError, match=f"^source .*source: no folder ISIC2018_Task1_{part}_GroundTruth in it.$"):
+    with pytest.raises(ValueError, match=f"^source .*source: no folder ISIC2018_Task1_{part}_GroundTruth in it$"):
         isic2018.prepare(source, tmp_path / "out")
     images.rename(tmp_path / "images")
-    with pytest.raises(ValueError, match=f"^source .*source: no folder ISIC2018_Task1-2_{part}_Input in it.$"):
+    with pytest.raises(ValueError, match=f"^source .*source: no folder ISIC2018_Task1-2_{part}_Input in it$"):
         isic2018.prepare(source, tmp_path / "out")
     # a split that is not the published one is cut from whatever is there
     assert sum(isic2018.prepare(source, tmp_path / "out", split="random")["cases"].values()) in (20, 60)

@@ -191,7 +191,7 @@ def nan_image():
         ({"label": case_arrays()[1] * 3}, r"label values \[3, 6\] in the mask, expected only \[0, 1, 2\]"),
         ({"label": case_arrays()[1] * np.float32(0.5)}, "label values of the mask: 0.5 is not a whole number"),
         ({"label": case_arrays()[1].astype(np.int16) * -1}, "label values of the mask: -2|-1 is outside 0 to 255"),
-        ({"image": nan_image()}, "HU of the image: NaN or infinite voxels"),
+        ({"image": nan_image()}, "imaging.nii.gz: NaN or infinite voxels"),
         ({"image": case_arrays()[0] * np.float32(200)}, "HU of the image: .* is outside -32768 to 32767"),
         ({"image": case_arrays()[0] + np.float32(0.25)}, "HU of the image: .* is not a whole number"),
     ],

@@ -211,7 +211,7 @@ def test_a_table_of_patients(tmp_path):
 )
 def test_bad_tables_of_patients(tmp_path, monkeypatch, text, message):
     folders(tmp_path)
-    monkeypatch.setattr(nifti, "survey", None)  # before any volume is read
+    monkeypatch.setattr(nifti, "survey_cases", None)  # before any volume is read
     with pytest.raises(ValueError, match=message):
         prepare(tmp_path, split=table(tmp_path, text))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels", "patients.csv"]
@@ -413,12 +413,12 @@ def test_what_others_wrote_into_the_target_stays(tmp_path, monkeypatch):
         (tmp_path / "out/model.pt").write_bytes(b"weights")
         return store(*given)
 
-    store = nifti.store_case
-    monkeypatch.setattr(nifti, "store_case", meanwhile)
+    store = nifti.store_volumes
+    monkeypatch.setattr(nifti, "store_volumes", meanwhile)
     with pytest.raises(ValueError, match=r"out: not empty and no prepared data set"):
         prepare(tmp_path)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.pt"]
-    monkeypatch.setattr(nifti, "store_case", store)
+    monkeypatch.setattr(nifti, "store_volumes", store)
     (tmp_path / "out/model.pt").unlink()
     prepare(tmp_path)
     (tmp_path / "out/soft_labels").mkdir()
@@ -444,7 +444,7 @@ def test_a_full_disk_is_one_line_and_no_case_is_left_out_for_it(tmp_path, capsys
 
 def test_a_part_that_loses_all_its_cases_is_told_before_the_conversion(tmp_path, monkeypatch):
     folders(tmp_path, **nan())  # sorted: c1 is the validation case
-    monkeypatch.setattr(nifti, "store_case", None)
+    monkeypatch.setattr(nifti, "store_volumes", None)
     with pytest.raises(ValueError, match=r"no usable case for validation \(split 'sorted'"):
         prepare(tmp_path, skip_bad=True)
 
@@ -460,7 +460,7 @@ def test_a_validation_part_without_a_target_is_warned_about(tmp_path, capsys):
 
 def test_masks_without_labels_or_a_class_outside_of_training(tmp_path, monkeypatch):
     folders(tmp_path)
-    monkeypatch.setattr(nifti, "store_case", None)  # before any volume is written
+    monkeypatch.setattr(nifti, "store_volumes", None)  # before any volume is written
     for number in range(5):
         save(tmp_path / f"labels/c{number}.nii.gz", ct()[1] * (number == 0))
     with pytest.raises(ValueError, match=r"no training case has class_1 \(label value 1\)"):

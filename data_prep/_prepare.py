@@ -1,0 +1,267 @@
+"""The way from discovered cases to a prepared data set: options, the folder to write, stored cases, data list, split."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from numbers import Integral
+from pathlib import Path
+from typing import Any, NoReturn
+
+from monai.config import PathLike
+from tqdm import tqdm
+
+from medkd.data import SPLITS, natural_key, save_datalist
+from medkd.runs.lock import FolderLock, clean_partial
+
+from ._cases import DiscoveredCases
+from ._splits import check_splits, save_split, split_discovered, warn_without_target
+
+__all__ = ["Options", "Preparation", "check_target", "complete_or_absent", "open_data_set", "refuse"]
+
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# All that preparation writes and all that is computed from it: --overwrite may delete these and nothing else.
+REPLACEABLE = {"datalist.json", "split.json", "report.md", "report.json", "soft_labels", ".DS_Store"}
+REPLACEABLE |= {"imagesTr", "labelsTr", "images", "labels"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The arguments that all ``prepare`` functions share.
+
+    Raises:
+        ValueError: when ``fold``, ``folds`` or ``seed`` is no whole number from 0 on, or ``split`` is no name or path.
+    """
+
+    split: PathLike
+    fold: int
+    folds: int
+    seed: int
+    overwrite: bool
+    skip_bad: bool
+
+    def __post_init__(self) -> None:
+        for name in ("fold", "folds", "seed"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < 0:
+                raise ValueError(f"{name}: found {value!r}, expected a whole number from 0 on")
+        if not isinstance(self.split, str | os.PathLike):
+            raise ValueError(f"split: found {self.split!r}, expected the name of a split or the path of a JSON file")
+
+
+class Preparation:
+    """A data set that is being written: add the entry of each case, finish the cases, save the data list.
+
+    Args:
+        source: the source, for messages.
+        folder: the folder to write to.
+        cases: the discovered cases.
+        splits: case names of each split.
+        options: the options of ``prepare``.
+        name: name of the data set.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        folder: Path,
+        cases: DiscoveredCases,
+        splits: Mapping[str, Sequence[str]],
+        options: Options,
+        name: str,
+    ) -> None:
+        self.source, self.folder, self.name = source, folder, name
+        self.cases, self.splits, self.options = cases, splits, options
+        self.requested = [case for split in SPLITS for case in splits[split]]
+        self.entries: dict[str, dict[str, Any]] = {}
+        # A split file need not name every case. A refused case is reported if it is requested or has no patient.
+        self.refused = {
+            case: reason
+            for case, reason in cases.refused.items()
+            if case in set(self.requested) or case not in cases.patients
+        }
+
+    def pairs(self) -> Iterator[tuple[str, Path, Path]]:
+        """Yield the name, the image file and the label file of every requested case, with a progress bar."""
+        names = [case for case in self.requested if case in self.cases.files]
+        for case in tqdm(names, desc=f"prepare {self.name}", unit="case", disable=None):
+            image, label = self.cases.files[case]
+            yield case, image, label
+
+    @contextmanager
+    def refusing(self, case: str) -> Iterator[None]:
+        """Refuse the case, instead of stopping, when the block raises ValueError or OSError.
+
+        Raises:
+            OSError: when the disk that is written to is full or fails: no case is to blame, so none is left out.
+        """
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            if isinstance(error, OSError) and (error.errno in DISK_FULL or str(self.folder) in str(error)):
+                raise
+            self.refused[case] = " ".join(str(error).split())
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Add the entry of a stored case to the data list."""
+        self.entries[entry["case"]] = entry
+
+    def finish_cases(self) -> dict[str, list[dict[str, Any]]]:
+        """Report the refused cases and return the entries of each split.
+
+        Raises:
+            ValueError: when cases are refused and ``skip_bad`` is off, or when a split is empty.
+        """
+        self.refused = dict(sorted(self.refused.items(), key=lambda item: natural_key(item[0])))
+        if self.refused and not self.options.skip_bad:
+            refuse(self.refused, len({*self.requested, *self.refused}))
+        for case, reason in self.refused.items():
+            tqdm.write(f"refused {case}: {reason}")
+        listed = self._listed()
+        check_splits(self.source, listed, _origin(self.options, self.refused))
+        return listed
+
+    def save(self, *, description: str, modality: Mapping[str, str], labels: Mapping[str, str], **extra: Any) -> None:
+        """Write ``datalist.json`` and ``split.json``; warn of classes that no validation case has.
+
+        Args:
+            description: one sentence on the stored data, for the data list.
+            modality: channel number to name.
+            labels: label value to name.
+            extra: further keys of the data list.
+        """
+        listed = self._listed()
+        refused = {"refused": self.refused} if self.refused else {}
+        save_datalist(
+            self.folder,
+            listed,
+            name=self.name,
+            description=description,
+            modality=modality,
+            labels=labels,
+            **extra,
+            **refused,
+        )
+        held_out = self.cases.held_out if self.options.split == self.cases.split_name else ""
+        options = {name: getattr(self.options, name) for name in ("fold", "folds", "seed")}
+        origin = {"split": str(self.options.split), **options, **({"held_out": held_out} if held_out else {})}
+        save_split(self.folder, listed, origin, self._left_out())
+        warn_without_target(self.folder, listed["validation"], labels)
+
+    def summary(self, target: PathLike) -> dict[str, Any]:
+        """Return what ``prepare`` returns.
+
+        Returns:
+            ``{"target", "cases": {split: count}, "refused": {case: reason}, "left_out": [case]}``.
+        """
+        counts = {split: len(entries) for split, entries in self._listed().items()}
+        return {"target": str(target), "cases": counts, "refused": self.refused, "left_out": self._left_out()}
+
+    def _listed(self) -> dict[str, list[dict[str, Any]]]:
+        return {split: [self.entries[case] for case in self.splits[split] if case in self.entries] for split in SPLITS}
+
+    def _left_out(self) -> list[str]:
+        return sorted(set(self.cases.patients) - set(self.requested), key=natural_key)
+
+
+@contextmanager
+def open_data_set(
+    source: Path,
+    target: PathLike,
+    cases: DiscoveredCases,
+    options: Options,
+    name: str,
+    splits: Mapping[str, Sequence[str]] | None = None,
+) -> Iterator[Preparation]:
+    """Yield the `Preparation` of a data set; the target appears only when the block succeeds.
+
+    The split is made before any case is stored, and with the refused cases: a file that is repaired later moves no other
+    case.
+
+    Args:
+        source: folder of the source.
+        target: folder to write.
+        cases: the discovered cases.
+        options: the options of ``prepare``.
+        name: name of the data set.
+        splits: case names of each split, where the caller has split the cases already.
+
+    Raises:
+        ValueError: no cases, an empty split, a target that must not be written.
+    """
+    if not cases.files and not cases.refused:
+        raise ValueError(f"source {source}: no cases found")
+    splits = splits or split_discovered(cases, options.split, options.fold, options.folds, options.seed)
+    # Checked here too, before hours of storing cases. finish_cases lists the refused cases unless they may be left out.
+    usable = {split: [case for case in splits[split] if case in cases.files] for split in SPLITS}
+    check_splits(source, usable if options.skip_bad else splits, _origin(options, cases.refused))
+    with complete_or_absent(source, Path(target), options.overwrite) as folder:
+        yield Preparation(source, folder, cases, splits, options, name)
+
+
+def refuse(refused: Mapping[str, str], total: int) -> NoReturn:
+    """Raise ValueError with the reason of each refused case: one case in one line, several in one line each."""
+    lines = ("\n" if len(refused) > 1 else " ").join(["", *(f"{case}: {why}" for case, why in refused.items())])
+    raise ValueError(f"{len(refused)} of {total} cases refused, nothing was written:{lines}")
+
+
+def check_target(source: Path, target: Path, overwrite: bool) -> None:
+    """Raise ValueError when the target must not be written."""
+    source, target = source.resolve(), target.resolve()
+    if source.is_relative_to(target):
+        raise ValueError(f"target {target}: holds the source {source}, which must stay as it is")
+    if target.exists() and not target.is_dir():
+        raise ValueError(f"target {target}: is a file, expected a folder to write")
+    if target.is_dir() and any(target.iterdir()):
+        if not (target / "datalist.json").is_file():
+            raise ValueError(f"target {target}: not empty and no prepared data set (no datalist.json); left alone")
+        if not overwrite:
+            raise ValueError(f"target {target}: holds a prepared data set already; --overwrite True replaces it")
+        if foreign := sorted({path.name for path in target.iterdir()} - REPLACEABLE):
+            raise ValueError(
+                f"target {target}: holds {', '.join(foreign)}, expected a prepared data set alone: "
+                "--overwrite True would delete it; move it elsewhere"
+            )
+
+
+@contextmanager
+def complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[Path]:
+    """Yield a temporary folder beside ``target`` that is renamed to ``target`` only when the block succeeds."""
+    check_target(source, target, overwrite)
+    target = target.resolve()
+    new_parents = [folder for folder in target.parents if not folder.exists()]  # the innermost first
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial, replaced = (target.with_name(f".{target.name}.{word}-{os.getpid()}") for word in ("partial", "replaced"))
+    clean_partial(target.parent, f".{target.name}.partial-*")
+    partial.mkdir()
+    lock = FolderLock(partial)
+    try:
+        lock.acquire()
+        yield partial
+        check_target(source, target, overwrite)  # again: another process may have written there meanwhile
+        if target.exists():
+            os.replace(target, replaced)
+        try:
+            lock.move(target)
+        except OSError:
+            if replaced.exists():
+                os.replace(replaced, target)  # the earlier data set is put back
+            raise
+        shutil.rmtree(replaced, ignore_errors=True)
+    finally:
+        lock.release()
+        shutil.rmtree(partial, ignore_errors=True)
+        if not target.exists():
+            with suppress(OSError):  # a folder that is not empty; the error that led here is the one to report
+                for folder in new_parents:
+                    folder.rmdir()
+
+
+def _origin(options: Options, refused: Mapping[str, str]) -> str:
+    """Return how a split came about, for messages."""
+    drawn = f"split {str(options.split)!r}, fold {options.fold}, seed {options.seed}"
+    return f"{drawn}; {len(refused)} cases refused"

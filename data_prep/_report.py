@@ -1,0 +1,204 @@
+"""The report on a user's data set: the settings in a few lines, odd cases, a table of cases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tabulate import tabulate
+
+from medkd.data import natural_key
+
+from ._survey import AIR, PERCENTS, CaseMeasures, propose_spacing
+
+__all__ = ["describe_patients", "describe_settings", "odd_cases", "write_report"]
+
+LONGEST_TABLE = 30
+LEGEND = (
+    "shape, spacing (mm): slices x rows x columns; axes: directions in which those of the file run (L left, P back, "
+    "S head ...); lowest to highest: intensities in the file, with percentiles; ml: labelled volume"
+)
+SMALL, FEW = 20, 10  # times smaller than the median volume; voxels
+OTHER_HU = 200  # between medians of labelled voxels
+SHEAR = 1  # degrees
+
+
+def write_report(
+    folder: Path,
+    listed: Mapping[str, Sequence[Mapping[str, Any]]],
+    measured: Mapping[str, CaseMeasures],
+    labels: Mapping[int, str],
+    settings: Mapping[str, Any],
+    notes: Sequence[str],
+) -> None:
+    """Write ``report.json`` (everything, case by case) and ``report.md`` (short).
+
+    Args:
+        folder: folder of the data set.
+        listed: split -> entries of the data list.
+        measured: case -> measures.
+        labels: label value in the files -> name.
+        settings: window, spacing and further settings of the data list.
+        notes: lines on how the settings were decided.
+    """
+    splits = {entry["case"]: split for split, entries in listed.items() for entry in entries}
+    cases = {case: _row(measured[case], split, labels) for case, split in splits.items()}
+    odd = odd_cases({case: measured[case] for case in splits}, labels, not settings["per_case"])
+    content = {**settings, "cases": cases, "odd": odd}
+    (folder / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    counts = ", ".join(f"{len(listed[split])} {split}" for split in listed)
+    lines = [f"# {len(splits)} cases: {counts}", "", *(f"- {note}" for note in notes), "", "## Odd cases", ""]
+    by_name = sorted(odd.items(), key=lambda item: natural_key(item[0]))
+    lines += [f"- {case}: {'; '.join(reasons)}" for case, reasons in by_name] or ["None."]
+    tabled = list(cases) if len(cases) <= LONGEST_TABLE else list(odd)[:LONGEST_TABLE]
+    lines += ["", "## Cases" if len(tabled) == len(cases) else "## Range, and odd cases (all are in report.json)", ""]
+    lines += [_table({**_range(list(cases.values())), **{case: cases[case] for case in tabled}}), "", LEGEND]
+    (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def describe_settings(
+    measured: Mapping[str, CaseMeasures],
+    names: Mapping[int, str],
+    settings: Mapping[str, Any],
+    window: Sequence[float] | None,
+    modality: str | None,
+) -> list[str]:
+    """Return lines on how each setting was decided, and the option that changes it.
+
+    Args:
+        measured: case -> measures.
+        names: label value in the files -> name.
+        settings: window, spacing and further settings of the data list.
+        window: the window that the user gave, or None.
+        modality: the modality that the user gave, or None.
+    """
+    counts = {value: sum(value in case.voxels for case in measured.values()) for value in names}
+    classes = (
+        f"{number} {name} (value {value}, in {counts[value]} cases)"
+        for number, (value, name) in enumerate(names.items(), 1)
+    )
+    air = f"{sum(case.lowest < AIR for case in measured.values())} of {len(measured)} cases hold air below {AIR}"
+    if settings["per_case"]:
+        scale, other = "each case is rescaled, its own 0.5 and 99.5 percentiles to 0 and 1000", "ct"
+        source = "the percentiles"
+    else:
+        scale, other, source = "HU, kept", "other", "what is labelled in training cases, and a margin"
+    low, high = settings["window"]
+    between, *within = propose_spacing(measured.values())
+    is_axial = max(within) < 2 * between
+    pixels = "" if is_axial else f"; look: slices are axial, the volumes were scanned otherwise, a pixel is {within} mm"
+    return [
+        f"classes: {', '.join(classes)}",
+        f"intensities: {scale} ({'as you said' if modality else f'{air}; wrong? --modality {other}'})",
+        f"window: {low:g} to {high:g} ({'as you said' if window else source}; --window LOW HIGH)",
+        f"2-D: image_size {settings['image_size_2d']} (rows, columns){pixels}",
+        f"3-D: spacing {settings['spacing_3d']} mm, patch {settings['patch_3d']} (slice, row, column)",
+    ]
+
+
+def describe_patients(listed: Mapping[str, Sequence[Mapping[str, Any]]], patients: Mapping[str, str]) -> str:
+    """Return a line on how cases were assigned to patients, and on the cases that no split has."""
+    entries = [entry for split in listed.values() for entry in split]
+    count = len({entry["patient"] for entry in entries})
+    single = "each case is taken for a patient of its own: --split patients.csv if some have several"
+    line = f"patients: {count}, "
+    line += single if count == len(entries) else f"with {len(entries)} cases, none in two parts"
+    left_out = sorted({*patients} - {entry["case"] for entry in entries}, key=natural_key)
+    return line + (f"; in no part, not used: {', '.join(left_out)}" if left_out else "")
+
+
+def _row(case: CaseMeasures, split: str, labels: Mapping[int, str]) -> dict[str, Any]:
+    """Return the measures of a case as report.json has them; the split's key there is ``part``."""
+    names = ("lowest", *(f"{percent:g} %" for percent in PERCENTS), "highest")
+    intensities = zip(names, (case.lowest, *case.percentiles, case.highest), strict=True)
+    return {
+        "part": split,
+        "shape": list(case.shape),
+        "spacing": list(case.spacing),
+        "axes": case.orientation,
+        **{name: float(f"{value:.5g}") for name, value in intensities},
+        **{f"{name} ml": float(f"{case.voxels.get(value, 0) * case.voxel_ml:.4g}") for value, name in labels.items()},
+    }
+
+
+def _range(cases: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the smallest, median and largest of every number."""
+    rows = {}
+    for name, reduce in (("smallest", np.min), ("median", np.median), ("largest", np.max)):
+        columns = {key: [case[key] for case in cases] for key in cases[0]}
+        words = ("part", "axes")
+        rows[name] = {key: "" if key in words else reduce(column, axis=0).tolist() for key, column in columns.items()}
+    return rows
+
+
+def _table(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    keys = list(list(rows.values())[-1])
+    body = [[case, *(_cell(row[key]) for key in keys)] for case, row in rows.items()]
+    return tabulate(body, headers=["", *keys], tablefmt="github", disable_numparse=True)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return " x ".join(map(_cell, value))
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def odd_cases(measured: Mapping[str, CaseMeasures], labels: Mapping[int, str], is_hu: bool) -> dict[str, list[str]]:
+    """Return case -> how it differs from the others: spacing, shear, missing or tiny classes, intensities.
+
+    Args:
+        measured: case -> measures.
+        labels: label value in the files -> name.
+        is_hu: whether intensities are Hounsfield units.
+    """
+    spacing = np.median([case.spacing for case in measured.values()], axis=0)
+    volumes = {v: [c.voxels[v] * c.voxel_ml for c in measured.values() if v in c.voxels] for v in labels}
+    medians = {name: float(np.median(case.foreground)) for name, case in measured.items() if len(case.foreground)}
+    median = float(np.median(list(medians.values())))
+    odd: dict[str, list[str]] = {}
+    for name, case in measured.items():
+        reasons = _odd_geometry(case, spacing) + _odd_labels(case, labels, volumes)
+        if is_hu:
+            reasons += _odd_intensities(case, medians.get(name, median), median)
+        if reasons:
+            odd[name] = reasons
+    return odd
+
+
+def _odd_geometry(case: CaseMeasures, spacing: np.ndarray) -> list[str]:
+    reasons = []
+    if np.maximum(case.spacing / spacing, spacing / case.spacing).max() >= 2:
+        reasons.append(f"spacing {_mm(case.spacing)} mm, the others' median is {_mm(spacing.tolist())}")
+    if case.shear > SHEAR:
+        reasons.append(f"sheared by {case.shear:.3g} degrees (a tilted gantry?): HD95 takes its axes for right-angled")
+    return reasons
+
+
+def _odd_labels(case: CaseMeasures, labels: Mapping[int, str], volumes: Mapping[int, Sequence[float]]) -> list[str]:
+    if not case.voxels:
+        return ["no label at all"]
+    reasons = [f"no {name}" for value, name in labels.items() if value not in case.voxels]
+    for value, name in labels.items():
+        voxels, ml = case.voxels.get(value, 0), case.voxels.get(value, 0) * case.voxel_ml
+        if voxels and (voxels < FEW or ml * SMALL < np.median(volumes[value])):
+            reasons.append(f"little {name}: {voxels} voxels, {ml:.3g} ml (median {np.median(volumes[value]):.3g} ml)")
+    return reasons
+
+
+def _odd_intensities(case: CaseMeasures, median: float, others: float) -> list[str]:
+    reasons = []
+    difference = median - others
+    if abs(difference) > OTHER_HU:
+        is_offset = abs(difference - 1024) < OTHER_HU
+        offset = " (an offset of 1024: values stored without their sign?)" if is_offset else ""
+        reasons.append(f"labelled voxels have a median of {median:.4g} HU, the others of {others:.4g}{offset}")
+    if case.lowest >= 0:
+        reasons.append(f"lowest value {case.lowest:g}: no air, no fat")
+    return reasons
+
+
+def _mm(spacing: Sequence[float]) -> str:
+    return " x ".join(f"{mm:.4g}" for mm in spacing)
