@@ -1,4 +1,4 @@
-"""Results as tables."""
+"""Results of experiments and runs as tables. Importing this package does not import torch."""
 
 from .conditions import Conditions, conditions
 from .cost import Cost, cost_of_run
@@ -6,8 +6,8 @@ from .experiment import Experiment, results
 from .folders import experiment_of_runs
 from .published import Published, load_published
 from .render import NAMES, task_tables, write_tables
-from .report import Report, write_report
 from .tables import Run, triplet_table
+from .write import Report, write_report
 
 __all__ = [
     "NAMES",

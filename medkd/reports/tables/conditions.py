@@ -1,4 +1,4 @@
-"""In which conditions the rows of a table were measured, and which of them are not the paper's."""
+"""The conditions in which the rows of a table were measured, and which of them are not those of the paper."""
 
 from __future__ import annotations
 
@@ -14,44 +14,45 @@ from .experiment import Experiment
 
 __all__ = ["Conditions", "conditions"]
 
-# shown always; what a paper states besides is shown where a paper stands beside the table
+# always shown; further conditions are shown if the paper beside the table states them
 _SHOWN = ("image_size", "student_network", "student_width", "teacher_network", "teacher_width", "max_epochs")
 
 
 class Conditions(NamedTuple):
-    """Of one task."""
+    """The conditions of one task."""
 
     phrases: list[str]
     """Such as ``max_epochs 100 (Teacher: 15; paper: 120)``."""
     as_published: bool
-    """Whether all that the paper states is so in every row, and known; True where no paper stands beside the table."""
+    """Whether each condition that the paper states is known and equal in each row; True without a paper."""
 
 
 def conditions(experiment: Experiment, task: str) -> Conditions:
-    """Read from the records that the runs of a task left; rows that have none say nothing."""
+    """Read the conditions of a task from the records of its runs. Rows without a record are left out."""
     published, kind = experiment.published, experiment.kinds.get(task, task)
-    wanted = {} if published is None else dict(published.conditions)
-    configs = {row: config for row, runs in experiment.runs[task].items() if (config := _record(runs))}
-    found: dict[str, Mapping[str, Any]] = {}
-    for name in dict.fromkeys((*_SHOWN, *wanted)):
-        values = {row: _value(config, name, row == experiment.teacher) for row, config in configs.items()}
-        found[name] = {row: value for row, value in values.items() if value is not None}
-    parts = _parts(experiment.data.get(task))
-    for part, count in parts.items():
-        own = {row: config.get("training_cases") if part == "training" else None for row, config in configs.items()}
-        found[f"{part} cases"] = {row: value or count for row, value in own.items()}
-        if published is not None and part in published.cases.get(kind, {}):
-            wanted[f"{part} cases"] = published.cases[kind][part]
-    phrases = [_phrase(name, values, wanted.get(name)) for name, values in found.items() if values]
-    unknown = [name for name in wanted if not found.get(name)]
-    if not parts and published is not None and kind in published.cases and configs:
-        phrases.append("numbers of cases unknown, the data set is no longer there")
+    paper = {} if published is None else dict(published.conditions)
+    records = {row: record for row, runs in experiment.runs[task].items() if (record := _read_record(runs))}
+    values: dict[str, Mapping[str, Any]] = {}
+    for name in dict.fromkeys((*_SHOWN, *paper)):
+        of_rows = {row: _value(record, name, row == experiment.teacher) for row, record in records.items()}
+        values[name] = {row: value for row, value in of_rows.items() if value is not None}
+    counts = _count_cases(experiment.data.get(task))
+    for split, count in counts.items():
+        chosen = {row: record.get("training_cases") if split == "training" else None for row, record in records.items()}
+        values[f"{split} cases"] = {row: number or count for row, number in chosen.items()}
+        if published is not None and split in published.cases.get(kind, {}):
+            paper[f"{split} cases"] = published.cases[kind][split]
+    phrases = [_phrase(name, of_rows, paper.get(name)) for name, of_rows in values.items() if of_rows]
+    unknown = [name for name in paper if not values.get(name)]
+    if not counts and published is not None and kind in published.cases and records:
+        phrases.append("numbers of cases unknown, the data set no longer exists")
         unknown.append("cases")
-    as_published = all(value == wanted[name] for name in wanted for value in found.get(name, {}).values())
-    return Conditions(phrases, as_published and not unknown)
+    is_equal = all(value == paper[name] for name in paper for value in values.get(name, {}).values())
+    return Conditions(phrases, is_equal and not unknown)
 
 
 def _phrase(name: str, values: Mapping[str, Any], paper: Any) -> str:
+    """Return the most common value of a condition, with other rows and the paper in brackets."""
     texts = {row: _text(value) for row, value in values.items()}
     usual = Counter(texts.values()).most_common(1)[0][0]
     others = [f"{row}: {text}" for row, text in texts.items() if text != usual]
@@ -64,27 +65,27 @@ def _text(value: Any) -> str:
     return " x ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _value(config: Mapping[str, Any], name: str, is_teacher: bool) -> Any:
-    """None for what a run's record does not tell: the teacher's is told by its own."""
+def _value(record: Mapping[str, Any], name: str, is_teacher: bool) -> Any:
+    """Return a condition of a row; None for what its record does not state, as the teacher's width in that of a student."""
     if name.startswith("teacher_") and not is_teacher or name.startswith("student_") and is_teacher:
         return None
     if not name.endswith("_network"):
-        return config.get(name)
-    definition = config.get("network_def")
+        return record.get(name)
+    definition = record.get("network_def")
     if definition == "%teacher_def":
-        definition = config["teacher_def"]
+        definition = record["teacher_def"]
     return definition["_target_"].rpartition(".")[2] if isinstance(definition, dict) else None
 
 
-def _record(runs: Mapping[int, Path]) -> dict[str, Any]:
-    """Of one run of a row: its seeds have the same options."""
+def _read_record(runs: Mapping[int, Path]) -> dict[str, Any]:
+    """Return the record of one run of a row: all seeds have the same options."""
     return next(filter(None, (RunFolder(folder).read_config() for folder in runs.values())), {})
 
 
-def _parts(data: Path | None) -> dict[str, int]:
-    """Numbers of training and test cases of a prepared data set, nothing where it is no longer there."""
+def _count_cases(data: Path | None) -> dict[str, int]:
+    """Return the numbers of training and test cases of a prepared data set; nothing if it no longer exists."""
     file = None if data is None else Path(data) / "datalist.json"
     if file is None or not file.is_file():
         return {}
-    listed = json.loads(file.read_text())
-    return {part: len(listed[part]) for part in ("training", "test") if part in listed}
+    datalist = json.loads(file.read_text(encoding="utf-8"))
+    return {split: len(datalist[split]) for split in ("training", "test") if split in datalist}

@@ -1,10 +1,11 @@
-"""The table of an experiment: rows of methods, tasks beside the published figures, and the holes."""
+"""The table of an experiment in long form: methods, tasks, published values, and holes for missing runs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,7 +19,7 @@ __all__ = ["Experiment", "results"]
 
 @dataclass
 class Experiment:
-    """What is to be reported: the runs behind each cell, whether they ended or not."""
+    """The runs behind each cell of the tables, whether they have ended or not."""
 
     title: str
     runs: Mapping[str, Mapping[str, Mapping[int, Path]]]
@@ -31,30 +32,34 @@ class Experiment:
     data: Mapping[str, Path] = field(default_factory=dict)
     """Task -> prepared data set."""
     kinds: Mapping[str, str] = field(default_factory=dict)
-    """Task -> name of its bundle, by which published figures are found."""
+    """Task -> name of its bundle, under which its published values are listed."""
 
 
 def results(experiment: Experiment) -> pd.DataFrame:
-    """One row a task, row, class and metric.
+    """Compute the results of an experiment: one row for each task, row of the plan, class and metric.
 
     Columns: ``task, row, class, metric, published, mean, std, seeds, planned, collapsed, cases, cases_least, difference,
-    difference_std, p, p_adjusted, gap_closed``. ``mean`` is over the means over cases of the runs that ended, ``std`` the
-    sample's deviation over these runs, never over cases. ``seeds`` counts the runs that ended, ``planned`` all;
-    ``collapsed`` those of them that predict nothing (they are part of the mean). ``cases`` are those with a value in the run
-    that has most of them, ``cases_least`` in the run that has fewest. ``difference`` is to the baseline, paired by seed and
-    case; of the teacher, whose seeds are not the students', between the means. ``p`` is of a Wilcoxon test paired by case,
-    ``p_adjusted`` by false discovery rate over the methods of the task. Dice and IoU are in percent.
+    difference_std, p, p_adjusted, gap_closed``. Dice and IoU are in percent.
 
-    A cell without any finished run has a row with NaN: a hole is shown, not left out.
+    - ``mean`` is the mean over runs of their means over cases. ``std`` is the sample deviation over the runs, never over
+      cases. Only runs that have ended count.
+    - ``seeds`` counts the runs that have ended, ``planned`` all runs, ``collapsed`` those that predict nothing, which are
+      part of the mean.
+    - ``cases`` is the number of cases with a value in the run that has most of them, ``cases_least`` in the run with fewest.
+    - ``difference`` is to the baseline, paired by seed and case. The teacher has other seeds than the students: its
+      difference is between the means.
+    - ``p`` is of a Wilcoxon test paired by case, ``p_adjusted`` by false discovery rate over the methods of the task.
+
+    A cell without a finished run has a row with NaN: it is shown as a hole, and not left out.
     """
-    rows = [row for task in experiment.runs for row in _task(experiment, task)]
+    rows = [cell for task in experiment.runs for cell in _cells(experiment, task)]
     table = pd.DataFrame(rows)
     for _, group in table.groupby(["task", "class", "metric"], sort=False):
         table.loc[group.index, "p_adjusted"] = adjusted(group["p"].tolist())
     return table
 
 
-def _task(experiment: Experiment, task: str) -> list[dict]:
+def _cells(experiment: Experiment, task: str) -> list[dict[str, Any]]:
     cases = {row: read_cases(runs) for row, runs in experiment.runs[task].items()}
     classes = list(dict.fromkeys(name for table in cases.values() for name in table["class"])) or [""]
     return [
@@ -66,21 +71,22 @@ def _task(experiment: Experiment, task: str) -> list[dict]:
 
 
 def _cell(
-    experiment: Experiment, task: str, row: str, metric: str, cases: Mapping[str, pd.DataFrame], name: str
-) -> dict:
-    own, scale = cases[row], 100.0 if metric in ("dice", "iou") else 1.0
-    counts = own.groupby("seed")[metric].count() if len(own) else pd.Series(dtype=int)
-    cell = {
+    experiment: Experiment, task: str, row: str, metric: str, cases: Mapping[str, pd.DataFrame], class_name: str
+) -> dict[str, Any]:
+    """Return one row of the results. ``cases``: row -> cases of this class."""
+    of_row, scale = cases[row], 100.0 if metric in ("dice", "iou") else 1.0
+    counts = of_row.groupby("seed")[metric].count() if len(of_row) else pd.Series(dtype=int)
+    cell: dict[str, Any] = {
         "task": task,
         "row": row,
-        "class": name,
+        "class": class_name,
         "metric": metric,
         "published": "",
-        "seeds": own["seed"].nunique(),
+        "seeds": of_row["seed"].nunique(),
         "planned": len(experiment.runs[task][row]),
-        "collapsed": len(collapsed_runs(own)),
-        "cases": int(counts.max()) if len(own) else 0,
-        "cases_least": int(counts.min()) if len(own) else 0,
+        "collapsed": len(collapsed_runs(of_row)),
+        "cases": int(counts.max()) if len(of_row) else 0,
+        "cases_least": int(counts.min()) if len(of_row) else 0,
     }
     if experiment.published is not None:
         cell["published"] = experiment.published.text(experiment.kinds.get(task, task), row, metric)
@@ -90,11 +96,11 @@ def _cell(
     if row in means:
         cell |= {"mean": scale * means[row].mean(), "std": scale * means[row].std(ddof=1)}
     if row in means and row != experiment.baseline and experiment.baseline in means:
-        cell |= _compared(experiment, row, metric, cases, means, scale)
+        cell |= _compare(experiment, row, metric, cases, means, scale)
     return cell
 
 
-def _compared(
+def _compare(
     experiment: Experiment,
     row: str,
     metric: str,
@@ -102,14 +108,14 @@ def _compared(
     means: Mapping[str, pd.Series],
     scale: float,
 ) -> dict[str, float]:
-    """What a cell tells about its row and the baseline. ``means``: row -> seed -> mean over cases."""
+    """Compare a row with the baseline. ``means``: row -> seed -> mean over cases."""
     baseline, teacher = experiment.baseline, experiment.teacher
     if row == teacher:
         return {"difference": scale * (means[row].mean() - means[baseline].mean())}
     pairs = paired_by_seed(cases[row], cases[baseline], metric)
-    found = {"difference": scale * pairs.mean(), "difference_std": scale * pairs.std(ddof=1)}
-    found["p"] = paired_by_case(cases[row], cases[baseline], metric)[0]
-    if metric in ("dice", "iou") and teacher in means and len(pairs):
-        student = means[baseline][list(pairs.index)].mean()
-        found["gap_closed"] = gap_closed(student + pairs.mean(), student, means[teacher].mean())
-    return found
+    comparison = {"difference": scale * pairs.mean(), "difference_std": scale * pairs.std(ddof=1)}
+    comparison["p"] = paired_by_case(cases[row], cases[baseline], metric)[0]
+    if metric in ("dice", "iou") and teacher is not None and teacher in means and len(pairs):
+        student = float(means[baseline][list(pairs.index)].mean())
+        comparison["gap_closed"] = gap_closed(student + pairs.mean(), student, float(means[teacher].mean()))
+    return comparison

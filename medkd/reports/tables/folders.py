@@ -1,4 +1,4 @@
-"""An experiment out of single runs, of which nothing but the folders is known."""
+"""An experiment made of single runs, of which only the folders are known."""
 
 from __future__ import annotations
 
@@ -16,32 +16,38 @@ __all__ = ["experiment_of_runs"]
 def experiment_of_runs(
     runs: Mapping[str, str | Path | Sequence[str | Path]], baseline: str | None = None
 ) -> Experiment:
-    """The runs as rows of one task a bundle; teacher and student alone are found by their records.
+    """Return an experiment with the runs as rows, and one task for each bundle.
+
+    Teacher and student alone are recognised by their records.
 
     Args:
-        runs: title -> output folder of a run, or of its runs with several seeds; unfinished ones may be among them.
-        baseline: title that differences are to; None: the run that learned from labels alone, if there is one.
+        runs: title -> output folder of a run, or folders of runs with several seeds. Runs may be unfinished.
+        baseline: title of the row that differences are to; None: the student alone, if there is one.
 
     Raises:
-        ValueError: when the baseline is no title, two runs of a title have one seed, or no run has a record.
+        ValueError: if the baseline is not a title, two runs of a title have the same seed, or no run has a record.
     """
-    runs = {str(title): of for title, of in runs.items()}
-    if baseline is not None and baseline not in runs:
-        raise ValueError(f"baseline: found {baseline!r}, expected one of {', '.join(runs)}")
-    folders = {title: [Path(f) for f in ([of] if isinstance(of, str | Path) else of)] for title, of in runs.items()}
-    records = {title: [_record(folder) for folder in of] for title, of in folders.items()}
-    known = [Path(str(r["bundle_root"])).name for of in records.values() for r in of if "bundle_root" in r]
-    if not known:
-        raise ValueError(f"runs: no config.yaml in any of {', '.join(map(str, sum(folders.values(), [])))}")
-    tasks: dict[str, dict[str, dict[int, Path]]] = {task: {} for task in dict.fromkeys(known)}
-    for title, of in folders.items():
-        # a run that left nothing stands beside the others of its title, else in the first task
-        own = [Path(str(r["bundle_root"])).name for r in records[title] if "bundle_root" in r]
-        seeds = _seeds(title, of)
-        for folder, record, seed in zip(of, records[title], seeds, strict=True):
-            task = Path(str(record["bundle_root"])).name if "bundle_root" in record else (own or known)[0]
-            tasks[task].setdefault(title, {})[seed] = folder
-    methods = {title: next((r["method"] for r in of if "method" in r), None) for title, of in records.items()}
+    folders = {
+        str(title): [Path(folder) for folder in ([paths] if isinstance(paths, str | Path) else paths)]
+        for title, paths in runs.items()
+    }
+    if baseline is not None and baseline not in folders:
+        raise ValueError(f"baseline: found {baseline!r}, expected one of {', '.join(folders)}")
+    records = {title: [_record(folder) for folder in paths] for title, paths in folders.items()}
+    bundles = [name for of_title in records.values() for record in of_title if (name := _bundle(record))]
+    if not bundles:
+        paths = [str(folder) for of_title in folders.values() for folder in of_title]
+        raise ValueError(f"runs: no config.yaml in any of {', '.join(paths)}")
+    tasks: dict[str, dict[str, dict[int, Path]]] = {task: {} for task in dict.fromkeys(bundles)}
+    for title, of_title in folders.items():
+        # a run without files stands beside the others of its title, else in the first task
+        fallback = next(filter(None, map(_bundle, records[title])), bundles[0])
+        for folder, record, seed in zip(of_title, records[title], _seeds(title, of_title), strict=True):
+            tasks[_bundle(record) or fallback].setdefault(title, {})[seed] = folder
+    methods = {
+        title: next((record["method"] for record in of_title if "method" in record), None)
+        for title, of_title in records.items()
+    }
     return Experiment(
         title=f"Runs of {', '.join(tasks)}",
         runs=tasks,
@@ -57,14 +63,19 @@ def _record(folder: Path) -> dict[str, Any]:
     return run.require_config() if run.config.exists() else {}
 
 
+def _bundle(record: Mapping[str, Any]) -> str:
+    """Return the name of the bundle of a run; an empty text for a run without a record."""
+    return Path(str(record["bundle_root"])).name if "bundle_root" in record else ""
+
+
 def _seeds(title: str, folders: Sequence[Path]) -> list[int]:
-    """As the runs recorded them; one that recorded nothing gets the next free number."""
-    found: dict[Path, int] = {}
+    """Return the recorded seed of each run; a run without a record gets the next unused number."""
+    seeds: dict[Path, int] = {}
     for folder in folders:
         if environment := RunFolder(folder).read_environment():
             seed = environment["seed"]
-            if seed in found.values():
+            if seed in seeds.values():
                 raise ValueError(f"run {title}: {folder}: a second run with seed {seed}")
-            found[folder] = seed
-    free = (number for number in range(len(folders) + len(found) + 1) if number not in found.values())
-    return [found[folder] if folder in found else next(free) for folder in folders]
+            seeds[folder] = seed
+    unused = (number for number in range(len(folders) + len(seeds) + 1) if number not in seeds.values())
+    return [seeds[folder] if folder in seeds else next(unused) for folder in folders]

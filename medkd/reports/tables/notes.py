@@ -1,4 +1,4 @@
-"""What stands around the tables of an experiment: costs of its networks, conditions, holes."""
+"""Notes below the tables of an experiment: costs of its networks, conditions, missing runs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from .experiment import Experiment
 
 __all__ = ["costs", "notes"]
 
-# ids that a network's definition may read
-_OF_A_NETWORK = ("image_size", "student_width", "teacher_width", "teacher_layers")
+# ids that the definition of a network can refer to
+_NETWORK_IDS = ("image_size", "student_width", "teacher_width", "teacher_layers")
 
 
 def costs(experiment: Experiment) -> tuple[dict[tuple[str, str], Cost], list[str]]:
-    """(task, row) -> cost of the network of one run that ended, and sentences about networks that could not be measured.
+    """Measure the network of one finished run of each row. Equal networks are built and measured once.
 
-    Equal networks are built and measured once.
+    Returns:
+        (task, row) -> cost, and sentences about networks that could not be measured.
     """
-    known: dict[tuple[str, str], Cost] = {}
+    cost_of_row: dict[tuple[str, str], Cost] = {}
     measured: dict[str, Cost | None] = {}
     sentences = []
     for task, rows in experiment.runs.items():
@@ -33,30 +34,36 @@ def costs(experiment: Experiment) -> tuple[dict[tuple[str, str], Cost], list[str
             if folder is None or not (record := RunFolder(folder).read_config()):
                 continue
             definition = str(record["network_def"])
-            read = [record.get(name) for name in _OF_A_NETWORK if name == "image_size" or f"@{name}" in definition]
-            network = str([task, definition, read])
+            values = [record.get(name) for name in _NETWORK_IDS if name == "image_size" or f"@{name}" in definition]
+            network = str([task, definition, values])
             if network not in measured:
                 try:
                     measured[network] = cost_of_run(folder)
-                except Exception as error:  # a class or file that is elsewhere must not take the results from the table
+                except (
+                    Exception
+                ) as error:  # a class or file that no longer exists must not remove results from the table
                     measured[network] = None
                     sentences.append(f"Cost of {row} ({task}) unknown: {one_line_errors(error) or error}.")
             if (cost := measured[network]) is not None:
-                known[task, row] = cost
-    return known, sentences
+                cost_of_row[task, row] = cost
+    return cost_of_row, sentences
 
 
 def notes(experiment: Experiment, titles: Iterable[str]) -> dict[str, list[str]]:
-    """Title of a table -> sentences to stand below it; those of "" are about all tables.
+    """Return the sentences below each table.
 
     Args:
-        titles: of `task_tables`: the task, or the task, a comma and the class.
+        experiment: what the tables are of.
+        titles: of the tables: the task, or the task, a comma and the class, see `task_tables`.
+
+    Returns:
+        Title -> sentences; those of "" are about all tables.
     """
-    found = {"": _general(experiment)}
+    sentences = {"": _general(experiment)}
     for title in titles:
         task = title.split(", ")[0]
-        found[title] = [*_conditions(experiment, task), *_holes(experiment, task)]
-    return found
+        sentences[title] = [*_conditions(experiment, task), *_missing_runs(experiment, task)]
+    return sentences
 
 
 def _general(experiment: Experiment) -> list[str]:
@@ -68,8 +75,8 @@ def _general(experiment: Experiment) -> list[str]:
         "deviation of the differences stands beside it. Gap closed: share of the way from the student alone to the teacher. "
         "Collapsed: runs that find nothing in nine of ten cases; they are in the mean.",
         "Dice, IoU: overlap; RVD: relative volume difference, |RVD| its size; HD95: 95th percentile of the distances between "
-        "the surfaces, in mm (of pictures in pixels), of the cases that hold the class and of which something was found; "
-        "where these are fewer, their number stands beside it.",
+        "the surfaces, in mm (for pictures in pixels), over the cases that hold the class and in which a part of it was "
+        "predicted; if not all cases do, their number stands beside the value.",
         "GMACs (10⁹ multiply-adds) and milliseconds: one forward pass of one slice, or picture, of the network's input "
         f"size; of a 3-D network a window's, divided by its slices, overlap not counted. On {_processor()}.",
     ]
@@ -79,9 +86,9 @@ def _general(experiment: Experiment) -> list[str]:
 
 
 def _conditions(experiment: Experiment, task: str) -> list[str]:
-    found = conditions(experiment, task)
-    mark = "" if found.as_published else "† Not the paper's conditions, not to be compared with its figures. "
-    return [f"{mark}Conditions: {', '.join(found.phrases)}."] if found.phrases else []
+    summary = conditions(experiment, task)
+    mark = "" if summary.as_published else "† Not the paper's conditions, not to be compared with its figures. "
+    return [f"{mark}Conditions: {', '.join(summary.phrases)}."] if summary.phrases else []
 
 
 def _processor() -> str:
@@ -94,10 +101,10 @@ def _processor() -> str:
     return f"{names[0] if names else platform.processor() or platform.machine()}, {torch.get_num_threads()} thread(s)"
 
 
-def _holes(experiment: Experiment, task: str) -> list[str]:
-    missing = []
+def _missing_runs(experiment: Experiment, task: str) -> list[str]:
+    rows = []
     for row, runs in experiment.runs[task].items():
         seeds = [str(seed) for seed, folder in runs.items() if not RunFolder(folder).has_ended]
         if seeds:
-            missing.append(f"{row} (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)})")
-    return [f"Runs that did not end: {'; '.join(missing)}."] if missing else []
+            rows.append(f"{row} (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)})")
+    return [f"Runs that did not end: {'; '.join(rows)}."] if rows else []

@@ -1,4 +1,4 @@
-"""Results as Markdown, LaTeX and CSV."""
+"""Render results as Markdown, LaTeX and CSV."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ NAMES = {"dice": "Dice, %", "iou": "IoU, %", "rvd": "RVD", "abs_rvd": "|RVD|", "
 def task_tables(
     table: pd.DataFrame, costs: Mapping[tuple[str, str], Cost], baseline: str, compared: Collection[str] = ()
 ) -> dict[str, pd.DataFrame]:
-    """Title (task, and class where there are several) -> table to read, a row a method.
+    """Render results as tables of text, one row for each method.
 
     Args:
         table: of `medkd.reports.tables.results`.
         costs: (task, row) -> cost of its network.
-        baseline: the row that differences are to; "" gives none.
-        compared: tasks whose conditions are the paper's; published figures of all others have a dagger.
+        baseline: title of the row that differences are to; "" for no differences.
+        compared: tasks with the conditions of the paper. In all others a dagger marks published values.
+
+    Returns:
+        Title -> table. The title is the task, with the class if there are several.
     """
-    found = {}
+    tables = {}
     for task, of_task in table.groupby("task", sort=False):
         for name, of_class in of_task.groupby("class", sort=False):
             title = f"{task}, {name}" if of_task["class"].nunique() > 1 else str(task)
@@ -38,8 +41,8 @@ def task_tables(
                 row: _row(group, costs.get((str(task), str(row))), baseline, {metric: paper for metric in printed})
                 for row, group in _by_row(of_class)
             }
-            found[title] = pd.DataFrame.from_dict(rows, orient="index")
-    return found
+            tables[title] = pd.DataFrame.from_dict(rows, orient="index")
+    return tables
 
 
 def _by_row(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -47,13 +50,14 @@ def _by_row(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping[str, str]) -> dict[str, str]:
-    """``printed``: metric of which the paper has a figure in any row -> how its column is marked."""
+    """Render one row. ``printed``: metric with a published value in any row -> title of its column."""
     row: dict[str, str] = {}
-    for metric, cell in group.iterrows():
-        name = NAMES.get(str(metric), str(metric))
+    for index, cell in group.iterrows():
+        metric = str(index)
+        name = NAMES.get(metric, metric)
         if metric in printed:
             row[f"{name} ({printed[metric]})"] = cell["published"]
-        row[name] = _measured(cell, str(metric), group["cases"].max())
+        row[name] = _measured(cell, metric, group["cases"].max())
     first = group.iloc[0]
     if baseline:
         row[f"{NAMES[group.index[0]]} minus {baseline}"] = _plus_minus(
@@ -71,7 +75,7 @@ def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping
 
 
 def _measured(cell: pd.Series, metric: str, cases: int) -> str:
-    """A hole says that it is one, and a mean over some of the cases of how many it is."""
+    """Render mean and deviation; say that no run has ended, and how many cases a mean over a part of the cases is of."""
     if not cell["seeds"]:
         return "no run ended"
     if pd.isna(cell["mean"]):
@@ -90,12 +94,17 @@ def _plus_minus(mean: float, deviation: float, form: str) -> str:
 def write_tables(
     folder: Path, title: str, tables: Mapping[str, pd.DataFrame], table: pd.DataFrame, notes: Mapping[str, list[str]]
 ) -> str:
-    """Writes ``table.md``, ``table.tex`` and ``table.csv`` (the long form, unrounded); returns the Markdown.
+    """Write ``table.md``, ``table.tex`` and ``table.csv`` (the long form, unrounded).
 
     Args:
+        folder: of the files.
+        title: of the experiment.
         tables: of `task_tables`.
         table: of `medkd.reports.tables.results`.
-        notes: the same titles -> sentences that stand below the table; those of "" stand below the title.
+        notes: title of a table -> sentences below it; those of "" stand below the title of the experiment.
+
+    Returns:
+        The Markdown.
     """
     parts = [f"# {title}", *notes.get("", [])]
     for name, shown in tables.items():
@@ -110,7 +119,7 @@ def write_tables(
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    """Cells as they are: read as numbers, they would lose their last zeros and plus signs."""
+    """Render Markdown with the cells as text: as numbers they would lose trailing zeros and plus signs."""
     whole = table.rename(index=_one_cell, columns=_one_cell)
     return whole.to_markdown(disable_numparse=True, colalign=("left", *["right"] * table.shape[1]))
 
@@ -120,7 +129,7 @@ def _one_cell(text: object) -> str:
 
 
 def _latex(experiment: str, title: str, table: pd.DataFrame, notes: list[str]) -> str:
-    """A floating table with its notes below it; needs the packages booktabs and graphicx alone."""
+    """Render a floating table with its notes; it needs the packages booktabs and graphicx."""
     escaped = table.map(_escape).rename(index=_escape, columns=_escape)
     body = escaped.to_latex(escape=False, column_format="l" + "r" * table.shape[1])
     label = "".join(c if c.isalnum() else "-" for c in title.lower())

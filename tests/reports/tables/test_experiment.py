@@ -9,7 +9,6 @@ import yaml
 from scipy.stats import wilcoxon
 
 from medkd.reports.tables import Experiment, Published, conditions, results, task_tables, write_tables
-from medkd.reports.tables.statistics import adjusted, gap_closed, paired_by_case, paired_by_seed
 from medkd.runs.results import read_cases
 
 DICE = {
@@ -65,20 +64,6 @@ def test_a_run_whose_test_was_cut_off_is_a_hole(experiment, tmp_path):
     (tmp_path / "KD/0/summary.json").unlink()
     found = results(experiment).set_index("row")
     assert (found.loc["KD", "seeds"], found.loc["KD", "planned"], found.loc["KD", "mean"]) == (1, 3, 60.0)
-
-
-def rows(values, seed=0, metric="hd95"):
-    return pd.DataFrame({"seed": seed, "case": [*"abcd"][: len(values)], metric: values})
-
-
-def test_what_one_of_both_has_no_value_of_is_no_pair():
-    nan = float("nan")
-    baseline = pd.concat([rows([1, 2, nan, 9]), rows([3, 4, 5, nan], 1)])
-    method = pd.concat([rows([2, nan, 7, 10]), rows([5, 6, nan, 8], 1)])
-    # seed 0: a +1, d +1; seed 1: a +2, b +2
-    assert paired_by_seed(method, baseline, "hd95").to_dict() == {0: 1.0, 1: 2.0}
-    p, number = paired_by_case(method, baseline, "hd95")
-    assert number == 3 and p == pytest.approx(wilcoxon([1.5, 2.0, 1.0]).pvalue)
 
 
 def test_distances_tell_of_how_many_cases_they_are(experiment, tmp_path):
@@ -161,7 +146,7 @@ def test_conditions_are_named_row_by_row(experiment, tmp_path):
     assert conditions(experiment, "k").as_published
     (tmp_path / "datalist.json").unlink()
     assert not conditions(experiment, "k").as_published
-    assert conditions(experiment, "k").phrases[-1] == "numbers of cases unknown, the data set is no longer there"
+    assert conditions(experiment, "k").phrases[-1] == "numbers of cases unknown, the data set no longer exists"
     experiment.published = None  # without a paper the conditions stand there all the same
     assert conditions(experiment, "k").as_published and "max_epochs 120" in conditions(experiment, "k").phrases
 
@@ -171,13 +156,3 @@ def test_published_figures_of_other_conditions_have_a_dagger(experiment):
     assert "Dice, % (paper†)" in task_tables(table, {}, "Student")["k"].columns
     assert "Dice, % (paper)" in task_tables(table, {}, "Student", ["k"])["k"].columns
     assert not any("Student" in name for name in task_tables(table, {}, "")["k"].columns)
-
-
-def test_statistics():
-    assert gap_closed(0.6, 0.5, 0.9) == pytest.approx(0.25)
-    assert math.isnan(gap_closed(0.6, 0.5, 0.5))  # no gap
-    # Benjamini and Hochberg by hand: 0.01 * 3 / 1, then 0.03 * 3 / 2 and 0.04 * 3 / 3, the smaller of which counts for both
-    assert adjusted([0.01, float("nan"), 0.04, 0.03])[::2] == pytest.approx([0.03, 0.04])
-    same = pd.DataFrame({"seed": 0, "case": ["a", "b", "c"], "dice": [0.1, 0.2, 0.3]})
-    assert paired_by_case(same, same, "dice") == (1.0, 3)
-    assert math.isnan(paired_by_case(same[:1], same[:1], "dice")[0])

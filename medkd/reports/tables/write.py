@@ -1,4 +1,4 @@
-"""All tables of an experiment: computed, rendered and written."""
+"""Compute, render and write all tables of an experiment."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ __all__ = ["Report", "write_report"]
 
 
 class Report(NamedTuple):
-    """What was written."""
+    """The tables and their notes as they were written."""
 
     tables: Mapping[str, pd.DataFrame]
-    """Of `task_tables`: title -> to read."""
+    """Title -> table of text, see `task_tables`."""
     notes: Mapping[str, list[str]]
-    """Title -> sentences below the table; "" -> about all tables."""
+    """Title -> sentences below the table; "" -> sentences about all tables."""
     text: str
     """The Markdown."""
 
 
 def write_report(experiment: Experiment, folder: Path) -> Report:
-    """Writes ``table.md``, ``table.tex`` and ``table.csv``, the experiment being finished or not."""
-    table, (known, unmeasured) = results(experiment), costs(experiment)
+    """Write ``table.md``, ``table.tex`` and ``table.csv`` of an experiment, which may be unfinished."""
+    table, (cost_of, unmeasured) = results(experiment), costs(experiment)
     compared = [task for task in experiment.runs if conditions(experiment, task).as_published]
-    tables = task_tables(table, known, experiment.baseline, compared)
+    tables = task_tables(table, cost_of, experiment.baseline, compared)
     sentences = notes(experiment, tables)
     sentences[""] += unmeasured
     text = write_tables(folder, experiment.title, tables, table, sentences)
