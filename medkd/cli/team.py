@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from medkd.plckd.order import MEMBERS, check_member, check_team_embedding, team_members
+from medkd.plckd.members import MEMBERS, check_member, check_team_embedding, team_members
 from medkd.runs.folder import RunFolder
 
 from .options import check_model, check_options, is_known, parse_command

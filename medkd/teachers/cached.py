@@ -38,12 +38,12 @@ _VERSION = 1  # of the content of a file
 class CachedTeacher(nn.Module):
     """A `Teacher` whose networks' outputs come with the batch instead of being computed.
 
-    It is called ``teacher(stored, target)`` with what `CachedSoftLabels` keeps, moved by the transforms as the image was.
+    It is called ``teacher(cached, target)`` with what `CachedSoftLabels` keeps, moved by the transforms as the image was.
     The correction of a team runs on it in each step, in float32, with the moved labels. So every pixel is correct after any
     flip, rotation or crop.
 
     Args:
-        teacher: the teacher whose outputs were stored. Its networks are not run.
+        teacher: the teacher whose outputs are cached. Its networks are not run.
     """
 
     reads: str = _KEY
@@ -53,29 +53,29 @@ class CachedTeacher(nn.Module):
         self.teacher = teacher
         self.output_channels = teacher.output_channels
 
-    def forward(self, stored: Tensor, target: Tensor) -> Features:
+    def forward(self, cached: Tensor, target: Tensor) -> Features:
         """Return features that hold logits alone.
 
         Args:
-            stored: outputs (N, channels, *spatial).
+            cached: outputs (N, channels, *spatial).
             target: (N, 1, *spatial) integer labels.
         """
-        return Features(self.teacher.logits_from(self.outputs(stored), target))
+        return Features(self.teacher.logits_from(self.outputs(cached), target))
 
-    def outputs(self, stored: Tensor) -> TeamOutputs:
-        """Return the stored outputs (N, channels, *spatial) network by network, in float32."""
-        maps = stored.float().split(list(self.output_channels.values()), dim=1)
+    def outputs(self, cached: Tensor) -> TeamOutputs:
+        """Return the cached outputs (N, channels, *spatial) network by network, in float32."""
+        maps = cached.float().split(list(self.output_channels.values()), dim=1)
         return TeamOutputs(**dict(zip(self.output_channels, maps, strict=True)))
 
-    def soft_labels(self, stored: Tensor, target: Tensor) -> SoftLabels:
-        """Return the four stages of the team's chain for stored outputs and labels (N, 1, *spatial).
+    def soft_labels(self, cached: Tensor, target: Tensor) -> SoftLabels:
+        """Return the four stages of the team's chain for cached outputs and labels (N, 1, *spatial).
 
         Raises:
             ValueError: If the teacher is no team.
         """
         if self.team is None:
             raise ValueError("CachedTeacher: found a single teacher, expected a team: nothing corrects its soft labels")
-        return self.team.correction(self.outputs(stored), target)
+        return self.team.correction(self.outputs(cached), target)
 
     def start_epoch(self) -> None:
         """Empty the memory of the team's correction."""
@@ -83,7 +83,7 @@ class CachedTeacher(nn.Module):
 
     @property
     def team(self) -> TeacherTeam | None:
-        """The team whose outputs were stored; None for a single teacher."""
+        """The team whose outputs are cached; None for a single teacher."""
         return self.teacher.team
 
 

@@ -1,4 +1,4 @@
-"""The teacher that a bundle's configuration names, loaded with what the configuration knows of the task."""
+"""Load the teacher that a bundle's configuration names, with what the configuration knows of the task."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["load_task_teacher"]
 
 
 def load_task_teacher(
-    path: PathOrPaths,
-    teacher_def: nn.Module,
+    teacher: PathOrPaths,
+    network: nn.Module,
     num_classes: int,
     trained_with: Mapping[str, Any],
     intensity: Sequence[Any] | None = None,
     classes: Sequence[Any] | None = None,
 ) -> nn.Module:
-    """Load a teacher for images that are prepared as ``trained_with`` says.
+    """Load a teacher for images that are prepared as ``trained_with`` states.
 
     Args:
-        path: a teacher, or several, see `load_teacher`.
-        teacher_def: the task's own teacher network.
+        teacher: one path, or several, see `load_teacher`.
+        network: the task's own teacher.
         num_classes: K.
         trained_with: the configuration's ``trained_with``, of which ``window``, ``per_case`` and ``spacing`` are read.
         intensity: ``--teacher_intensity``, see `load_teacher`.
@@ -34,12 +34,12 @@ def load_task_teacher(
         A network from images (N, C, *spatial) of the task to logits (N, K, *spatial).
 
     Raises:
-        FileNotFoundError: see `load_teacher`.
-        ValueError: see `load_teacher`.
+        FileNotFoundError: If a path holds no teacher, see `load_teacher`.
+        ValueError: If a teacher does not suit the task, see `load_teacher`.
     """
     return load_teacher(
-        path,
-        teacher_def,
+        teacher,
+        network,
         num_classes,
         window=trained_with.get("window"),
         intensity=intensity,

@@ -1,4 +1,4 @@
-"""The boundary transform: the band, what is exchanged, small lesions, the border of the image."""
+"""The boundary transform: the band, exchanged pixels, small lesions, the edge of the image."""
 
 import pytest
 import torch
@@ -30,13 +30,13 @@ def test_the_multiset_of_every_lesion_stays_and_nothing_else_moves(seed, width, 
 
 
 @pytest.mark.parametrize(("width", "inner"), [(0, 64), (1, 36), (2, 16), (3, 4), (4, 4), (9, 4)])
-def test_the_band_goes_inward_and_narrows_before_it_eats_the_lesion(width, inner):
+def test_the_band_narrows_if_no_interior_is_left(width, inner):
     band, kept = boundary_and_inner(square(), width)
     assert kept.sum() == inner and band.sum() == 64 - inner
     assert not (band & kept).any() and torch.equal(band | kept, square().bool())
 
 
-def test_equal_numbers_change_places():
+def test_as_many_boundary_as_interior_pixels_move():
     image = torch.rand(1, 2, 12, 12)
     band, inner = boundary_and_inner(square(), 1)  # 28 and 36 pixels
     for ratio, count in ((1.0, 28), (0.5, 14), (0.0, 0), (5.0, 36)):
@@ -49,7 +49,7 @@ def test_equal_numbers_change_places():
         assert into == {tuple(v) for v in image[0][:, (moved & band)[0, 0]].T.tolist()}
 
 
-def test_the_border_of_the_image_is_no_border_of_a_lesion():
+def test_the_edge_of_the_image_is_no_border_of_a_lesion():
     whole = torch.ones(1, 1, 6, 6)
     assert boundary_and_inner(whole, 2)[0].sum() == 0
     image = torch.rand(1, 1, 6, 6)
@@ -59,7 +59,7 @@ def test_the_border_of_the_image_is_no_border_of_a_lesion():
     assert boundary_and_inner(half, 1)[0].sum() == 6
 
 
-def test_a_lesion_of_one_layer_stays():
+def test_a_lesion_without_interior_stays():
     thin = torch.zeros(1, 1, 8, 8, dtype=torch.long)
     thin[..., 3:5, 1:7] = 1
     image = torch.rand(1, 3, 8, 8)
@@ -80,7 +80,7 @@ def test_the_same_generator_gives_the_same_image():
     assert torch.equal(images[0], images[1]) and not torch.equal(images[0], images[2])
 
 
-def test_mistakes_are_named():
+def test_arguments_are_checked():
     with pytest.raises(
         ValueError, match=r"found label \(1, 1, 4, 5\) for image \(1, 3, 4, 4\), expected label \(1, 1, 4, 4\)"
     ):

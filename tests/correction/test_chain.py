@@ -50,7 +50,7 @@ def test_by_hand():
     torch.testing.assert_close(labels.ultimate, make_pixels([0.2, 0.8], [0.4, 0.6], [0.1, 0.9], [0.4, 0.6]))
 
 
-def test_every_row_of_the_ablation_is_another_path():
+def test_every_row_of_the_ablation_differs():
     t, f, b, phi, y = make_case(3, size=(12, 12), sharp=1.0)
     rows = {
         "T": correct_soft_labels(t, y, similarity=False),

@@ -11,7 +11,7 @@ from .builders import count_incorrect, make_case, make_pixels
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_swap_exchanges_two_values_of_wrong_pixels(classes):
+def test_swap_exchanges_two_values_of_incorrect_pixels(classes):
     t, *_, y = make_case(5, classes)
     swapped = swap_incorrect(t, y)
     assert count_incorrect(swapped, y) == 0
@@ -22,7 +22,7 @@ def test_swap_exchanges_two_values_of_wrong_pixels(classes):
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 4))
-def test_ties_of_any_classes_end_right(seed, classes):
+def test_ties_of_any_classes_become_correct(seed, classes):
     """Probabilities of few values, where two, three or all classes tie."""
     draw = torch.Generator().manual_seed(seed)
     t = torch.randint(0, 4, (1, classes, 6, 6), generator=draw).float() + 1e-3
@@ -32,12 +32,12 @@ def test_ties_of_any_classes_end_right(seed, classes):
         torch.testing.assert_close(ended.sum(1), torch.ones(1, 6, 6))
 
 
-def test_two_others_tie():
+def test_swap_with_a_tie_of_two_other_classes():
     p, y = make_pixels([0.4, 0.4, 0.2]), torch.tensor([2])[None, None, None]
     torch.testing.assert_close(swap_incorrect(p, y), make_pixels([0.2 * 0.999, 0.4 * 0.999, 0.4 * 0.999 + 0.001]))
 
 
-def test_a_tie_is_wrong_and_swap_breaks_it():
+def test_a_tie_is_incorrect_and_swap_breaks_it():
     tie = torch.full((1, 2, 1, 2), 0.5)
     for k in (0, 1):
         y = torch.full((1, 1, 1, 2), k)

@@ -1,4 +1,4 @@
-"""False pixels: the queue holds what the teacher gets wrong, and images are made of nothing else."""
+"""False pixels: the queue holds incorrectly predicted pixels, and images are made of nothing else."""
 
 import pytest
 import torch
@@ -36,17 +36,17 @@ def test_every_pixel_of_an_image_comes_from_the_queue_of_its_label():
     queue = FalsePixelQueue(3, 3, 50)
     image, label, prediction = coded()
     queue.push(image, label, prediction, 100)
-    made, target = false_pixel_images(queue, label, torch.Generator().manual_seed(0))
-    assert torch.equal(target, label) and made.shape == image.shape
+    synthetic, target = false_pixel_images(queue, label, torch.Generator().manual_seed(0))
+    assert torch.equal(target, label) and synthetic.shape == image.shape
     for c in range(3):
         held = {tuple(v) for v in queue.slots[c, : int(queue.filled[c])].tolist()}
-        drawn = [tuple(v) for v in made.transpose(0, 1).flatten(1)[:, (label == c).flatten()].T.tolist()]
+        drawn = [tuple(v) for v in synthetic.transpose(0, 1).flatten(1)[:, (label == c).flatten()].T.tolist()]
         assert set(drawn) <= held and len(set(drawn)) > 1
     again, _ = false_pixel_images(queue, label, torch.Generator().manual_seed(0))
-    assert torch.equal(made, again)
+    assert torch.equal(synthetic, again)
 
 
-def test_the_newest_stay_and_full_is_said():
+def test_the_newest_pixels_stay():
     queue = FalsePixelQueue(1, 2, 3)
     assert not queue.is_full
     label = torch.tensor([[0, 1]]).reshape(1, 1, 1, 2)

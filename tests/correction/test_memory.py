@@ -31,7 +31,7 @@ def test_a_mean_of_millions_is_a_mean():
     torch.testing.assert_close(memory.rows[0], torch.tensor([0.9, 0.1]), rtol=0, atol=1e-6)
 
 
-def test_a_row_that_is_not_right_is_not_used():
+def test_an_incorrect_row_is_not_used():
     p, label = make_pixels([0.7, 0.3]), torch.ones(1, 1, 1, 1, dtype=torch.long)
     tie = torch.tensor([[0.9, 0.1], [0.5, 0.5]])
     torch.testing.assert_close(correct_by_similarity(p, p, label, memory=tie), make_pixels([0.3, 0.7]))
@@ -39,7 +39,7 @@ def test_a_row_that_is_not_right_is_not_used():
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 4))
-def test_a_known_row_is_right_for_its_class(seed, classes):
+def test_a_filled_row_is_correct_for_its_class(seed, classes):
     draw, memory = torch.Generator().manual_seed(seed), CorrectMemory()
     for _ in range(3):
         p = torch.softmax(torch.randn(2, classes, 3, 3, generator=draw), 1)
@@ -50,12 +50,12 @@ def test_a_known_row_is_right_for_its_class(seed, classes):
             torch.testing.assert_close(row.sum(), torch.tensor(1.0))
 
 
-def test_it_comes_after_image_and_batch_and_before_the_exchange():
+def test_the_memory_comes_after_image_and_batch_and_before_the_swap():
     label = torch.tensor([0, 0, 1, 2])[None, None, None]
     p = make_pixels([0.8, 0.1, 0.1], [0.3, 0.4, 0.3], [0.6, 0.3, 0.1], [0.5, 0.3, 0.2])
     memory = torch.tensor([[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.0, 0.0, 0.0]])
     tally = Counter()
-    found = correct_by_similarity(p, p, label, tally=tally, memory=memory)
+    result = correct_by_similarity(p, p, label, tally=tally, memory=memory)
     expected = make_pixels([0.8, 0.1, 0.1], [0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.2, 0.3, 0.5])
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(result, expected)
     assert tally == {"image": 1, "memory": 1, "swap": 1}

@@ -25,13 +25,13 @@ def cosine(a, b):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([1, 2, 3, 12]), st.booleans())
-def test_it_is_the_largest_cosine_and_of_equals_the_first(seed, dims, coarse):
+def test_the_first_candidate_of_the_largest_cosine_is_found(seed, dims, coarse):
     draw = torch.Generator().manual_seed(seed)
     queries, candidates = (torch.randn(n, dims, generator=draw) for n in (7, 30))
     if coarse:  # many equal vectors, and zero ones
         queries, candidates = queries.round(), candidates.round()
-    found = most_similar(queries, candidates).tolist()
-    for query, index in zip(queries.tolist(), found, strict=True):
+    result = most_similar(queries, candidates).tolist()
+    for query, index in zip(queries.tolist(), result, strict=True):
         cosines = [cosine(query, c) for c in candidates.tolist()]
         assert cosines[index] == pytest.approx(max(cosines), abs=1e-6)
         same = [i for i, c in enumerate(candidates.tolist()) if c == candidates[index].tolist()]
@@ -45,7 +45,7 @@ def test_zero_vectors():
     assert most_similar(torch.tensor([[-1.0, 0.0]]), candidates).tolist() == [0]
 
 
-def test_of_others_as_near_the_first_counts():
+def test_the_first_of_equally_near_candidates_is_found():
     """Mirrored at the query, two different candidates have one cosine."""
     draw = torch.Generator().manual_seed(0)
     for _ in range(20):
@@ -69,7 +69,7 @@ def test_blocks_and_tree_agree():
     assert torch.equal(by_tree, most_similar(queries, candidates))
 
 
-def test_max_candidates_bounds_the_search_and_stays_right():
+def test_max_candidates_bounds_the_search_and_stays_correct():
     draw = torch.Generator().manual_seed(1)
     p = torch.softmax(torch.randn(1, 2, 20, 20, generator=draw), 1)
     y, phi = torch.randint(0, 2, (1, 1, 20, 20), generator=draw), torch.randn(1, 12, 20, 20, generator=draw)

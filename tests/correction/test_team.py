@@ -15,7 +15,7 @@ def make_balanced_taps(seed, image):
     return taps
 
 
-def test_it_gives_the_teachers_features_with_right_logits():
+def test_the_team_gives_the_features_of_its_teacher_with_correct_logits():
     x, y = make_images()
     team = TeacherTeam(make_taps(), make_network(1).eval(), make_network(2).eval())
     with torch.no_grad():
@@ -29,20 +29,20 @@ def test_it_gives_the_teachers_features_with_right_logits():
     assert sum(lonely.correction.tally.values()) == int((~right[:, :1]).sum()) > 0
 
 
-def test_each_assistant_has_its_place_and_similarity_is_that_of_the_penultimate_map():
+def test_each_assistant_has_its_stage_and_similarity_reads_the_penultimate_map():
     x, y = make_images()
     team = TeacherTeam(make_balanced_taps(0, x), make_balanced_taps(1, x).network, make_balanced_taps(2, x).network)
     with torch.no_grad():
-        features, found = team.teacher(x), team.soft_labels(x, y)
+        features, result = team.teacher(x), team.soft_labels(x, y)
         first, second = (torch.softmax(net(x), 1) for net in (team.false_pixel, team.boundary))
     initial = torch.softmax(features.logits, 1)
     expected = correct_soft_labels(initial, y, first, second, features.decoder[-1])
-    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
-    assert not torch.equal(found.false_pixel, correct_soft_labels(initial, y, second, first).false_pixel)
-    assert not torch.equal(found.ultimate, correct_soft_labels(initial, y, first, second, features.logits).ultimate)
+    assert all(torch.equal(a, b) for a, b in zip(result, expected, strict=True))
+    assert not torch.equal(result.false_pixel, correct_soft_labels(initial, y, second, first).false_pixel)
+    assert not torch.equal(result.ultimate, correct_soft_labels(initial, y, first, second, features.logits).ultimate)
 
 
-def test_swap_needs_nobody_else():
+def test_swap_needs_no_assistants():
     x, y = make_images()
     with torch.no_grad():
         team, plain = TeacherTeam(make_taps(), swap=True)(x, y), torch.softmax(make_taps()(x).logits, 1)
@@ -50,7 +50,7 @@ def test_swap_needs_nobody_else():
     assert torch.equal(team.logits.argmax(1, keepdim=True), y)
 
 
-def test_a_correction_remembers_the_batches_before():
+def test_a_correction_remembers_earlier_batches():
     correction = Correction()
     first = torch.tensor([[2.0, -2.0], [-1.0, 1.0]]).T[None, :, None]
     correction(TeamOutputs(first), torch.tensor([0, 1])[None, None, None])

@@ -1,4 +1,4 @@
-"""The trainer: who changes and who does not, what is logged, precision, accumulation, clipping."""
+"""The trainer: what is trained and what is frozen, logged values, precision, accumulation, clipping."""
 
 import pytest
 import torch
@@ -84,7 +84,7 @@ def test_named_terms_of_each_step_and_their_means():
     assert float(means["loss/hlfd/ifd"]) == pytest.approx(sum(t["hlfd/ifd"].item() for t in steps) / 3, rel=1e-6)
 
 
-def test_supervised_baseline_equals_a_loop_by_hand():
+def test_supervised_baseline_equals_a_plain_loop():
     trainer = make("none")
     torch.manual_seed(0)
     network = ResNetFCN(2, 1, 2, width=4)
@@ -177,7 +177,7 @@ def test_monai_puts_the_image_into_the_output_before_the_loss_is_called():
 
     trainer.loss_function = spy
     trainer.run()
-    assert all({"image", "label", "pred"} <= found for found in keys) and len(keys) == 3
+    assert all({"image", "label", "pred"} <= result for result in keys) and len(keys) == 3
 
 
 def weights_by_epoch(method, epochs, **args):

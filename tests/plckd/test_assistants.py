@@ -17,7 +17,7 @@ def test_frozen_batch_norm_keeps_its_statistics():
     assert any(not torch.equal(v, before[n]) for n, v in net.state_dict().items())
 
 
-def test_assistants_begin_from_the_teacher_or_anew(tmp_path):
+def test_assistants_start_from_the_teacher_or_from_scratch(tmp_path):
     torch.save(make_network(1).state_dict(), tmp_path / "model.pt")
     torch.testing.assert_close(
         init_assistant(make_network(2), tmp_path, "teacher").state_dict(), make_network(1).state_dict()

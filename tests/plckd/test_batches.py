@@ -42,7 +42,7 @@ def test_a_teacher_that_is_always_right_is_an_error():
         make_trainer(make_network(), FalsePixelBatches(Oracle(), FalsePixelQueue(1, 2, 50))).run()
 
 
-def test_a_class_without_errors_takes_its_most_doubtful_pixels(capsys):
+def test_a_class_without_errors_takes_its_least_probable_pixels(capsys):
     class AllLesion(torch.nn.Module):
         def forward(self, x):
             return torch.cat([0 * x, x + 1], 1)  # every background pixel is wrong, no lesion pixel is

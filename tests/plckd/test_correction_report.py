@@ -33,8 +33,8 @@ def test_kinds_by_hand():
     second = first.clone()
     second[4, 4:8] = True
     labels = SoftLabels(stage(first), stage(second), stage(second), stage(truth))
-    found = {kind: values.tolist() for kind, values in count_errors(labels, target).items()}
-    assert found == {
+    result = {kind: values.tolist() for kind, values in count_errors(labels, target).items()}
+    assert result == {
         "wrong": [7, 3, 3, 0],
         "false positive": [2, 2, 2, 0],
         "false negative": [5, 1, 1, 0],
@@ -47,8 +47,8 @@ def test_volumes_are_counted_too():
     target = torch.zeros(1, 1, 9, 9, 9, dtype=torch.long)
     target[..., 4, 4, 4] = 1
     nothing = torch.cat([torch.ones(1, 1, 9, 9, 9), torch.zeros(1, 1, 9, 9, 9)], dim=1)
-    found = count_errors(SoftLabels(nothing, nothing, nothing, nothing), target)
-    assert found["false negative"].tolist() == found["boundary"].tolist() == [1] * 4
+    result = count_errors(SoftLabels(nothing, nothing, nothing, nothing), target)
+    assert result["false negative"].tolist() == result["boundary"].tolist() == [1] * 4
 
 
 def network(seed):
@@ -79,7 +79,7 @@ def run(folder, cached=False, epoch=0):
     return folder / "correction.json"
 
 
-def test_it_is_the_same_of_stored_labels(tmp_path, capsys):
+def test_the_report_of_cached_soft_labels_is_the_same(tmp_path, capsys):
     online, cached = (json.loads(run(tmp_path / str(way), way).read_text()) for way in (False, True))
     assert "after each stage of the correction" in capsys.readouterr().out
     assert online["pixels"] == cached["pixels"] == 4 * 32 * 32
@@ -92,6 +92,6 @@ def test_it_is_the_same_of_stored_labels(tmp_path, capsys):
     assert sum(online["similarity_took_from"].values()) == wrong[2]
 
 
-def test_a_resumed_run_keeps_the_report_that_it_has(tmp_path):
+def test_a_resumed_run_keeps_its_report(tmp_path):
     assert not run(tmp_path, epoch=1).exists()
     assert run(tmp_path).exists()

@@ -45,7 +45,7 @@ def scores():
     return score_assistants({name: Says(rule) for name, rule in decide.items()}, batches, "cpu")
 
 
-def test_those_who_know_nothing_beyond_the_teacher(scores):
+def test_networks_that_know_nothing_beyond_the_teacher(scores):
     for name in ("contradicts", "lesion"):
         assert scores[name]["beyond_teacher"] == pytest.approx(0, abs=1e-9)
     assert abs(scores["coin"]["beyond_teacher"]) < 0.03
@@ -56,7 +56,7 @@ def test_those_who_know_nothing_beyond_the_teacher(scores):
     assert (scores["lesion"]["right_on_false_negatives"], scores["lesion"]["right_on_false_positives"]) == (1, 0)
 
 
-def test_those_who_know_something(scores):
+def test_networks_that_know_something_beyond_the_teacher(scores):
     assert scores["right"]["beyond_teacher"] == scores["right"]["dice"] == 1
     assert scores["inverted"]["beyond_teacher"] == -1 and scores["inverted"]["dice"] == 0
     assert scores["somewhat"]["right_on_false_negatives"] == pytest.approx(0.3, abs=0.03)
@@ -65,7 +65,7 @@ def test_those_who_know_something(scores):
     assert 0.2 < low < scores["somewhat"]["beyond_teacher"] < high < 0.4
 
 
-def test_the_teacher_has_its_dice_alone(scores):
+def test_the_teacher_has_a_dice_only(scores):
     assert set(scores["T"]) == {"dice", "n"} and scores["T"]["n"] == 8 and 0.7 < scores["T"]["dice"] < 0.8
 
 
@@ -79,17 +79,17 @@ def test_beyond_teacher_by_hand():
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("lesion", [True, False])
-def test_what_images_cannot_tell_is_none(lesion):
+def test_scores_without_data_are_none(lesion):
     """A teacher without errors, and images without lesions."""
     truth = torch.zeros(1, 1, 8, 8)
     truth[..., 4:, :] = lesion
     image = torch.cat([truth, truth, torch.rand(1, 1, 8, 8)], dim=1)
     nets = {"T": Says(lambda y, t, z: y), "coin": Says(lambda y, t, z: z < 0.5)}
-    found = score_assistants(nets, [{"image": image, "label": truth.long()}], "cpu")
-    assert found["coin"]["beyond_teacher"] is None and found["coin"]["interval"] is None
-    assert found["coin"]["right_on_false_negatives"] is None
-    assert found["T"]["dice"] == (1 if lesion else None)
-    json.dumps(found, allow_nan=False)
+    result = score_assistants(nets, [{"image": image, "label": truth.long()}], "cpu")
+    assert result["coin"]["beyond_teacher"] is None and result["coin"]["interval"] is None
+    assert result["coin"]["right_on_false_negatives"] is None
+    assert result["T"]["dice"] == (1 if lesion else None)
+    json.dumps(result, allow_nan=False)
 
 
 def test_few_images_have_no_interval():
@@ -100,13 +100,13 @@ def test_few_images_have_no_interval():
     for batch in batches:
         batch["label"] = (batch["image"][:, :1] > 0).long()
     nets = {"T": Says(lambda y, t, z: t), "coin": Says(lambda y, t, z: z < 0)}
-    found = score_assistants(nets, batches, "cpu")["coin"]
-    assert found["interval"] is None and abs(found["beyond_teacher"]) < 0.5
+    result = score_assistants(nets, batches, "cpu")["coin"]
+    assert result["interval"] is None and abs(result["beyond_teacher"]) < 0.5
 
 
 def test_logits_are_resized_to_the_label():
     truth = torch.zeros(1, 1, 8, 8, dtype=torch.long)
     truth[..., 4:, :] = 1
     image = torch.stack([truth[0, 0, ::2, ::2]] * 3)[None].float()
-    found = score_assistants({"T": Says(lambda y, t, z: y)}, [{"image": image, "label": truth}], "cpu")
-    assert found == {"T": {"dice": 1.0, "n": 1}}
+    result = score_assistants({"T": Says(lambda y, t, z: y)}, [{"image": image, "label": truth}], "cpu")
+    assert result == {"T": {"dice": 1.0, "n": 1}}

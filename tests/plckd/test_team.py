@@ -21,7 +21,7 @@ from .builders import make_loader, make_network, make_taps
         ({"similarity": False, "boundary": False}, (True, False, False)),
     ],
 )
-def test_a_method_says_who_is_in_it(tmp_path, args, parts):
+def test_a_method_decides_the_members(tmp_path, args, parts):
     paths = []
     for seed in (1, 2):
         paths.append(tmp_path / f"{seed}.pt")
@@ -34,7 +34,7 @@ def test_a_method_says_who_is_in_it(tmp_path, args, parts):
         torch.testing.assert_close(team.boundary.state_dict(), make_network(2).state_dict())
 
 
-def test_other_methods_keep_the_teacher_and_read_no_assistant(tmp_path):
+def test_other_methods_have_a_single_teacher_and_read_no_assistant(tmp_path):
     teacher = make_taps()
     single = teacher_team("kd", {}, teacher, tmp_path / "a", tmp_path / "b")
     assert single.team is None and single.taps is teacher

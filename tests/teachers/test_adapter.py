@@ -19,7 +19,7 @@ class Fixed(nn.Module):
         return self.answer(image)
 
 
-def test_one_channel_is_a_sigmoids():
+def test_one_channel_is_the_logit_of_a_sigmoid():
     teacher = TeacherAdapter(Fixed(lambda x: 3 * x), "F", (2, 1), 2)
     image = torch.randn(1, 1, 4, 4)
     torch.testing.assert_close(teacher(image).softmax(1)[:, 1:], torch.sigmoid(3 * image))
@@ -33,7 +33,7 @@ def test_classes_are_merged_in_any_order():
     assert TeacherAdapter(Fixed(lambda x: torch.cat([x, -x], 1)), "F", (2, 1), 2).classes is None
 
 
-def test_of_several_outputs_the_last_of_full_size():
+def test_the_last_output_of_full_size_is_taken():
     network = BasicUNetPlusPlus(2, 1, 2, features=(4, 4, 4, 4, 4, 4), deep_supervision=True).eval()
     image = torch.rand(1, 1, 32, 32)
     torch.testing.assert_close(TeacherAdapter(network, "F", (2, 1), 2)(image), network(image)[-1])
@@ -52,7 +52,7 @@ def test_of_several_outputs_the_last_of_full_size():
         ),
     ],
 )
-def test_outputs_that_are_no_logits(answer, message):
+def test_other_outputs_are_refused(answer, message):
     with pytest.raises(ValueError, match=message):
         TeacherAdapter(Fixed(answer), "F", (2, 1), 2)
 
@@ -69,6 +69,6 @@ def test_outputs_that_are_no_logits(answer, message):
         ([0, 0, 0], "expected a channel of F for class 1"),
     ],
 )
-def test_classes_that_do_not_fit(classes, message):
+def test_classes_that_do_not_fit_are_refused(classes, message):
     with pytest.raises(ValueError, match=message):
         TeacherAdapter(Fixed(lambda x: torch.cat([x] * 3, 1)), "F", (2, 1), 2, classes)

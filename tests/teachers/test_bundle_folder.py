@@ -12,7 +12,7 @@ from medkd.teachers import load_teacher
 from .builders import make_bundle, make_monai_unet, make_task_teacher
 
 
-def test_a_bundle_of_training_whose_checkpoint_holds_more(tmp_path):
+def test_a_training_checkpoint_is_read(tmp_path):
     network = make_monai_unet(3)
     folder = make_bundle(tmp_path / "b", network, 3, name="train.yaml")
     torch.save({"model": network.state_dict(), "epoch": 3}, folder / "models/model.pt")
@@ -20,7 +20,7 @@ def test_a_bundle_of_training_whose_checkpoint_holds_more(tmp_path):
     torch.testing.assert_close(load_teacher(folder, make_task_teacher(3), 2)(image), network(image))
 
 
-def test_taps_of_a_bundle_are_named_by_the_user(tmp_path):
+def test_the_user_names_the_taps_of_a_bundle(tmp_path):
     teacher = load_teacher(make_bundle(tmp_path / "b", make_monai_unet()), make_task_teacher(), 2)
     assert default_taps(teacher) == {}
     taps = FeatureTaps(teacher, encoder=["network.model.0", "network.model.1.submodule.1.submodule"])

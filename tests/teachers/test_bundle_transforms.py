@@ -21,7 +21,7 @@ def test_a_bundle_scales_as_its_preprocessing_does(tmp_path, capsys):
     assert "note" not in capsys.readouterr().out
 
 
-def test_what_leaves_the_scale_alone(tmp_path, capsys):
+def test_transforms_that_do_not_scale_are_ignored(tmp_path, capsys):
     others = [{**RANGE, "_disabled_": True}, {"_target_": "Compose", "transforms": [NORMALIZE], "_disabled_": "True"}]
     others += [{**NORMALIZE, "keys": ["label"]}, {"_target_": "monai.transforms.RandScaleIntensityd", "keys": "image"}]
     folder = make_bundle(tmp_path / "b", make_monai_unet(), transforms=[*others, {**RANGE, "a_min": -100}])
@@ -65,17 +65,17 @@ def test_an_unknown_scale_is_passed_on_with_a_note(tmp_path, capsys, transforms)
         ([], False),
     ],
 )
-def test_a_bundle_sees_the_axes_that_it_knows(tmp_path, capsys, transforms, is_known):
+def test_images_are_turned_to_the_axes_of_the_bundle(tmp_path, capsys, transforms, is_known):
     network = make_monai_unet(3)
     folder = make_bundle(tmp_path / "b", network, 3, transforms=transforms, axes="RAS")
     teacher = load_teacher(folder, make_task_teacher(3), 2)
     image = torch.rand(1, 1, 4, 8, 16)
-    wanted = turn(network(turn(image))) if is_known else network(image)
-    torch.testing.assert_close(teacher(image), wanted)
+    expected = turn(network(turn(image))) if is_known else network(image)
+    torch.testing.assert_close(teacher(image), expected)
     assert ("directions are not known, images are passed on as I, P, L" in capsys.readouterr().out) is not is_known
     tapped = FeatureTaps(teacher, encoder=["network.model.0"])(image).encoder[0]
-    own = FeatureTaps(network, encoder=["model.0"])(turn(image) if is_known else image).encoder[0]
-    torch.testing.assert_close(tapped, turn(own) if is_known else own)
+    inner = FeatureTaps(network, encoder=["model.0"])(turn(image) if is_known else image).encoder[0]
+    torch.testing.assert_close(tapped, turn(inner) if is_known else inner)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_bundle_sees_the_axes_that_it_knows(tmp_path, capsys, transforms, is_k
         (1, (1, 1, 1.3), True),
     ],
 )
-def test_another_spacing_is_told(tmp_path, capsys, pixdim, spacing, is_told):
+def test_a_note_names_another_spacing(tmp_path, capsys, pixdim, spacing, is_told):
     transforms = [{"_target_": "Orientationd", "axcodes": "RAS"}, {"_target_": "Spacingd", "pixdim": pixdim}]
     folder = make_bundle(tmp_path / "b", make_monai_unet(3), 3, transforms=transforms, mm=[1.5, 0.8, 5])
     load_teacher(folder, make_task_teacher(3), 2, spacing=spacing)

@@ -1,4 +1,4 @@
-"""Stored soft labels: the same as those computed, moved with the image, found again by weights and content."""
+"""Cached soft labels: equal to computed ones, moved with the image, found again by weights and content."""
 
 import shutil
 
@@ -44,21 +44,21 @@ def team(**options):
 
 
 @pytest.mark.parametrize("options", [{}, {"similarity": False}, {"swap": True}])
-def test_without_augmentation_it_is_the_team_but_for_half_precision(tmp_path, options):
+def test_without_augmentation_it_equals_the_team_in_half_precision(tmp_path, options):
     teachers = team(**options)
     data = CachedSoftLabels(items(), teachers, tmp_path, "cpu")
     image, label, stored = batch(data, "image", "label", "soft_labels")
     assert stored.dtype == torch.float16
     with torch.no_grad():
-        computed, found = teachers(image, label), CachedTeacher(teachers)(stored, label)
-    difference = (torch.softmax(computed.logits, 1) - torch.softmax(found.logits, 1)).abs()
+        computed, result = teachers(image, label), CachedTeacher(teachers)(stored, label)
+    difference = (torch.softmax(computed.logits, 1) - torch.softmax(result.logits, 1)).abs()
     # a pixel at the very border between right and wrong, or between two candidates, may fall on the other side
     assert difference.quantile(0.99) < 2e-3
-    assert torch.equal(found.logits.argmax(1, keepdim=True), label) == options.get("similarity", True)
-    assert found.encoder == found.decoder == ()
+    assert torch.equal(result.logits.argmax(1, keepdim=True), label) == options.get("similarity", True)
+    assert result.encoder == result.decoder == ()
 
 
-def test_a_single_teachers_logits(tmp_path):
+def test_logits_of_a_single_teacher(tmp_path):
     taps = tapped()
     teacher = SingleTeacher(taps)
     data = CachedSoftLabels(items(), teacher, tmp_path, "cpu")
@@ -69,7 +69,7 @@ def test_a_single_teachers_logits(tmp_path):
         )
 
 
-def test_it_moves_with_the_image_and_stays_right(tmp_path):
+def test_soft_labels_move_with_the_image_and_stay_correct(tmp_path):
     teachers, keys = team(), ["image", "label", "soft_labels"]
     data = CachedSoftLabels(items(), teachers, tmp_path, "cpu")
     flipped = RandFlipd(keys, prob=1.0, spatial_axis=1)
@@ -108,7 +108,7 @@ def test_files_are_found_again_by_weights_and_content(tmp_path, capsys):
     assert not list(tmp_path.rglob("*partial*"))
 
 
-def test_a_file_that_was_cut_off_is_made_anew(tmp_path, capsys):
+def test_a_truncated_file_is_computed_again(tmp_path, capsys):
     files = CachedSoftLabels(items(), SingleTeacher(tapped()), tmp_path, "cpu").files
     whole = files[0].read_bytes()
     for rest in (b"", whole[:90], whole[:-10]):
@@ -130,7 +130,7 @@ def test_an_image_in_another_shape_is_another_image(tmp_path):
     assert files[0] != files[1]
 
 
-def test_slices_and_edges_that_networks_do_not_take(tmp_path):
+def test_images_of_any_edge_are_padded_and_cropped(tmp_path):
     data = Dataset([{**item, "slice": 7} for item in items(2, size=(40, 33))])
     stored = CachedSoftLabels(data, SingleTeacher(tapped()), tmp_path, "cpu")
     assert stored[0]["soft_labels"].shape == (2, 40, 33) and stored.files[0].name.startswith("c0_0007-")
@@ -147,10 +147,10 @@ def test_volumes(tmp_path):
     image, label, stored = batch(data, "image", "label", "soft_labels")
     assert stored.shape[2:] == (32, 32, 16)
     with torch.no_grad():
-        computed, found = teachers.soft_labels(image, label), CachedTeacher(teachers).soft_labels(stored, label)
-    for a, b in zip(computed[:3], found[:3], strict=True):
+        computed, result = teachers.soft_labels(image, label), CachedTeacher(teachers).soft_labels(stored, label)
+    for a, b in zip(computed[:3], result[:3], strict=True):
         assert (a - b).abs().quantile(0.99) < 2e-3
-    assert torch.equal(found.ultimate.argmax(1, keepdim=True), label)
+    assert torch.equal(result.ultimate.argmax(1, keepdim=True), label)
 
 
 def test_no_room_on_the_disk(tmp_path, monkeypatch):

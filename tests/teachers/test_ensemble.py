@@ -33,7 +33,7 @@ def test_an_ensemble_stays_finite():
     assert Ensemble([Certain(), Certain()], (2, 1))(torch.zeros(1, 1, 2, 2)).isfinite().all()
 
 
-def test_one_range_for_several_is_for_those_that_say_nothing(nnunet_model, tmp_path):
+def test_one_range_for_several_is_a_fallback(nnunet_model, tmp_path):
     network = nnunet_model(tmp_path / "model")
     paths = [tmp_path / "model", save_script(tmp_path / "t.ts", make_monai_unet())]
     first, second = load_teacher(paths, make_task_teacher(), 2, WINDOW, [-100, 200, 0, 1]).members
@@ -42,7 +42,7 @@ def test_one_range_for_several_is_for_those_that_say_nothing(nnunet_model, tmp_p
     torch.testing.assert_close(second(image), second.network((to_hu(image).clamp(-100, 200) + 100) / 300))
 
 
-def test_members_of_ours_have_weights_of_their_own(tmp_path):
+def test_medkd_runs_keep_separate_weights(tmp_path):
     paths, image = [tmp_path / "a.pt", tmp_path / "b.pt"], torch.rand(1, 1, 32, 32)
     states = [make_task_teacher().state_dict() for _ in paths]
     for path, state in zip(paths, states, strict=True):

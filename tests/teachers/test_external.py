@@ -11,7 +11,7 @@ from medkd.teachers import load_teacher
 from .builders import WINDOW, make_task_teacher, to_hu
 
 
-def test_hu_are_of_no_use_where_cases_have_scales_of_their_own(nnunet_model, tmp_path, capsys):
+def test_hu_scalings_are_not_used_with_windows_per_case(nnunet_model, tmp_path, capsys):
     network = nnunet_model(tmp_path / "model")
     image = torch.rand(1, 1, 16, 16) * 2 - 1
     teacher = load_teacher(tmp_path / "model", make_task_teacher(), 2, (0, 1000), per_case=True)
@@ -38,8 +38,8 @@ def test_axes_and_spacing_of_an_nnunet(nnunet_model, tmp_path, capsys, plans, no
     content["configurations"]["model"]["spacing"] = [1, 2, 3]
     file.write_text(json.dumps(content))
     image = torch.rand(1, 1, 6, 8, 16) * 2 - 1  # 6 is padded, along the network's own axes
-    theirs = (2, 3, 1) if "transpose_forward" in plans else (1, 2, 3)
-    teacher = load_teacher(tmp_path / "model", make_task_teacher(3), 2, WINDOW, spacing=theirs)
+    stated = (2, 3, 1) if "transpose_forward" in plans else (1, 2, 3)
+    teacher = load_teacher(tmp_path / "model", make_task_teacher(3), 2, WINDOW, spacing=stated)
     out = capsys.readouterr().out
     assert "at a spacing" not in out and (note in out if note else "note" not in out)
     x = (to_hu(image).clamp(-70, 280) - 90) / 60
@@ -51,7 +51,7 @@ def test_axes_and_spacing_of_an_nnunet(nnunet_model, tmp_path, capsys, plans, no
     torch.testing.assert_close(teacher(image), y if note else y.flip((2, 3, 4)))
     load_teacher(tmp_path / "model", make_task_teacher(3), 2, WINDOW, spacing=(9, 9, 9))
     assert (
-        f"at a spacing of {list(theirs)} mm (slices, rows, columns), this task has [9, 9, 9]" in capsys.readouterr().out
+        f"at a spacing of {list(stated)} mm (slices, rows, columns), this task has [9, 9, 9]" in capsys.readouterr().out
     )
 
 
@@ -60,8 +60,8 @@ def test_an_nnunet(nnunet_model, tmp_path, dims):
     network = nnunet_model(tmp_path / "model", dims=dims, classes=3)
     teacher = load_teacher(tmp_path / "model", make_task_teacher(dims), 2, WINDOW, classes=[0, 0, 1])
     image = torch.rand(1, 1, *[16] * dims) * 2 - 1
-    theirs = network((to_hu(image).clamp(-70, 280) - 90) / 60)
-    both = theirs.softmax(1)
+    stated = network((to_hu(image).clamp(-70, 280) - 90) / 60)
+    both = stated.softmax(1)
     merged = torch.stack([both[:, 0] + both[:, 1], both[:, 2]], dim=1)
     torch.testing.assert_close(teacher(image).softmax(1), merged)
     taps = FeatureTaps(teacher, **default_taps(teacher))

@@ -11,6 +11,6 @@ from medkd.teachers.geometry import Axes
 def test_volumes_are_turned_as_nibabel_does_and_back(axcodes):
     image = torch.rand(2, 1, 3, 4, 5)
     ornt = ornt_transform(axcodes2ornt("IPL"), axcodes2ornt(axcodes))
-    wanted = torch.stack([torch.from_numpy(apply_orientation(one[0].numpy(), ornt).copy()) for one in image])[:, None]
-    assert torch.equal(Axes(axcodes).to_network(image), wanted)
-    assert torch.equal(Axes(axcodes).from_network(wanted), image)
+    expected = torch.stack([torch.from_numpy(apply_orientation(one[0].numpy(), ornt).copy()) for one in image])[:, None]
+    assert torch.equal(Axes(axcodes).to_network(image), expected)
+    assert torch.equal(Axes(axcodes).from_network(expected), image)

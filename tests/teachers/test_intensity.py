@@ -1,4 +1,4 @@
-"""From our -1..1 back to HU and on to the scale of another network's training: numbers by hand."""
+"""Intensities of medkd back to HU and on to the scale of an external network: numbers by hand."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def test_a_range_with_and_without_clipping():
         range_scaling(5, 5, 0, 1)
 
 
-def test_per_image_scalings_know_no_window():
+def test_per_image_scalings_ignore_the_window():
     image = torch.rand(2, 1, 4, 5)
     scaled = Intensity((ZScore(),), (-200, 300))(image)
     torch.testing.assert_close(scaled, ZScore()(image), atol=1e-5, rtol=1e-5)
@@ -38,7 +38,7 @@ def test_a_constant_image_stays_finite():
         assert scaling(torch.full((1, 1, 3, 3), 7.0)).eq(0).all()
 
 
-def test_each_channel_has_its_own():
+def test_each_channel_has_its_own_scaling():
     image = torch.ones(1, 2, 2, 2)
     scaled = Intensity((Linear(2.0), Linear(1.0, -1.0)))(image)
     assert scaled[:, 0].eq(2).all() and scaled[:, 1].eq(0).all()

@@ -16,7 +16,7 @@ from medkd.teachers.cached import _fingerprint
 from .builders import WINDOW, make_bundle, make_monai_unet, make_task_teacher, save_script
 
 
-def test_ours_is_loaded_as_ever(tmp_path):
+def test_a_medkd_run_is_loaded_into_the_network(tmp_path):
     torch.save(make_task_teacher().state_dict(), tmp_path / "model.pt")
     definition = make_task_teacher()
     assert load_teacher(tmp_path, definition, 2) is definition
@@ -68,7 +68,7 @@ def make_broken(folder, name):
         ("bad", ValueError, "inference.json: network_def cannot be built: .*spatial"),
     ],
 )
-def test_what_is_no_teacher(tmp_path, name, kind, message):
+def test_paths_without_a_teacher_are_refused(tmp_path, name, kind, message):
     with pytest.raises(kind, match=message) as caught:
         load_teacher(make_broken(tmp_path, name), make_task_teacher(), 2)
     assert "\n" not in str(caught.value)
@@ -84,7 +84,7 @@ def test_what_is_no_teacher(tmp_path, name, kind, message):
         (["a", 1, 2, 3], None, "--teacher_intensity: found 4 entries"),
     ],
 )
-def test_options_of_several(tmp_path, intensity, classes, message):
+def test_options_of_several_are_checked(tmp_path, intensity, classes, message):
     paths = [save_script(tmp_path / f"{i}.ts", make_monai_unet()) for i in range(2)]
     with pytest.raises(ValueError, match=message):
         load_teacher(paths, make_task_teacher(), 2, WINDOW, intensity, classes)
@@ -95,7 +95,7 @@ def logits_alone(tmp_path):
     return FeatureTaps(load_teacher(save_script(tmp_path / "t.ts", make_monai_unet()), make_task_teacher(), 2))
 
 
-def test_methods_that_read_maps_refuse_it_and_the_others_do_not(logits_alone):
+def test_methods_that_read_maps_refuse_logits_alone(logits_alone):
     student = make_task_teacher()
     taps = FeatureTaps(student, **student.default_taps())
     reading = {"kd", "dkd", "cwd", "swap", "none", "plckd"}
@@ -119,7 +119,7 @@ def test_plckd_without_similarity_needs_no_map(logits_alone, tmp_path):
     assert team(torch.rand(1, 1, 32, 32), torch.zeros(1, 1, 32, 32)).logits.shape == (1, 2, 32, 32)
 
 
-def test_stored_labels_tell_such_teachers_apart(tmp_path):
+def test_cached_soft_labels_tell_external_teachers_apart(tmp_path):
     network = make_monai_unet()
     (tmp_path / "moved").mkdir()
     first, moved = (save_script(path, network) for path in (tmp_path / "t.ts", tmp_path / "moved/t.ts"))
@@ -128,9 +128,9 @@ def test_stored_labels_tell_such_teachers_apart(tmp_path):
     def fingerprint(path, *mapping):
         return _fingerprint(SingleTeacher(FeatureTaps(load_teacher(path, make_task_teacher(), 2, WINDOW, *mapping))))
 
-    found = [fingerprint(first), fingerprint(first, image), fingerprint(first, image, [1, 0])]
-    found += [fingerprint([first, moved]), fingerprint(save_script(tmp_path / "u.ts", make_monai_unet()))]
+    result = [fingerprint(first), fingerprint(first, image), fingerprint(first, image, [1, 0])]
+    result += [fingerprint([first, moved]), fingerprint(save_script(tmp_path / "u.ts", make_monai_unet()))]
     torch.jit.freeze(torch.jit.script(network)).save(str(tmp_path / "f.ts"))
-    found.append(fingerprint(tmp_path / "f.ts"))
-    assert len(set(found)) == len(found)
+    result.append(fingerprint(tmp_path / "f.ts"))
+    assert len(set(result)) == len(result)
     assert fingerprint(first) == fingerprint(first)

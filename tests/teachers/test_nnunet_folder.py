@@ -26,7 +26,7 @@ def test_a_folder_a_fold_and_a_checkpoint(nnunet_model, tmp_path, dims, residual
     assert model.scalings == [Linear(1 / 60, -90 / 60, -70.0, 280.0)]
 
 
-def test_a_run_of_ours_inside_a_model_folder_is_ours(nnunet_model, tmp_path):
+def test_a_medkd_run_inside_a_model_folder_is_a_medkd_run(nnunet_model, tmp_path):
     nnunet_model(tmp_path / "model")
     for folder in (tmp_path / "model/student", tmp_path / "model/fold_0/student"):
         folder.mkdir()
@@ -35,7 +35,7 @@ def test_a_run_of_ours_inside_a_model_folder_is_ours(nnunet_model, tmp_path):
             assert nnunet_folder(path) is None and teacher_kind(path) == "weights"
 
 
-def test_the_configuration_is_the_checkpoints_or_the_folders(nnunet_model, tmp_path):
+def test_the_configuration_comes_from_the_checkpoint_or_the_folder(nnunet_model, tmp_path):
     folder = tmp_path / "nnUNetTrainer__nnUNetPlans__used"
     nnunet_model(folder)
     edit_json(folder / "plans.json", lambda plans: plans["configurations"].update(more={"inherits_from": "used"}))

@@ -11,7 +11,7 @@ from .nnunet_builders import FACTS, is_second_name, make_weights, plan_of
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_names_shapes_and_outputs_are_those_of_the_original(name):
+def test_names_shapes_and_outputs_equal_the_original(name):
     fact = FACTS[name]
     shapes = {key: tuple(shape) for key, shape in fact["state"].items() if not is_second_name(key)}
     classes = next(shape[0] for key, shape in shapes.items() if "seg_layers" in key)
@@ -21,8 +21,8 @@ def test_names_shapes_and_outputs_are_those_of_the_original(name):
     count = int(np.prod(fact["size"]))
     image = torch.cos(torch.arange(count, dtype=torch.float64) * 0.3).float().reshape(1, 1, *fact["size"])
     output = network(image).flatten()
-    found = output[:: max(1, output.numel() // 8)][:8].tolist()
-    assert found == pytest.approx(fact["output"], abs=1e-5)
+    result = output[:: max(1, output.numel() // 8)][:8].tolist()
+    assert result == pytest.approx(fact["output"], abs=1e-5)
 
 
 @pytest.mark.parametrize("name", FACTS)

@@ -28,9 +28,9 @@ def test_plans_of_the_older_form_give_the_same_network():
     old.load_state_dict(new.state_dict())
 
 
-def test_numbers_may_stand_for_lists():
+def test_single_numbers_are_repeated():
     plan = json.loads(json.dumps(plan_of(FACTS["plain_2d"])))
-    wanted = build_network(plan, 1, 2)
+    expected = build_network(plan, 1, 2)
     args = plan["architecture"]["arch_kwargs"]
     args.update(kernel_sizes=3, strides=[1, 2, 2])
-    assert repr(build_network(plan, 1, 2)) == repr(wanted)
+    assert repr(build_network(plan, 1, 2)) == repr(expected)

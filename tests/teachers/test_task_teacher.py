@@ -12,5 +12,5 @@ def test_properties_of_the_task_reach_load_teacher(monkeypatch):
     load_task_teacher("path", "network", 2, {"image_size": [8, 8]})
     args, expected = ("path", "network", 2), {"intensity": None, "classes": None, "window": None, "spacing": None}
     assert calls[1] == (args, {**expected, "per_case": False})
-    told = {"window": [-200, 300], "per_case": True, "spacing": [3, 1, 1]}
-    assert calls[0] == (args, {"intensity": [0, 1, 0, 1], "classes": [0, 1], **told})
+    properties = {"window": [-200, 300], "per_case": True, "spacing": [3, 1, 1]}
+    assert calls[0] == (args, {"intensity": [0, 1, 0, 1], "classes": [0, 1], **properties})

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from medkd.networks import UNet
-from medkd.plckd.order import check_member, check_team_embedding, team_members
+from medkd.plckd.members import check_member, check_team_embedding, team_members
 
 
 def test_members_follow_the_arguments():
