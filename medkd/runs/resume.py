@@ -33,7 +33,7 @@ class ResumableRun:
 
     The state of random generators is not saved. It is a function of seed, epoch and process number instead: at the start of
     each epoch Python, NumPy, torch and the data set's transforms are seeded anew. So all methods see the same batches at the
-    same seed. (Without data-loader workers and with one, augmentations differ.)
+    same seed. (Augmentations differ between runs with 0 and with 1 data-loader workers.)
 
     MONAI's `CheckpointSaver` restores neither the best metric, nor the early-stop counter, nor the gradient scaler, and
     ignite deletes the old file before it writes the new one.

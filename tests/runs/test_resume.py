@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from ignite.engine import Engine, Events
 from medkd.runs.resume import ResumableRun
 
 
-def command(teacher, data, output, *options):
+def options(teacher, data, output):
     words = {
         "method": "hlfd",
         "teacher": teacher,
@@ -29,34 +28,35 @@ def command(teacher, data, output, *options):
         "device": "cpu",
         "patience": 50,
     }
-    flags = [word for name, value in words.items() for word in (f"--{name}", str(value))]
-    return [sys.executable, "-m", "medkd", "distill", "kits19", *flags, *options]
+    return [word for name, value in words.items() for word in (f"--{name}", str(value))]
 
 
-def test_killed_and_resumed_equals_uninterrupted(teachers, kits19_data, tmp_path, assert_equal):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+def test_killed_and_resumed_equals_uninterrupted(teachers, kits19_data, medkd_run, tmp_path, assert_equal, capsys):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    teacher = teachers["kits19"]
-    subprocess.run(command(teacher, kits19_data, whole), env=environment, check=True, stdout=subprocess.DEVNULL)
-
+    words = options(teachers["kits19"], kits19_data, broken)
     process = subprocess.Popen(
-        command(teacher, kits19_data, broken), env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "medkd", "distill", "kits19", *words],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
     )
+    assert process.stdout is not None
     for line in process.stdout:
         if "epoch 2/6" in line:
             time.sleep(0.3)  # somewhere within epoch 3
             break
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     stopped = torch.load(broken / "resume.pt", weights_only=True)["trainer"]["epoch"]
     assert 2 <= stopped < 6
     assert not (broken / "metrics.csv").exists()
 
-    done = subprocess.run(
-        command(teacher, kits19_data, broken, "--resume", "True"), env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert f"epoch {stopped + 1}/6" in done.stdout and f"epoch {stopped}/6" not in done.stdout
+    # The uninterrupted run and the resumed one are in this process, which has imported everything.
+    assert medkd_run("distill", "kits19", *options(teachers["kits19"], kits19_data, whole)) == 0
+    capsys.readouterr()
+    assert medkd_run("distill", "kits19", *words, "--resume", "True") == 0
+    output = capsys.readouterr().out
+    assert f"epoch {stopped + 1}/6" in output and f"epoch {stopped}/6" not in output
 
     first, second = (torch.load(folder / "resume.pt", weights_only=True) for folder in (whole, broken))
     assert_equal(first, second)
