@@ -7,7 +7,7 @@ from .folders import experiment_of_runs
 from .published import Published, load_published
 from .render import NAMES, task_tables, write_tables
 from .tables import Run, triplet_table
-from .write import Report, write_report
+from .write import Report, tables_of_runs, write_report
 
 __all__ = [
     "NAMES",
@@ -22,6 +22,7 @@ __all__ = [
     "experiment_of_runs",
     "load_published",
     "results",
+    "tables_of_runs",
     "task_tables",
     "triplet_table",
     "write_report",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,10 +10,11 @@ import pandas as pd
 
 from .conditions import conditions
 from .experiment import Experiment, results
+from .folders import experiment_of_runs
 from .notes import costs, notes
 from .render import task_tables, write_tables
 
-__all__ = ["Report", "write_report"]
+__all__ = ["Report", "tables_of_runs", "write_report"]
 
 
 class Report(NamedTuple):
@@ -36,3 +37,19 @@ def write_report(experiment: Experiment, folder: Path) -> Report:
     sentences[""] += unmeasured
     text = write_tables(folder, experiment.title, tables, table, sentences)
     return Report(tables, sentences, text)
+
+
+def tables_of_runs(
+    runs: Mapping[str, str | Path | Sequence[str | Path]], baseline: str | None = None
+) -> Mapping[str, pd.DataFrame]:
+    """Return the tables of single runs, with the costs of their networks, without writing anything.
+
+    Args:
+        runs: title -> output folder, or folders of several seeds, see `experiment_of_runs`.
+        baseline: title of the row that differences are to; None: the student alone, if there is one.
+
+    Returns:
+        Title of a table -> table of text, see `task_tables`.
+    """
+    experiment = experiment_of_runs(runs, baseline)
+    return task_tables(results(experiment), costs(experiment)[0], experiment.baseline)
