@@ -1,4 +1,4 @@
-"""One self-contained HTML page of an experiment or of single runs."""
+"""A self-contained HTML page of an experiment or of single runs."""
 
 from .write import write_page
 

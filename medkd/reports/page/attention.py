@@ -32,29 +32,30 @@ _LONGEST = 256
 
 @dataclass
 class Attention:
-    """One case."""
+    """A case with its Grad-CAM maps."""
 
     name: str
     number: int | None
-    """Slice of the volume, None of a picture."""
+    """Slice of the volume; None for a picture."""
     height: int
     width: int
     image: Picture
     truth: str
     """SVG path."""
     maps: dict[str, list[tuple[str, str, Picture, bool]]]
-    """Row -> (first or last, name of the layer, picture, whether the map is 0 all over it)."""
+    """Row -> (first or last, name of the layer, picture, whether the map is 0 everywhere)."""
 
 
 def attention(
     data: Data, names: Sequence[str], shown: Mapping[str, RunFacts], class_index: int = 1
 ) -> tuple[list[Attention], list[str]]:
-    """Cases with their maps, and sentences about what is missing.
+    """Return cases with their maps, and sentences about missing maps.
 
     Args:
-        names: cases; those without truth are left out.
-        shown: row -> the run whose network is looked into.
-        class_index: of the logits.
+        data: the test cases.
+        names: cases; those without ground truth are left out.
+        shown: row -> run of the network.
+        class_index: channel of the logits.
     """
     cases: list[Attention] = []
     sentences = []
@@ -64,47 +65,49 @@ def attention(
         try:
             parser = RunFolder(run.folder).load_parser()
             parser["device"] = "cpu"
-            own = tuple(parser.get_parsed_content("image_size"))
+            run_size = tuple(parser.get_parsed_content("image_size"))
             if not inputs:
-                size, inputs = own, _inputs(parser, data, names)
-                cases = [_case(name, of) for name, of in inputs.items()]
-            if own != size:  # maps side by side are of one picture
-                raise ValueError(f"image_size {own}, those shown are of {size}")
+                size, inputs = run_size, _inputs(parser, data, names)
+                cases = [_case(name, item) for name, item in inputs.items()]
+            if run_size != size:  # maps side by side must show the same picture
+                raise ValueError(f"image_size: found {run_size}, expected {size} as in the other maps")
             network = load_weights(parser.get_parsed_content("network_def"), run.folder).eval()
             layers = first_and_last(network)
             for case in cases:
-                of = inputs[case.name]
-                maps = grad_cam(network, of.image, layers, class_index)
+                item = inputs[case.name]
+                maps = grad_cam(network, item.image, layers, class_index)
                 case.maps[row] = [
-                    (word, layer, _blended(of, maps[layer]), not bool(_at(maps[layer], of.index).any()))
+                    (word, layer, _blended(item, maps[layer]), not bool(_at(maps[layer], item.slice_index).any()))
                     for word, layer in zip(("first", "last"), layers, strict=True)
                 ]
-        except Exception as error:  # one network that cannot be looked into must not take the others from the page
+        except Exception as error:  # one network without maps must not remove the others from the page
             sentences.append(f"{run.name}: no Grad-CAM: {one_line_errors(error) or error}.")
     return cases, sentences
 
 
 class _Input(NamedTuple):
-    """What a network takes of a case."""
+    """The input of a network for a case."""
 
     image: Tensor
     label: Tensor
-    index: int | None
-    """Slice of this image that is drawn; None of a picture."""
+    slice_index: int | None
+    """Slice of this image that is shown; None for a picture."""
     number: int | None
-    """The same slice, as the volume counts."""
+    """The same slice, numbered as in the volume."""
 
 
 def _inputs(parser: ConfigParser, data: Data, names: Sequence[str]) -> dict[str, _Input]:
-    """Of the cases that hold a target."""
+    """Return the inputs of the cases that hold a target."""
     size = tuple(parser.get_parsed_content("image_size"))
-    spacing = parser.get_parsed_content("spacing") if len(size) == 3 and "spacing" in parser.config else None
+    config = parser.config
+    has_spacing = len(size) == 3 and isinstance(config, dict) and "spacing" in config
+    spacing = parser.get_parsed_content("spacing") if has_spacing else None
     read = ((name, *data.read(name)) for name in names)
     return {name: _input(image, truth, size, spacing) for name, image, truth in read if (truth > 0).any()}
 
 
 def _input(image: Any, truth: np.ndarray, size: tuple[int, ...], spacing: Sequence[float] | None) -> _Input:
-    """A picture whole, as it is resized for the network; of a volume the window of the network's size around the target."""
+    """Return a whole picture as it is resized for the network; of a volume a window of the network's size at the target."""
     label = torch.as_tensor(truth)[None].float()
     if label.ndim == 3:
         plain = torch.as_tensor(np.asarray(image)).float()
@@ -116,43 +119,46 @@ def _input(image: Any, truth: np.ndarray, size: tuple[int, ...], spacing: Sequen
         return _Input(window, within, None, number)
     plain = _respaced(image, spacing)
     window, within, low = _window(plain, F.interpolate(label[None], plain.shape[1:], mode="nearest")[0], size)
-    index = mid_target_slice(within[0])
+    index = mid_target_slice(within[0]) or 0
     number = int((low[0] + index + 0.5) * truth.shape[0] / plain.shape[1])
     return _Input(window, within, index, min(number, truth.shape[0] - 1))
 
 
 def _respaced(image: Any, spacing: Sequence[float] | None) -> Tensor:
-    """A volume at the spacing of the network, as `VolumeInferer` brings it there."""
+    """Resample a volume to the spacing of the network, as `VolumeInferer` does."""
     plain = torch.as_tensor(np.asarray(image)).float()
     if spacing is None or not isinstance(image, MetaTensor):
         return plain
-    own = image.affine[:3, :3].norm(dim=0).tolist()
-    size = [max(1, round(n * mm / wanted)) for n, mm, wanted in zip(plain.shape[1:], own, spacing, strict=True)]
+    image_spacing = image.affine[:3, :3].norm(dim=0).tolist()
+    size = [
+        max(1, round(n * mm / target)) for n, mm, target in zip(plain.shape[1:], image_spacing, spacing, strict=True)
+    ]
     return F.interpolate(plain[None], size, mode="trilinear")[0]
 
 
 def _window(image: Tensor, label: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor, list[int]]:
-    """The part of the network's size around the target's middle, and where it begins; smaller images are padded."""
-    middle = [int(places.float().mean()) for places in (label[0] > 0).nonzero(as_tuple=True)]
+    """Crop a window of the network's size at the middle of the target; return where it begins too. Small images are padded."""
+    middle = [int(indices.float().mean()) for indices in (label[0] > 0).nonzero(as_tuple=True)]
     low = [max(0, min(at - edge // 2, n - edge)) for at, edge, n in zip(middle, size, label.shape[1:], strict=True)]
-    part = (slice(None), *(slice(at, at + edge) for at, edge in zip(low, size, strict=True)))
-    image, label = image[part], label[part]
+    window = (slice(None), *(slice(at, at + edge) for at, edge in zip(low, size, strict=True)))
+    image, label = image[window], label[window]
     missing = [edge - n for edge, n in zip(size, label.shape[1:], strict=True)]
     padding = [amount for at_end in missing[::-1] for amount in (0, at_end)]
     return F.pad(image, padding, value=float(image.min())), F.pad(label, padding), low
 
 
-def _case(name: str, of: _Input) -> Attention:
-    truth = _at(of.label[0], of.index).numpy()
-    picture = embed(scale_to_unit(_at(of.image, of.index).numpy(), _limits(of.image)), _LONGEST)
-    return Attention(name, of.number, *truth.shape, picture, outline_path(truth.astype(np.uint8)), {})
+def _case(name: str, item: _Input) -> Attention:
+    truth = _at(item.label[0], item.slice_index).numpy()
+    picture = embed(scale_to_unit(_at(item.image, item.slice_index).numpy(), _limits(item.image)), _LONGEST)
+    height, width = truth.shape
+    return Attention(name, item.number, height, width, picture, outline_path(truth.astype(np.uint8)), {})
 
 
-def _blended(of: _Input, map_: Tensor) -> Picture:
-    background = scale_to_unit(_at(of.image, of.index).numpy(), _limits(of.image))
-    values = _at(map_, of.index).numpy()[..., None]
+def _blended(item: _Input, map_: Tensor) -> Picture:
+    background = scale_to_unit(_at(item.image, item.slice_index).numpy(), _limits(item.image))
+    values = _at(map_, item.slice_index).numpy()[..., None]
     colours = _COLOURS(values[..., 0])[..., :3]
-    share = _STRENGTH * np.sqrt(values)  # weak attention is seen too
+    share = _STRENGTH * np.sqrt(values)  # the square root keeps weak attention visible
     return embed((1 - share) * background + share * colours, _LONGEST)
 
 

@@ -1,4 +1,4 @@
-"""The worst cases of a task, slice by slice: the image once, outlines of truth and of each row's prediction over it."""
+"""The worst cases of a task, slice by slice: image, outlines of the ground truth and of each row's prediction."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ __all__ = ["Data", "ShownCase", "ShownSlice", "mean_dice", "open_data", "worst_c
 
 @dataclass(frozen=True)
 class Data:
-    """The test cases of a task, as its runs saw them."""
+    """The test cases of a task, preprocessed as in its runs."""
 
     entries: Mapping[str, Mapping[str, Any]]
     """Case -> entry of the data list."""
     preprocessing: Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
     def picture(self, case: str, image: Any, shape: tuple[int, ...]) -> np.ndarray:
-        """The image that is drawn: a picture file at its own resolution, not at the network's; else what the network sees."""
+        """Return the image to show: a picture file at its own resolution, else the input of the network."""
         file = Path(self.entries[case]["image"])
         if len(shape) == 2 and np.asarray(image).shape[1:] != shape and file.suffix.lower() in PICTURES:
-            own = read_picture(file)
-            if own.shape[1:] == shape:
-                return own
+            original = read_picture(file)
+            if original.shape[1:] == shape:
+                return original
         return np.asarray(image)
 
     def read(self, case: str) -> tuple[Any, np.ndarray]:
-        """Image (C, *spatial) and truth (*spatial); the image may have other pixels, not another extent."""
+        """Return image (C, *spatial) and ground truth (*spatial); their pixel sizes may differ, their extent does not."""
         item = self.preprocessing(self.entries[case])
         return item["image"], np.asarray(item["label"])[0]
 
 
 @dataclass
 class ShownSlice:
-    """One slice of a volume, or a picture, with SVG paths in the truth's pixels."""
+    """A slice of a volume, or a picture, with SVG paths in pixels of the ground truth."""
 
     number: int | None
     image: Picture
@@ -58,25 +58,25 @@ class ShownSlice:
 
 @dataclass
 class ShownCase:
-    """One case of the list."""
+    """A case with its slices."""
 
     name: str
     dice: dict[str, float]
-    """Row -> Dice of the run that is shown, mean over classes, in percent."""
+    """Row -> Dice of the shown run, mean over classes, in percent."""
     height: int
     width: int
     slices: list[ShownSlice]
     first: int
-    """Index of the slice that is shown at first: the one with most truth."""
+    """Index of the slice that the page shows first: the one with most ground truth."""
     total: int
     """Slices of the volume, 1 for a picture."""
 
 
 def open_data(runs: Sequence[RunFacts]) -> Data:
-    """The test data by the configuration of the first run that has one.
+    """Open the test data by the configuration of the first run that has one.
 
     Raises:
-        ValueError: when no run has, or the data set is not where it was, saying so in a line.
+        ValueError: if no run has a configuration, or the data set no longer exists.
     """
     recorded = [run for run in runs if run.config]
     if not recorded:
@@ -85,13 +85,13 @@ def open_data(runs: Sequence[RunFacts]) -> Data:
     try:
         entries = parser.get_parsed_content("test::data")
         preprocessing = parser.get_parsed_content("validate::preprocessing")
-    except Exception as error:  # whatever a configuration may run into, MONAI wraps it
+    except Exception as error:  # MONAI wraps whatever error a configuration causes
         raise ValueError(one_line_errors(error) or f"{type(error).__name__}: {error}") from error
     return Data({str(entry["case"]): entry for entry in entries}, preprocessing)
 
 
 def mean_dice(table: pd.DataFrame) -> pd.Series:
-    """Case -> Dice in percent, mean over classes and the runs of the table; cases without ground truth left out."""
+    """Return the Dice of each case in percent, mean over classes and runs, without cases that have no ground truth."""
     if not len(table):
         return pd.Series(dtype=float)
     return 100 * table.groupby("case")["dice"].mean().dropna()
@@ -100,27 +100,28 @@ def mean_dice(table: pd.DataFrame) -> pd.Series:
 def worst_cases(
     data: Data, names: Sequence[str], shown: Mapping[str, RunFacts], scores: Mapping[str, pd.Series], slices: int
 ) -> tuple[list[ShownCase], list[str]]:
-    """The cases with what the shown runs made of them, and sentences about what is missing.
+    """Return cases with the predictions of the shown runs, and sentences about missing predictions.
 
     Args:
-        names: cases, in the order of the page.
-        shown: row -> the run that is drawn.
+        data: the test cases.
+        names: cases in the order of the page.
+        shown: row -> run.
         scores: row -> case -> Dice of that run, in percent.
-        slices: at most so many of a volume.
+        slices: number of slices of a volume at most.
     """
-    found: dict[str, dict[str, np.ndarray]] = {}
+    labels: dict[str, dict[str, np.ndarray]] = {}
     sentences = []
     for row, run in shown.items():
         try:
-            found[row], sentence = predictions(run.folder, [data.entries[name] for name in names])
-        except Exception as error:  # one run's missing model must not take the others from the page
+            labels[row], sentence = predictions(run.folder, [data.entries[name] for name in names])
+        except Exception as error:  # one run's missing model must not remove the others from the page
             sentence = f"no predictions: {one_line_errors(error) or error}"
         if sentence:
             sentences.append(f"{run.name}: {sentence}.")
     cases = []
     for name in names:
-        layers = {row: of[name] for row, of in found.items() if name in of}
-        dice = {row: float(of[name]) for row, of in scores.items() if name in of.index}
+        layers = {row: of_row[name] for row, of_row in labels.items() if name in of_row}
+        dice = {row: float(of_row[name]) for row, of_row in scores.items() if name in of_row.index}
         image, truth = data.read(name)
         cases.append(_case(name, data.picture(name, image, truth.shape), truth, layers, dice, slices))
     return cases, sentences
@@ -160,7 +161,7 @@ def _at(layer: np.ndarray, number: int | None) -> np.ndarray:
 
 
 def _slices(truth: np.ndarray, layers: Sequence[np.ndarray], count: int) -> tuple[list[int | None], int]:
-    """Slices spread over those with truth or prediction, among them the one with most truth, and its place."""
+    """Return slices spread over those with ground truth or prediction, and the index of the one with most ground truth."""
     holding = np.flatnonzero(np.any([(layer > 0).any(axis=(1, 2)) for layer in (truth, *layers)], axis=0))
     if not len(holding):
         holding = np.arange(truth.shape[0])

@@ -1,4 +1,4 @@
-"""What the correction of PLC-KD did in a run: its report, and its pictures of soft labels."""
+"""What the soft-label correction of PLC-KD did in a run: its report and its pictures."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Correction", "correction"]
 STEPS = {"T": "teacher", "TA_f": "false-pixel assistant", "TA_b": "boundary assistant", "SC": "similarity"}
 _SCORES = {
     "dice": "Dice, %",
-    "right_on_false_negatives": "right on T's false negatives, %",
-    "right_on_false_positives": "right on T's false positives, %",
-    "wrong_where_teacher_right": "wrong where T is right, %",
+    "right_on_false_negatives": "correct on T's false negatives, %",
+    "right_on_false_positives": "correct on T's false positives, %",
+    "wrong_where_teacher_right": "incorrect where T is correct, %",
 }
-_BEYOND = "tells beyond T: Youden's index (95 % interval)"
-_MOST = 3  # pictures of a run
+_BEYOND = "information beyond T: Youden's index (95 % interval)"
+_PICTURES = 3  # of a run
 
 
 class Correction(NamedTuple):
@@ -29,18 +29,18 @@ class Correction(NamedTuple):
     name: str
     about: str
     wrong: list[tuple[str, list[str]]]
-    """Kind of error -> count and share after each step."""
+    """Kind of error, and its count and share after each step."""
     scores: list[tuple[str, list[str]]]
-    """Network -> its scores on the validation images."""
+    """Network, and its scores on the validation images."""
     columns: list[str]
     pictures: list[tuple[str, Picture]]
     """Case and picture of its soft labels along the chain."""
     left_out: int
-    """Pictures that the folder holds beside these."""
+    """Number of further pictures in the folder."""
 
 
 def correction(run: RunFacts) -> Correction | None:
-    """None for a run without correction report and pictures."""
+    """Return the correction of a run; None for a run without report and pictures."""
     report = RunFolder(run.folder).read_correction()
     files = sorted((run.folder / "figures").glob("soft_labels_*.png"))
     if report is None and not files:
@@ -48,7 +48,7 @@ def correction(run: RunFacts) -> Correction | None:
     report = report or {}
     pixels = report.get("pixels", 0)
     images = f" of {report['images']} training images" if "images" in report else " of the training images"
-    about = f"Wrong pixels among {pixels:,} pixels{images}, after each step of the correction." if pixels else ""
+    about = f"Incorrect pixels among {pixels:,} pixels{images}, after each step of the correction." if pixels else ""
     wrong = [
         (kind, [f"{stages[step]:,} ({stages[step] / pixels:.2%})" for step in STEPS])
         for kind, stages in report.get("wrong_pixels_after", {}).items()
@@ -57,7 +57,7 @@ def correction(run: RunFacts) -> Correction | None:
         (f"{name}: {STEPS[name]}", [*(_percent(of.get(score)) for score in _SCORES), _beyond(of)])
         for name, of in report.get("on_validation_images", {}).items()
     ]
-    pictures = [(_case(path), embed_file(path)) for path in files[:_MOST]]
+    pictures = [(_case(path), embed_file(path)) for path in files[:_PICTURES]]
     return Correction(
         run.name, about, wrong, scores, [*_SCORES.values(), _BEYOND], pictures, len(files) - len(pictures)
     )

@@ -1,4 +1,4 @@
-"""Training curves, from the TensorBoard events that runs leave."""
+"""Training curves from the TensorBoard events of runs."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ WIDTH, HEIGHT = 420, 220
 
 
 class Line(NamedTuple):
-    """One run."""
+    """The curve of one run."""
 
     name: str
     row: str
     dash: str
-    """Of the stroke: seeds of a row differ by it."""
+    """SVG dash pattern; the seeds of a row have different ones."""
     points: str
-    """x,y pairs of an SVG polyline."""
+    """Points of an SVG polyline: x,y pairs."""
     last: str
-    """Value of its last point."""
+    """Value of the last epoch."""
 
 
 class Panel(NamedTuple):
@@ -42,18 +42,22 @@ class Panel(NamedTuple):
 
 
 def read_scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Tag -> (epoch, value), from all event files of a run; of an epoch that was done again, the later value."""
-    found: dict[str, dict[int, float]] = {}
+    """Read the scalars of all event files of a run: tag -> (epoch, value). A repeated epoch has its last value."""
+    values: dict[str, dict[int, float]] = {}
     for file in sorted(Path(folder).glob("events.out.tfevents.*")):
         events = EventAccumulator(str(file), size_guidance={"scalars": 0})
         events.Reload()
         for tag in events.Tags()["scalars"]:
-            found.setdefault(tag, {}).update({event.step: event.value for event in events.Scalars(tag)})
-    return {tag: sorted(values.items()) for tag, values in found.items()}
+            values.setdefault(tag, {}).update({event.step: event.value for event in events.Scalars(tag)})
+    return {tag: sorted(of_tag.items()) for tag, of_tag in values.items()}
 
 
 def curves(runs: Sequence[RunFacts]) -> tuple[list[Panel], list[Line], list[str]]:
-    """Panels of the total loss, of validation, and of each term; a line a run for the legend; names of runs without events."""
+    """Build the curves of total loss, validation and each term of the loss.
+
+    Returns:
+        The panels, one line per run for the legend, and the names of runs without events.
+    """
     scalars = {run: read_scalars(run.folder) for run in runs}
     without = [run.name for run, tags in scalars.items() if not tags]
     panels = [_panel("Loss", {run: tags["loss"] for run, tags in scalars.items() if "loss" in tags})]
@@ -89,5 +93,5 @@ def _panel(title: str, values: dict[RunFacts, list[tuple[int, float]]]) -> Panel
 def _line(run: RunFacts, points: list[tuple[int, float]], x: Scale, y: Scale) -> Line:
     stride = max(1, math.ceil(len(points) / _POINTS))
     kept = [*points[::stride], points[-1]] if points[-1] not in points[::stride] else points[::stride]
-    drawn = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in kept)
-    return Line(run.name, run.row, _DASHES[run.seed % len(_DASHES)], drawn, f"{points[-1][1]:.3g}")
+    polyline = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in kept)
+    return Line(run.name, run.row, _DASHES[run.seed % len(_DASHES)], polyline, f"{points[-1][1]:.3g}")

@@ -1,4 +1,4 @@
-"""Pictures and outlines as text that stands in the page itself."""
+"""Pictures and outlines as text inside the page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST = 384  # pixels of the longer edge of a picture in the page
 
 
 class Picture(NamedTuple):
-    """A picture in the page."""
+    """A picture as a data URI, with its size in pixels."""
 
     uri: str
     width: int
@@ -27,18 +27,23 @@ class Picture(NamedTuple):
 
 
 def embed(pixels: np.ndarray, longest: int = LONGEST) -> Picture:
-    """Rows, columns, 1 or 3 channels, from 0 to 1, as WebP; larger ones are made smaller."""
+    """Encode an image as WebP.
+
+    Args:
+        pixels: (rows, columns, 1 or 3), from 0 to 1.
+        longest: length of the longer edge in pixels; larger images are reduced.
+    """
     values = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
-    return _encoded(Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values), longest)
+    return _encode(Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values), longest)
 
 
 def embed_file(file: Path, longest: int = 1500) -> Picture:
-    """A picture file, likewise."""
+    """Encode a picture file as WebP; larger pictures are reduced."""
     with Image.open(file) as picture:
-        return _encoded(picture.convert("RGB"), longest)
+        return _encode(picture.convert("RGB"), longest)
 
 
-def _encoded(picture: Image.Image, longest: int) -> Picture:
+def _encode(picture: Image.Image, longest: int) -> Picture:
     picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     picture.save(stream, "WEBP", quality=_QUALITY, method=4)
@@ -46,10 +51,10 @@ def _encoded(picture: Image.Image, longest: int) -> Picture:
 
 
 def outline_path(labels: np.ndarray) -> str:
-    """The outlines of all classes above 0 of (rows, columns) as an SVG path in pixels; empty where there is none."""
+    """Return the outlines of all classes above 0 of (rows, columns) as an SVG path in pixels; empty without any."""
     parts = []
     for value in np.unique(labels[labels > 0]):
-        # a border of background closes the outline of what touches the edge
+        # a border of background closes outlines at the edge of the image
         mask = np.pad(labels == value, 1).astype(np.float32)
         for contour in find_contours(mask, 0.5):
             # pixel centres lie at +0.5, and the border is one pixel

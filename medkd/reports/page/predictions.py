@@ -1,4 +1,4 @@
-"""Predictions of a run for some cases: those that it kept, or computed anew by its own configuration."""
+"""Predictions of a run for some cases: the stored ones, or new ones by its own configuration."""
 
 from __future__ import annotations
 
@@ -19,27 +19,39 @@ __all__ = ["predictions"]
 
 
 def predictions(folder: Path, entries: Sequence[Mapping[str, Any]]) -> tuple[dict[str, np.ndarray], str]:
-    """Case -> labels (*spatial), and a sentence where they had to be computed anew.
+    """Return the predictions of a run, and compute those that it did not store.
 
     Args:
-        folder: of a run that ended.
-        entries: of the data list, of the cases wanted.
+        folder: of a run that has ended.
+        entries: of the data list, one for each case.
+
+    Returns:
+        Case -> labels (*spatial), and a sentence about computed predictions, or an empty text.
 
     Raises:
-        FileNotFoundError, ValueError: when predictions are missing, and the model or its data too.
+        FileNotFoundError: if predictions are missing, and the model or its data too.
+        ValueError: if the model does not fit its configuration.
     """
-    kept = RunFolder(folder).predictions
-    found = {str(entry["case"]): _read(kept, str(entry["case"])) for entry in entries}
-    missing = [entry for entry in entries if found[str(entry["case"])] is None]
+    stored = RunFolder(folder).predictions
+    labels: dict[str, np.ndarray] = {}
+    missing = []
+    for entry in entries:
+        if (prediction := _read(stored, str(entry["case"]))) is None:
+            missing.append(entry)
+        else:
+            labels[str(entry["case"])] = prediction
     if not missing:
-        return found, ""
-    begun = time.monotonic()
+        return labels, ""
+    start = time.monotonic()
     with TemporaryDirectory() as temporary:
         _predict(Path(folder), missing, Path(temporary))
         for entry in missing:
-            found[str(entry["case"])] = _read(RunFolder(temporary).predictions, str(entry["case"]))
-    seconds = time.monotonic() - begun
-    return found, f"{len(missing)} prediction(s) were not kept and computed anew from model.pt in {seconds:.0f} s"
+            prediction = _read(RunFolder(temporary).predictions, str(entry["case"]))
+            if prediction is None:
+                raise FileNotFoundError(f"run {folder}: no prediction of case {entry['case']}")
+            labels[str(entry["case"])] = prediction
+    seconds = time.monotonic() - start
+    return labels, f"{len(missing)} prediction(s) were not stored and computed from model.pt in {seconds:.0f} s"
 
 
 def _read(folder: Path, case: str) -> np.ndarray | None:
@@ -50,7 +62,7 @@ def _read(folder: Path, case: str) -> np.ndarray | None:
 
 
 def _predict(folder: Path, entries: Sequence[Mapping[str, Any]], output_dir: Path) -> None:
-    """The test of the run once more, on these cases alone and without its handlers."""
+    """Repeat the test of the run on some cases, without its handlers."""
     parser = RunFolder(folder).load_parser()
     parser["output_dir"] = str(output_dir)
     parser["test"]["data"] = [dict(entry) for entry in entries]

@@ -1,4 +1,4 @@
-"""What is known of each run of a page: how it ended, what made it."""
+"""Facts about each run of a page: its state, command, environment and configuration."""
 
 from __future__ import annotations
 
@@ -11,39 +11,41 @@ from medkd.runs import RunFolder
 
 __all__ = ["RunFacts", "chosen_method", "run_facts"]
 
-_OF_THE_PAPERS = ("plckd", "hlfd")
+_PAPER_METHODS = ("plckd", "hlfd")
 _LONGEST_LINE = 400  # characters of the last line of a log
 
 
 class RunFacts(NamedTuple):
-    """One run, ended or not."""
+    """One run, whether it has ended or not."""
 
     task: str
     row: str
     seed: int
     folder: Path
     state: str
-    """ended, unfinished (it began), or no result (it left nothing)."""
+    """"ended", "unfinished" if it began, or "no result" if it left no files."""
     reason: str
-    """Last line of its log where it did not end, else empty."""
+    """Last line of the log of a run that did not end, else empty."""
     method: str
     command: str
     environment: str
-    """As JSON, "" without."""
+    """JSON; empty if there is none."""
     config: str
-    """As YAML, "" without."""
+    """YAML; empty if there is none."""
 
     @property
     def name(self) -> str:
+        """Row and seed."""
         return f"{self.row}, seed {self.seed}"
 
     @property
     def ended(self) -> bool:
+        """Whether the test of the run is complete."""
         return self.state == "ended"
 
 
 def run_facts(experiment: Experiment) -> list[RunFacts]:
-    """Of all runs behind the cells, in the order of the tables."""
+    """Return the facts of all runs, in the order of the tables."""
     return [
         _facts(task, row, seed, Path(folder))
         for task, rows in experiment.runs.items()
@@ -67,11 +69,16 @@ def _text(file: Path) -> str:
 
 
 def chosen_method(experiment: Experiment, facts: list[RunFacts], task: str) -> str | None:
-    """The row that is shown beside teacher and student at first: the last one of a paper's method, by place, not by result.
+    """Return the row that the page shows beside teacher and student at first.
 
-    None where the task has no row but teacher and student alone.
+    It is the last row with a method of one of the two papers, else the last row: the choice follows the order of the rows,
+    never the results.
+
+    Returns:
+        The title of the row; None if there are only teacher and student alone.
     """
     rows = [row for row in experiment.runs[task] if row not in (experiment.teacher, experiment.baseline)]
     methods: dict[str, Any] = {run.row: run.method for run in facts if run.method}
-    of_papers = [row for row in rows if methods.get(row) in _OF_THE_PAPERS]
-    return (of_papers or rows or [None])[-1]
+    paper_rows = [row for row in rows if methods.get(row) in _PAPER_METHODS]
+    candidates = paper_rows or rows
+    return candidates[-1] if candidates else None

@@ -1,4 +1,4 @@
-"""Axes of the plots: values to pixels, and where the ticks are."""
+"""Axes of the plots: from values to pixels, and the ticks."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class Scale:
     """Pixel and text."""
 
     def __call__(self, value: float) -> float:
+        """Return the pixel of a value."""
         share = (value - self.low) / (self.high - self.low)
         return self.begin + share * (self.end - self.begin)
 
@@ -35,13 +36,22 @@ def scale(
     count: int = 5,
     within: tuple[float, float] | None = None,
 ) -> Scale:
-    """An axis that holds the values, its ends at ticks; of one value it is widened around it, but not beyond ``within``."""
+    """Return an axis that holds all values and ends at ticks.
+
+    Args:
+        values: what is plotted. One value, or equal values, get a margin on both sides.
+        begin: pixel of the lower end.
+        end: pixel of the upper end.
+        whole: whether ticks are whole numbers.
+        count: number of intervals at most.
+        within: limits that the axis does not exceed.
+    """
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     if high - low < 1e-9:
         low, high = low - 0.5, high + 0.5
     if within is not None:
         low, high = max(low, within[0]), min(high, within[1])
-    places = [float(place) for place in MaxNLocator(count, integer=whole).tick_values(low, high)]
-    bare = Scale(places[0], places[-1], begin, end, [])
-    digits = next((n for n in range(6) if all(abs(round(place, n) - place) < 1e-9 for place in places)), 6)
-    return Scale(places[0], places[-1], begin, end, [(bare(place), f"{place:.{digits}f}") for place in places])
+    ticks = [float(tick) for tick in MaxNLocator(count, integer=whole).tick_values(low, high)]
+    bare = Scale(ticks[0], ticks[-1], begin, end, [])
+    digits = next((n for n in range(6) if all(abs(round(tick, n) - tick) < 1e-9 for tick in ticks)), 6)
+    return Scale(ticks[0], ticks[-1], begin, end, [(bare(tick), f"{tick:.{digits}f}") for tick in ticks])

@@ -1,4 +1,4 @@
-"""A dot a case, the method against the student alone; and a dot a run."""
+"""Scatter plots: one dot per case, a method against the student alone; one dot per run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .scales import Scale, scale
 __all__ = ["CasePlot", "Dot", "RunPlot", "case_plots", "case_rows", "run_plot"]
 
 SIDE = 300
-_MOST = 300  # dots of a plot
+_DOTS = 300  # dots of a plot
 
 
 class Dot(NamedTuple):
-    """One case or run."""
+    """The dot of a case or run."""
 
     x: float
     y: float
@@ -29,7 +29,7 @@ class Dot(NamedTuple):
 
 
 class CasePlot(NamedTuple):
-    """One row against the baseline."""
+    """The plot of a row against the baseline."""
 
     row: str
     axis: Scale
@@ -40,7 +40,7 @@ class CasePlot(NamedTuple):
 
 
 class RunPlot(NamedTuple):
-    """Mean over cases of each run."""
+    """The plot of the mean over cases of each run."""
 
     axis: Scale
     rows: list[tuple[str, float]]
@@ -78,9 +78,9 @@ def _case_plot(baseline: str, row: str, pairs: pd.DataFrame) -> CasePlot:
     axis, other = scale([0, 100], 40, SIDE - 10), scale([0, 100], SIDE - 36, 10)
     difference = pairs["own"] - pairs["alone"]
     shown = pairs
-    if len(pairs) > _MOST:  # evenly spread in the order of the difference: the largest loss and gain are among them
+    if len(pairs) > _DOTS:  # evenly spread in the order of the difference: the largest loss and gain are among them
         order = difference.sort_values(kind="stable").index
-        shown = pairs.loc[order[np.linspace(0, len(order) - 1, _MOST).round().astype(int)]]
+        shown = pairs.loc[order[np.linspace(0, len(order) - 1, _DOTS).round().astype(int)]]
     dots = [
         Dot(axis(alone), other(own), f"{case}: {baseline} {alone:.1f}, {row} {own:.1f} ({own - alone:+.1f})")
         for case, own, alone in zip(shown.index, shown["own"], shown["alone"], strict=True)
@@ -99,7 +99,15 @@ def _case_plot(baseline: str, row: str, pairs: pd.DataFrame) -> CasePlot:
 def case_rows(
     cases: Mapping[str, pd.DataFrame], most: int
 ) -> tuple[list[str], list[tuple[str, list[float | None]]], int]:
-    """Titles, then (case, Dice a title), lowest mean over the titles first, at most ``most``; and how many there are."""
+    """Return the Dice of each case in each row, the lowest mean over rows first.
+
+    Args:
+        cases: row -> metrics of its runs.
+        most: number of cases at most.
+
+    Returns:
+        The titles of the rows; (case, Dice of each title); the number of all cases.
+    """
     values = {row: mean_dice(table) for row, table in cases.items() if len(table)}
     if not values:
         return [], [], 0
@@ -113,7 +121,7 @@ def case_rows(
 
 
 def run_plot(experiment: Experiment, cases: Mapping[str, pd.DataFrame]) -> RunPlot | None:
-    """The runs of every row on one axis of Dice; None where no run ended."""
+    """Return the plot of all runs on one axis of Dice; None if no run has ended."""
     by_row = {
         row: 100 * t.groupby("seed")["dice"].mean() if len(t) else pd.Series(dtype=float) for row, t in cases.items()
     }

@@ -1,4 +1,4 @@
-"""Everything that the page shows of one task."""
+"""The whole content of the page for one task."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ from .correction import Correction, correction
 from .curves import Line, Panel, curves
 from .runs import RunFacts, chosen_method, run_facts
 from .scatter import CasePlot, RunPlot, case_plots, case_rows, run_plot
-from .tables import Table, task_tables_of, triplet
+from .sortable_tables import Table, task_tables_of, triplet
 
 __all__ = ["Limits", "TaskContent", "task_content"]
 
 
 class Limits(NamedTuple):
-    """How much of an experiment one page holds; the page states them."""
+    """Numbers that limit the size of a page; the page states them."""
 
     cases: int = 4
-    """Worst cases of a task that are drawn."""
+    """Worst cases of a task that are shown."""
     slices: int = 9
     """Of a volume."""
     attention: int = 2
     """Cases with Grad-CAM."""
     listed: int = 200
-    """Rows of the table of cases."""
+    """Rows of the table of cases at most."""
 
 
 @dataclass
 class TaskContent:
-    """One task."""
+    """The content of one task."""
 
     id: str
     name: str
     teacher: str | None
     baseline: str
     methods: list[str]
-    """Rows but teacher and student alone."""
+    """All rows except teacher and student alone."""
     chosen: str | None
     colours: dict[str, str]
     """Row -> CSS colour."""
     tables: list[Table]
     triplets: list[list[tuple[str, dict[str, str]]]]
-    """A table turned over, one a table."""
+    """Each table transposed, see `triplet`."""
     runs: list[RunFacts]
     collapsed: list[str]
-    """Runs that ended and find next to nothing."""
+    """Runs that have ended and predict almost nothing."""
     run_plot: RunPlot | None
     case_plots: list[CasePlot]
     case_titles: list[str]
@@ -62,7 +62,7 @@ class TaskContent:
     order: str
     """The row whose worst cases are shown."""
     shown: dict[str, RunFacts]
-    """Row -> the run whose predictions and network are drawn."""
+    """Row -> run whose predictions and Grad-CAM are shown."""
     cases: list[ShownCase]
     case_notes: list[str]
     corrections: list[Correction]
@@ -76,6 +76,7 @@ class TaskContent:
 
     @property
     def failed(self) -> list[RunFacts]:
+        """Runs that have not ended."""
         return [run for run in self.runs if not run.ended]
 
     @property
@@ -85,7 +86,7 @@ class TaskContent:
 
 
 def task_content(experiment: Experiment, report: Report, task: str, limits: Limits) -> TaskContent:
-    """Gathers one task; whatever is missing becomes a sentence."""
+    """Collect the content of one task. A sentence says what is missing."""
     facts = [run for run in run_facts(experiment) if run.task == task]
     rows = list(experiment.runs[task])
     teacher = experiment.teacher if experiment.teacher in rows else None
@@ -96,7 +97,7 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
     tables = task_tables_of(report, task)
     shown = _shown_runs(rows, facts)
     order = next((row for row in (chosen, baseline, teacher, *rows) if row in shown), "")
-    drawn, notes, looked_into, looked_notes = _pictures(facts, cases, shown, order, limits)
+    cases_shown, notes, cams, cam_notes = _pictures(facts, cases, shown, order, limits)
     titles, lines, listed_of = case_rows(cases, limits.listed)
     panels, legend, without = curves([run for run in facts if run.state != "no result"])
     return TaskContent(
@@ -118,11 +119,11 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
         cases_listed_of=listed_of,
         order=order,
         shown=shown,
-        cases=drawn,
+        cases=cases_shown,
         case_notes=notes,
-        corrections=[found for run in facts if (found := correction(run)) is not None],
-        attention=looked_into,
-        attention_notes=looked_notes,
+        corrections=[content for run in facts if (content := correction(run)) is not None],
+        attention=cams,
+        attention_notes=cam_notes,
         target=next((str(name) for table in cases.values() for name in table["class"]), "target"),
         panels=panels,
         legend=legend,
@@ -131,17 +132,17 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
 
 
 def _collapsed(cases: dict[str, pd.DataFrame]) -> list[str]:
-    """Row, seed and class of each such run."""
+    """Return row, seed and class of each collapsed run."""
     return [
         f"{row}, seed {seed}: {name}"
         for row, table in cases.items()
-        for name, own in table.groupby("class", sort=False)
-        for seed in collapsed_runs(own)
+        for name, of_class in table.groupby("class", sort=False)
+        for seed in collapsed_runs(of_class)
     ]
 
 
 def _shown_runs(rows: Sequence[str], facts: Sequence[RunFacts]) -> dict[str, RunFacts]:
-    """The first run of each row that ended."""
+    """Return the first finished run of each row."""
     first = {row: next((run for run in facts if run.row == row and run.ended), None) for row in rows}
     return {row: run for row, run in first.items() if run is not None}
 
@@ -149,7 +150,7 @@ def _shown_runs(rows: Sequence[str], facts: Sequence[RunFacts]) -> dict[str, Run
 def _pictures(
     facts: Sequence[RunFacts], cases: dict[str, pd.DataFrame], shown: dict[str, RunFacts], order: str, limits: Limits
 ) -> tuple[list[ShownCase], list[str], list[Attention], list[str]]:
-    """Worst cases and Grad-CAM, each with its sentences."""
+    """Return worst cases and Grad-CAM, each with sentences about what is missing."""
     if not order:
         return [], ["No run ended, so there is no prediction to look at."], [], []
     try:
@@ -160,13 +161,13 @@ def _pictures(
     names = _worst(data, cases[order], limits.cases)
     scores = {row: mean_dice(cases[row][cases[row]["seed"] == run.seed]) for row, run in shown.items()}
     try:
-        drawn, notes = worst_cases(data, names, shown, scores, limits.slices)
-        looked_into, looked_notes = attention(data, names[: limits.attention], shown)
+        worst, notes = worst_cases(data, names, shown, scores, limits.slices)
+        cams, cam_notes = attention(data, names[: limits.attention], shown)
     except (ValueError, OSError, RuntimeError) as error:
         sentence = f"The images could not be read: {str(error).rstrip('.')}."
         return [], [sentence], [], [sentence]
-    looked_notes += [f"{row}: no Grad-CAM, no run ended." for row in cases if row not in shown]
-    return drawn, notes, looked_into, looked_notes
+    cam_notes += [f"{row}: no Grad-CAM, no run ended." for row in cases if row not in shown]
+    return worst, notes, cams, cam_notes
 
 
 def _worst(data: Data, table: pd.DataFrame, count: int) -> list[str]:
@@ -175,7 +176,7 @@ def _worst(data: Data, table: pd.DataFrame, count: int) -> list[str]:
 
 
 def _colours(rows: Sequence[str], teacher: str | None, baseline: str) -> dict[str, str]:
-    """Two neutral ones for what is compared to, hues for the methods."""
+    """Return neutral colours for teacher and student alone, and hues for the methods."""
     methods = [row for row in rows if row not in (teacher, baseline)]
     hues = {row: f"hsl({(210 + 360 * i / max(1, len(methods))) % 360:.0f} 70% 50%)" for i, row in enumerate(methods)}
     fixed = {teacher: "var(--teacher)", baseline: "var(--alone)"}

@@ -1,4 +1,4 @@
-"""The page itself: contents into templates, one file out."""
+"""Render the contents of the page with templates into one file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import medkd
 from medkd.reports.tables import Experiment, Report
 from medkd.runs.files import write_atomically
 
-from . import correction, curves
-from . import scatter as points
+from . import correction, curves, scatter
 from .task import Limits, task_content
 
 __all__ = ["write_page"]
@@ -21,13 +20,16 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 
 def write_page(experiment: Experiment, report: Report, path: Path, limits: Limits | None = None) -> Path:
-    """Writes one HTML file that needs nothing else: styles, scripts and pictures are in it. Returns the path.
+    """Write one HTML file that holds its styles, scripts and pictures.
 
     Args:
-        experiment: finished or not; what is missing is told in the page.
-        report: its tables, of `medkd.reports.tables.write_report`.
-        path: of the file, written whole or not at all.
-        limits: how many cases and slices are drawn.
+        experiment: finished or not; the page says what is missing.
+        report: its tables, see `medkd.reports.tables.write_report`.
+        path: of the file, which is written completely or not at all.
+        limits: numbers of cases and slices that are shown.
+
+    Returns:
+        The path.
     """
     limits = limits or Limits()
     tasks = [task_content(experiment, report, task, limits) for task in experiment.runs]
@@ -47,7 +49,7 @@ def write_page(experiment: Experiment, report: Report, path: Path, limits: Limit
         published=experiment.published,
         limits=limits,
         steps=correction.STEPS,
-        side=points.SIDE,
+        side=scatter.SIDE,
         curve=(curves.WIDTH, curves.HEIGHT),
     )
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -31,7 +31,7 @@ def test_lost_predictions_are_computed_anew(mode, kits19_data, medkd_run, tmp_pa
     runs = str({name: str(tmp_path / name) for name in ("T", "S", "K")})
     assert main(["report", "--runs", runs, "--html", "--output_dir", str(tmp_path / "out")]) == 0
     page = (tmp_path / "out/report.html").read_text()
-    assert re.search(r"S, seed 0: 1 prediction\(s\) were not kept and computed anew from model.pt in \d+ s\.", page)
+    assert re.search(r"S, seed 0: 1 prediction\(s\) were not stored and computed from model.pt in \d+ s\.", page)
     assert "K, seed 0: no predictions: " in page and "K, seed 0: no Grad-CAM: " in page
     looked_into = set(re.findall(r'aria-label="Grad-CAM of (\w), (\w+) layer, on case_00000, slice \d+"', page))
     assert looked_into == {(row, layer) for row in "TS" for layer in ("first", "last")}

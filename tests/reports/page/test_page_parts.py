@@ -16,7 +16,7 @@ from medkd.reports.page.predictions import predictions
 from medkd.reports.page.runs import run_facts
 from medkd.reports.page.scales import scale
 from medkd.reports.page.scatter import _case_plot
-from medkd.reports.page.tables import _cell
+from medkd.reports.page.sortable_tables import _cell
 
 
 def area(path: str) -> float:

@@ -1,9 +1,9 @@
-"""Tables as the page shows them: cells with the number that a click sorts them by."""
+"""Tables of the page: each cell with the number by which a click sorts it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -16,14 +16,14 @@ _NUMBER = re.compile(r"[-+]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
 
 
 class Cell(NamedTuple):
-    """What is read, and what it is sorted by: None stands last."""
+    """Text of a cell, and the number by which it is sorted; None comes last."""
 
     text: str
     number: float | None
 
 
 class Table(NamedTuple):
-    """One task, or one class of it."""
+    """The table of a task, or of one of its classes."""
 
     title: str
     columns: list[str]
@@ -32,7 +32,7 @@ class Table(NamedTuple):
 
 
 def task_tables_of(report: Report, task: str) -> list[Table]:
-    """The tables of one task, with the notes that stand below them."""
+    """Return the tables of one task with the notes below them."""
     return [
         _table(title, shown, report.notes.get(title, []))
         for title, shown in report.tables.items()
@@ -48,19 +48,19 @@ def _table(title: str, shown: pd.DataFrame, notes: Sequence[str]) -> Table:
 
 
 def _cell(text: str) -> Cell:
-    found = _NUMBER.match(text.strip())
-    if found is None:
+    match = _NUMBER.match(text.strip())
+    if match is None:
         return Cell(text, None)
-    # a hyphen is too short to be seen as the sign that it is; of an exponent it stays
+    # a hyphen is too short for a minus sign; the hyphen of an exponent stays
     shown = "−" + text[1:] if text.startswith("-") else text
-    return Cell(shown, float(found[0].replace(",", "")))
+    return Cell(shown, float(match[0].replace(",", "")))
 
 
-def triplet(table: Table, experiment: Experiment, methods: Sequence[str]) -> list[tuple[str, Mapping[str, str]]]:
-    """A table turned over: (what, row -> text) of teacher, student alone and every method."""
-    wanted = [row for row in (experiment.teacher, experiment.baseline, *methods) if row]
-    of_row = {title: cells for title, cells in table.rows if title in wanted}
+def triplet(table: Table, experiment: Experiment, methods: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+    """Transpose a table: (column, row -> text) of teacher, student alone and each method."""
+    rows = [row for row in (experiment.teacher, experiment.baseline, *methods) if row]
+    of_row = {title: cells for title, cells in table.rows if title in rows}
     return [
-        (column, {row: of_row[row][place].text for row in wanted if row in of_row})
-        for place, column in enumerate(table.columns)
+        (column, {row: of_row[row][index].text for row in rows if row in of_row})
+        for index, column in enumerate(table.columns)
     ]
