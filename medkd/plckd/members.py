@@ -23,10 +23,10 @@ def team_members(method: str, arguments: Mapping[str, Any]) -> tuple[str, ...]:
         arguments: values that replace defaults of the preset.
 
     Returns:
-        A part of `MEMBERS`; empty for a method without a team.
+        Some of `MEMBERS`; empty for a method without a team.
 
     Raises:
-        ValueError: for an unknown method or argument.
+        ValueError: If the method or an argument is unknown.
 
     Example:
         >>> team_members("kd", {})
@@ -45,11 +45,11 @@ def check_member(role: str, paths: str | Sequence[str]) -> None:
 
     Args:
         role: one of `MEMBERS`.
-        paths: of one model, or of several that teach as an ensemble. Expressions of MONAI are not checked.
+        paths: path of one model, or paths of an ensemble. Expressions of MONAI are not checked.
 
     Raises:
-        FileNotFoundError: when a path does not exist.
-        ValueError: when it is no model.
+        FileNotFoundError: If a path does not exist.
+        ValueError: If a path holds no model.
     """
     for path in [paths] if isinstance(paths, str) else paths:
         if path.startswith(("$", "@", "%")):
@@ -66,10 +66,11 @@ def check_team_embedding(method: str, arguments: Mapping[str, Any], teacher: Any
     Args:
         method: name of a preset.
         arguments: values that replace defaults of the preset.
-        teacher: its path. Several paths are an ensemble, which has no maps. A folder that is still to be trained has maps.
+        teacher: path of the teacher. Several paths are an ensemble, which has no maps. A path that does not exist yet is one
+            of a medkd run, which has maps.
 
     Raises:
-        ValueError: when the method reads the penultimate map and the teacher gives logits alone.
+        ValueError: If the method reads the penultimate map and the teacher gives logits alone.
     """
     has_maps = isinstance(teacher, str) and (not Path(teacher).exists() or teacher_kind(teacher) != "torchscript")
     check_embedding(method, arguments, has_maps)
