@@ -1,4 +1,4 @@
-"""What a segmentation is worth, per case and class."""
+"""Metrics of a segmentation, by case and class."""
 
 from .case import case_metrics, summarise
 from .protocols import PROTOCOLS, logits_to_labels, slices_with_target

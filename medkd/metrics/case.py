@@ -1,4 +1,4 @@
-"""Metrics of one whole case, class by class, and their summary over cases."""
+"""Metrics of one case by class, and their summary over cases."""
 
 from __future__ import annotations
 
@@ -26,26 +26,37 @@ def case_metrics(
     protocol: str = "whole",
     voxel_volume: float | None = None,
 ) -> list[dict[str, Any]]:
-    """One row per foreground class for one patient's volume (or one image).
+    """Compute one row of metrics a foreground class for the volume of one patient, or for one image.
 
     Args:
-        prediction, truth: integer labels of equal shape (*spatial).
-        classes: label value -> name, background not among them.
-        spacing: mm an axis (1 for images: distances are then in pixels).
-        protocol: "whole", or "hlfd": only slices (first axis) with foreground, Dice smoothed by 1, as the released code.
-        voxel_volume: mm³, where the axes are sheared (a tilted gantry); None: the product of the spacings.
+        prediction: integer labels (*spatial).
+        truth: ground truth, integer labels of the same shape.
+        classes: label value -> name, without background.
+        spacing: mm along each axis (1 for images: distances are then in pixels).
+        protocol: "whole", or "hlfd" for the released code's: slices (first axis) with foreground alone, Dice smoothed by 1.
+        voxel_volume: volume of a voxel in mm³ where the axes are sheared (a tilted gantry). None: the product of the
+            spacings.
 
     Returns:
-        Rows with "class", the `METRICS`, and "volume_truth", "volume_prediction" in ml (images: in 1000 pixels):
+        Rows with "class", the `METRICS`, and "volume_truth", "volume_prediction" in ml (of images in 1000 pixels):
 
-        - dice, iou, rvd, abs_rvd: NaN when the truth is empty.
-        - hd95: 95th percentile of the symmetric surface distance, in mm by the spacings, sheared axes taken for
-          right-angled; NaN when truth or prediction is empty, and by protocol "hlfd", whose slices need not be neighbours.
-        - missed: 1 when the truth is not empty and the prediction is; NaN when the truth is empty.
-        - empty_truth: 1 when the case has no such class; false_alarm: of these, 1 when some was predicted, else NaN.
+        - dice, iou, rvd, abs_rvd: NaN when the ground truth is empty.
+        - hd95: 95th percentile of the symmetric surface distance in mm, computed from the spacings, as if sheared axes were
+          orthogonal. NaN when ground truth or prediction is empty, and with protocol "hlfd", whose slices need not be
+          neighbours.
+        - missed: 1 when the prediction is empty, else 0; NaN when the ground truth is empty.
+        - empty_truth: 1 when the ground truth is empty, else 0.
+        - false_alarm: 1 when the ground truth is empty and the prediction is not, 0 when both are empty, else NaN.
 
     Raises:
-        ValueError: for differing shapes.
+        ValueError: for an unknown protocol, different shapes, or protocol "hlfd" of an image.
+
+    Example:
+        >>> import torch
+        >>> truth = torch.zeros(4, 8, 8, dtype=torch.uint8)
+        >>> truth[1:3, 2:6, 2:6] = 1
+        >>> case_metrics(truth, truth, {1: "tumour"}, spacing=(5.0, 1.0, 1.0))[0]["dice"]
+        1.0
     """
     check_protocol(protocol)
     if prediction.shape != truth.shape:
@@ -55,8 +66,8 @@ def case_metrics(
     if protocol == "hlfd":
         if truth.ndim != 3:
             raise ValueError(f"protocol 'hlfd' is for volumes (S, H, W), found {tuple(truth.shape)}")
-        kept = slices_with_target(truth)
-        prediction, truth = prediction[kept], truth[kept]
+        with_target = slices_with_target(truth)
+        prediction, truth = prediction[with_target], truth[with_target]
     voxel = (float(np.prod(spacing)) if voxel_volume is None else voxel_volume) / 1000.0
     return [
         _class_row(prediction == value, truth == value, name, spacing, voxel, protocol)
@@ -64,41 +75,59 @@ def case_metrics(
     ]
 
 
-def _class_row(found: Tensor, wanted: Tensor, name: str, spacing: Sequence[float], voxel: float, protocol: str) -> dict:
-    row = dict.fromkeys(METRICS, float("nan"))
-    n_found, n_wanted = int(found.sum()), int(wanted.sum())
-    row.update({"class": name, "empty_truth": float(n_wanted == 0)})
-    if n_wanted == 0:
-        row["false_alarm"] = float(n_found > 0)
+def _class_row(
+    prediction: Tensor, truth: Tensor, name: str, spacing: Sequence[float], voxel: float, protocol: str
+) -> dict[str, Any]:
+    """Compute the row of one class from boolean masks (*spatial) and the volume of a voxel in ml."""
+    row: dict[str, Any] = dict.fromkeys(METRICS, float("nan"))
+    n_prediction, n_truth = int(prediction.sum()), int(truth.sum())
+    row.update({"class": name, "empty_truth": float(n_truth == 0)})
+    if n_truth == 0:
+        row["false_alarm"] = float(n_prediction > 0)
     else:
-        y_pred, y = found[None, None].float(), wanted[None, None].float()
+        y_pred, y = prediction[None, None].float(), truth[None, None].float()
         dice = compute_dice(y_pred, y).item()
         if protocol == "hlfd":
-            dice = (2 * int((found & wanted).sum()) + 1) / (n_found + n_wanted + 1)
-        rvd = compute_relative_volume_difference(found[None, None], wanted[None, None]).item()
-        row.update(dice=dice, iou=compute_iou(y_pred, y).item(), rvd=rvd, abs_rvd=abs(rvd), missed=float(n_found == 0))
+            dice = (2 * int((prediction & truth).sum()) + 1) / (n_prediction + n_truth + 1)
+        rvd = compute_relative_volume_difference(prediction[None, None], truth[None, None]).item()
+        row.update(
+            dice=dice, iou=compute_iou(y_pred, y).item(), rvd=rvd, abs_rvd=abs(rvd), missed=float(n_prediction == 0)
+        )
         # the slices that protocol "hlfd" keeps need not be neighbours: distances between them would be too short
-        if n_found and protocol == "whole":
+        if n_prediction and protocol == "whole":
             row["hd95"] = compute_hausdorff_distance(
                 y_pred, y, include_background=True, percentile=95, spacing=list(spacing)
             ).item()
-    return {**row, "volume_truth": n_wanted * voxel, "volume_prediction": n_found * voxel}
+    return {**row, "volume_truth": n_truth * voxel, "volume_prediction": n_prediction * voxel}
 
 
 def summarise(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, float | int | None]]]:
-    """``{class: {metric: {"mean", "std", "n"}}}`` over cases; NaN values are left out and n says how many were not.
+    """Summarise rows of `case_metrics` over cases.
 
-    std is the sample's (0 for n = 1); a metric that no case has gives None. The mean of ``missed`` is the share of cases
-    that were missed, and ``empty_truth`` and ``false_alarm`` tell about the cases that the other means leave out.
+    The mean of ``missed`` is the share of missed cases. ``empty_truth`` and ``false_alarm`` describe the cases that the
+    other means leave out.
+
+    Args:
+        rows: rows of any number of cases.
+
+    Returns:
+        ``{class: {metric: {"mean", "std", "n"}}}``. NaN values are left out; n is the number of the others. std is the
+        standard deviation of a sample (0 for n = 1). A metric without any value has None.
+
+    Example:
+        >>> rows = [{"class": "tumour", **dict.fromkeys(METRICS, value)} for value in (0.5, 1.0)]
+        >>> summarise(rows)["tumour"]["dice"]["mean"]
+        0.75
     """
     table = pd.DataFrame(list(rows))
-    summary: dict[str, dict] = {}
+    summary: dict[str, dict[str, dict[str, float | int | None]]] = {}
     for name, group in table.groupby("class", sort=False):
         summary[str(name)] = {metric: _statistics(group[metric].dropna()) for metric in METRICS}
     return summary
 
 
 def _statistics(values: pd.Series) -> dict[str, float | int | None]:
+    """Return mean, standard deviation and number of values."""
     n = len(values)
     if n == 0:
         return {"mean": None, "std": None, "n": 0}

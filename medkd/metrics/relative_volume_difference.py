@@ -12,24 +12,30 @@ __all__ = ["RelativeVolumeDifferenceMetric", "compute_relative_volume_difference
 
 
 def compute_relative_volume_difference(y_pred: Tensor, y: Tensor, convention: str = "truth") -> Tensor:
-    """(V_pred - V_gt) / V_gt per image and class; negative means too little was segmented; range [-1, inf).
+    """Compute (V_pred - V_gt) / V_gt for each image and class, in [-1, inf). A negative value means under-segmentation.
 
     Args:
-        y_pred, y: binarised, (B, C, *spatial).
-        convention: "truth" as above, which is the HLFD and EMKD codes'; "lits_code" is (V_gt - V_pred) / V_pred, what the
-            notebook released with LiTS computes by swapping the arguments of medpy's ravd.
+        y_pred: binary prediction (B, C, *spatial).
+        y: binary ground truth of the same shape.
+        convention: "truth" for the formula above, as in the HLFD and EMKD codes; "lits_code" for (V_gt - V_pred) / V_pred,
+            which the notebook released with LiTS computes, since it swaps the arguments of medpy's ravd.
 
     Returns:
         (B, C) float32; NaN where the denominator's volume is 0.
 
     Raises:
-        ValueError: for differing shapes or an unknown convention.
+        ValueError: for different shapes or an unknown convention.
+
+    Example:
+        >>> y_pred, y = torch.tensor([[[1, 1, 1, 1]]]), torch.tensor([[[1, 1, 0, 0]]])
+        >>> compute_relative_volume_difference(y_pred, y)
+        tensor([[1.]])
     """
     if y_pred.shape != y.shape:
         raise ValueError(f"RVD: y_pred {tuple(y_pred.shape)} and y {tuple(y.shape)} must have the same shape")
     if convention not in ("truth", "lits_code"):
         raise ValueError(f"RVD: convention must be 'truth' or 'lits_code', found {convention!r}")
-    # float64: volumes above 2^24 voxels are not whole numbers in float32
+    # float64, since float32 does not hold whole numbers above 2^24
     predicted, truth = (volume.flatten(2).sum(dim=2, dtype=torch.float64) for volume in (y_pred, y))
     if convention == "lits_code":
         predicted, truth = truth, predicted
@@ -37,15 +43,21 @@ def compute_relative_volume_difference(y_pred: Tensor, y: Tensor, convention: st
 
 
 class RelativeVolumeDifferenceMetric(CumulativeIterationMetric):
-    """`compute_relative_volume_difference` as a MONAI metric.
+    """Compute `compute_relative_volume_difference` as a MONAI metric.
 
-    Signed values cancel in a mean: report the mean of their absolute values beside it.
+    Signed values cancel in a mean: report the mean of their absolute values as well.
 
     Args:
         include_background: whether channel 0 counts.
-        reduction: MONAI's `MetricReduction`; NaN values are left out.
-        get_not_nans: whether `aggregate` returns (value, number of values) too.
-        convention: see the function.
+        reduction: MONAI's `MetricReduction`. NaN values are left out.
+        get_not_nans: whether `aggregate` returns the pair (value, number of values).
+        convention: as in the function.
+
+    Example:
+        >>> metric = RelativeVolumeDifferenceMetric(include_background=True)
+        >>> _ = metric(torch.tensor([[[1, 1, 1, 1]]]), torch.tensor([[[1, 1, 0, 0]]]))
+        >>> metric.aggregate()
+        tensor([1.])
     """
 
     def __init__(
@@ -66,5 +78,6 @@ class RelativeVolumeDifferenceMetric(CumulativeIterationMetric):
         return compute_relative_volume_difference(y_pred[:, first:], y[:, first:], self.convention)
 
     def aggregate(self, reduction: MetricReduction | str | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        """Return the reduced value of all images, or the pair (value, number of values)."""
         value, count = do_metric_reduction(self.get_buffer(), reduction or self.reduction)
         return (value, count) if self.get_not_nans else value

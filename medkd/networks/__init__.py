@@ -1,7 +1,7 @@
-"""Networks that return logits, and the taps that read their inner maps without editing them."""
+"""Networks that return logits, and the taps that read their feature maps without a change of the network."""
 
 from .checkpoints import load_weights, weights_file
-from .features import Features, FeatureTaps, input_spec
+from .features import Channels, Features, FeatureTaps, input_spec
 from .imagenet21k import load_imagenet21k
 from .layers import Layer, layers
 from .resnet_fcn import ResNetFCN
@@ -11,6 +11,7 @@ from .unet import UNet
 from .unet_plus_plus import UNetPlusPlus
 
 __all__ = [
+    "Channels",
     "FeatureTaps",
     "Features",
     "Layer",

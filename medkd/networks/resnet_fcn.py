@@ -1,4 +1,4 @@
-"""ResNet18 without classifier plus one 1x1 convolution: the student of HLFD."""
+"""ResNet18 without classifier plus a 1x1 convolution, the student of HLFD."""
 
 from __future__ import annotations
 
@@ -13,28 +13,33 @@ _RGB = 3
 
 
 class ResNetFCN(nn.Module):
-    """Fully convolutional ResNet18: logits at stride 32, interpolated to the image. No decoder, no skip connections.
+    """Segment by a fully convolutional ResNet18: logits at stride 32, interpolated to the image, without a decoder.
 
-    ``ResNetFCN(2, 3, 2)`` has 11,177,538 parameters, as in the code released with HLFD. The paper's "11.6M" is most likely
-    the count of ResNet18 with its 1000-way classifier (11.69M). The stride of 32 blurs small lesions.
+    ``ResNetFCN(2, 3, 2)`` has 11,177,538 parameters, as in the code released with HLFD. The paper's "11.6M" may be
+    the count of ResNet18 with its 1000-way classifier (11.69M); that is not established. The stride of 32 blurs small lesions.
 
     Args:
         spatial_dims: 2 or 3.
-        in_channels: channels of the image; a single channel is repeated to three, as in the released code.
+        in_channels: channels of the image. A single channel is repeated to three, as in the released code.
         out_channels: classes K, background included.
         width: channels of the stem (64 in ResNet18); the four stages have 1, 2, 4 and 8 times as many.
 
     Shape:
         (N, in_channels, *spatial) to (N, out_channels, *spatial), any size.
 
-    Reference: Gorade et al., HLFD, ISBI 2024, released code. Differs: random initialisation is MONAI's (He).
+    Example:
+        >>> import torch
+        >>> ResNetFCN(2, in_channels=1, out_channels=2, width=4)(torch.rand(1, 1, 64, 64)).shape
+        torch.Size([1, 2, 64, 64])
+
+    Reference: Gorade et al., HLFD, ISBI 2024, released code. Differs: the random initialisation is MONAI's (He).
     """
 
     def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, width: int = 64) -> None:
         super().__init__()
         self.in_channels, self.repeated = in_channels, _RGB
         widths = [width * 2**stage for stage in range(4)]
-        # Shortcut type B: type A of MONAI cuts the gradient.
+        # shortcut type B, since MONAI's type A detaches the gradient
         self.encoder = ResNet(
             "basic",
             [2, 2, 2, 2],
@@ -50,7 +55,8 @@ class ResNetFCN(nn.Module):
         self.mode = "bilinear" if spatial_dims == 2 else "trilinear"
 
     def forward(self, image: Tensor) -> Tensor:
-        # sizes as TorchScript reads them: no star, no constant of the module
+        """Return the logits of images (N, C, *spatial)."""
+        # TorchScript takes neither a starred size nor a constant of the module
         x = image.expand([-1, self.repeated] + list(image.shape)[2:]) if self.in_channels == 1 else image
         net = self.encoder
         x = net.act(net.bn1(net.conv1(x)))
@@ -59,6 +65,6 @@ class ResNetFCN(nn.Module):
         return F.interpolate(self.head(x), size=image.shape[2:], mode=self.mode, align_corners=True)
 
     def default_taps(self) -> dict[str, tuple[str, ...]]:
-        """Stem and the four stages (strides 2, 4, 8, 16, 32); there is no decoder."""
+        """Return the names of the stem and the four stages (strides 2, 4, 8, 16, 32); there is no decoder."""
         stages = ("act", "layer1", "layer2", "layer3", "layer4")
         return {"encoder": tuple(f"encoder.{stage}" for stage in stages), "decoder": (), "maps": ()}

@@ -1,8 +1,8 @@
-"""Any MONAI network in the places of ours: it knows its taps, and may have deep-supervision heads."""
+"""Any network with named stages, and optionally deep-supervision heads, as a bundle takes it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from monai.networks.layers.factories import Conv
@@ -14,37 +14,47 @@ __all__ = ["TappedNetwork", "default_taps"]
 
 
 def default_taps(network: nn.Module) -> dict[str, tuple[str, ...]]:
-    """The stages that a network names itself: `FeatureTaps` takes them as keywords.
+    """Return the names of the stages that a network declares, the keyword arguments of `FeatureTaps`.
+
+    Args:
+        network: `UNet`, `UNetPlusPlus`, `ResNetFCN`, `TransUNet`, a `TappedNetwork`, or any with a method of this name.
 
     Raises:
-        ValueError: for a network that names none.
+        ValueError: for a network that declares none.
+
+    Example:
+        >>> from medkd.networks import UNet
+        >>> default_taps(UNet(2, 1, 2, width=2))["encoder"]
+        ('encoder.0', 'encoder.1', 'encoder.2', 'encoder.3', 'bottleneck')
     """
-    if not hasattr(network, "default_taps"):
+    taps_of_network: Callable[[], dict[str, tuple[str, ...]]] | None = getattr(network, "default_taps", None)
+    if taps_of_network is None:
         raise ValueError(
             f"{type(network).__name__} names no stages to tap: make it the network of a medkd.networks.TappedNetwork"
         )
-    return network.default_taps()
+    return taps_of_network()
 
 
 class TappedNetwork(nn.Module):
-    """A network with names for its stages, as `UNet` and `UNetPlusPlus` have them, so that a bundle takes it as it is.
+    """Name the stages of any network, so that it can be the student or the teacher of a bundle.
 
     Args:
-        network: returns logits (N, K, *spatial); of a list or tuple, its last entry is taken.
-        encoder: names of sub-modules, fine to coarse, bottleneck last; a Transformer's tokens (N, L, C) count as a map.
-        decoder: names, coarse to fine, the map before the classifier last.
-        deep_supervision: 1x1 heads on all decoder stages but the last, which HLFD reads. Trained with the network by
-            ``medkd train <task> --role teacher``.
-        frozen: only the heads learn: for a network that is trained already.
+        network: returns logits (N, K, *spatial). Of a list or tuple of outputs, the last is taken.
+        encoder: names of sub-modules, fine to coarse, bottleneck last. Tokens (N, L, C) of a Transformer count as a map.
+        decoder: names of sub-modules, coarse to fine, the map before the classifier last.
+        deep_supervision: 1x1 heads on all decoder stages except the last, which give the auxiliary logits that HLFD reads.
+            ``medkd train <task> --role teacher`` trains them with the network.
+        frozen: whether the heads alone are trained, for a network that is trained already.
 
     Raises:
         ValueError: for a name that the network does not have, or heads without two decoder stages.
 
     Example:
-        >>> swin = SwinUNETR(in_channels=1, out_channels=2, feature_size=24, spatial_dims=2)
-        >>> encoder = ["encoder1", "encoder2", "encoder3", "encoder4", "encoder10"]
-        >>> network = TappedNetwork(swin, encoder, ["decoder4", "decoder3", "decoder2", "decoder1"], deep_supervision=True)
-        >>> taps = FeatureTaps(network, **network.default_taps())
+        >>> from monai.networks.nets import BasicUNet
+        >>> unet = BasicUNet(2, 1, 2, features=(4, 4, 4, 4, 8, 4))
+        >>> network = TappedNetwork(unet, ["conv_0", "down_4"], ["upcat_4", "upcat_1"], deep_supervision=True)
+        >>> FeatureTaps(network, **network.default_taps()).channels
+        Channels(logits=2, encoder=(4, 8), decoder=(4, 4), maps=(2,))
     """
 
     def __init__(
@@ -63,7 +73,7 @@ class TappedNetwork(nn.Module):
         self.names = {"encoder": encoder, "decoder": decoder}
         self.heads = nn.ModuleList()
         taps = FeatureTaps(self, **self.default_taps())
-        channels = taps.channels  # the dry forward also finds names that are not there
+        channels = taps.channels  # the dry forward also refuses unknown names
         taps.close()
         if deep_supervision:
             if len(decoder) < 2:
@@ -74,32 +84,33 @@ class TappedNetwork(nn.Module):
                 network.get_submodule(name).register_forward_hook(partial(_run_head, head))
 
     def forward(self, image: Tensor) -> Tensor:
+        """Return the final logits of images (N, C, *spatial)."""
         return _last(self.network(image))
 
     def train(self, mode: bool = True) -> TappedNetwork:
-        """As of any module, but a frozen network stays in eval mode: its statistics do not move."""
+        """Set the mode of the module; a frozen network stays in eval mode, so that its statistics do not change."""
         super().train(mode)
         if self.frozen:
             self.network.eval()
         return self
 
     def default_taps(self) -> dict[str, tuple[str, ...]]:
-        """The names given to the constructor, and the deep-supervision heads."""
+        """Return the names of the stages and of the deep-supervision heads."""
         names = {role: tuple(f"network.{name}" for name in names) for role, names in self.names.items()}
         return {**names, "maps": tuple(f"heads.{i}" for i in range(len(self.heads)))}
 
 
 def _inner_names(network: nn.Module, names: Sequence[str]) -> tuple[str, ...]:
-    """`medkd layers` prints the names within the `TappedNetwork`, "network.encoder1": these are meant too."""
+    """Return names within the network; names within the `TappedNetwork`, as `medkd layers` prints them, are valid too."""
     modules = dict(network.named_modules())
     return tuple(name if name in modules else name.removeprefix("network.") for name in names)
 
 
 def _last(output: Tensor | Sequence[Tensor]) -> Tensor:
-    """Networks with several outputs give the final logits last (BasicUNetPlusPlus)."""
+    """Return the final logits, the last of several outputs (as of BasicUNetPlusPlus)."""
     return output if isinstance(output, Tensor) else output[-1]
 
 
 def _run_head(head: nn.Module, stage: nn.Module, inputs: tuple, output: Tensor) -> None:
-    """For taps alone, as in `UNet`: what the head gives is recorded there."""
+    """Run a deep-supervision head on the output of its stage; a tap reads the head's output."""
     head(output)

@@ -1,4 +1,4 @@
-"""TransUNet, the teacher of PLC-KD: ResNetV2, a Vision Transformer on its deepest map, a UNet-like decoder."""
+"""TransUNet, the teacher of PLC-KD: a ResNetV2, a Vision Transformer on its deepest map, a decoder with skips."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RGB = 3
 
 
 class _TransformerLayer(nn.Module):
-    """Pre-norm attention and MLP, from MONAI's blocks. (MONAI's own layer has one dropout for both and another eps.)"""
+    """Pre-norm attention and MLP of MONAI's blocks. MONAI's own layer has one dropout for both and another eps."""
 
     def __init__(self, hidden_size: int, mlp_dim: int, num_heads: int, dropout: float) -> None:
         super().__init__()
@@ -31,32 +31,43 @@ class _TransformerLayer(nn.Module):
         self.mlp = MLPBlock(hidden_size, mlp_dim, dropout)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Transform tokens (N, L, hidden_size)."""
         x = x + self.attention(self.norm1(x))
         return x + self.mlp(self.norm2(x))
 
 
 class TransUNet(nn.Module):
-    """R50+ViT-B/16 with a cascaded upsampler. ``TransUNet(2, 3, 2, img_size=224)`` has 105,276,066 parameters.
+    """Segment by R50+ViT-B/16 with a cascaded upsampler.
 
-    The PLC-KD paper says "TransUNet" alone; this is the usual variant. Without weights from ImageNet-21k
-    (`medkd.networks.load_imagenet21k`) expect a weaker teacher than the published one.
+    ``TransUNet(2, 3, 2, img_size=224)`` has 105,276,066 parameters. The PLC-KD paper says "TransUNet" and no more; this is
+    the usual variant. Without weights from ImageNet-21k (`medkd.networks.load_imagenet21k`) expect a weaker teacher than
+    the published one.
 
     Args:
         spatial_dims: 2 or 3.
-        in_channels: channels of the image; a single channel is repeated to three, as in the authors' code.
+        in_channels: channels of the image. A single channel is repeated to three, as in the authors' code.
         out_channels: classes K, background included.
-        img_size: edge, or edges, of the image for which the position table is made; images of other sizes get it
+        img_size: edge or edges in pixels of the image for which the position table is built. For other sizes the table is
             interpolated.
-        width: of the ResNet's root; the decoder has 4, 2, 1 and 1/4 times as many channels.
-        units: bottlenecks of the ResNet's stages.
-        hidden_size, mlp_dim, num_layers, num_heads, dropout: of the Transformer.
-        deep_supervision: 1x1 heads on all decoder stages but the last, seen through taps only (HLFD reads them).
+        width: channels of the ResNet's root. The decoder has 4, 2, 1 and 1/4 times as many.
+        units: number of bottleneck blocks of the ResNet's stages.
+        hidden_size: channels of a token.
+        mlp_dim: channels of the Transformer's hidden MLP layer.
+        num_layers: layers of the Transformer.
+        num_heads: attention heads of a layer.
+        dropout: dropout of the tokens and the MLPs.
+        deep_supervision: 1x1 heads on all decoder stages except the last. Taps alone read their auxiliary logits.
 
     Shape:
         (N, in_channels, *spatial) to (N, out_channels, *spatial); every edge a multiple of 16, else ValueError.
 
+    Example:
+        >>> sizes = {"width": 4, "units": (1, 1, 1), "hidden_size": 8, "mlp_dim": 8, "num_layers": 1, "num_heads": 2}
+        >>> TransUNet(2, in_channels=1, out_channels=2, img_size=32, **sizes)(torch.rand(1, 1, 32, 32)).shape
+        torch.Size([1, 2, 32, 32])
+
     Reference: Chen et al., TransUNet, arXiv 2102.04306. Differs from the authors' code: any size that is a multiple of
-    16, one matrix for queries, keys and values. 3-D follows the same plan; it is not the authors' 3-D network.
+    16, and one matrix for queries, keys and values. The 3-D network follows the same plan; it is not the authors' 3-D network.
     """
 
     def __init__(
@@ -101,6 +112,7 @@ class TransUNet(nn.Module):
         self.head = conv(outputs[-1], out_channels, kernel_size=3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:
+        """Return the logits of images (N, C, *spatial)."""
         check_divisible(self, image, _STRIDE)
         x = image.expand(-1, _RGB, *image.shape[2:]) if self.in_channels == 1 else image
         x, skips = self.resnet(x)
@@ -113,10 +125,11 @@ class TransUNet(nn.Module):
             x = F.interpolate(x, scale_factor=2, mode=self.mode, align_corners=True)
             x = stage(torch.cat([x, skips[-1 - level]], dim=1) if level < len(skips) else x)
             if level < len(self.heads):
-                self.heads[level](x)  # for taps: the forward itself gives the final logits alone
+                self.heads[level](x)  # a tap reads the output
         return self.head(x)
 
     def _positions(self, grid: tuple[int, ...]) -> Tensor:
+        """Return the position table (1, P, hidden_size), interpolated to the grid where necessary."""
         if grid == self.grid:
             return self.positions
         table = self.positions.transpose(1, 2).reshape(1, -1, *self.grid)
@@ -124,7 +137,7 @@ class TransUNet(nn.Module):
         return table.flatten(2).transpose(1, 2)
 
     def default_taps(self) -> dict[str, tuple[str, ...]]:
-        """ResNet at strides 2, 4, 8 and the Transformer's tokens at 16; decoder at 8 to 1; deep-supervision heads."""
+        """Return the names of the ResNet at strides 2, 4, 8, the tokens at 16, the decoder at 8 to 1, and the heads."""
         return {
             "encoder": (*(f"resnet.skips.{i}" for i in range(len(self.resnet.skips))), "norm"),
             "decoder": tuple(f"decoder.{level}" for level in range(len(self.decoder))),
@@ -133,6 +146,7 @@ class TransUNet(nn.Module):
 
 
 def _conv_block(spatial_dims: int, fan_in: int, fan_out: int) -> nn.Sequential:
+    """Build a 3-convolution without bias, batch norm and ReLU."""
     return nn.Sequential(
         Conv[Conv.CONV, spatial_dims](fan_in, fan_out, kernel_size=3, padding=1, bias=False),
         Norm[Norm.BATCH, spatial_dims](fan_out),

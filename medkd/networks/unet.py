@@ -1,4 +1,4 @@
-"""The classic UNet: the student of PLC-KD, and its teacher until TransUNet is there."""
+"""The classic UNet, the student of PLC-KD."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ __all__ = ["UNet"]
 
 
 class UNet(nn.Module):
-    """UNet with five levels, transposed up-convolutions and batch norm.
+    """Segment by a UNet with five levels, transposed convolutions and batch norm.
 
-    ``UNet(2, 3, 2)`` has 31,043,586 parameters. The PLC-KD paper says only "UNet"; this is the usual reading.
+    ``UNet(2, 3, 2)`` has 31,043,586 parameters. The PLC-KD paper says "UNet" and no more; this is the
+    usual variant.
 
     Args:
         spatial_dims: 2 or 3.
         in_channels: channels of the image.
         out_channels: classes K, background included.
-        width: channels of the finest level; they double at each of the four levels below.
-        deep_supervision: 1x1 heads on all decoder stages but the last. Their logits are seen through taps only; the
-            forward returns the final logits all the same.
+        width: channels of the finest level. They double at each of the four levels below.
+        deep_supervision: 1x1 heads on all decoder stages except the last. Taps alone read their auxiliary logits; the
+            forward returns the final logits.
 
     Shape:
         (N, in_channels, *spatial) to (N, out_channels, *spatial); every edge a multiple of 16, else ValueError.
+
+    Example:
+        >>> UNet(2, in_channels=1, out_channels=2, width=2)(torch.rand(1, 1, 32, 32)).shape
+        torch.Size([1, 2, 32, 32])
 
     Reference: Ronneberger et al., U-Net, MICCAI 2015. Differs: padded convolutions, batch norm.
     """
@@ -46,14 +51,17 @@ class UNet(nn.Module):
         self.encoder = nn.ModuleList(double_conv(spatial_dims, *pair) for pair in pairs)
         self.pool = Pool[Pool.MAX, spatial_dims](2)
         self.bottleneck = double_conv(spatial_dims, widths[-2], widths[-1])
-        rising = widths[-2::-1]
-        self.up = nn.ModuleList(up(2 * w, w, kernel_size=2, stride=2) for w in rising)
-        self.decoder = nn.ModuleList(double_conv(spatial_dims, 2 * w, w) for w in rising)
-        self.heads = nn.ModuleList(conv(w, out_channels, kernel_size=1) for w in rising[:-1] if deep_supervision)
+        decoder_widths = widths[-2::-1]
+        self.up = nn.ModuleList(up(2 * w, w, kernel_size=2, stride=2) for w in decoder_widths)
+        self.decoder = nn.ModuleList(double_conv(spatial_dims, 2 * w, w) for w in decoder_widths)
+        self.heads = nn.ModuleList(
+            conv(w, out_channels, kernel_size=1) for w in decoder_widths[:-1] if deep_supervision
+        )
         self.head = conv(width, out_channels, kernel_size=1)
 
     def forward(self, image: Tensor) -> Tensor:
-        if not torch.jit.is_scripting():  # which knows no names of classes
+        """Return the logits of images (N, C, *spatial)."""
+        if not torch.jit.is_scripting():  # TorchScript cannot name a class in a message
             check_divisible(self, image, 16)
         skips: list[Tensor] = []
         x = image
@@ -62,14 +70,14 @@ class UNet(nn.Module):
             skips.append(x)
             x = self.pool(x)
         x = self.bottleneck(x)
-        for level, (up, stage) in enumerate(zip(self.up, self.decoder)):  # noqa: B905  TorchScript knows no strict
+        for level, (up, stage) in enumerate(zip(self.up, self.decoder)):  # noqa: B905  TorchScript takes no strict
             x = stage(torch.cat([skips.pop(), up(x)], dim=1))
             if not torch.jit.is_scripting() and level < len(self.heads):
-                self.heads[level](x)  # for taps: the forward itself gives the final logits alone
+                self.heads[level](x)  # a tap reads the output
         return self.head(x)
 
     def default_taps(self) -> dict[str, tuple[str, ...]]:
-        """Encoder at strides 1 to 16 (bottleneck last), decoder at 8 to 1, and the deep-supervision heads."""
+        """Return the names of the encoder at strides 1 to 16, the decoder at 8 to 1, and the deep-supervision heads."""
         return {
             "encoder": (*(f"encoder.{level}" for level in range(4)), "bottleneck"),
             "decoder": tuple(f"decoder.{level}" for level in range(4)),

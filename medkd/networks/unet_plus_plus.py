@@ -14,7 +14,7 @@ _LEVELS = 5
 
 
 class UNetPlusPlus(nn.Module):
-    """UNet++ with five levels of nested, dense skip connections.
+    """Segment by a UNet++ with five levels of nested, dense skip connections.
 
     Node ``x{i}{j}`` lies at level i (stride 2^i) and column j; column 0 is the encoder, ``x04`` feeds the classifier.
     ``UNetPlusPlus(2, 1, 2)`` has 36,171,458 parameters: the only variant found that meets the "36.1M" of the HLFD paper.
@@ -24,10 +24,10 @@ class UNetPlusPlus(nn.Module):
         spatial_dims: 2 or 3.
         in_channels: channels of the image.
         out_channels: classes K, background included.
-        width: channels of level 0; they double at each level below.
-        up: "deconv" (2-transposed convolution to the channels of the upper level) or "bilinear" (trilinear in 3-D).
-        deep_supervision: 1x1 heads on x01, x02 and x03 (390 parameters at width 64, K=2). Their logits are seen through
-            taps only; the forward returns the logits of x04 all the same.
+        width: channels of level 0. They double at each level below.
+        up: "deconv" (transposed convolution of 2 to the channels of the upper level) or "bilinear" (trilinear in 3-D).
+        deep_supervision: 1x1 heads on x01, x02 and x03 (390 parameters at width 64, K=2). Taps alone read their
+            auxiliary logits; the forward returns the logits of x04.
 
     Shape:
         (N, in_channels, *spatial) to (N, out_channels, *spatial); every edge a multiple of 16, else ValueError.
@@ -35,7 +35,11 @@ class UNetPlusPlus(nn.Module):
     Raises:
         ValueError: for an unknown ``up``.
 
-    Reference: Zhou et al., UNet++, DLMIA 2018. Differs: final logits are those of x04 alone, never the heads' mean.
+    Example:
+        >>> UNetPlusPlus(2, in_channels=1, out_channels=2, width=2)(torch.rand(1, 1, 32, 32)).shape
+        torch.Size([1, 2, 32, 32])
+
+    Reference: Zhou et al., UNet++, DLMIA 2018. Differs: the final logits are those of x04, never the mean of the heads.
     """
 
     def __init__(
@@ -62,14 +66,15 @@ class UNetPlusPlus(nn.Module):
             for level in range(_LEVELS - column):
                 w, below = widths[level], widths[level + 1]
                 self.ups[f"x{level}{column}"] = _upsampler(spatial_dims, below, w, up)
-                risen = w if up == "deconv" else below
-                self.nodes[f"x{level}{column}"] = double_conv(spatial_dims, column * w + risen, w)
+                upsampled = w if up == "deconv" else below
+                self.nodes[f"x{level}{column}"] = double_conv(spatial_dims, column * w + upsampled, w)
         self.heads = nn.ModuleDict(
             {f"x0{column}": conv(width, out_channels, kernel_size=1) for column in range(1, 4) if deep_supervision}
         )
         self.head = conv(width, out_channels, kernel_size=1)
 
     def forward(self, image: Tensor) -> Tensor:
+        """Return the logits of images (N, C, *spatial)."""
         check_divisible(self, image, 2 ** (_LEVELS - 1))
         rows: list[list[Tensor]] = []  # rows[level] holds the nodes of one level, column by column
         x = image
@@ -79,14 +84,14 @@ class UNetPlusPlus(nn.Module):
         for column in range(1, _LEVELS):
             for level in range(_LEVELS - column):
                 name = f"x{level}{column}"
-                risen = self.ups[name](rows[level + 1][column - 1])
-                rows[level].append(self.nodes[name](torch.cat([*rows[level], risen], dim=1)))
+                upsampled = self.ups[name](rows[level + 1][column - 1])
+                rows[level].append(self.nodes[name](torch.cat([*rows[level], upsampled], dim=1)))
         for name, head in self.heads.items():
-            head(rows[0][int(name[-1])])  # for taps: the forward itself gives the final logits alone
+            head(rows[0][int(name[-1])])  # a tap reads the output
         return self.head(rows[0][-1])
 
     def default_taps(self) -> dict[str, tuple[str, ...]]:
-        """Encoder column x00..x40, the outer diagonal x31..x04 as decoder, the deep-supervision heads x01..x03."""
+        """Return the names of the encoder x00..x40, the outer diagonal x31..x04 (decoder), and the heads x01..x03."""
         return {
             "encoder": tuple(f"nodes.x{level}0" for level in range(_LEVELS)),
             "decoder": tuple(f"nodes.x{_LEVELS - 1 - column}{column}" for column in range(1, _LEVELS)),
@@ -95,6 +100,7 @@ class UNetPlusPlus(nn.Module):
 
 
 def _upsampler(spatial_dims: int, in_channels: int, out_channels: int, up: str) -> nn.Module:
+    """Build a module that doubles the size of a map."""
     if up == "deconv":
         return Conv[Conv.CONVTRANS, spatial_dims](in_channels, out_channels, kernel_size=2, stride=2)
     return nn.Upsample(scale_factor=2, mode="bilinear" if spatial_dims == 2 else "trilinear", align_corners=True)
