@@ -1,25 +1,21 @@
-"""Data: stored volumes, data lists and splits, slices, checks, phantoms."""
+"""Data of training and evaluation: data lists and splits, volume stores, slices, patches, transforms."""
 
 from .datalist import (
-    SPLITS,
-    VALIDATION_SHARE,
-    check_leaks,
     data_classes,
     data_values,
     dataset_property,
     load_datalist,
-    natural_key,
     save_datalist,
-    split_cases,
     subsample_cases,
 )
 from .normalise import NormaliseCased
 from .patches import RandStoredPatch, cases_for_patches, native_size, repeated_sampler
-from .save import SavePredictiond
+from .predictions import SavePredictiond
+from .readers import VolumeFileReader, VolumeStoreReader
 from .slices import SliceDataset, balanced_sampler
-from .transforms import CheckImaged, MapLabelsd, class_names, foreground_values, target_values
-from .volume_reader import VolumeFileReader
-from .volume_store import SUFFIX, VolumeStoreReader, read_region, read_slice, read_volume, volume_shape, write_volume
+from .splits import SPLITS, VALIDATION_SHARE, check_leaks, natural_key, split_cases
+from .transforms import CheckImaged, MapLabelsd, class_names, target_values
+from .volume_store import SUFFIX, read_region, read_slice, read_volume, volume_shape, write_volume
 
 __all__ = [
     "SavePredictiond",
@@ -41,7 +37,6 @@ __all__ = [
     "data_values",
     "dataset_property",
     "subsample_cases",
-    "foreground_values",
     "load_datalist",
     "native_size",
     "natural_key",

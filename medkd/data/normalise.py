@@ -1,4 +1,4 @@
-"""`medkd.io.normalise_case` for MONAI's pipelines."""
+"""`medkd.io.normalise_case` as a dictionary transform."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ __all__ = ["NormaliseCased"]
 
 
 class NormaliseCased(MapTransform):
-    """Bring whole images (any shape) to whole numbers in the range of int16, as volume stores hold them.
+    """Dictionary transform that brings whole images to whole numbers in the range of int16, see `normalise_case`.
 
     Args:
-        keys: keys of images.
-        per_case: map the image's own 0.5 and 99.5 percentiles to 0 and 1000, what lies outside keeps its distance; False
-            for images with a scale of their own (HU), which are rounded alone.
+        keys: keys of images, of any shape.
+        per_case: map the image's own 0.5 and 99.5 percentiles to 0 and 1000. False for images on a common scale (HU),
+            which are only rounded.
+        allow_missing_keys: whether an item may lack a key.
 
     Raises:
-        ValueError: with ``per_case``, when both percentiles are the same number: there is nothing to scale.
+        ValueError: with ``per_case``, when both percentiles are equal; the message names the file or the case.
     """
 
     def __init__(self, keys: KeysCollection, per_case: bool = True, allow_missing_keys: bool = False) -> None:
@@ -34,6 +35,7 @@ class NormaliseCased(MapTransform):
         self.per_case = per_case
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the item with normalised images, float32."""
         item = dict(data)
         for key in self.key_iterator(item):
             try:

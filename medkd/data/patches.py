@@ -1,4 +1,4 @@
-"""3-D patches out of stored volumes for training: half of them around the target, resampled to one spacing."""
+"""3-D patches of stored volumes for training, half of them around the target, resampled to one spacing."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import RandomSampler
 
+from medkd.io import size_at_spacing
+
 from .volume_store import read_region, read_slice
 
 __all__ = ["RandStoredPatch", "cases_for_patches", "native_size", "repeated_sampler"]
@@ -23,44 +25,55 @@ _MULTIPLE = 16
 _TOLERANCE = 1e-4  # of a voxel: spacings are rounded to six digits
 
 
-def native_size(roi_size: Sequence[int], spacing: Sequence[float] | None, own: Sequence[float]) -> tuple[int, ...]:
-    """Voxels of a volume with spacing ``own`` (mm) that a patch of ``roi_size`` voxels of ``spacing`` touches.
+def native_size(
+    roi_size: Sequence[int], spacing: Sequence[float] | None, volume_spacing: Sequence[float]
+) -> tuple[int, ...]:
+    """Return the voxels of a volume that a patch covers.
 
-    ``spacing`` None means the volume's own.
+    Args:
+        roi_size: voxels of the patch on each axis.
+        spacing: voxel size of the patch in mm; None: that of the volume.
+        volume_spacing: voxel size of the volume in mm.
+
+    Example:
+        >>> native_size((16, 64, 64), (3.0, 1.5, 1.5), (5.0, 0.75, 0.75))
+        (10, 128, 128)
     """
-    wanted = own if spacing is None else spacing
-    covered = (n * mm / mm_own for n, mm, mm_own in zip(roi_size, wanted, own, strict=True))
+    if spacing is None:
+        return tuple(roi_size)
+    # Rounded up, unlike size_at_spacing: a patch must not end before its last voxel.
+    covered = (n * mm / volume_mm for n, mm, volume_mm in zip(roi_size, spacing, volume_spacing, strict=True))
     return tuple(math.ceil(voxels - _TOLERANCE) for voxels in covered)
 
 
 def cases_for_patches(
     data: Sequence[Entry], roi_size: Sequence[int], spacing: Sequence[float] | None, target: Collection[int]
 ) -> list[Entry]:
-    """The entries of a data list, as they are, when patches of that size can be drawn from them.
+    """Return the entries of a data list, after a check that patches of a size can be sampled from them.
 
     Args:
         data: entries with "shape" (voxels), "spacing" (mm) and "slices_with".
         roi_size: slices, rows, columns of a patch.
-        spacing: of the patches in mm; None: each volume's own.
-        target: label values that patches are drawn around.
+        spacing: voxel size of the patches in mm; None: that of each volume.
+        target: label values that patches are sampled around.
 
     Raises:
-        ValueError: for a patch that is larger than every volume along an axis, rounded up to a multiple of 16, which networks
-            want (volumes that are smaller than that are padded); sizes or spacings that are not three positive numbers; and
-            when no case holds the target.
+        ValueError: for a patch that is larger than every volume on an axis, after the volume is rounded up to a multiple
+            of 16 (smaller volumes are padded); for sizes or spacings that are not three positive numbers; when no case
+            holds the target.
     """
     _check_three("patch_size", roi_size)
     if spacing is not None:
         _check_three("spacing", spacing)
     at = "" if spacing is None else f" at a spacing of {tuple(spacing)} mm"
     for axis, name in enumerate(("slices", "rows", "columns")):
-        edges = {e["case"]: e["shape"][axis] * (e["spacing"][axis] / spacing[axis] if spacing else 1) for e in data}
-        case = max(edges, key=edges.get)
-        largest = math.ceil(round(edges[case]) / _MULTIPLE) * _MULTIPLE
+        edges = {entry["case"]: size_at_spacing(entry["shape"], entry["spacing"], spacing)[axis] for entry in data}
+        case = max(edges, key=lambda name: edges[name])
+        largest = math.ceil(edges[case] / _MULTIPLE) * _MULTIPLE
         if roi_size[axis] > largest:
             raise ValueError(
                 f"--patch_size {list(roi_size)}: {roi_size[axis]} {name} are more than any training volume has{at}: "
-                f"expected {largest} at most (case {case}: {round(edges[case])})"
+                f"expected {largest} at most (case {case}: {edges[case]})"
             )
     if not any(_slices_with(entry, target) for entry in data):
         raise ValueError(f"no training case holds the target (label values {tuple(target)}): there is nothing to learn")
@@ -74,24 +87,25 @@ def _check_three(name: str, numbers: Sequence[float]) -> None:
 
 
 def repeated_sampler(dataset: Dataset, times: int) -> RandomSampler:
-    """Every item so many times an epoch, in random order; it follows torch's global seed."""
+    """Return a sampler that draws ``times`` items per item of the dataset, in random order by torch's global seed."""
     return RandomSampler(dataset, num_samples=times * len(dataset))
 
 
 class RandStoredPatch(Randomizable, Transform):
-    """Reads a patch at a random place from the stores that an entry of a data list names.
+    """Transform that reads a patch at a random position from the volume stores of an entry of the data list.
 
-    The item is ``{"image": float32 (1, *roi_size) as stored (HU), "label": uint8 (1, *roi_size) values as stored, "case"}``, in
-    plain tensors. A patch that reaches over the volume's border is moved inside; where the volume is smaller, it is centred and
-    padded. Of another spacing it is interpolated (image trilinear, label nearest), without smoothing before.
+    The result is ``{"image": float32 (1, *roi_size), intensities as stored, "label": uint8 (1, *roi_size), label values as
+    stored, "case": str}``, in plain tensors. A patch beyond the border of the volume is moved inside. On an axis where the
+    volume is smaller, the patch is centred and padded. For another spacing the patch is interpolated (image trilinear, label
+    nearest), without smoothing before.
 
     Args:
-        roi_size: slices, rows, columns.
-        spacing: mm, in the same order; None: each volume's own.
-        target: label values that are looked for.
-        positive: share of patches whose centre is a target voxel: first one of the case's target values is drawn, then one of
-            its slices, then one of its voxels there. All other patches lie anywhere. In a case without target all do.
-        pad_value: of the image, where there is no volume.
+        roi_size: slices, rows, columns of the patch.
+        spacing: voxel size of the patch in mm, on the same axes; None: that of each volume.
+        target: label values of the target.
+        positive: share of patches whose centre is a target voxel. One of the case's target values is sampled, then one of
+            its slices, then one of its voxels there. All other patches, and all of a case without target, lie anywhere.
+        pad_value: intensity outside the volume.
     """
 
     def __init__(
@@ -109,32 +123,34 @@ class RandStoredPatch(Randomizable, Transform):
         self.pad_value = pad_value
 
     def __call__(self, entry: Entry) -> dict[str, Any]:
+        """Return a random patch of the case of an entry."""
         size = native_size(self.roi_size, self.spacing, entry["spacing"])
-        start = self._place(entry, size)
+        start = self._sample_start(entry, size)
         image = self._patch(entry["image"], entry["shape"], start, size, self.pad_value).float()
         label = self._patch(entry["label"], entry["shape"], start, size, 0)
-        if size != self.roi_size:
+        if self.spacing is not None and size != self.roi_size:
+            scale = [
+                volume_mm / mm * (1 + _TOLERANCE / n)
+                for volume_mm, mm, n in zip(entry["spacing"], self.spacing, size, strict=True)
+            ]
             image, label = (
-                self._resampled(part, entry["spacing"], mode)
-                for part, mode in ((image, "trilinear"), (label, "nearest-exact"))
+                self._resample(voxels, scale, mode) for voxels, mode in ((image, "trilinear"), (label, "nearest-exact"))
             )
         return {"image": image, "label": label, "case": entry["case"]}
 
-    def _resampled(self, part: Tensor, own: Sequence[float], mode: str) -> Tensor:
-        """By the ratio of the spacings itself: by that of the sizes, a few thick slices would come out stretched."""
-        scale = [
-            mm / wanted * (1 + _TOLERANCE / n) for mm, wanted, n in zip(own, self.spacing, part.shape[1:], strict=True)
-        ]
-        return F.interpolate(part[None], scale_factor=scale, mode=mode)[0][(..., *map(slice, self.roi_size))]
+    def _resample(self, voxels: Tensor, scale: list[float], mode: str) -> Tensor:
+        """Interpolate by the ratio of the spacings: the ratio of the sizes would stretch a few thick slices."""
+        slices, rows, columns = self.roi_size
+        return F.interpolate(voxels[None], scale_factor=scale, mode=mode)[0][..., :slices, :rows, :columns]
 
-    def _place(self, entry: Entry, size: Sequence[int]) -> list[int]:
-        """First voxel of the patch on each axis; negative where the volume is smaller."""
+    def _sample_start(self, entry: Entry, size: Sequence[int]) -> list[int]:
+        """Return the first voxel of the patch on each axis; negative where the volume is smaller."""
         shape = entry["shape"]
         target = _slices_with(entry, self.target)
-        # drawn in any case: one draw more or less would shift the rest
+        # Drawn for every patch: one random number more or less would shift all later ones.
         around_target = self.R.random_sample() < self.positive
         if target and around_target:
-            centre = self._target_voxel(entry, target)
+            centre = self._sample_target_voxel(entry, target)
             return [
                 min(max(c - n // 2, 0), edge - n) if n <= edge else (edge - n) // 2
                 for c, n, edge in zip(centre, size, shape, strict=True)
@@ -143,7 +159,7 @@ class RandStoredPatch(Randomizable, Transform):
             self.R.randint(edge - n + 1) if n <= edge else (edge - n) // 2 for n, edge in zip(size, shape, strict=True)
         ]
 
-    def _target_voxel(self, entry: Entry, target: Mapping[int, Sequence[int]]) -> tuple[int, int, int]:
+    def _sample_target_voxel(self, entry: Entry, target: Mapping[int, Sequence[int]]) -> tuple[int, int, int]:
         value = list(target)[self.R.randint(len(target))]
         number = target[value][self.R.randint(len(target[value]))]
         rows, columns = np.nonzero(read_slice(entry["label"], number) == value)
@@ -153,12 +169,13 @@ class RandStoredPatch(Randomizable, Transform):
     @staticmethod
     def _patch(path: str, shape: Sequence[int], start: Sequence[int], size: Sequence[int], value: float) -> Tensor:
         inside = [(max(a, 0), min(a + n, edge)) for a, n, edge in zip(start, size, shape, strict=True)]
-        voxels = read_region(path, tuple(slice(first, last) for first, last in inside))
+        slices, rows, columns = (slice(first, last) for first, last in inside)
+        voxels = read_region(path, (slices, rows, columns))
         outside = [(f - a, a + n - b) for (f, b), a, n in zip(inside, start, size, strict=True)]
         return torch.from_numpy(np.pad(voxels, outside, constant_values=value))[None]
 
 
 def _slices_with(entry: Entry, target: Collection[int]) -> dict[int, list[int]]:
-    """Target value -> the slices that hold it, of those that the case has."""
-    found = {value: entry["slices_with"].get(str(value), []) for value in target}
-    return {value: slices for value, slices in found.items() if slices}
+    """Return target value -> the slices that hold it, for the target values in the case."""
+    slices_of = {value: entry["slices_with"].get(str(value), []) for value in target}
+    return {value: slices for value, slices in slices_of.items() if slices}

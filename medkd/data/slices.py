@@ -1,4 +1,4 @@
-"""Axial slices of stored volumes as a dataset for 2-D training, and a sampler that balances slices with a target."""
+"""Axial slices of stored volumes as a dataset for 2-D training, and a sampler that balances target slices."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ __all__ = ["SliceDataset", "balanced_sampler"]
 
 
 class SliceDataset(Dataset):
-    """Every item is one axial slice, read from the volume stores when it is asked for.
+    """Dataset whose items are axial slices, each read from the volume stores on access.
 
-    An item is ``{"image": float32 (1, H, W) in HU, "label": uint8 (1, H, W) label values as stored, "case": str,
-    "slice": int}``, with plain tensors: 2-D training needs no affine, and meta data would be collated for nothing.
+    An item is ``{"image": float32 (1, H, W), intensities as stored, "label": uint8 (1, H, W), label values as stored,
+    "case": str, "slice": int}``. Values are plain tensors: 2-D training needs no affine and no meta data.
 
     Args:
         data: entries of a data list with absolute paths (``load_datalist``).
-        transform: callable on an item, e.g. a MONAI ``Compose``.
+        transform: transform of an item, e.g. a MONAI ``Compose``.
         target: label values that make a slice a target slice.
-        slices: ``"all"``, or ``"target"``: only slices that hold a target value (no volume is read to find them).
+        slices: ``"all"``, or ``"target"``: only target slices; the data list names them.
 
     Raises:
-        ValueError: unknown ``slices``, an entry without ``slices_with``, no slice at all.
+        ValueError: for unknown ``slices``, an entry without ``slices_with``, no slice at all.
     """
 
     def __init__(
         self,
         data: Sequence[Mapping[str, Any]],
-        transform: Callable | None = None,
+        transform: Callable[[dict[str, Any]], Any] | None = None,
         target: Collection[int] = (2,),
         slices: str = "all",
     ) -> None:
         if slices not in ("all", "target"):
-            raise ValueError(f"SliceDataset: slices={slices!r}, expected 'all' or 'target'.")
-        index = []
+            raise ValueError(f"SliceDataset: slices={slices!r}, expected 'all' or 'target'")
+        index: list[tuple[Mapping[str, Any], int]] = []
         self.has_target: list[bool] = []  # of each item
         for entry in data:
             with_target = _slices_with(entry, target)
@@ -50,7 +50,7 @@ class SliceDataset(Dataset):
                 self.has_target.append(number in with_target)
         if not index:
             raise ValueError(
-                f"SliceDataset: no slice in {len(data)} cases (slices={slices!r}, target values {tuple(target)})."
+                f"SliceDataset: no slice in {len(data)} cases (slices={slices!r}, target values {tuple(target)})"
             )
         super().__init__(data=index, transform=transform)
 
@@ -67,15 +67,15 @@ class SliceDataset(Dataset):
 
 def _slices_with(entry: Mapping[str, Any], target: Collection[int]) -> set[int]:
     if "slices_with" not in entry:
-        raise ValueError(f"case {entry.get('case')}: no 'slices_with' in its entry; prepare the data set again.")
+        raise ValueError(f"case {entry.get('case')}: no 'slices_with' in its entry; prepare the data set again")
     return {number for value in target for number in entry["slices_with"].get(str(value), [])}
 
 
 def balanced_sampler(dataset: SliceDataset) -> Sampler[int]:
-    """Draw slices with and without target equally often, at most two draws for each target slice.
+    """Return a sampler that draws slices with and without target equally often.
 
-    No generator of its own: the order follows torch's global seed. Where every slice holds a target, each is drawn
-    once, in random order.
+    It draws twice as many slices as there are target slices, and at most all slices. Where every slice holds a target,
+    each is drawn once, in random order. The order follows torch's global seed.
 
     Raises:
         ValueError: when no slice holds a target: there is nothing to learn.

@@ -1,4 +1,4 @@
-"""Dictionary transforms of the data pipelines: the task's classes out of raw labels, and checks that name the file."""
+"""Dictionary transforms: label values to classes of a task, and checks of images."""
 
 from __future__ import annotations
 
@@ -13,42 +13,46 @@ from monai.data import MetaTensor
 from monai.transforms import MapLabelValue, MapTransform
 from monai.utils import ImageMetaKey
 
-__all__ = ["TARGETS", "CheckImaged", "MapLabelsd", "class_names", "foreground_values", "target_values"]
+__all__ = ["TARGETS", "CheckImaged", "MapLabelsd", "class_names", "target_values"]
 
 TARGETS = ("tumour", "organ", "both")
 
 
 def target_values(target: str, organ: int = 1, tumour: int = 2) -> dict[int, int]:
-    """Return raw label value -> class for a task on data with an organ and a tumour in it (KiTS, LiTS).
+    """Return raw label value -> class of a task on data with an organ and a tumour (KiTS, LiTS).
 
-    ``"tumour"``: the tumour is class 1, the organ background (the kidney tumour task of HLFD); ``"organ"``: organ with
-    tumour is class 1; ``"both"``: organ 1, tumour 2.
+    Args:
+        target: ``"tumour"``: the tumour is class 1, the organ background (the kidney tumour task of HLFD); ``"organ"``:
+            organ with tumour is class 1; ``"both"``: organ 1, tumour 2.
+        organ: label value of the organ.
+        tumour: label value of the tumour.
+
+    Raises:
+        ValueError: for an unknown target.
+
+    Example:
+        >>> target_values("tumour")
+        {0: 0, 1: 0, 2: 1}
     """
     if target not in TARGETS:
-        raise ValueError(f"target {target!r} is unknown, expected one of {', '.join(TARGETS)}.")
+        raise ValueError(f"target {target!r} is unknown, expected one of {', '.join(TARGETS)}")
     classes = {"tumour": (0, 1), "organ": (1, 1), "both": (1, 2)}[target]
     return {0: 0, organ: classes[0], tumour: classes[1]}
 
 
-def foreground_values(target: str, organ: int = 1, tumour: int = 2) -> tuple[int, ...]:
-    """Return the raw label values that are foreground in a task: ``SliceDataset(target=...)``."""
-    return tuple(value for value, name in target_values(target, organ, tumour).items() if name > 0)
-
-
 def class_names(target: str, organ: str = "organ") -> dict[int, str]:
-    """Return class -> name of the foreground classes of a task; ``organ`` is what the organ is called."""
+    """Return class -> name of the foreground classes of a task; ``organ`` is the name of the organ."""
     values = target_values(target)
     return {1: "tumour"} if not values[1] else {1: organ} if values[1] == values[2] else {1: organ, 2: "tumour"}
 
 
 class MapLabelsd(MapTransform):
-    """Map raw label values to the classes of a task; dtype and meta data are kept.
-
-    Works on numpy arrays, tensors and MetaTensors of any shape.
+    """Dictionary transform that maps raw label values to the classes of a task; dtype and meta data are kept.
 
     Args:
-        keys: keys of the labels.
-        target: a word of ``target_values``, or the mapping raw value -> class itself.
+        keys: keys of the labels: arrays, tensors or MetaTensors of any shape.
+        target: a target of ``target_values``, or the mapping raw value -> class itself.
+        allow_missing_keys: whether an item may lack a key.
 
     Raises:
         ValueError: when a label holds a value outside the mapping.
@@ -56,34 +60,36 @@ class MapLabelsd(MapTransform):
 
     def __init__(
         self, keys: KeysCollection, target: str | Mapping[int, int] = "tumour", allow_missing_keys: bool = False
-    ):
+    ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.values = target_values(target) if isinstance(target, str) else dict(target)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the item with mapped labels."""
         item = dict(data)
         for key in self.key_iterator(item):
             label = item[key]
-            known = reduce(or_, (label == value for value in self.values))
-            if not bool(known.all()):
-                found = float(label[~known].reshape(-1)[0])
+            is_mapped = reduce(or_, (label == value for value in self.values))
+            if not bool(is_mapped.all()):
+                unknown = float(label[~is_mapped].reshape(-1)[0])
                 raise ValueError(
-                    f"{image_name(item, key)}: label value {found:g} found, expected one of {sorted(self.values)}."
+                    f"{image_name(item, key)}: found label value {unknown:g}, expected one of {sorted(self.values)}"
                 )
             item[key] = MapLabelValue(list(self.values), list(self.values.values()), dtype=label.dtype)(label)
         return item
 
 
 class CheckImaged(MapTransform):
-    """Refuse channel-first images that no network can use, naming the file; images pass through unchanged.
+    """Dictionary transform that refuses images which no network can use, naming the file; others pass unchanged.
 
     Args:
         keys: keys of images ``(C, *spatial)``.
         channels: number of channels expected; None: any.
         spatial_dims: number of spatial axes expected; None: any.
+        allow_missing_keys: whether an item may lack a key.
 
     Raises:
-        ValueError: other number of axes (a 4-D NIfTI), other number of channels, NaN or infinite voxels.
+        ValueError: another number of axes (a 4-D NIfTI), another number of channels, NaN or infinite voxels.
     """
 
     def __init__(
@@ -97,6 +103,7 @@ class CheckImaged(MapTransform):
         self.channels, self.spatial_dims = channels, spatial_dims
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the item unchanged, after the checks."""
         item = dict(data)
         for key in self.key_iterator(item):
             self._check(item[key], image_name(item, key))
@@ -105,17 +112,17 @@ class CheckImaged(MapTransform):
     def _check(self, image: NdarrayOrTensor, name: str) -> None:
         shape = tuple(image.shape)
         if self.spatial_dims is not None and len(shape) - 1 != self.spatial_dims:
-            raise ValueError(f"{name}: {len(shape) - 1} spatial axes in {shape}, expected {self.spatial_dims}.")
+            raise ValueError(f"{name}: {len(shape) - 1} spatial axes in {shape}, expected {self.spatial_dims}")
         if self.channels is not None and shape[0] != self.channels:
-            raise ValueError(f"{name}: {shape[0]} channels in {shape}, expected {self.channels}.")
+            raise ValueError(f"{name}: {shape[0]} channels in {shape}, expected {self.channels}")
         voxels = torch.as_tensor(image)
-        # NaN and infinity survive a sum, which needs no copy of a long volume; a sum may also be infinite by itself
+        # NaN and infinity survive a sum, which copies nothing. The sum of finite voxels may be infinite, too.
         if not torch.isfinite(voxels.sum()) and (bad := int((~torch.isfinite(voxels)).sum())):
-            raise ValueError(f"{name}: {bad} voxels are NaN or infinite, expected finite values.")
+            raise ValueError(f"{name}: {bad} voxels are NaN or infinite, expected finite values")
 
 
 def image_name(item: Mapping[Hashable, Any], key: Hashable) -> str:
-    """Name an image for a message: its file, else its case and slice, else its key."""
+    """Return a name of an image for messages: its file, else its case and slice, else its key."""
     value = item[key]
     if isinstance(value, MetaTensor) and value.meta.get(ImageMetaKey.FILENAME_OR_OBJ):
         return str(value.meta[ImageMetaKey.FILENAME_OR_OBJ])

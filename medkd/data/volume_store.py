@@ -1,7 +1,7 @@
-"""One volume in one compressed file, chunked by slice, so that one slice can be read without the rest.
+"""Volume stores: one volume in one compressed file, chunked by slice, so that one slice can be read alone.
 
-The format is Blosc2's n-dimensional file (``.b2nd``), one chunk a slice, lossless. ``benchmarks/slice_store.py`` is the
-comparison that chose it. The affine travels in the file's variable-length metadata.
+The format is Blosc2's n-dimensional file (``.b2nd``), one chunk a slice, lossless. ``benchmarks/slice_store.py``
+compares it with other formats. The affine is in the file's variable-length metadata.
 
 Axes: slice first, ``(S, H, W)``; the affine maps voxel indices ``(s, h, w)`` to millimetres in nibabel's RAS+ space.
 """
@@ -9,28 +9,24 @@ Axes: slice first, ``(S, H, W)``; the affine maps voxel indices ``(s, h, w)`` to
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import blosc2
 import numpy as np
 from monai.config import PathLike
-from monai.data.image_reader import ImageReader, _copy_compatible_dict, _stack_images
-from monai.data.utils import is_supported_format
-from monai.utils import MetaKeys, SpaceKeys
 
-__all__ = ["SUFFIX", "VolumeStoreReader", "read_region", "read_slice", "read_volume", "volume_shape", "write_volume"]
+__all__ = ["SUFFIX", "read_region", "read_slice", "read_volume", "volume_shape", "write_volume"]
 
 SUFFIX = ".b2nd"
 DTYPES = (np.dtype("int16"), np.dtype("uint8"))
-# Real CT is read 1.3 to 1.9 times as fast as with zstd 1 and takes 14 to 19 % more of the disk; files say their own codec.
+# Real CT is read 1.3 to 1.9 times as fast as with zstd 1 and takes 14 to 19 % more disk. Each file names its own codec.
 COMPRESSION = {"codec": blosc2.Codec.LZ4, "clevel": 5, "filters": [blosc2.Filter.BITSHUFFLE], "nthreads": 1}
 
 
 def write_volume(path: PathLike, array: np.ndarray, affine: np.ndarray) -> None:
-    """Write a volume; the file appears under its name only when it is complete.
+    """Write a volume. The file gets its name only when it is complete.
 
     Args:
         path: file to write; must end in ``.b2nd``. An existing file is replaced.
@@ -38,22 +34,22 @@ def write_volume(path: PathLike, array: np.ndarray, affine: np.ndarray) -> None:
         affine: ``(4, 4)``, voxel indices to mm, RAS+.
 
     Raises:
-        ValueError: other suffix, dtype or number of axes, an empty volume, an affine that is not a finite 4x4 matrix.
-        OSError: the file cannot be written.
+        ValueError: for another suffix, dtype or number of axes, an empty volume, an affine that is not a finite 4x4 matrix.
+        OSError: when the file cannot be written.
     """
     path, affine = Path(path), np.asarray(affine, dtype=np.float64)
     if path.suffix != SUFFIX:
-        raise ValueError(f"{path}: a volume store must be named *{SUFFIX}.")
+        raise ValueError(f"{path}: a volume store must be named *{SUFFIX}")
     if array.dtype not in DTYPES:
-        raise ValueError(f"{path}: voxels are {array.dtype}, expected int16 (HU) or uint8 (labels).")
+        raise ValueError(f"{path}: voxels are {array.dtype}, expected int16 (HU) or uint8 (labels)")
     if array.ndim != 3 or 0 in array.shape:
-        raise ValueError(f"{path}: the volume has shape {array.shape}, expected three axes (slice, row, column) > 0.")
+        raise ValueError(f"{path}: the volume has shape {array.shape}, expected three axes (slice, row, column) > 0")
     if affine.shape != (4, 4) or not np.isfinite(affine).all():
-        raise ValueError(f"{path}: the affine has shape {affine.shape} or is not finite, expected finite 4x4.")
+        raise ValueError(f"{path}: the affine has shape {affine.shape} or is not finite, expected finite 4x4")
     one_slice = (1, *array.shape[1:])
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{SUFFIX}")
     try:
-        # The variable is needed: the metadata cannot be written once the array object is gone.
+        # The variable is needed: metadata can be written only while the array object exists.
         store = blosc2.asarray(
             np.ascontiguousarray(array),
             chunks=one_slice,
@@ -65,23 +61,32 @@ def write_volume(path: PathLike, array: np.ndarray, affine: np.ndarray) -> None:
         store.vlmeta["affine"] = affine.tolist()
         del store  # closes the file
         os.replace(temporary, path)
-    except RuntimeError as error:  # all that blosc2 says of a full disk
+    except RuntimeError as error:  # what blosc2 raises for a full disk
         raise OSError(f"{path}: cannot be written, is the disk full? ({_one_line(error)})") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def read_slice(path: PathLike, index: int) -> np.ndarray:
-    """Return slice ``index`` (``0 <= index < S``) as ``(H, W)``; only its chunk is read and decompressed."""
+    """Return one slice as ``(H, W)``; only its chunk is read and decompressed.
+
+    Args:
+        path: volume store.
+        index: number of the slice, ``0 <= index < S``.
+
+    Raises:
+        FileNotFoundError: for a missing file.
+        ValueError: for a slice outside the volume, or a damaged file.
+    """
     store = _open(path)
     if not 0 <= index < store.shape[0]:
-        raise ValueError(f"{path}: slice {index} asked for, the volume has slices 0 to {store.shape[0] - 1}.")
+        raise ValueError(f"{path}: slice {index} asked for, the volume has slices 0 to {store.shape[0] - 1}")
     one_slice = (1, *store.shape[1:])
-    with _named(path):
+    with _naming(path):
         if (store.chunks, store.blocks) != (one_slice, one_slice):
-            return store[int(index)]  # written by others
+            return store[int(index)]  # written by another program
         plane = np.empty(store.shape[1:], store.dtype)
-        # a slice is a chunk: asked for by number it takes two thirds of the time of store[index]
+        # A slice is a chunk: decompressing it by number takes two thirds of the time of store[index].
         store.schunk.decompress_chunk(int(index), plane)
         return plane
 
@@ -89,77 +94,45 @@ def read_slice(path: PathLike, index: int) -> np.ndarray:
 def read_region(path: PathLike, region: tuple[slice, slice, slice]) -> np.ndarray:
     """Return the voxels of a box inside the volume; only the chunks of its slices are read and decompressed."""
     store = _open(path)
-    with _named(path):
+    with _naming(path):
         return store[region]
 
 
 def read_volume(path: PathLike) -> tuple[np.ndarray, np.ndarray]:
     """Return the volume ``(S, H, W)`` and its affine ``(4, 4)`` (float64, mm, RAS+)."""
     store = _open(path)
-    with _named(path):
+    with _naming(path):
         return store[:], np.asarray(store.vlmeta["affine"], dtype=np.float64)
 
 
 def volume_shape(path: PathLike) -> tuple[int, int, int]:
     """Return ``(S, H, W)`` without reading a voxel."""
-    return tuple(int(n) for n in _open(path).shape)
+    slices, rows, columns = _open(path).shape
+    return int(slices), int(rows), int(columns)
 
 
 def _open(path: PathLike) -> blosc2.NDArray:
-    # Opened for every call and with one thread: nothing is shared with, or inherited by, a DataLoader worker.
+    # Opened in every call and with one thread: DataLoader workers share and inherit nothing.
     if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such volume store.")
+        raise FileNotFoundError(f"{path}: no such volume store")
     try:
         store = blosc2.open(str(path), mode="r", dparams={"nthreads": 1})
         complete = isinstance(store, blosc2.NDArray) and store.ndim == 3 and "affine" in store.vlmeta
     except (RuntimeError, ValueError, OSError, KeyError) as error:
-        raise ValueError(f"{path}: not a readable volume store ({_one_line(error)}).") from error
+        raise ValueError(f"{path}: not a readable volume store ({_one_line(error)})") from error
     if not complete:
-        raise ValueError(f"{path}: not a volume store of medkd: expected three axes and an affine.")
+        raise ValueError(f"{path}: not a volume store of medkd: expected three axes and an affine")
     return store
 
 
 @contextmanager
-def _named(path: PathLike) -> Iterator[None]:
-    """What blosc2 says of a damaged chunk, as ValueError with the file's name."""
+def _naming(path: PathLike) -> Iterator[None]:
+    """Raise errors of blosc2 as ValueError with the name of the file."""
     try:
         yield
     except (RuntimeError, ValueError, OSError) as error:
-        raise ValueError(f"{path}: damaged or truncated volume store ({_one_line(error)}).") from error
+        raise ValueError(f"{path}: damaged or truncated volume store ({_one_line(error)})") from error
 
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:120]
-
-
-class VolumeStoreReader(ImageReader):
-    """MONAI reader of volume stores, for ``LoadImage(reader=VolumeStoreReader())``: a whole volume as one MetaTensor.
-
-    The array keeps its axes ``(S, H, W)`` and has no channel axis; several files are stacked as channels. Files are read in
-    `get_data`: after an error in `read` MONAI would try readers of its own, which know less, and take what was refused here.
-    """
-
-    def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
-        return is_supported_format(filename, [SUFFIX.lstrip(".")])
-
-    def read(self, data: Sequence[PathLike] | PathLike, **kwargs: Any) -> list[Path]:
-        return [Path(data)] if isinstance(data, str | os.PathLike) else [Path(name) for name in data]
-
-    def volume(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
-        """The array and affine of one file."""
-        return read_volume(path)
-
-    def get_data(self, img: list[Path]) -> tuple[np.ndarray, dict]:
-        arrays: list[np.ndarray] = []
-        shared: dict = {}
-        for array, affine in map(self.volume, img):
-            header = {
-                MetaKeys.AFFINE: affine,
-                MetaKeys.ORIGINAL_AFFINE: affine.copy(),
-                MetaKeys.SPACE: SpaceKeys.RAS,
-                MetaKeys.SPATIAL_SHAPE: np.asarray(array.shape),
-                MetaKeys.ORIGINAL_CHANNEL_DIM: "no_channel",
-            }
-            _copy_compatible_dict(header, shared)
-            arrays.append(array)
-        return _stack_images(arrays, shared), shared

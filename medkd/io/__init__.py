@@ -1,11 +1,11 @@
-"""File formats in and out, with numpy alone: neither torch nor MONAI is imported here."""
+"""NIfTI, NRRD, MetaImage, DICOM and pictures, in and out as numpy arrays, without torch and MONAI."""
 
 from .dicom_series import is_dicom_folder
 from .geometry import size_at_spacing
-from .images import PICTURES, case_name, find_images
-from .intensity import normalise_case
-from .labels import write_prediction
+from .inputs import PICTURES, case_name, find_images
+from .normalise import normalise_case
 from .pictures import as_rgb, read_picture
+from .predictions import write_prediction
 from .volume_files import NIFTI, VOLUMES, read_nifti, read_volume_file
 
 __all__ = [

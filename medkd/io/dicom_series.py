@@ -1,4 +1,4 @@
-"""A folder with the slices of one DICOM series."""
+"""Reading a folder with the slices of one DICOM series."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import SimpleITK as sitk
 __all__ = ["LPS_TO_RAS", "is_dicom_folder", "kept_locale", "read_series"]
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-# ITK prints its warnings past Python: what matters of them is an error of ours.
+# ITK prints its warnings past Python. The ones that matter are raised here as errors.
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
-# Scanners round positions: slices of 0.625 mm lie at steps of 0.6 and 0.7. A missing slice is a whole step.
+# Scanners round positions: slices of 0.625 mm lie at steps of 0.6 and 0.7. A missing slice changes a step by a whole one.
 STEP_TOLERANCE = 0.1  # mm
 POSITION, ORIENTATION, DESCRIPTION = "0020|0032", "0020|0037", "0008|103e"
 
 
 def is_dicom_folder(folder: Path) -> bool:
-    """Whether a file in the folder (not below it) starts as DICOM files do."""
+    """Return whether a file in the folder (not below it) has the mark of a DICOM file."""
     return folder.is_dir() and any(_is_dicom(file) for file in sorted(folder.iterdir()))
 
 
@@ -34,7 +34,10 @@ def _is_dicom(file: Path) -> bool:
 
 @contextmanager
 def kept_locale() -> Iterator[None]:
-    """GDCM sets the process's locale to C, in which Python would read and write text files as ASCII from then on."""
+    """Restore the locale of the process after the block.
+
+    GDCM sets it to C, with which Python would read and write text files as ASCII from then on.
+    """
     before = locale.setlocale(locale.LC_ALL)
     try:
         yield
@@ -44,13 +47,17 @@ def kept_locale() -> Iterator[None]:
 
 @kept_locale()
 def read_series(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the volume ``(columns, rows, slices)``, rescaled (HU of CT), and its affine (mm, RAS+).
+    """Read the volume of a DICOM series.
 
-    Slices are sorted by position; the step from one to the next is taken as it is, so a tilted gantry is kept.
+    Slices are sorted by position. The affine takes the step between slices as it is, so a tilted gantry is kept.
+
+    Returns:
+        The array ``(columns, rows, slices)`` float32, rescaled as the files say (HU in CT), and the affine ``(4, 4)``,
+        voxel indices to mm in RAS+.
 
     Raises:
-        ValueError: no series or several, one slice or a file of many frames, slices that are missing, uneven, doubled, of
-            different orientation or size.
+        ValueError: no series or several, one slice or a file of many frames, slices that are missing, uneven, doubled, or
+            of different orientation or size.
     """
     files, infos = _sorted_slices(folder)
     positions, axes = _geometry(folder, infos)
@@ -75,30 +82,32 @@ def _sorted_slices(folder: Path) -> tuple[list[str], list[sitk.ImageFileReader]]
     series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     if not series and not is_dicom_folder(folder):
         raise ValueError(f"{folder}: no DICOM series in it")
-    found = {
+    infos_of = {
         uid: [_info(file) for file in sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid)] for uid in series
     }
-    listed = {Path(info.GetFileName()) for infos in found.values() for info in infos}
-    if lost := sorted(file for file in folder.iterdir() if _is_dicom(file) and file not in listed):
-        raise ValueError(f"{lost[0]}: unreadable or truncated DICOM file")  # GDCM passes it over without a word
-    if len(found) > 1:
-        names = ", ".join(f"{_tag(infos[0], DESCRIPTION) or uid} ({len(infos)} files)" for uid, infos in found.items())
-        raise ValueError(f"{folder}: {len(found)} DICOM series: {names}; expected one a folder")
-    (infos,) = found.values()
+    listed = {Path(info.GetFileName()) for infos in infos_of.values() for info in infos}
+    if unread := sorted(file for file in folder.iterdir() if _is_dicom(file) and file not in listed):
+        raise ValueError(f"{unread[0]}: unreadable or truncated DICOM file")  # GDCM skips it silently
+    if len(infos_of) > 1:
+        names = ", ".join(
+            f"{_tag(infos[0], DESCRIPTION) or uid} ({len(infos)} files)" for uid, infos in infos_of.items()
+        )
+        raise ValueError(f"{folder}: {len(infos_of)} DICOM series: {names}; expected one a folder")
+    (infos,) = infos_of.values()
     if len(infos) < 2:
-        many = infos[0].GetDimension() == 3 and infos[0].GetSize()[2] > 1
-        what = "one file of many frames: convert it to NIfTI" if many else "one slice"
-        raise ValueError(f"{folder}: the DICOM series is {what}, expected a file a slice")
-    lacking = [info.GetFileName() for info in infos if not (_tag(info, POSITION) and _tag(info, ORIENTATION))]
-    if lacking:
-        raise ValueError(f"{lacking[0]}: no position or orientation of the slice in its DICOM header")
+        has_frames = infos[0].GetDimension() == 3 and infos[0].GetSize()[2] > 1
+        content = "one file of many frames: convert it to NIfTI" if has_frames else "one slice"
+        raise ValueError(f"{folder}: the DICOM series is {content}, expected a file a slice")
+    unplaced = [info.GetFileName() for info in infos if not (_tag(info, POSITION) and _tag(info, ORIENTATION))]
+    if unplaced:
+        raise ValueError(f"{unplaced[0]}: no position or orientation of the slice in its DICOM header")
     normal = np.cross(*_numbers(infos[0], ORIENTATION).reshape(2, 3))
     infos.sort(key=lambda info: float(normal @ _numbers(info, POSITION)))
     return [info.GetFileName() for info in infos], infos
 
 
 def _geometry(folder: Path, infos: list[sitk.ImageFileReader]) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the slices and directions of (columns, rows), in LPS."""
+    """Return the positions of the slices ``(slices, 3)`` and the directions of columns and rows ``(2, 3)``, in LPS."""
     orientations = np.array([_numbers(info, ORIENTATION) for info in infos])
     if np.ptp(orientations, axis=0).max() > 1e-3:
         raise ValueError(f"{folder}: DICOM slices of different orientations: a localizer among them?")

@@ -1,6 +1,6 @@
-"""Volumes as users have them: NIfTI, NRRD, MetaImage and DICOM series, read alike by preparation and inference.
+"""Reading volumes in NIfTI, NRRD, MetaImage and DICOM, for preparation and inference.
 
-Whatever the format, the array has the file's axes ``(i, j, k)`` and the affine maps voxel indices to mm in RAS+.
+In every format the array has the file's axes ``(i, j, k)``, and the affine maps voxel indices to mm in RAS+.
 """
 
 from __future__ import annotations
@@ -22,15 +22,19 @@ __all__ = ["NIFTI", "VOLUMES", "read_nifti", "read_volume_file"]
 
 NIFTI = (".nii.gz", ".nii")
 VOLUMES = (*NIFTI, ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mhd")
-DEFLATE_LIMIT = 1032  # times smaller, at best, are compressed bytes
+DEFLATE_LIMIT = 1032  # highest compression ratio of deflate
 
 
 def read_volume_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the array ``(i, j, k)``, rescaled as the file says, and the affine ``(4, 4)``, of a file or a DICOM folder.
+    """Read a volume from a file or a DICOM folder.
+
+    Returns:
+        The array ``(i, j, k)``, rescaled as the file says, and the affine ``(4, 4)``, voxel indices to mm in RAS+.
 
     Raises:
-        ValueError: not to be opened, unreadable or truncated; other than three axes, several layers or colours, voxels that
-            are no numbers, an affine without a volume; a DICOM folder with several series, or missing or uneven slices.
+        ValueError: for a file that cannot be opened, is unreadable or truncated; other than three axes, several layers or
+            colours, voxels that are no numbers, an affine without a volume; a DICOM folder with several series, or with
+            missing or uneven slices.
     """
     if path.is_dir():
         return _checked(path, *read_series(path))
@@ -38,23 +42,29 @@ def read_volume_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the array as scaled by the header, and the affine; the whole file is read, and its checksum checked."""
+    """Return the array, scaled by the header, and the affine of a NIfTI file.
+
+    Raises:
+        ValueError: as `read_volume_file`, and when the checksum of the compressed file does not match.
+    """
     _check_opens(path)
     try:
-        header = nib.load(path)
-        _check_size(path, header.header)
-        # From a stream of our own: nibabel stops at the last voxel, gzip compares the checksum only at the end.
+        file = nib.load(path)
+        if not isinstance(file, nib.Nifti1Image):
+            raise ValueError(f"a file of {type(file).__name__}, expected NIfTI in one file")
+        _check_size(path, file.header)
+        # nibabel stops reading at the last voxel; gzip compares the checksum only at the end of the stream.
         with gzip.open(path) if path.name.lower().endswith(".gz") else open(path, "rb") as stream:
-            array = np.asanyarray(type(header).from_stream(stream).dataobj)
+            array = np.asanyarray(type(file).from_stream(stream).dataobj)
             while stream.read(1 << 20):
                 pass
     except (OSError, EOFError, ValueError, MemoryError, zlib.error, ImageFileError, HeaderDataError) as error:
         raise ValueError(f"{path} is unreadable or truncated ({' '.join(str(error).split())[:120]})") from error
-    return _checked(path, array, np.asarray(header.affine, dtype=np.float64))
+    return _checked(path, array, np.asarray(file.affine, dtype=np.float64))
 
 
 def _check_opens(path: Path) -> None:
-    """Readers take a file that may not be read for a broken one, and ITK prints pages about it."""
+    """Raise ValueError when the file may not be read: the readers would call it broken, and ITK would print pages."""
     try:
         path.open("rb").close()
     except OSError as error:
@@ -62,7 +72,7 @@ def _check_opens(path: Path) -> None:
 
 
 def _check_size(path: Path, header: nib.Nifti1Header) -> None:
-    """Raise ValueError when the file cannot hold what its header says: memory is not asked for on a damaged word."""
+    """Raise ValueError when the file cannot hold what its header says, before memory is allocated for it."""
     shape, size = header.get_data_shape(), path.stat().st_size
     if min(shape, default=1) < 0:
         raise ValueError(f"the header says shape {shape}, expected lengths above 0")
@@ -77,11 +87,11 @@ def _read_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]  # the lines before are ITK's own source
+        reason = str(error).strip().splitlines()[-1]  # the lines before it name ITK's source files
         raise ValueError(f"{path} is unreadable or truncated ({' '.join(reason.split())[:120]})") from error
     if (layers := image.GetNumberOfComponentsPerPixel()) > 1:
-        what = "overlapping segments: export them as one label map" if ".seg." in path.name else "colours or layers"
-        raise ValueError(f"{path} has {layers} values a voxel ({what}), expected one")
+        content = "overlapping segments: export them as one label map" if ".seg." in path.name else "colours or layers"
+        raise ValueError(f"{path} has {layers} values a voxel ({content}), expected one")
     array = sitk.GetArrayFromImage(image).T
     if (axes := image.GetDimension()) != 3:
         raise ValueError(f"{path} has shape {array.shape}: {axes} axes, expected three axes")

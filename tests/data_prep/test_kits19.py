@@ -7,6 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from medkd.data import SPLITS, load_datalist, read_slice, read_volume, split_cases
 from medkd.data_prep import kits19
@@ -321,3 +322,21 @@ def test_real_sarcoma_cases(tmp_path):
         assert hu[tuple(index)] == original.dataobj[tuple(np.rint(there[:3]).astype(int))]
     label = read_volume(tmp_path / "out" / "labelsTr" / "STS_001.b2nd")[0]
     assert np.unique(label).tolist() == [0, 2]
+
+
+def test_a_label_on_other_axes_and_other_formats_are_read(tmp_path):
+    """The formats and names that `prepare nifti` reads: a label on other axes, NRRD, an nnU-Net channel in the name."""
+    image, label = case_arrays()
+    for folder in ("imagesTr", "labelsTr"):
+        (tmp_path / "source" / folder).mkdir(parents=True)
+    for number in range(5):
+        nib.save(nib.Nifti1Image(image, KITS_AFFINE), tmp_path / f"source/imagesTr/c{number}_0000.nii.gz")
+        other = reoriented(label, KITS_AFFINE, "RAS") if number == 1 else (label, KITS_AFFINE)
+        nib.save(nib.Nifti1Image(*other), tmp_path / f"source/labelsTr/c{number}.nii.gz")
+    nrrd = sitk.ReadImage(str(tmp_path / "source/labelsTr/c2.nii.gz"))
+    sitk.WriteImage(nrrd, str(tmp_path / "source/labelsTr/c2.nrrd"))
+    (tmp_path / "source/labelsTr/c2.nii.gz").unlink()
+    kits19.prepare(tmp_path / "source", tmp_path / "out")
+    for number in range(5):
+        stored, affine = read_volume(tmp_path / f"out/labelsTr/c{number}.b2nd")
+        assert (stored == label).all() and np.allclose(affine, KITS_AFFINE, atol=1e-4)

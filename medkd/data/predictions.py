@@ -1,4 +1,4 @@
-"""Predictions written as MONAI's transforms write."""
+"""`medkd.io.write_prediction` as a dictionary transform."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ __all__ = ["SavePredictiond"]
 
 
 class SavePredictiond(MapTransform):
-    """Writes labels (1, *spatial) as `medkd.io.write_prediction` does, to ``<output_dir>/<case><postfix>.*``.
+    """Dictionary transform that writes predictions to ``<output_dir>/<case><postfix>``, see `write_prediction`.
 
     Args:
-        keys: labels (uint8) or probabilities (float32, one channel a class), MetaTensors that know their file.
-        output_dir: is made when the first file is written.
+        keys: keys of labels ``(1, *spatial)`` uint8 or probabilities ``(K, *spatial)`` float32. Values are MetaTensors with
+            their file in the meta data.
+        output_dir: output folder, created with the first file.
         num_classes: K, for the grey values of pictures.
-        postfix: put behind the case's name, "_prob" for example.
+        postfix: text behind the case's name, "_prob" for example.
     """
 
     def __init__(self, keys: KeysCollection, output_dir: str | Path, num_classes: int = 2, postfix: str = "") -> None:
@@ -33,6 +34,7 @@ class SavePredictiond(MapTransform):
         self.postfix = postfix
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Write the predictions and return the item unchanged."""
         for key in self.key_iterator(data):
             image = data[key]
             source = str(image.meta[ImageMetaKey.FILENAME_OR_OBJ])

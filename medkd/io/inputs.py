@@ -1,4 +1,4 @@
-"""The images that a user hands to inference: which files they are, and what their cases are called."""
+"""The input of inference: the image files of a folder and the names of their cases."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from .volume_files import VOLUMES
 __all__ = ["PICTURES", "case_name", "find_images"]
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-
-
 _KITS19 = "imaging.nii.gz"
 
 
 def case_name(path: str | Path) -> str:
-    """A file's name without the suffix of its format: ``case_00000`` of ``case_00000.nii.gz``.
+    """Return the name of the case in a file: the file's name without the suffix of its format.
 
-    KiTS19 calls every scan ``imaging.nii.gz``: there it is the name of the folder.
+    KiTS19 calls every scan ``imaging.nii.gz``; there the case has the name of the folder.
+
+    Example:
+        >>> case_name("scans/case_00000.nii.gz"), case_name("case_00001/imaging.nii.gz")
+        ('case_00000', 'case_00001')
     """
     name = Path(path).name
     if name == _KITS19 and Path(path).absolute().parent.name:
@@ -30,14 +32,20 @@ def case_name(path: str | Path) -> str:
 def find_images(
     source: str | Path, suffixes: tuple[str, ...], output_dir: str | Path, series: bool = False
 ) -> list[dict[str, str]]:
-    """``[{"image": path, "case": name}]`` of one file, or of all files in a folder with one of the suffixes, by name.
+    """Find the images of a file or folder, in order of their names.
 
-    A folder of KiTS19 cases (``case_00000/imaging.nii.gz``) is read too; with ``series`` a folder with the slices of a
-    DICOM series is an image, and so is each such sub-folder.
+    Args:
+        source: one file, a folder of files, or a folder of KiTS19 cases (``case_00000/imaging.nii.gz``).
+        suffixes: suffixes of images, in lower case.
+        output_dir: folder of the predictions.
+        series: whether a folder with the slices of a DICOM series, and each such sub-folder, is an image.
+
+    Returns:
+        ``[{"image": path, "case": name}]``.
 
     Raises:
         FileNotFoundError: when the source is missing, or a folder without such files.
-        FileExistsError: when a prediction of one of the cases is there already, or the output folder is a file.
+        FileExistsError: when a prediction of one of the cases exists, or the output folder is a file.
         ValueError: for a file with another suffix, two files of one case, or an output folder that is the input's.
     """
     source = Path(source)
@@ -50,11 +58,12 @@ def find_images(
     if Path(output_dir).resolve() == folder.resolve():
         raise ValueError(f"output_dir {output_dir} is the folder of the input: predictions would overwrite the images")
     items = [{"image": str(file), "case": case_name(file)} for file in files]
-    seen: dict[str, str] = {}
+    images: dict[str, str] = {}
     for item in items:
-        if done := [f for f in (Path(output_dir) / f"{item['case']}{s}" for s in (".nii.gz", ".png")) if f.exists()]:
-            raise FileExistsError(f"output_dir {output_dir}: {done[0].name} is there already: choose another folder")
-        other = seen.setdefault(item["case"], item["image"])
+        outputs = (Path(output_dir) / f"{item['case']}{suffix}" for suffix in (".nii.gz", ".png"))
+        if existing := next((path for path in outputs if path.exists()), None):
+            raise FileExistsError(f"output_dir {output_dir}: {existing.name} is there already: choose another folder")
+        other = images.setdefault(item["case"], item["image"])
         if other != item["image"]:
             raise ValueError(f"input {source}: {other} and {item['image']} would give the same prediction file")
     return items

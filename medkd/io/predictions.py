@@ -1,4 +1,4 @@
-"""Writing labels and probabilities in the geometry of the image that they were predicted for."""
+"""Writing predicted labels and probabilities in the geometry of their image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from medkd.runs.files import write_atomically
 
-from .images import PICTURES
+from .inputs import PICTURES
 from .volume_files import NIFTI
 
 __all__ = ["write_prediction"]
@@ -19,17 +19,18 @@ __all__ = ["write_prediction"]
 def write_prediction(
     array: np.ndarray, folder: Path, name: str, source: str, affine: np.ndarray | None = None, num_classes: int = 2
 ) -> Path:
-    """Write ``<folder>/<name>.nii.gz``, or ``.png`` for pictures; returns the path.
+    """Write ``<folder>/<name>.nii.gz``, or ``.png`` for pictures, and return its path.
 
-    NIfTI gets the header of its source image, so shape, affine, qform, sform and units are the input's, bit for bit.
-    A picture gets the input's size and 0 to 255: class k of K classes is written as k * 255 / (K - 1).
+    NIfTI gets the header of its source image: shape, affine, qform, sform and units are the input's, bit for bit. A
+    picture gets the input's size and values from 0 to 255: class k of K classes is written as k * 255 / (K - 1).
 
     Args:
-        array: ``(C, *spatial)`` on the grid of the source: labels (uint8, C = 1), or probabilities (float32, a channel a
-            class; a picture shows their sum).
-        folder: is made when it is missing.
+        array: ``(C, *spatial)`` on the grid of the source: labels (uint8, C = 1), or probabilities (float32, one channel
+            a class; a picture shows their sum).
+        folder: output folder, created if missing.
+        name: file name without suffix.
         source: the file, or DICOM folder, that the image was read from.
-        affine: of sources other than NIfTI, ``(4, 4)``, mm in RAS+.
+        affine: for sources other than NIfTI: ``(4, 4)``, voxel indices to mm in RAS+.
         num_classes: K, for the grey values of pictures.
     """
     if source.lower().endswith(PICTURES):
@@ -49,16 +50,18 @@ def _picture(array: np.ndarray, num_classes: int) -> np.ndarray:
     return np.clip(np.rint(summed * np.float32(scale)), 0, 255).astype(np.uint8)
 
 
-def _volume(array: np.ndarray, source: str, affine: np.ndarray | None) -> nib.spatialimages.SpatialImage:
-    # one channel is a plain volume; several become the fourth axis, as NIfTI has it
+def _volume(array: np.ndarray, source: str, affine: np.ndarray | None) -> nib.Nifti1Image:
+    # One channel is a plain volume; NIfTI has several channels on the fourth axis.
     array = np.ascontiguousarray(array[0] if len(array) == 1 else np.moveaxis(array, 0, -1))
     if not source.lower().endswith(NIFTI):
         return nib.Nifti1Image(array, affine)
     original = nib.load(source)
+    if not isinstance(original, nib.Nifti1Image):
+        raise ValueError(f"{source}: found {type(original).__name__}, expected NIfTI")
     header = original.header.copy()
     header.set_data_dtype(array.dtype)
     header.set_slope_inter(1, 0)
-    header["cal_max"] = header["cal_min"] = 0  # the display window was the image's
+    header["cal_max"] = header["cal_min"] = 0  # the display window of the image, not of labels
     if array.size == np.prod(original.shape):
         array = array.reshape(original.shape)  # a fourth axis of length 1
     return type(original)(array, None, header)

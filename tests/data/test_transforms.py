@@ -5,17 +5,16 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from medkd.data import CheckImaged, MapLabelsd, foreground_values, target_values
+from medkd.data import CheckImaged, MapLabelsd, target_values
 
 RAW = np.array([[[0, 1], [2, 1]]], np.uint8)
 
 
 @pytest.mark.parametrize(
-    ("target", "mapped", "foreground"),
-    [("tumour", [[0, 0], [1, 0]], (2,)), ("organ", [[0, 1], [1, 1]], (1, 2)), ("both", [[0, 1], [2, 1]], (1, 2))],
+    ("target", "mapped"),
+    [("tumour", [[0, 0], [1, 0]]), ("organ", [[0, 1], [1, 1]]), ("both", [[0, 1], [2, 1]])],
 )
-def test_targets(target, mapped, foreground):
-    assert foreground_values(target) == foreground
+def test_targets(target, mapped):
     for label in (RAW, torch.from_numpy(RAW), MetaTensor(torch.from_numpy(RAW), meta={"filename_or_obj": "f"})):
         for given in (target, target_values(target)):
             found = MapLabelsd("label", given)({"label": label, "case": "c"})["label"]
@@ -27,7 +26,6 @@ def test_targets(target, mapped, foreground):
 
 def test_values_in_other_data_sets():
     assert target_values("tumour", organ=5, tumour=7) == {0: 0, 5: 0, 7: 1}
-    assert foreground_values("organ", organ=5, tumour=7) == (5, 7)
     swap = MapLabelsd("label", {0: 0, 1: 2, 2: 1})
     assert swap({"label": RAW})["label"].tolist() == [[[0, 2], [1, 2]]]
 
@@ -35,7 +33,7 @@ def test_values_in_other_data_sets():
 def test_target_refuses():
     with pytest.raises(ValueError, match="target 'tumor' is unknown, expected one of tumour, organ, both"):
         MapLabelsd("label", "tumor")
-    with pytest.raises(ValueError, match=r"case c, slice 4, label: label value 3 found, expected one of \[0, 1, 2\]"):
+    with pytest.raises(ValueError, match=r"case c, slice 4, label: found label value 3, expected one of \[0, 1, 2\]"):
         MapLabelsd("label")({"label": RAW + 1, "case": "c", "slice": 4})
 
 

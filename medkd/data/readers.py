@@ -1,0 +1,69 @@
+"""MONAI readers of volume stores and of the volume formats of `medkd.io`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.config import PathLike
+from monai.data.image_reader import ImageReader, _copy_compatible_dict, _stack_images
+from monai.data.utils import is_supported_format
+from monai.utils import MetaKeys, SpaceKeys
+
+from medkd.io import VOLUMES, is_dicom_folder, read_volume_file
+
+from .volume_store import SUFFIX, read_volume
+
+__all__ = ["VolumeFileReader", "VolumeStoreReader"]
+
+
+class VolumeStoreReader(ImageReader):
+    """MONAI reader of volume stores, for ``LoadImage(reader=VolumeStoreReader())``.
+
+    The array keeps its axes ``(S, H, W)`` and has no channel axis; several files are stacked as channels. Files are read in
+    `get_data`: after an error in `read` MONAI would try its other readers, which might accept what was refused here.
+    """
+
+    def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
+        """Return whether all files are volume stores."""
+        return is_supported_format(filename, [SUFFIX.lstrip(".")])
+
+    def read(self, data: Sequence[PathLike] | PathLike, **kwargs: Any) -> list[Path]:
+        """Return the paths; nothing is read yet."""
+        return [Path(data)] if isinstance(data, str | os.PathLike) else [Path(name) for name in data]
+
+    def volume(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
+        """Return the array and the affine of one file."""
+        return read_volume(path)
+
+    def get_data(self, img: list[Path]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return the array and the meta data of all files."""
+        arrays: list[np.ndarray] = []
+        shared: dict[str, Any] = {}
+        for array, affine in map(self.volume, img):
+            header = {
+                MetaKeys.AFFINE: affine,
+                MetaKeys.ORIGINAL_AFFINE: affine.copy(),
+                MetaKeys.SPACE: SpaceKeys.RAS,
+                MetaKeys.SPATIAL_SHAPE: np.asarray(array.shape),
+                MetaKeys.ORIGINAL_CHANNEL_DIM: "no_channel",
+            }
+            _copy_compatible_dict(header, shared)
+            arrays.append(array)
+        return _stack_images(arrays, shared), shared
+
+
+class VolumeFileReader(VolumeStoreReader):
+    """MONAI reader of volumes in any format of `read_volume_file`, for ``LoadImage(reader=VolumeFileReader())``."""
+
+    def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
+        """Return whether all files are NIfTI, NRRD, MetaImage or DICOM folders."""
+        names = [filename] if isinstance(filename, str | os.PathLike) else list(filename)
+        return all(str(name).lower().endswith(VOLUMES) or is_dicom_folder(Path(name)) for name in names)
+
+    def volume(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
+        """Return the array and the affine of one file or DICOM folder."""
+        return read_volume_file(path)
