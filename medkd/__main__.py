@@ -1,3 +1,5 @@
+"""Run ``python -m medkd`` as the command `medkd`."""
+
 import sys
 
 from medkd.cli.main import main

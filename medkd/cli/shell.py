@@ -10,21 +10,21 @@ __all__ = ["run"]
 
 
 def run(command: str) -> None:
-    """Runs a command as it is typed in a shell, ``run("medkd methods")``, in this process.
+    """Run a command as it is typed in a shell, ``run("medkd methods")``, in this process.
 
     Args:
-        command: split as a shell does; line ends count as blanks, so a long command may take several lines.
+        command: is split as a shell does; line ends count as blanks, so a long command may take several lines.
 
     Raises:
         ValueError: for another program than medkd.
         RuntimeError: when the command fails, so that a notebook stops there; the reason has been printed.
     """
-    program, *arguments = shlex.split(command) or [""]
+    program, *words = shlex.split(command) or [""]
     if program != "medkd":
         raise ValueError(f"run: found the program {program!r}, expected a command such as 'medkd methods'")
     try:
-        code = main(arguments)
-    except SystemExit as stopped:
+        code: int | str | None = main(words)
+    except SystemExit as stopped:  # of inference with an exported network, whose parser ends the process
         code = stopped.code
     if code:
         raise RuntimeError(f"the command failed (exit code {code}): {command}")

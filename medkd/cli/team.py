@@ -6,92 +6,111 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from medkd.plckd.members import MEMBERS, check_member, check_team_embedding, team_members
+from medkd.methods import load_preset
 from medkd.runs.folder import RunFolder
+from medkd.runs.record import check_model
 
-from .options import check_model, check_options, is_known, parse_command
+from .checks import check_options, is_known
+from .method_check import method_of
 
-__all__ = ["team_first"]
+__all__ = ["split_member_options", "team_first"]
 
+_MEMBERS = ("teacher", "false_pixel_assistant", "boundary_assistant")
 # Options of the student alone, which do not pass to the team.
 _STUDENT_OPTIONS = ("method", "method_args", "output_dir", "resume", "learning_rate")
 
 
+def split_member_options(
+    options: dict[str, Any], config: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Split the options of a distillation into those of the student, and those of one member of its team alone.
+
+    Args:
+        options: ``teacher::max_epochs`` and the like are of one member.
+        config: merged configuration of the student's run, which may name the method.
+
+    Returns:
+        The student's options; member -> options. A method without a team has no member.
+
+    Raises:
+        ValueError: for an unknown method.
+    """
+    method, _ = method_of(options, config)
+    if method.startswith(("$", "@")) or "team" not in load_preset(method):
+        return options, {}
+    members = {
+        role: {name.removeprefix(f"{role}::"): value for name, value in options.items() if name.startswith(f"{role}::")}
+        for role in _MEMBERS
+    }
+    prefixes = tuple(f"{role}::" for role in _MEMBERS)
+    return {name: value for name, value in options.items() if not name.startswith(prefixes)}, members
+
+
 def team_first(
     models: Path,
-    options: list[str],
+    options: dict[str, Any],
     config_of: Callable[[str], dict[str, Any]],
-    train: Callable[[str, list[str]], None],
-) -> list[str]:
-    """Train the missing members of the team of a method, and return the options with the paths of all members.
+    train: Callable[[str, dict[str, Any]], None],
+) -> dict[str, Any]:
+    """Train the missing members of a method's team, and return the student's options with the paths of all members.
 
     A member that an option names, that lies in the bundle's ``models`` or was trained into ``<output_dir>/team`` before is
-    used as it is; any other is trained there, with the options of the distillation that it has too. Everything is checked
-    before the first training begins.
+    used as it is. Any other is trained there, with those options of the distillation that it has too. Everything is checked
+    before the first training begins. Other methods' options are returned as they are.
 
     Args:
         models: folder of the bundle, ``teacher.pt`` and so on in it.
-        options: of ``medkd distill``. Those of one member alone have its name before them: ``--teacher::max_epochs 30``.
+        options: of ``medkd distill``. Those of one member alone have its name before them: ``teacher::max_epochs``.
         config_of: from a role, "student" among them, to the configuration of its run.
-        train: trains a role with options, among them its ``--output_dir``.
+        train: trains a role with options, among them its ``output_dir``.
 
     Raises:
         FileNotFoundError: for a member that an option names and that does not exist.
         ValueError: for unknown options, options of a member that exists already and was not trained with them, and a
             teacher without the map that the method's similarity correction reads.
     """
-    words, given = parse_command(options)
     config = config_of("student")
-    roles = team_members(*_method(given, config))
-    if not roles or "output_dir" not in given:
+    student, members = split_member_options(options, config)
+    if not members or "output_dir" not in student:
         return options
-    own = {
-        role: {k.removeprefix(f"{role}::"): v for k, v in given.items() if k.startswith(f"{role}::")} for role in roles
-    }
-    given = {name: value for name, value in given.items() if not name.startswith(tuple(f"{role}::" for role in roles))}
-    check_options(words, given, config)
-    found: dict[str, Any] = {}
-    missing = []
-    for role in roles:
-        folder, packed = Path(str(given["output_dir"])) / "team" / role, models / f"{role}.pt"
-        if role in given or packed.is_file():
-            found[role] = given.get(role, str(packed))
-            check_member(role, found[role])
+    check_options(student, config)
+    from medkd.plckd.members import check_member, check_team_embedding, team_members  # imports torch
+
+    method, arguments = method_of(student, config)
+    paths: dict[str, Any] = {}
+    missing = {}
+    for role in team_members(method, arguments):
+        folder, packed = Path(str(student["output_dir"])) / "team" / role, models / f"{role}.pt"
+        if role in student or packed.is_file():
+            paths[role] = student.get(role, str(packed))
+            check_member(role, paths[role])
         else:
-            found[role] = str(folder)
+            paths[role] = str(folder)
             if not RunFolder(folder).metrics.is_file():  # written when training and test are over
-                missing.append((role, _run(role, config_of(role), given, own[role], found["teacher"], folder)))
+                missing[role] = _training(role, config_of(role), student, members[role], paths["teacher"], folder)
                 continue
-        check_model(found[role], **own[role])
-    check_team_embedding(*_method(given, config), found["teacher"])
-    for role, run in missing:
+        check_model(paths[role], **members[role])
+    check_team_embedding(method, arguments, paths["teacher"])
+    for role, training in missing.items():
         print(f"medkd: {role} is missing: it is trained first", flush=True)
-        train(role, _words(run))
-    return _words({**given, **found})
+        train(role, training)
+    return {**student, **paths}
 
 
-def _method(given: dict[str, Any], config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the method that options and overlays choose, and its arguments."""
-    arguments = dict(given.get("method_args", config["method_args"]))
-    arguments |= {k.removeprefix("method_args::"): v for k, v in given.items() if k.startswith("method_args::")}
-    return str(given.get("method", config["method"])), arguments
-
-
-def _run(
-    role: str, config: dict[str, Any], given: dict[str, Any], own: dict[str, Any], teacher: Any, folder: Path
+def _training(
+    role: str, config: dict[str, Any], student: dict[str, Any], member: dict[str, Any], teacher: Any, folder: Path
 ) -> dict[str, Any]:
     """Return the options of a member's training."""
+    not_shared = (*_STUDENT_OPTIONS, *_MEMBERS)
     shared = {
-        k: v for k, v in given.items() if k.split("::")[0] not in (*_STUDENT_OPTIONS, *MEMBERS) and is_known(k, config)
+        name: value
+        for name, value in student.items()
+        if name.split("::")[0] not in not_shared and is_known(name, config)
     }
-    run = {**shared, **own, "output_dir": str(folder)}
-    check_options([], run, config)
+    training = {**shared, **member, "output_dir": str(folder)}
+    check_options(training, config)
     if role != "teacher":
-        run["teacher"] = teacher
+        training["teacher"] = teacher
     if RunFolder(folder).has_begun:
-        run["resume"] = True
-    return run
-
-
-def _words(options: dict[str, Any]) -> list[str]:
-    return [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        training["resume"] = True
+    return training

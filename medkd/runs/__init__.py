@@ -1,6 +1,7 @@
 """The files of a run: one process at a time writes them, completely or not at all, and one reader reads them.
 
-Importing this package imports neither torch nor pandas nor MONAI. The names in `_LAZY` import them when they are used.
+Importing this package imports neither torch nor pandas nor MONAI, nor PyYAML. The names in `_LAZY` import them when they are
+used.
 """
 
 from importlib import import_module
@@ -8,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import did_you_mean, one_line_errors
 from .files import save_atomically, write_atomically
-from .folder import RunFolder
-from .record import check_assistant, check_model, check_student, recorded
 
 if TYPE_CHECKING:
     from .finished import FinishedRun
+    from .folder import RunFolder
     from .handler import RunRecord
+    from .record import check_assistant, check_model, check_student, recorded
     from .results import collapsed_runs, read_cases
     from .resume import ResumableRun
 
@@ -37,9 +38,14 @@ __all__ = [
 _LAZY = {
     "FinishedRun": "finished",
     "ResumableRun": "resume",
+    "RunFolder": "folder",
     "RunRecord": "handler",
+    "check_assistant": "record",
+    "check_model": "record",
+    "check_student": "record",
     "collapsed_runs": "results",
     "read_cases": "results",
+    "recorded": "record",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +16,7 @@ import medkd
 from medkd.parallel.group import is_main_process, processes
 
 from .folder import RunFolder
+from .invocation import command_words
 from .lock import FolderLock
 
 __all__ = ["RunRecord"]
@@ -67,7 +67,7 @@ class RunRecord:
 
     def _environment(self) -> dict[str, Any]:
         return {
-            "command": sys.argv,
+            "command": command_words(),
             "seed": self.seed,
             "started": self._started.isoformat(timespec="seconds"),
             "versions": {"medkd": medkd.__version__, "python": platform.python_version(), **_versions()},

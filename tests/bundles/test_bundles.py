@@ -14,7 +14,8 @@ from monai.bundle import ConfigParser
 from PIL import Image
 
 from medkd import methods
-from medkd.cli.commands import BUNDLES, compose, tasks
+from medkd.cli.bundles import BUNDLES, tasks
+from medkd.cli.workflow import compose
 from medkd.correction import Correction, FalsePixelQueue
 from medkd.data import load_datalist, read_volume
 from medkd.data_prep import cvc_endoscene
@@ -190,7 +191,8 @@ def test_method_arguments_reach_the_loss(data, teachers, medkd_run, tmp_path, ca
 
 
 def test_overlays_of_runs_compose(data):
-    words = compose("distill", "kits19", "student", ["--dataset_dir", "D", "--output_dir", "O", "--method", "hlfd"])
+    options = {"dataset_dir": "D", "output_dir": "O", "method": "hlfd"}
+    words = compose("distill", "kits19", options).words
     assert words[:2] == ["run", "--config_file"]
     assert "train.yaml" in words[2] and "distill.yaml" in words[2]
     assert words[-2:] == ["--method", "hlfd"]
@@ -435,7 +437,7 @@ def test_figures_by_command(students, data, teachers, medkd_run, tmp_path, capsy
     assert (tmp_path / "comparison/comparison.png").stat().st_size > 0
     for wrong in ([], ["--runs", runs, "--teacher", teachers["kits19"]]):
         assert medkd_run("figures", "kits19", *wrong, *words) == 1
-        assert "medkd figures needs --runs (compares their predictions) or --teacher" in capsys.readouterr().err
+        assert "medkd figures needs --run (compares predictions of runs) or --teacher" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from medkd.cli.commands import compose
+from medkd.cli.workflow import compose
 from medkd.networks import UNet
 
 VOLUMES = ["--mode", "3d", "--patch_size", "[16,32,32]", "--spacing", "[2.5,1.0,1.0]", "--image_size", "@patch_size"]
@@ -175,9 +175,9 @@ def test_the_window_of_inference_may_be_another(scribbler, kits19_data, medkd_ru
 def test_options_of_the_other_mode_are_refused(medkd_run, kits19_data, tmp_path, capsys, mode, option):
     words = ["--mode", mode, option, "[16,16,16]", "--dataset_dir", kits19_data, "--output_dir", tmp_path / "run"]
     assert medkd_run("train", "kits19", *words, tiny=False) == 1
-    assert f"{option}: says nothing in --mode {mode}" in capsys.readouterr().err and not (tmp_path / "run").exists()
+    assert f"{option}: has no effect with --mode {mode}" in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
 def test_a_task_of_pictures_has_no_volumes():
     with pytest.raises(ValueError, match="isic2018 is a task of pictures"):
-        compose("train", "isic2018", "student", ["--dataset_dir", "D", "--output_dir", "O"], mode="3d")
+        compose("train", "isic2018", {"dataset_dir": "D", "output_dir": "O"}, mode="3d")

@@ -1,31 +1,36 @@
 """Which of a team is trained before the student, with which options, and that all is checked before."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import yaml
 
-from medkd.cli.commands import config_files
-from medkd.cli.options import merged_config, parse_command
+from medkd.cli.bundles import config_files
+from medkd.cli.config import merge_files
 from medkd.cli.team import team_first
 from medkd.networks import UNet
 
 
 def config_of(role, overlays=()):
     kind = ("distill", "cvc_endoscene", role, "cached") if role == "student" else ("train", "cvc_endoscene", role)
-    return merged_config({"config_file": [*map(str, config_files(*kind)), *overlays]})
+    return merge_files([*config_files(*kind), *overlays])
+
+
+def options_of(words):
+    """Words of a command line as options."""
+    return {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
 
 
 def plan(tmp_path, *words, overlays=(), models=None):
     """What would be trained, as (role, options), and the student's options."""
-    trained = []
-    options = ["--dataset_dir", "D", "--output_dir", str(tmp_path / "out"), "--method", "plckd", *map(str, words)]
-    rest = team_first(
-        models or tmp_path / "models",
-        options,
-        lambda role: config_of(role, overlays),
-        lambda role, run: trained.append((role, parse_command(run)[1])),
+    trained = {}
+    common = {"dataset_dir": "D", "output_dir": str(tmp_path / "out"), "method": "plckd"}
+    options = {name: str(v) if isinstance(v, Path) else v for name, v in {**common, **options_of(words)}.items()}
+    student = team_first(
+        models or tmp_path / "models", options, lambda role: config_of(role, overlays), trained.__setitem__
     )
-    return dict(trained), parse_command(rest)[1]
+    return trained, student
 
 
 def test_what_is_missing_is_trained_in_order_with_the_options_that_it_has(tmp_path):
@@ -58,7 +63,7 @@ def test_what_is_missing_is_trained_in_order_with_the_options_that_it_has(tmp_pa
     ],
 )
 def test_everything_is_checked_before_anything_is_trained(tmp_path, words, message):
-    options = ["--dataset_dir", "D", "--output_dir", str(tmp_path), "--method", "plckd", *map(str, words)]
+    options = {"dataset_dir": "D", "output_dir": str(tmp_path), "method": "plckd", **options_of(words)}
     with pytest.raises(ValueError, match=message):
         team_first(tmp_path, options, config_of, lambda *run: pytest.fail(f"trained {run}"))
 
@@ -69,14 +74,14 @@ def test_the_method_may_stand_in_an_overlay_and_its_arguments_in_one_option(tmp_
     overlay = tmp_path / "o.yaml"
     overlay.write_text("method: plckd\nmethod_args: {boundary: false}\n")
     trained = []
-    options = ["--dataset_dir", "D", "--output_dir", str(tmp_path / "out")]
+    options = {"dataset_dir": "D", "output_dir": str(tmp_path / "out")}
     team_first(tmp_path, options, lambda role: config_of(role, [str(overlay)]), lambda role, _: trained.append(role))
     assert trained == ["teacher", "false_pixel_assistant"]
 
 
 def test_other_methods_train_nobody(tmp_path):
     for method in ("kd", "hlfd", "none"):
-        options = ["--dataset_dir", "D", "--output_dir", "O", "--method", method]
+        options = {"dataset_dir": "D", "output_dir": "O", "method": method}
         assert team_first(tmp_path, options, config_of, lambda *run: pytest.fail("trained")) == options
 
 
@@ -102,7 +107,7 @@ def test_what_is_there_is_used_resumed_or_refused(tmp_path):
 
 @pytest.mark.parametrize("role", ["teacher", "boundary_assistant"])
 def test_a_path_that_is_not_there_is_told_before_anything_is_trained(tmp_path, role):
-    options = ["--dataset_dir", "D", "--output_dir", str(tmp_path), "--method", "plckd", f"--{role}", "nowhere"]
+    options = {"dataset_dir": "D", "output_dir": str(tmp_path), "method": "plckd", role: "nowhere"}
     with pytest.raises(FileNotFoundError, match=f"{role} nowhere: no such file"):
         team_first(tmp_path, options, config_of, lambda *run: pytest.fail(f"trained {run}"))
 
@@ -114,6 +119,6 @@ def test_an_ensemble_teaches_a_team_without_similarity(tmp_path):
     trained, student = plan(tmp_path, "--teacher", paths, "--method_args::similarity", False)
     assert list(trained) == ["false_pixel_assistant", "boundary_assistant"]
     assert trained["false_pixel_assistant"]["teacher"] == paths and student["teacher"] == paths
-    options = ["--dataset_dir", "D", "--output_dir", str(tmp_path), "--method", "plckd", "--teacher", str(paths)]
+    options = {"dataset_dir": "D", "output_dir": str(tmp_path), "method": "plckd", "teacher": paths}
     with pytest.raises(ValueError, match="method plckd: similarity reads the penultimate map of the teacher"):
         team_first(tmp_path, options, config_of, lambda *run: pytest.fail(f"trained {run}"))

@@ -48,7 +48,7 @@ def experiment(kits19_data, tmp_path_factory):
     [
         (["--sedes", "[1]"], "unrecognized arguments: --sedes (did you mean --seeds?)"),
         (["--executor", "slrm"], "invalid choice: 'slrm'"),
-        (["--cores", "0"], "--cores: found 0, expected 1 or more"),
+        (["--cores", "0"], "--cores: found 0, expected a whole number from 1 on"),
         (["--rows", "['KD']"], "--rows: 'KD' is not in the plan"),
         (["--seeds", "['a']"], "seeds: found ['a'], expected a list of different whole numbers"),
         (["--options", "{'method_args::wieght': 1}", "--dry-run"], "row kd: method kd has no argument 'wieght'"),

@@ -240,10 +240,10 @@ def test_splits(name, pairs, refused, tmp_path):
         (["--folds", 9], "5 patients cannot be split into 9 folds.*expected at least 9"),
         (["--seed", "one"], "--seed: found 'one', expected a number"),
         (["--fold", -1], "fold: found -1, expected a whole number from 0 on"),
-        (["--overwrite", "true"], "--overwrite true does not mean true to MONAI: write True"),
+        (["--overwrite", "yes"], "--overwrite: found 'yes', expected True or False"),
         (["--target", "tumour"], r"unknown option\(s\): --target"),
         (["--sorce", "x"], r"unknown option\(s\): --sorce \(did you mean --source"),
-        (["stray"], "unexpected word"),
+        (["stray"], "unexpected positional argument"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
 )

@@ -79,22 +79,20 @@ def test_bad_data_in_a_worker_is_one_line_too(kits19_data, refused, tmp_path):
 OPTIONS = [
     (["--max_epoch", 3], r"unknown option\(s\): --max_epoch \(did you mean --max_epochs"),
     (["--train::trainer::clip_nrom", 1], r"--train::trainer::clip_nrom \(did you mean --train::trainer::clip_norm"),
-    (["--amp", "true"], "--amp true does not mean true to MONAI: write True"),
-    (["--resume", "false"], "--resume false does not mean false to MONAI: write False"),
-    (["--clip_norm", "None"], r"--clip_norm None does not mean None to MONAI: write '\$None'"),
-    (["--max_epochs", "many"], "--max_epochs: found 'many', expected a number"),
+    (["--max_epochs", "null"], "--max_epochs: found None, expected a whole number from 1 on"),
+    (["--max_epochs", "many"], "--max_epochs: found 'many', expected a whole number from 1 on"),
     (["--max_epochs", 0], "--max_epochs: found 0, expected a whole number from 1 on"),
     (["--batch_size", 2.5], "--batch_size: found 2.5, expected a whole number from 1 on"),
     (["--image_size", 32], r"--image_size: found 32, expected a list such as \[64,64\]"),
     (["--window", "[300,-200]"], r"--window: found \[300, -200\], expected the lowest and the highest"),
-    (["--output_dir", 7], "--output_dir: MONAI reads this as the int 7, expected a path: write ./NAME"),
+    (["--output_dir", 7], "--output_dir: found 7, expected a path: write ./7"),
     (["--target", "liver"], "target 'liver' is unknown, expected one of tumour, organ, both"),
     (["--method", "kdd"], "unknown method 'kdd': did you mean kd"),
     (["--method", "hlfd", "--method_args::betta", 1], "method hlfd has no argument 'betta': did you mean beta"),
     (["--teacher", "nowhere"], "--teacher nowhere: no such file or folder"),
     (["--teacher_width", 4], r"teacher .*model.pt: weights of another network, \d+ tensors do not fit UNetPlusPlus"),
     (["--overlay", "nowhere.yaml"], "nowhere.yaml: no such file"),
-    (["stray", "words"], "unexpected word"),
+    (["stray", "words"], "unexpected positional argument"),
 ]
 
 
@@ -117,22 +115,18 @@ def test_folders_must_be_named(missing, refused, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["train", "kits20"], "task: invalid choice: 'kits20'.*kits19"),
-        (["infer", "--model", "RUN"], "task: invalid choice: 'RUN'.*nifti.*the task stands right behind the verb"),
-        (["trian", "kits19"], "verb: invalid choice: 'trian'.*train"),
-        (["train", "kits19", "--role", "boss"], "--role: invalid choice: 'boss'.*student"),
-        (["train", "kits19", "--mode", "4d"], "--mode: invalid choice: '4d'.*2d"),
-        (["layers", "kits19", "--depth", "-1"], "--depth: found -1, expected a whole number from 0 on"),
-        (["layers", "kits19", "--depth", "deep"], "--depth: found deep, expected a whole number from 0 on"),
-        ([], "the following arguments are required: verb"),
+        (["train", "kits20"], "task: found 'kits20', expected one of .*kits19"),
+        (["infer", "--model", "RUN"], "task: found none, and no record beside --model RUN names it"),
+        (["trian", "kits19"], "verb: found 'trian', expected one of .*did you mean train"),
+        (["train", "kits19", "--role", "boss"], "--role: found 'boss', expected one of student"),
+        (["train", "kits19", "--mode", "4d"], "--mode: found '4d', expected one of 2d"),
+        ([], "verb: found none, expected one of prepare"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_words_that_no_parser_knows(words, message, capfd):
-    with pytest.raises(SystemExit) as stop:
-        main(words)
+    assert main(words) == 2
     (line,) = capfd.readouterr().err.strip().splitlines()
-    assert stop.value.code == 2
     assert line.startswith("medkd: error: ")
     import re
 
@@ -150,8 +144,8 @@ FIGURES = [
         ["cvc_endoscene", "--runs", "{'a': 'nowhere'}"],
         "run a: no metrics.csv in nowhere, expected the folder",
     ),
-    ("figures", ["cvc_endoscene", "--runs", "a"], "runs: found 'a', expected titles and folders"),
-    ("figures", ["cvc_endoscene"], "medkd figures needs --runs .* or --teacher"),
+    ("figures", ["cvc_endoscene", "--runs", "a"], "runs: found 'a', expected names and values"),
+    ("figures", ["cvc_endoscene"], "medkd figures needs --run .* or --teacher"),
     ("report", ["--runs", "a"], "--runs: found 'a', expected titles and folders"),
     ("report", ["--runs", "{'a': ['nowhere']}"], "nowhere.*(no metrics.csv|no such|expected the folder)"),
     ("report", ["--runs", "{}"], "--runs: found '{}', expected titles and folders"),

@@ -16,7 +16,7 @@ def test_run_takes_a_line_as_a_shell_does(capsys):
     ("command", "said"),
     [
         ("medkd report --runs \"{'a': 'nowhere'}\" --output_dir out", "nowhere"),  # exit code 1
-        ("medkd trian kits19", "invalid choice"),  # argparse leaves by SystemExit
+        ("medkd trian kits19", "did you mean train?"),  # exit code 2
     ],
 )
 def test_a_failing_command_raises(command, said, capsys, tmp_path, monkeypatch):

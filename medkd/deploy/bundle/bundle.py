@@ -13,8 +13,7 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
-from medkd.cli.commands import BUNDLES
-from medkd.cli.options import parse_command
+from medkd.cli.bundles import BUNDLES
 from medkd.runs.folder import RunFolder
 from medkd.runs.lock import FolderLock, clean_partial
 
@@ -27,12 +26,14 @@ from .student import Student, read_student
 __all__ = ["pack"]
 
 
-def pack(task: str, words: list[str], mode: str | None = None, overlays: Sequence[str] = ()) -> tuple[Path, Path]:
+def pack(
+    task: str, options: dict[str, Any], mode: str | None = None, overlays: Sequence[str] = ()
+) -> tuple[Path, Path]:
     """Packs a student into ``--output_dir`` (default: ``<task>_segmentation``) and a zip of that folder beside it.
 
     Args:
         task: name of the bundle that the student was trained with.
-        words: the command's options: ``--model``, ``--output_dir``, and values that the model's record lacks.
+        options: ids and their values: ``model``, ``output_dir``, and what the model's record lacks.
         mode: "2d" or "3d"; None: as the model was trained.
         overlays: the user's own files over the task's configuration, those of the training.
 
@@ -43,16 +44,13 @@ def pack(task: str, words: list[str], mode: str | None = None, overlays: Sequenc
         FileExistsError: when one of them is there already.
         FileNotFoundError, ValueError: see `read_student`.
     """
-    given = parse_command(words)[1]
-    if "model" not in given:
-        raise ValueError(f"medkd pack {task} needs --model")
     # MONAI Label takes bundles for segmentation by the name of their folder
-    folder = Path(str(given.get("output_dir", f"{task}_segmentation"))).absolute()
+    folder = Path(str(options.get("output_dir", f"{task}_segmentation"))).absolute()
     archive = folder.with_name(f"{folder.name}.zip")
     for target in (folder, archive):
         if target.exists() or target.is_symlink():
             raise FileExistsError(f"output_dir {target}: is there already: choose another folder")
-    student = read_student(task, words, mode, overlays)
+    student = read_student(task, options, mode, overlays)
     folder.parent.mkdir(parents=True, exist_ok=True)
     clean_partial(folder.parent, f".{folder.name}.partial-*")
     with (

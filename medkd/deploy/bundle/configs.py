@@ -6,8 +6,8 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
-from medkd.cli.commands import BUNDLES, config_files
-from medkd.cli.options import merged_config
+from medkd.cli.bundles import BUNDLES, config_files
+from medkd.cli.config import merge_files
 from medkd.runs.record import recorded
 
 from .closure import Closure
@@ -35,7 +35,7 @@ _NOT_BAKED += ("device", "amp", "num_workers", "resume", "mlflow", "method", "me
 def training_source(student: Student) -> dict[str, Any]:
     """The configuration of a supervised training, with the values that the student was trained with."""
     files = config_files("train", student.task, mode=student.mode)
-    config = merged_config({"config_file": [*map(str, files), *student.overlays]})
+    config = merge_files([*files, *student.overlays])
     for name, default in config.items():
         is_part = isinstance(default, dict) or str(default).startswith(("@", "%"))
         if name not in _NOT_BAKED and not is_part:

@@ -10,7 +10,7 @@ from monai.utils import get_package_version
 from torch import nn
 
 import medkd
-from medkd.cli.commands import BUNDLES
+from medkd.cli.bundles import BUNDLES
 from medkd.networks import input_spec
 
 from .student import Student

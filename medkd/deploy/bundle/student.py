@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from monai.bundle import ConfigParser
 from torch import nn
 
-from medkd.cli.commands import config_files, options_from_record
-from medkd.cli.options import check_options, merged_config, parse_command
+from medkd.cli.pack_options import RECORDED, read_pack_options
 from medkd.networks import load_weights, weights_file
 from medkd.runs.folder import RunFolder
 from medkd.runs.record import check_model, check_student
@@ -19,10 +18,6 @@ from medkd.runs.record import check_model, check_student
 from .expressions import reachable
 
 __all__ = ["Student", "read_student"]
-
-# Said when the bundle is used, wherever that is.
-_OF_A_USE = ("bundle_root", "dataset_dir", "input", "device")
-_RECORDED = "$runs.recorded("
 
 
 class Student(NamedTuple):
@@ -43,22 +38,14 @@ class Student(NamedTuple):
     environment: dict[str, Any]  # versions and seed of the training; likewise
 
 
-def read_student(task: str, words: list[str], mode: str | None, overlays: Sequence[str] = ()) -> Student:
+def read_student(task: str, options: dict[str, Any], mode: str | None, overlays: Sequence[str] = ()) -> Student:
     """Reads ``--model`` (a run's folder or its model.pt) and the record beside it; the other options say what it lacks.
 
     Raises:
         FileNotFoundError: no such model.
         ValueError: not a student of this task, weights of another network, options unknown or missing.
     """
-    given = parse_command(words)[1]
-    added, mode = options_from_record("infer", task, words, mode)
-    stray, options = parse_command(added)
-    config = merged_config({"config_file": [*map(str, config_files("infer", task, mode=mode)), *overlays]})
-    computed = [name for name, value in config.items() if str(value).startswith(_RECORDED)]
-    check_options(stray, {name: value for name, value in options.items() if name not in computed}, config)
-    for name in _OF_A_USE:
-        if name in given:
-            raise ValueError(f"--{name}: is said when the packed bundle is used, not when it is packed")
+    options, mode, config = read_pack_options(task, options, mode, overlays)
     model = Path(options.pop("model"))
     file = weights_file(model)
     folder = RunFolder.of_model(model)
@@ -95,7 +82,7 @@ def _with_values(config: dict[str, Any], options: dict[str, Any], model: str) ->
     parser = ConfigParser({**config, "model": model})
     for name, value in options.items():
         parser[name] = value
-    computed = [name for name, value in parser.config.items() if value == "$None" or str(value).startswith(_RECORDED)]
+    computed = [name for name, value in parser.config.items() if value == "$None" or str(value).startswith(RECORDED)]
     values = options | {name: _resolved(parser.config, name) for name in computed}
     return {**parser.config, **values, "model": config["model"]}, values
 

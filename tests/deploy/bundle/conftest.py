@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from medkd.cli.words import read_value
 from medkd.deploy.bundle import pack
 from tests.deploy.bundle.packed_forms import FORMS, WITHOUT_MEDKD, scribbler
 
@@ -38,7 +39,10 @@ def packed(weights, tmp_path_factory):
     def made(task: str, mode: str) -> Path:
         path, options = weights(task, mode)
         target = folder / f"{task}_{mode}_segmentation"
-        return pack(task, ["--model", str(path), "--output_dir", str(target), *options], mode)[0]
+        values = {
+            name.removeprefix("--"): read_value([text]) for name, text in zip(options[::2], options[1::2], strict=True)
+        }
+        return pack(task, {"model": str(path), "output_dir": str(target), **values}, mode)[0]
 
     return made
 

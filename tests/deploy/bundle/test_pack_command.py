@@ -105,7 +105,7 @@ def one_line(capsys):
         (lambda run, tmp: ["--model", tmp / "none"], r"--model \S+none: no such file or folder"),
         (lambda run, tmp: ["--model", tmp], r"model \S+model.pt: no such file, expected the model.pt"),
         (lambda run, tmp: ["--model", run, "--windw", 3], r"unknown option\(s\): --windw \(did you mean --window\?"),
-        (lambda run, tmp: ["--model", run, "stray"], r"unexpected word\(s\) stray"),
+        (lambda run, tmp: ["--model", run, "stray"], r"unexpected positional argument\(s\) stray"),
         (lambda run, tmp: ["--model", run, "--window", "[0,1]"], r"was trained with --window \[-200, 300\]"),
         (
             lambda run, tmp: ["--model", run, "--mode", "3d"],

@@ -2,7 +2,9 @@
 
 import json
 import re
+import runpy
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -17,7 +19,6 @@ from monai.fl.utils.constants import ExtraItems
 from monai.fl.utils.exchange_object import ExchangeObject
 from PIL import Image
 
-from medkd.cli.commands import run_bundle
 from medkd.networks import load_weights
 from tests.deploy.bundle.packed_forms import FORMS, RUN
 
@@ -203,22 +204,29 @@ def test_two_rounds_of_a_federated_client(packed, kits19_data, tmp_path, monkeyp
     client.finalize()
 
 
-def test_training_from_the_packed_folder(packed, teachers, kits19_data, tmp_path):
+def test_training_from_the_packed_folder(packed, teachers, kits19_data, tmp_path, monkeypatch):
     """With medkd: alone, with a teacher, and an evaluation of the packed model; the network is the packed one."""
+
+    def run(words):
+        monkeypatch.setattr("sys.argv", ["monai.bundle", *words])
+        runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
+
+    # the first step sets it for the process of a command line of MONAI
+    monkeypatch.setattr("sys.excepthook", sys.excepthook)
     bundle = packed("kits19", "2d")
     configs = bundle / "configs"
     words = ["--bundle_root", str(bundle), "--dataset_dir", str(kits19_data), "--device", "cpu"]
     short = [*words, "--max_epochs", "1"]
-    run_bundle(["run", "--config_file", str(configs / "train.json"), *short, "--output_dir", str(tmp_path / "alone")])
+    run(["run", "--config_file", str(configs / "train.json"), *short, "--output_dir", str(tmp_path / "alone")])
     two = f"['{configs / 'train.json'}','{configs / 'distill.json'}']"
     teacher = ["--teacher", str(teachers["kits19"]), "--teacher_width", "2", "--method", "hlfd"]
-    run_bundle(["run", "--config_file", two, *short, *teacher, "--output_dir", str(tmp_path / "distilled")])
+    run(["run", "--config_file", two, *short, *teacher, "--output_dir", str(tmp_path / "distilled")])
     for name in ("alone", "distilled"):
         network = load_weights(network_of(bundle), tmp_path / name)
         assert type(network).__module__.startswith("kits19_")
         assert "tumour" in json.loads((tmp_path / name / "summary.json").read_text())
     two = f"['{configs / 'train.json'}','{configs / 'evaluate.json'}']"
-    run_bundle(["run", "--config_file", two, *words, "--output_dir", str(tmp_path / "evaluated")])
+    run(["run", "--config_file", two, *words, "--output_dir", str(tmp_path / "evaluated")])
     assert (tmp_path / "evaluated/metrics.csv").is_file()
 
 

@@ -1,0 +1,143 @@
+"""Help texts: of the command, and of a verb with its options, types and defaults."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import medkd
+
+from .bundles import config_files, tasks
+from .config import merge_files
+from .option import Option
+from .prepare_options import prepare_options
+from .table import COMMON_IDS, ID_OPTIONS
+from .verb import Verb
+
+__all__ = ["command_help", "verb_help"]
+
+_WIDTH, _COLUMN = 110, 34
+
+
+def command_help(verbs: Mapping[str, Verb]) -> str:
+    """Return the help text of ``medkd``."""
+    lines = ["usage: medkd VERB ...", "", *textwrap.wrap(medkd.__doc__ or "", _WIDTH), "", "verbs:"]
+    lines += [_entry(verb.name, verb.summary) for verb in verbs.values()]
+    lines += ["", "Options of a verb: medkd VERB --help, with the defaults of a task: medkd VERB TASK --help"]
+    lines += ["The version: medkd --version"]
+    return "\n".join(lines)
+
+
+def verb_help(verb: Verb, task: str = "", settings: Mapping[str, Any] | None = None) -> str:
+    """Return the help text of a verb.
+
+    Args:
+        verb: the verb.
+        task: name of the bundle whose defaults are shown; empty for none.
+        settings: values of the verb's own options; role, mode and overlays choose the configuration.
+    """
+    settings = settings or {}
+    config = _configuration(verb, task, settings) if verb.options == "config" else {}
+    options = prepare_options(task) if verb.options == "signature" and task else []
+    known = {option.name: option for option in options} or ID_OPTIONS
+    needed = [known[name] for name in verb.required if name in known]
+    needed += [option for option in options if option.default is ... and option not in needed]
+    lines = ["usage: " + _usage(verb, needed), "", *textwrap.wrap(verb.summary, _WIDTH)]
+    if verb.task != "none":
+        lines += ["", f"tasks: {', '.join(tasks())}"]
+    lines += _section("required", (_line(option, None) for option in needed))
+    lines += _section("options of the command", (_line(option, option.default) for option in verb.settings))
+    if options:
+        others = (option for option in options if option not in needed)
+        lines += _section("options of the preparation", (_line(option, option.default) for option in others))
+    if verb.options == "config":
+        lines += _ids(verb, config, {option.name for option in needed})
+    for note in filter(None, [verb.notes, *_closing(verb, task)]):
+        lines += ["", *textwrap.wrap(note, _WIDTH)]
+    return "\n".join(lines)
+
+
+def _configuration(verb: Verb, task: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    if not task:
+        return {}
+    role, mode = settings.get("role") or "student", settings.get("mode") or "2d"
+    files = config_files(verb.name, task, role, settings.get("soft_labels") or "online", mode)
+    return merge_files([*files, *settings.get("overlay", ())])
+
+
+def _usage(verb: Verb, needed: Iterable[Option]) -> str:
+    task = {"none": "", "required": "TASK", "recorded": "[TASK]"}[verb.task]
+    parts = ["medkd", verb.name, task, verb.names, *(option.usage for option in needed), "[options]"]
+    return " ".join(filter(None, parts))
+
+
+def _ids(verb: Verb, config: Mapping[str, Any], needed: set[str]) -> list[str]:
+    """Return the sections of ids: the common ones with their meaning, then all others."""
+    mode = config.get("mode")
+    names = [name for name in (config or ID_OPTIONS) if name not in needed and name != "mode"]
+    options = {
+        name: ID_OPTIONS[name] for name in names if name in ID_OPTIONS and _is_set_by_users(ID_OPTIONS[name], mode)
+    }
+    common = [name for name in COMMON_IDS if name in options] if config else []
+    lines = _section("common", (_line(options[name], config.get(name)) for name in common))
+    rest = (_line(option, config.get(name)) for name, option in options.items() if name not in common)
+    if not config:
+        return lines + _section("ids of the configuration (a task has those that it needs)", rest)
+    others = [name for name in names if name not in ID_OPTIONS and _is_plain(config[name])]
+    listed = [*rest, *(_line(Option(name, "any", ""), config[name]) for name in others)]
+    lines += _section("all other ids of the configuration", listed)
+    nested = ", ".join(name for name in names if isinstance(config[name], dict) and "_target_" not in config[name])
+    return [
+        *lines,
+        "",
+        *textwrap.wrap(f"Nested ids are options too: --train::trainer::clip_norm 1. Parts: {nested}.", _WIDTH),
+    ]
+
+
+def _is_set_by_users(option: Option, mode: Any) -> bool:
+    return (
+        option.kind != "computed" and option.name != "bundle_root" and (not option.mode or mode in (None, option.mode))
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    return (
+        value is None
+        or isinstance(value, int | float)
+        or isinstance(value, str)
+        and not value.startswith(("$", "@", "%"))
+    )
+
+
+def _closing(verb: Verb, task: str) -> list[str]:
+    if verb.options == "config" and not task:
+        return [
+            f"All ids of a task, with their defaults: medkd {verb.name} TASK --help. A misspelt option stops the command."
+        ]
+    if verb.options == "signature" and not task:
+        return [f"The options of a task: medkd {verb.name} TASK --help."]
+    return []
+
+
+def _section(title: str, entries: Iterable[str]) -> list[str]:
+    lines = list(entries)
+    return ["", f"{title}:", *lines] if lines else []
+
+
+def _line(option: Option, default: Any) -> str:
+    """Return the entry of an option. A default that is computed where the command runs is shown as such."""
+    text = option.help
+    if isinstance(default, str) and default.startswith(("$", "@", "%")):
+        text += " (default: computed)"
+    elif default is not None and default is not ... and default != []:
+        text += f" (default: {default})"
+    return _entry(option.usage, text.strip())
+
+
+def _entry(usage: str, text: str) -> str:
+    lines = textwrap.wrap(text, _WIDTH - _COLUMN) or [""]
+    head = f"  {usage}".ljust(_COLUMN)
+    if len(f"  {usage}") >= _COLUMN:
+        return "\n".join([f"  {usage}", *(" " * _COLUMN + line for line in lines)]).rstrip()
+    return "\n".join([head + lines[0], *(" " * _COLUMN + line for line in lines[1:])]).rstrip()

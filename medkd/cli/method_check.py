@@ -1,0 +1,84 @@
+"""Check a method and its arguments before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from medkd.methods.presets import check_reads_logits, resolve_preset
+
+from .bundles import config_files
+from .checks import check_options
+from .config import merge_files
+from .values import convert_words
+
+__all__ = ["check_method", "check_run_options", "method_of"]
+
+
+def method_of(options: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the method that options and configuration choose, and its arguments.
+
+    Args:
+        options: ``method``, ``method_args`` and ``method_args::NAME`` are read.
+        config: merged configuration.
+
+    Raises:
+        ValueError: when the arguments are no names and values.
+    """
+    arguments = options.get("method_args", config["method_args"])
+    if not isinstance(arguments, Mapping):
+        raise ValueError(f"--method_args: found {arguments!r}, expected names and values: \"{{'weight': 0.5}}\"")
+    prefix = "method_args::"
+    single = {name.removeprefix(prefix): value for name, value in options.items() if name.startswith(prefix)}
+    return str(options.get("method", config["method"])), {**arguments, **single}
+
+
+def check_method(options: Mapping[str, Any], config: Mapping[str, Any], soft_labels: str = "online") -> None:
+    """Check the method of a distillation.
+
+    Raises:
+        ValueError: for an unknown method, an argument that the method does not have or of another kind, and for a method that
+            reads more than logits when the soft labels are cached.
+    """
+    method, arguments = method_of(options, config)
+    if method.startswith(("$", "@")):
+        return  # MONAI evaluates it
+    resolve_preset(method, arguments)
+    if soft_labels == "cached":
+        check_reads_logits(method, arguments)
+
+
+def check_run_options(
+    verb: str,
+    task: str,
+    options: Mapping[str, Any],
+    *,
+    role: str = "student",
+    overlays: Sequence[str] = (),
+    soft_labels: str = "online",
+    mode: str = "2d",
+) -> None:
+    """Check the options of a run without starting it, and without importing torch or MONAI.
+
+    Args:
+        verb: "train", "distill" or another verb that runs a bundle.
+        task: name of the bundle.
+        options: ids of the configuration and their values, ``method_args::NAME`` among them.
+        role: who is trained.
+        overlays: files over the configuration of the bundle.
+        soft_labels: "online" or "cached".
+        mode: "2d" or "3d".
+
+    Raises:
+        ValueError: for an unknown option, a value of another kind, an unknown method, or an argument that it does not have.
+
+    Example:
+        >>> check_run_options("distill", "kits19", {"method": "kd", "method_args::wieght": 1})
+        Traceback (most recent call last):
+        ValueError: method kd has no argument 'wieght': did you mean weight? it has warmup, weight, temperature
+    """
+    config = merge_files([*config_files(verb, task, role, soft_labels, mode), *overlays])
+    checked = convert_words(dict(options), config)
+    check_options(checked, config)
+    if verb == "distill":
+        check_method(checked, config, soft_labels)

@@ -1,0 +1,73 @@
+"""What an option of the command line is: a name, a kind, a default and one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["Kind", "Option"]
+
+Kind = Literal[
+    "path",
+    "paths",  # one, or several as a list
+    "text",
+    "number",
+    "whole",  # a whole number from 0 on
+    "count",  # a whole number from 1 on
+    "truth",  # True or False
+    "flag",  # without a value
+    "list",
+    "window",  # the lowest and the highest intensity
+    "mapping",  # names and values
+    "computed",  # follows from the data set: no option
+    "any",
+]
+_METAVARS: dict[str, str] = {
+    "path": "PATH",
+    "paths": "PATH ...",
+    "text": "TEXT",
+    "number": "NUMBER",
+    "whole": "N",
+    "count": "N",
+    "truth": "True|False",
+    "flag": "",
+    "list": "A B ...",
+    "window": "LOW HIGH",
+    "mapping": "NAME=VALUE",
+    "any": "VALUE",
+}
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of the command line.
+
+    Attributes:
+        name: without the two hyphens.
+        kind: what its value must be.
+        help: one sentence.
+        default: of an option of the command itself; that of an id stands in the configuration.
+        choices: the values that are accepted; empty for any of the kind.
+        nullable: whether ``None`` (``null``) is a value.
+        example: shown where the value is of another kind.
+        repeat: whether it may be given several times.
+        mode: the only mode in which it has an effect; empty for both.
+        metavar: stands for the value in a help text; empty for that of the kind.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    nullable: bool = False
+    example: str = ""
+    repeat: bool = False
+    mode: str = ""
+    metavar: str = ""
+
+    @property
+    def usage(self) -> str:
+        """The option with a placeholder of its value."""
+        placeholder = self.metavar or "|".join(self.choices) or _METAVARS[self.kind]
+        return f"--{self.name} {placeholder}".rstrip()

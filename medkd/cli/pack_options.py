@@ -1,0 +1,49 @@
+"""The options of `medkd pack`, and the configuration that they change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .bundles import config_files
+from .checks import check_options, check_required
+from .config import merge_files
+from .trained import options_from_record
+from .values import convert_words
+
+__all__ = ["RECORDED", "read_pack_options"]
+
+# An id whose value starts like this is read from the model's record.
+RECORDED = "$runs.recorded("
+# These are set when the packed bundle is used.
+_RUNTIME_OPTIONS = ("bundle_root", "dataset_dir", "input", "device")
+
+
+def read_pack_options(
+    task: str, options: dict[str, Any], mode: str | None, overlays: Sequence[str]
+) -> tuple[dict[str, Any], str, dict[str, Any]]:
+    """Check the options of a command that packs a model.
+
+    Args:
+        task: name of the bundle.
+        options: ids of the configuration and their values, as they were read.
+        mode: "2d" or "3d"; None: as the model was trained.
+        overlays: the user's own files over the task's configuration.
+
+    Returns:
+        The options with those of the model's record, the mode, and the merged configuration of inference.
+
+    Raises:
+        FileNotFoundError: when the model does not exist.
+        ValueError: for options that are unknown, missing, or set when the packed bundle is used.
+    """
+    check_required(f"pack {task}", options, ("model",))
+    filled, mode = options_from_record("infer", task, options, mode)
+    config = merge_files([*config_files("infer", task, mode=mode), *overlays])
+    filled = convert_words(filled, config)
+    computed = [name for name, value in config.items() if str(value).startswith(RECORDED)]
+    check_options({name: value for name, value in filled.items() if name not in computed}, config)
+    for name in _RUNTIME_OPTIONS:
+        if name in options:
+            raise ValueError(f"--{name}: is said when the packed bundle is used, not when it is packed")
+    return filled, mode, config

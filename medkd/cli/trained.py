@@ -1,0 +1,81 @@
+"""Fill missing options from the training record of a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from medkd.runs.record import recorded
+
+from .bundles import tasks
+
+__all__ = ["options_from_record", "task_of_model"]
+
+# A model is used with these as it was trained; the rest of its record is about its training.
+MODEL_OPTIONS = (
+    *("mode", "target", "window", "image_size", "spacing", "overlap"),
+    *("student_width", "teacher_width", "teacher_layers"),
+)
+TEACHER_OPTIONS = ("teacher_width", "teacher_layers")
+
+
+def options_from_record(verb: str, task: str, options: dict[str, Any], mode: str | None) -> tuple[dict[str, Any], str]:
+    """Fill missing options, and the mode, from the record of the command's model or teacher.
+
+    Args:
+        verb: of the command.
+        task: name of the bundle.
+        options: ids of the configuration and their values.
+        mode: "2d" or "3d"; None for that of the record.
+
+    Returns:
+        The options with those of the record after them, and the mode ("2d" without a record).
+
+    Raises:
+        FileNotFoundError: for a model that does not exist.
+        ValueError: for a model of another task.
+    """
+    option, names = _model_option(verb, options)
+    models = _paths(options.get(option))
+    for path in models:
+        _check_model(path, option if option in ("teacher", "model") else "model", task)
+    values = {name: recorded(models, name, ...) for name in names} if models else {}
+    record = {name: "$None" if value is None else value for name, value in values.items() if value is not ...}
+    mode = mode or str(record.get("mode", "2d"))
+    if mode == "2d":
+        record = {name: value for name, value in record.items() if name not in ("spacing", "overlap")}
+    elif "image_size" in record:
+        record["patch_size"] = record.pop("image_size")
+    record.pop("mode", None)
+    return {**options, **{name: value for name, value in record.items() if name not in options}}, mode
+
+
+def task_of_model(path: Any) -> str | None:
+    """Return the task that a model, or the first of several, was trained for; None if no record tells it."""
+    for model in _paths(path)[:1]:
+        task = Path(str(recorded(model, "bundle_root", ""))).name
+        return task if task in tasks() else None
+    return None
+
+
+def _model_option(verb: str, options: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+    if verb in ("distill", "figures"):
+        return "teacher", TEACHER_OPTIONS
+    if verb == "evaluate" and "model" not in options:
+        return "output_dir", MODEL_OPTIONS
+    return "model", MODEL_OPTIONS if verb in ("evaluate", "export", "infer") else ()
+
+
+def _paths(value: Any) -> list[str]:
+    """Return the paths of an option; a value that is no path is refused by name later, where kinds are checked."""
+    paths = [value] if isinstance(value, str) else value
+    are_paths = isinstance(paths, list | tuple) and all(isinstance(path, str) and path for path in paths)
+    return list(paths) if are_paths else []
+
+
+def _check_model(path: str, option: str, task: str) -> None:
+    if not Path(path).exists():
+        raise FileNotFoundError(f"--{option} {path}: no such file or folder")
+    trained = Path(str(recorded(path, "bundle_root", ""))).name
+    if trained != task and trained in tasks():
+        raise ValueError(f"--{option} {path}: a model of the task {trained}, this command is of {task}")

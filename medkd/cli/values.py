@@ -1,0 +1,163 @@
+"""Check that the value of an option is of the kind that its id needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from medkd.runs.config import get_nested
+
+from .option import Option
+from .table import option_of
+
+__all__ = ["check_monai_words", "check_value", "convert_words"]
+
+_WORDS = {"true": True, "false": False, "none": None, "null": None}
+
+
+def convert_words(options: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with ``true``, ``false``, ``null`` and ``None`` as what they mean.
+
+    MONAI reads the lower-case words as text, and ignores None: here None becomes the expression ``$None``.
+
+    Args:
+        options: name and value, as they were read.
+        config: merged configuration; an id whose default is text keeps the word (``--method none``).
+    """
+    converted = {}
+    for name, value in options.items():
+        default = get_nested(config, name)
+        if _is_word(value, name, default):
+            value = None if value is None else _WORDS[value.lower()]
+            if value is None and _is_nullable(name, default):
+                value = "$None"
+        converted[name] = value
+    return converted
+
+
+def check_monai_words(options: dict[str, Any], config: dict[str, Any]) -> None:
+    """Check a command line of MONAI for words that do not mean to MONAI what they look like.
+
+    Raises:
+        ValueError: for ``true``, ``false``, ``none``, ``null`` and ``None``.
+    """
+    for name, value in options.items():
+        if _is_word(value, name, get_nested(config, name)):
+            word = str(value)
+            meant = _WORDS[word.lower()]
+            write = "'$None'" if meant is None else str(meant)
+            raise ValueError(f"--{name} {word} does not mean {word} to MONAI: write {write}")
+
+
+def check_value(name: str, value: Any, default: Any, option: Option | None = None) -> None:
+    """Check the kind of an option's value.
+
+    Args:
+        name: of the option.
+        value: as the command line was read.
+        default: what the configuration has.
+        option: entry of the table; None: that of the name, if there is one.
+
+    Raises:
+        ValueError: for a value of another kind.
+    """
+    option = option or option_of(name)
+    if name == "mode":
+        raise ValueError(
+            "--mode: add bundles/overlays/volumetric.yaml and volumetric_train.yaml to --config_file instead"
+        )
+    if isinstance(value, str) and value.startswith(("$", "@", "%")):
+        value = None  # MONAI evaluates it
+    elif value is None and not _is_nullable(name, default, option):
+        raise ValueError(f"--{name}: found None, expected {_expected(name, default, option)}")
+    if option is not None and option.kind == "computed":
+        if str(default).startswith("$"):
+            raise ValueError(f"--{name}: follows from the data set (and --target), it is no option")
+    elif value is not None and not _fits(value, default, option):
+        found = list(value) if isinstance(value, tuple) else value
+        raise ValueError(f"--{name}: found {found!r}, expected {_expected(name, default, option, value)}")
+    if name == "device" and str(value).startswith("cuda"):
+        _check_cuda(str(value))
+
+
+def _fits(value: Any, default: Any, option: Option | None) -> bool:
+    if option is None or option.kind in ("any", "text"):
+        if option is not None and option.choices:
+            return value in option.choices
+        if _is_number(default):
+            return isinstance(value, int | float)
+        return _is_list(value) or not isinstance(default, list)
+    match option.kind:
+        case "path":
+            return isinstance(value, str)
+        case "paths":
+            return isinstance(value, str) or _is_list(value) and all(isinstance(path, str) for path in value)
+        case "number":
+            return not isinstance(value, str)
+        case "whole":
+            return _is_number(value) and isinstance(value, int) and value >= 0
+        case "count":
+            return _is_number(value) and isinstance(value, int) and value > 0
+        case "truth":
+            return isinstance(value, bool | int)
+        case "list":
+            return _is_list(value)
+        case "window":
+            return _is_list(value) and len(value) == 2 and all(map(_is_number, value)) and value[0] < value[1]
+        case "mapping":
+            return isinstance(value, dict)
+    return True
+
+
+def _expected(name: str, default: Any, option: Option | None, value: Any = None) -> str:
+    if option is not None and option.choices:
+        return f"one of {', '.join(option.choices)}"
+    match option.kind if option is not None else "any":
+        case "path" | "paths":
+            return f"a path: write ./{'NAME' if value is None else value}"
+        case "number":
+            return "a number"
+        case "whole":
+            return "a whole number from 0 on"
+        case "count":
+            return "a whole number from 1 on"
+        case "truth":
+            return "True or False"
+        case "list" if option is not None and option.example:
+            return f"a list such as {option.example}"
+        case "window":
+            return "the lowest and the highest intensity: [-200,300]"
+        case "mapping":
+            return f"names and values: --{name} \"{{'name': 'value'}}\""
+    if _is_number(default):
+        return "a number"
+    return f"a list such as {default}" if isinstance(default, list) else f"a value such as {default!r}"
+
+
+def _check_cuda(device: str) -> None:
+    import torch  # takes seconds: only where somebody asks for a GPU
+
+    if not torch.cuda.is_available():
+        raise ValueError(f"--device {device}: PyTorch finds no CUDA device here: write --device cpu")
+
+
+def _is_word(value: Any, name: str, default: Any) -> bool:
+    option = option_of(name)
+    is_text = isinstance(default, str) and not default.startswith(("$", "@"))
+    if option is not None:
+        is_text = is_text and option.kind in ("text", "path", "paths", "any")
+    return value is None or isinstance(value, str) and value.lower() in _WORDS and not is_text
+
+
+def _is_nullable(name: str, default: Any, option: Option | None = None) -> bool:
+    option = option or option_of(name)
+    if option is not None and option.kind in ("number", "count", "whole", "truth", "path", "list", "window"):
+        return option.nullable or default is None
+    return default is None or isinstance(default, str) or (option is not None and option.nullable)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

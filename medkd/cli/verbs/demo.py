@@ -1,0 +1,27 @@
+"""`medkd demo`: the whole way on synthetic data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..option import Option
+from ..verb import Command, Verb
+
+__all__ = ["VERB"]
+
+
+def _run(command: Command) -> None:
+    from ..demo import demo  # imports torch and MONAI
+
+    demo(Path(command.settings["output_dir"]), command.settings["seed"])
+
+
+VERB = Verb(
+    "demo",
+    "Go the whole way on synthetic data, in five minutes.",
+    _run,
+    (
+        Option("output_dir", "path", "Folder for everything; must not exist.", default="medkd_demo"),
+        Option("seed", "whole", "Seed of the data and of every run.", default=0),
+    ),
+)

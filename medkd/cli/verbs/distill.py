@@ -1,0 +1,62 @@
+"""`medkd distill`: a student learns from a teacher too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..bundles import BUNDLES, config_files
+from ..checks import check_options, check_required
+from ..config import merge_files
+from ..method_check import check_method
+from ..option import Option
+from ..team import split_member_options, team_first
+from ..trained import options_from_record
+from ..values import convert_words
+from ..verb import MODE, OVERLAY, Command, Verb
+from ..workflow import compose, run_bundle
+
+__all__ = ["VERB"]
+
+_REQUIRED = ("dataset_dir", "output_dir")
+
+
+def _run(command: Command) -> None:
+    check_required(str(command), command.options, _REQUIRED)
+    options, mode = options_from_record("distill", command.task, command.options, command.settings["mode"])
+    soft_labels, overlays = command.settings["soft_labels"], command.settings["overlay"]
+
+    def config_of(role: str) -> dict[str, Any]:
+        verb, labels = ("distill", soft_labels) if role == "student" else ("train", "online")
+        return merge_files([*config_files(verb, command.task, role, labels, mode), *overlays])
+
+    def train(role: str, training: dict[str, Any]) -> None:
+        run_bundle(compose("train", command.task, training, role=role, overlays=overlays, mode=mode))
+
+    config = config_of("student")
+    options = convert_words(options, config)
+    student, members = split_member_options(options, config)
+    check_options(student, config)
+    for role, values in members.items():
+        check_options(values, config_of(role))
+    check_method(student, config, soft_labels)
+    options = team_first(BUNDLES / command.task / "models", options, config_of, train)
+    run_bundle(compose("distill", command.task, options, overlays=overlays, soft_labels=soft_labels, mode=mode))
+
+
+_SOFT_LABELS = Option(
+    "soft_labels",
+    "text",
+    "Compute the soft labels of the teacher in every step, or once for each image, cached beside the data set.",
+    default="online",
+    choices=("online", "cached"),
+)
+VERB = Verb(
+    "distill",
+    "Train a student with a teacher (--teacher PATH) by a method (--method NAME).",
+    _run,
+    (_SOFT_LABELS, MODE, OVERLAY),
+    task="required",
+    required=_REQUIRED,
+    options="config",
+    notes="PLC-KD trains the members of its team that are missing first; --teacher::max_epochs 30 is an option of one alone.",
+)

@@ -1,0 +1,35 @@
+"""`medkd figures`: runs side by side, or what PLC-KD's team does to training images."""
+
+from __future__ import annotations
+
+from ..bundle_verbs import run_command
+from ..run_folders import read_runs
+from ..verb import MODE, OVERLAY, Command, Verb
+from .report import RUN
+
+__all__ = ["VERB"]
+
+_REQUIRED = ("dataset_dir", "output_dir")
+
+
+def _run(command: Command) -> None:
+    if command.settings["run"]:
+        runs = read_runs(command.settings["run"])
+        if several := [title for title, folders in runs.items() if len(folders) > 1]:
+            raise ValueError(f"--run {several[0]}: found {len(runs[several[0]])} folders, expected one")
+        command.options["runs"] = {title: folders[0] for title, folders in runs.items()}
+    if ("runs" in command.options) == ("teacher" in command.options):
+        raise ValueError("medkd figures needs --run (compares predictions of runs) or --teacher (shows PLC-KD's team)")
+    run_command(command, _REQUIRED, "comparison" if "runs" in command.options else "figures")
+
+
+VERB = Verb(
+    "figures",
+    "Plot runs side by side (--run TITLE=FOLDER), or PLC-KD's team (--teacher and assistants).",
+    _run,
+    (RUN, MODE, OVERLAY),
+    task="recorded",
+    required=_REQUIRED,
+    options="config",
+    notes="The runs may be given at once: --runs \"{'title': 'FOLDER'}\".",
+)

@@ -1,0 +1,24 @@
+"""`medkd methods`: the table of methods."""
+
+from __future__ import annotations
+
+from ..option import Option
+from ..verb import Command, Verb
+
+__all__ = ["VERB"]
+
+
+def _run(command: Command) -> None:
+    from tabulate import tabulate
+
+    from medkd.methods.table import markdown, rows
+
+    print(markdown() if command.settings["markdown"] else tabulate(rows(), headers="keys", disable_numparse=True))
+
+
+VERB = Verb(
+    "methods",
+    "Print the methods: their papers, what they read and learn, and what they cost.",
+    _run,
+    (Option("markdown", "flag", "Print the table of README."),),
+)

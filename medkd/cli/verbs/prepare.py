@@ -1,0 +1,87 @@
+"""`medkd prepare`: an official download, or a user's own images, becomes a data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from medkd.runs.errors import did_you_mean
+
+from ..checks import check_positionals, check_required
+from ..option import Option
+from ..prepare_options import prepare_options
+from ..values import check_value
+from ..verb import Command, Verb
+from ..words import read_value
+
+__all__ = ["VERB", "prepare"]
+
+_TRUTHS = {"true": True, "false": False}
+
+
+def prepare(task: str, options: dict[str, list[str]]) -> None:
+    """Prepare a data set, and print its summary and report.
+
+    Args:
+        task: name of the bundle.
+        options: name and words of each option, see `prepare_options`.
+
+    Raises:
+        ValueError: for an unknown or a missing option, or a value of another kind.
+    """
+    table = {option.name: option for option in prepare_options(task)}
+    unknown = [f"--{name}" + _hint(name, table) for name in options if name not in table]
+    if unknown:
+        raise ValueError(f"unknown option(s): {'; '.join(unknown)}")
+    values = {name: _read(table[name], words) for name, words in options.items()}
+    check_required(f"prepare {task}", options, [option.name for option in table.values() if option.default is ...])
+    _call(task, values)
+
+
+def _hint(name: str, table: dict[str, Option]) -> str:
+    hint = did_you_mean(name, table, prefix="--")
+    return f" ({hint})" if hint else ""
+
+
+def _read(option: Option, words: list[str]) -> Any:
+    if option.kind in ("list", "window"):
+        value = read_value(words) if words else []
+        value = list(value) if isinstance(value, list | tuple) else [value]
+    else:
+        check_positionals(words[1:])
+        value = words[0] if words and option.kind in ("path", "text") else read_value(words)
+    if option.kind == "truth" and isinstance(value, str):
+        value = _TRUTHS.get(value.lower(), value)
+    check_value(option.name, value, option.default, option)
+    return value
+
+
+def _call(task: str, values: dict[str, Any]) -> None:
+    import importlib
+    import json
+    import sys
+    import warnings
+    from pathlib import Path
+
+    function = importlib.import_module(f"medkd.data_prep.{task}").prepare
+    target = values.pop("dataset_dir")
+    with warnings.catch_warnings():
+        # users of the command need the warning, not its source line
+        warnings.showwarning = lambda message, *_, **__: print(f"medkd: warning: {message}", file=sys.stderr)
+        summary = function(target=target, **values)
+    print(json.dumps(summary, indent=2, default=str))
+    report = Path(target) / "report.md"
+    if report.is_file():
+        print("", report.read_text(encoding="utf-8"), sep="\n", end="")
+
+
+def _run(command: Command) -> None:
+    prepare(command.task, command.options)
+
+
+VERB = Verb(
+    "prepare",
+    "Make a data set (--dataset_dir) of an official download (--source), or of own volumes (nifti: --images, --labels).",
+    _run,
+    task="required",
+    options="signature",
+)

@@ -1,0 +1,90 @@
+"""`medkd report`: the table of runs over several seeds, or of an experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..option import Option
+from ..run_folders import folders_by_title, read_runs
+from ..verb import Command, Verb
+from ..words import read_value
+
+__all__ = ["RUN", "VERB"]
+
+RUN = Option(
+    "run",
+    "mapping",
+    "Title and folders of runs, a folder for each seed; may be repeated.",
+    repeat=True,
+    metavar="TITLE=FOLDER,FOLDER",
+)
+
+
+def _run(command: Command) -> None:
+    settings = command.settings
+    sources = {name: settings[name] for name in ("run", "runs", "experiment") if settings[name]}
+    sources |= {"folders": command.names} if command.names else {}
+    if len(sources) != 1:
+        found = " and ".join(sources) or "none"
+        raise ValueError(
+            f"medkd report needs --run, --runs, --experiment or folders of runs: found {found}, expected one"
+        )
+    if settings["output_dir"] is None:
+        raise ValueError("medkd report needs --output_dir")
+    output_dir = Path(settings["output_dir"])
+    if "experiment" in sources:
+        _report_experiment(Path(settings["experiment"]), settings["baseline"], output_dir, settings["html"])
+    else:
+        _report_runs(_read_sources(sources), settings["baseline"], output_dir, settings["html"])
+
+
+def _read_sources(sources: dict[str, Any]) -> dict[str, list[str]]:
+    if "run" in sources:
+        return read_runs(sources["run"])
+    if "folders" in sources:
+        return folders_by_title(sources["folders"])
+    runs = read_value([sources["runs"]])
+    if not isinstance(runs, dict) or not runs:
+        raise ValueError(
+            f"--runs: found {sources['runs']!r}, expected titles and folders: \"{{'kd': ['KD_0', 'KD_1']}}\""
+        )
+    return {str(title): [folders] if isinstance(folders, str) else list(folders) for title, folders in runs.items()}
+
+
+def _report_runs(runs: dict[str, list[str]], baseline: str | None, output_dir: Path, html: bool) -> None:
+    if (output_dir / "table.csv").exists():
+        raise FileExistsError(f"output_dir {output_dir} already holds results (table.csv): choose another folder")
+    for title, folders in runs.items():
+        for folder in folders:
+            if not Path(folder).is_dir():
+                raise FileNotFoundError(f"run {title}: {folder}: no such folder")
+    from medkd.experiments import write_and_print  # imports pandas and torch
+    from medkd.reports.tables import experiment_of_runs
+
+    write_and_print(experiment_of_runs(runs, baseline), output_dir, html)
+
+
+def _report_experiment(folder: Path, baseline: str | None, output_dir: Path, html: bool) -> None:
+    if baseline is not None:
+        raise ValueError(f"--baseline: found {baseline!r}, but that of an experiment stands in its plan")
+    from medkd.experiments import read_plan, report  # imports pandas and torch
+
+    report(read_plan(folder), output_dir, html)
+
+
+VERB = Verb(
+    "report",
+    "Write the table of methods over several seeds, with ± over seeds.",
+    _run,
+    (
+        RUN,
+        Option("runs", "mapping", "All titles and folders at once.", metavar="\"{'TITLE': ['FOLDER', ...]}\""),
+        Option("experiment", "path", "Output folder of `medkd experiment`."),
+        Option("baseline", "text", "Title of the runs that differences are to."),
+        Option("output_dir", "path", "Folder for table.md, table.tex and table.csv; required."),
+        Option("html", "flag", "Write one page to read as well, report.html."),
+    ),
+    names="[FOLDER ...]",
+    notes="Folders of runs without a title get that of their method: medkd report KD_0 KD_1 S_0 S_1 --output_dir TABLE.",
+)

@@ -1,0 +1,119 @@
+"""Compose a run of a bundle, print the command line of MONAI that does the same, and run it in this process."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medkd.runs.invocation import Invocation, invoked
+from medkd.runs.lock import release_locks
+
+from .bundles import BUNDLES, config_files
+from .checks import check_options
+from .config import merge_files
+from .words import format_options
+
+__all__ = ["BundleRun", "compose", "run_bundle"]
+
+
+@dataclass(frozen=True)
+class BundleRun:
+    """A run of a bundle.
+
+    Attributes:
+        files: the configuration files, in the order in which they are merged.
+        options: ids of the configuration and their values, ``bundle_root`` among them, and arguments of MONAI's workflow.
+    """
+
+    files: tuple[str, ...]
+    options: dict[str, Any]
+
+    @property
+    def words(self) -> list[str]:
+        """What follows ``python -m monai.bundle``."""
+        files = ", ".join(f"'{file}'" for file in self.files)
+        return ["run", "--config_file", f"[{files}]", *format_options(self.options)]
+
+    @property
+    def command_line(self) -> str:
+        """The command line of MONAI, as it is typed in a shell."""
+        return f"python -m monai.bundle {' '.join(map(_quote, self.words))}"
+
+
+def compose(
+    verb: str,
+    task: str,
+    options: dict[str, Any],
+    *,
+    role: str = "student",
+    overlays: Sequence[str] = (),
+    soft_labels: str = "online",
+    mode: str = "2d",
+) -> BundleRun:
+    """Return the run of a bundle for a verb of the command line.
+
+    Args:
+        verb: see `config_files`.
+        task: name of the bundle.
+        options: ids of the configuration and their values.
+        role: who is trained or used.
+        overlays: the user's own files; they come after those of the bundle.
+        soft_labels: "online" or "cached".
+        mode: "2d" or "3d".
+    """
+    configs = BUNDLES / task / "configs"
+    if verb == "infer" and role != "student":
+        options = {"network_def": "%teacher_def", **options}
+    files = config_files(verb, task, role, soft_labels, mode)
+    about = {
+        "meta_file": _shorten(configs / "metadata.json"),
+        "logging_file": _shorten(configs / "logging.conf"),
+        "bundle_root": _shorten(BUNDLES / task),
+    }
+    return BundleRun((*map(_shorten, files), *overlays), {**about, **options})
+
+
+def run_bundle(run: BundleRun) -> None:
+    """Print the command line of a run, then run it as a ``monai.bundle.ConfigWorkflow``.
+
+    Args:
+        run: of `compose`.
+
+    Raises:
+        ValueError: for an unknown option or a value of another kind, before MONAI is imported.
+    """
+    check_options(run.options, merge_files(run.files))
+    print(run.command_line, flush=True)
+    from monai.bundle import ConfigWorkflow  # takes seconds: a refused command must not wait for it
+
+    _silence_monai()
+    try:
+        with invoked(Invocation(run.files, run.options, ("monai.bundle", *run.words))):
+            workflow = ConfigWorkflow(config_file=list(run.files), **run.options)
+            workflow.initialize()
+            workflow.run()
+            workflow.finalize()
+    finally:
+        release_locks()
+
+
+def _silence_monai() -> None:
+    """Silence MONAI's warnings of configurations with code in them: the bundles are our own."""
+    warnings.filterwarnings("ignore", message="parsing config_file")
+    for name in ("scripts", "workflows"):
+        logging.getLogger(f"monai.bundle.{name}").setLevel(logging.ERROR)
+
+
+def _shorten(path: Path) -> str:
+    """Return a path relative to the working directory if it lies in there."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _quote(argument: str) -> str:
+    """Quote a word for a shell; lists of file names stay readable."""
+    return f'"{argument}"' if "'" in argument and not set(argument) & set('"$`\\!') else shlex.quote(argument)

@@ -1,0 +1,80 @@
+"""Which options a run may have, and what is told of the others."""
+
+import inspect
+
+import pytest
+from monai.bundle import run as monai_run
+
+from medkd.cli.checks import MONAI_OPTIONS, check_options, check_positionals, check_required
+
+CONFIG = {
+    "max_epochs": 120,
+    "amp": "$torch.cuda.is_available()",
+    "method": "none",
+    "output_dir": "$@bundle_root",
+    "image_size": [512, 512],
+    "patience": None,
+    "method_args": {},
+    "train": {"trainer": {"_target_": "medkd.engines.DistillationTrainer", "amp": "@amp"}},
+}
+
+
+def test_options_of_monai_are_those_of_its_function():
+    assert MONAI_OPTIONS == set(inspect.signature(monai_run).parameters) - {"override"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_epochs": 3},
+        {"max_epochs": "$1 + 2"},
+        {"method": "none"},
+        {"method_args::anything": 1},
+        {"train::trainer::clip_norm": 2},
+        {"train::trainer::optim_set_to_none": True},  # an argument of MONAI's trainer
+        {"config_file": "x", "meta_file": "y"},
+    ],
+)
+def test_known_options_pass(options):
+    check_options(options, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_epoch": 3}, r"unknown option\(s\): --max_epoch \(did you mean --max_epochs\?\)"),
+        ({"train::trainer::amq": 1}, r"--train::trainer::amq \(did you mean --train::trainer::amp"),
+        ({"train::batch": 1, "qqq": 2}, r"--train::batch.*; --qqq"),
+        ({"amp": "maybe"}, "--amp: found 'maybe', expected True or False"),
+        ({"max_epochs": None}, "--max_epochs: found None, expected a whole number from 1 on"),
+        ({"output_dir": 202401}, "--output_dir: found 202401, expected a path: write ./202401"),
+        ({"image_size": 32}, r"--image_size: found 32, expected a list such as \[64,64\]"),
+        ({"patience": "ten"}, "--patience: found 'ten', expected a number"),
+        ({"train::trainer::supervised": 1}, "unknown option"),
+        ({"max_epochs": "ten"}, "--max_epochs: found 'ten', expected a whole number from 1 on"),
+        ({"mode": "3d"}, "unknown option"),
+    ],
+)
+def test_unknown_options_and_values_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        check_options(options, CONFIG)
+
+
+def test_options_of_the_other_mode_have_no_effect():
+    for mode, name in (("2d", "patch_size"), ("2d", "spacing"), ("3d", "slice_batch")):
+        with pytest.raises(ValueError, match=f"--{name}: has no effect with --mode {mode}"):
+            check_options({name: 1}, {"mode": mode, name: 1})
+
+
+def test_all_missing_options_are_told_at_once():
+    with pytest.raises(
+        ValueError, match=r"^medkd train kits19 needs --dataset_dir, --output_dir \(found --dataset_dri\)$"
+    ):
+        check_required("train kits19", {"dataset_dri": 1}, ("dataset_dir", "output_dir"))
+    check_required("train", {"a": 1, "b": 2}, ("a",))
+
+
+def test_positional_arguments_are_refused():
+    check_positionals([])
+    with pytest.raises(ValueError, match=r"unexpected positional argument\(s\) a b: options are written --name value"):
+        check_positionals(["a", "b"])

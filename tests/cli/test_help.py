@@ -1,0 +1,40 @@
+"""Help texts name every option, with its default."""
+
+import re
+
+import pytest
+
+from medkd.cli.bundles import tasks
+from medkd.cli.help import command_help, verb_help
+from medkd.cli.table import ID_OPTIONS
+from medkd.cli.verbs import VERBS
+
+
+def test_all_verbs_are_listed():
+    text = command_help(VERBS)
+    assert all(re.search(rf"^  {verb} ", text, re.MULTILINE) for verb in VERBS)
+
+
+def test_options_of_a_task_have_defaults():
+    text = verb_help(VERBS["train"], "nifti")
+    for name, default in (("max_epochs", 120), ("student_width", 64), ("seed", 0), ("slice_batch", 8)):
+        assert re.search(rf"--{name} .*\(default: {default}\)", text), name
+    assert text.index("--output_dir") < text.index("--max_epochs") < text.index("--val_interval")
+    assert "--patch_size" not in text and "--num_classes" not in text
+    volumes = verb_help(VERBS["train"], "nifti", {"mode": "3d", "role": "teacher"})
+    assert "--patch_size" in volumes and "--slice_batch" not in volumes and "--imagenet21k" in volumes
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_a_text(verb):
+    texts = [verb_help(VERBS[verb])]
+    texts += [verb_help(VERBS[verb], task) for task in tasks()] if VERBS[verb].task != "none" else []
+    for text in texts:
+        assert text.startswith(f"usage: medkd {verb}") and max(map(len, text.splitlines())) <= 128
+
+
+def test_every_option_has_one_sentence():
+    for option in ID_OPTIONS.values():
+        assert option.kind == "computed" or re.fullmatch(r"[A-Z].*\.", option.help), option
+    for verb in VERBS.values():
+        assert all(re.fullmatch(r"[A-Z].*\.", option.help) for option in verb.settings), verb.name

@@ -1,0 +1,57 @@
+"""Help, tables and refusals come without torch and MONAI."""
+
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import sys
+from medkd.cli.main import main
+code = main(sys.argv[1:])
+heavy = {"torch", "monai", "ignite", "pandas", "numpy"} & set(sys.modules)
+assert not heavy, heavy
+sys.exit(code)
+"""
+FOLDERS = ["--dataset_dir", "D", "--output_dir", "O"]
+REFUSED = [
+    (["train", "kits19", *FOLDERS, "--max_epoch", "3"], "did you mean --max_epochs?"),
+    (["train", "nifti", *FOLDERS, "--train::trainer::clip_nrom", "3"], "did you mean --train::trainer::clip_norm"),
+    (["train", "nifti", *FOLDERS, "--network_def::spatial", "3"], "did you mean --network_def::spatial_dims"),
+    (["train", "kits19"], "needs --dataset_dir, --output_dir"),
+    (["train", "lits", *FOLDERS, "--max_epochs", "many"], "expected a whole number from 1 on"),
+    (["distill", "kits19", *FOLDERS, "--method", "kdd"], "unknown method 'kdd'"),
+    (["distill", "kits19", *FOLDERS, "--method_args::wieght", "3"], "method kd has no argument 'wieght'"),
+    (["distill", "isic2018", *FOLDERS, "--method", "plckd", "--teacher::max_epoch", "3"], "did you mean --max_epochs"),
+    (["evaluate", "kits19", *FOLDERS, "--model", "nowhere"], "--model nowhere: no such file or folder"),
+    (["pack", "kits19", "--model", "nowhere"], "--model nowhere: no such file or folder"),
+    (["export", "kits19", "--model", "nowhere"], "needs --dataset_dir, --output_dir, --format"),
+    (["prepare", "nifti", "--image", "x"], "did you mean --images"),
+    (["report", "--run", "a=nowhere", "--output_dir", "T"], "nowhere: no such folder"),
+    (["train", "kist19"], "did you mean kits19?"),
+    (["trian"], "did you mean train?"),
+]
+ANSWERED = [
+    *(["--version"], ["--help"], ["methods", "--help"], ["train", "--help"], ["train", "nifti", "--help"]),
+    *(["prepare", "kits19", "--help"], ["experiment", "--help"], ["layers", "kits19", "--help"]),
+]
+
+
+def call(words):
+    return subprocess.run([sys.executable, "-c", CODE, *words], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"), REFUSED, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_refusals_are_quick(words, message, tmp_path):
+    done = call(words)
+    assert done.returncode in (1, 2), done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("medkd: error: ") and message in line
+
+
+@pytest.mark.parametrize("words", ANSWERED, ids=" ".join)
+def test_answers_are_quick(words):
+    done = call(words)
+    assert done.returncode == 0 and done.stdout, done.stderr

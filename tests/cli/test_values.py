@@ -1,0 +1,79 @@
+"""Kinds of values, and the words true, false and null."""
+
+import pytest
+
+from medkd.cli.values import check_monai_words, check_value, convert_words
+
+CONFIG = {
+    "amp": "$x",
+    "max_epochs": 3,
+    "patience": None,
+    "method": "none",
+    "spacing": [1, 1, 1],
+    "free": None,
+    "teacher": "a",
+}
+
+
+def test_words_become_what_they_mean():
+    options = {"amp": "true", "patience": "null", "spacing": None, "method": "none", "free": "False", "teacher": "none"}
+    expected = {
+        "amp": True,
+        "patience": "$None",
+        "spacing": "$None",
+        "method": "none",
+        "free": False,
+        "teacher": "none",
+    }
+    assert convert_words(options, CONFIG) == expected
+    assert convert_words({"max_epochs": "null"}, CONFIG) == {"max_epochs": None}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"amp": "false"}, "--amp false does not mean false to MONAI: write False"),
+        ({"max_epochs": None}, r"--max_epochs None does not mean None to MONAI: write '\$None'"),
+    ],
+)
+def test_monai_reads_them_otherwise(options, message):
+    with pytest.raises(ValueError, match=message):
+        check_monai_words(options, CONFIG)
+    check_monai_words({"amp": True, "method": "none"}, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "default", "message"),
+    [
+        ("window", [300, -200], [0, 1], "the lowest and the highest intensity"),
+        ("window", ["a", "b"], "$x", "the lowest and the highest intensity"),
+        ("spacing", 3, "$x", r"expected a list such as \[3.0,0.8,0.8\]"),
+        ("teacher", [1, 2], "a", "expected a path"),
+        ("protocol", "paper", "whole", "expected one of whole, hlfd"),
+        ("num_classes", 3, "$len(@classes) + 1", "follows from the data set"),
+        ("mode", "3d", "2d", "add bundles/overlays/volumetric.yaml"),
+        ("training_cases", -1, None, "a whole number from 0 on"),
+        ("other", [1, 2], 3, "expected a number"),
+        ("runs", "a", {}, "expected names and values"),
+        ("team_figures::output_dir", 3, "x", "expected a path: write ./3"),
+    ],
+)
+def test_values_of_another_kind(name, value, default, message):
+    with pytest.raises(ValueError, match=f"--{name}: .*{message}"):
+        check_value(name, value, default)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "default"),
+    [
+        ("teacher", ["a", "b"], "x"),
+        ("window", (-200, 300), "$x"),
+        ("num_classes", 3, 2),
+        ("cases", "c1", None),
+        ("max_epochs", "@epochs", 3),
+        ("learning_rate", 1, 0.1),
+        ("other", [1], None),
+    ],
+)
+def test_values_that_pass(name, value, default):
+    check_value(name, value, default)

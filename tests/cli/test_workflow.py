@@ -1,0 +1,30 @@
+"""Runs of a bundle: their command line of MONAI."""
+
+import ast
+import shlex
+
+import pytest
+
+from medkd.cli.workflow import compose, run_bundle
+
+
+def test_command_line_is_that_of_monai():
+    options = {"dataset_dir": "D x", "output_dir": "5", "image_size": [96, 96], "resume": True}
+    run = compose("distill", "kits19", options, overlays=["mine.yaml"], soft_labels="cached")
+    program = shlex.split(run.command_line)
+    assert program[:4] == ["python", "-m", "monai.bundle", "run"]
+    files = ast.literal_eval(program[program.index("--config_file") + 1])
+    assert [name.rpartition("/")[2] for name in files] == ["train.yaml", "distill.yaml", "cached.yaml", "mine.yaml"]
+    values = dict(zip(program[4::2], program[5::2], strict=True))
+    assert values["--dataset_dir"] == "D x" and values["--output_dir"] == "'5'" and values["--image_size"] == "[96, 96]"
+    assert {"--meta_file", "--logging_file", "--bundle_root"} <= values.keys()
+
+
+def test_teachers_predict_with_their_network():
+    assert compose("infer", "kits19", {}, role="teacher").options["network_def"] == "%teacher_def"
+
+
+def test_options_are_checked_before_anything_is_printed(capsys):
+    with pytest.raises(ValueError, match="did you mean --max_epochs"):
+        run_bundle(compose("train", "kits19", {"max_epoch": 3}))
+    assert capsys.readouterr().out == ""
