@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from medkd.methods.presets import check_reads_logits, resolve_preset
+from medkd.methods import check_arguments, check_reads_logits
 
 from .bundles import config_files
 from .checks import check_options
@@ -43,7 +43,7 @@ def check_method(options: Mapping[str, Any], config: Mapping[str, Any], soft_lab
     method, arguments = method_of(options, config)
     if method.startswith(("$", "@")):
         return  # MONAI evaluates it
-    resolve_preset(method, arguments)
+    check_arguments(method, arguments)
     if soft_labels == "cached":
         check_reads_logits(method, arguments)
 
@@ -75,7 +75,7 @@ def check_run_options(
     Example:
         >>> check_run_options("distill", "kits19", {"method": "kd", "method_args::wieght": 1})
         Traceback (most recent call last):
-        ValueError: method kd has no argument 'wieght': did you mean weight? it has warmup, weight, temperature
+        ValueError: method kd has no argument 'wieght': did you mean weight? it has warmup, temperature, weight
     """
     config = merge_files([*config_files(verb, task, role, soft_labels, mode), *overlays])
     checked = convert_words(dict(options), config)

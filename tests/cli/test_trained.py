@@ -30,4 +30,8 @@ def test_model_of_another_task_is_refused(run):
 
 def test_task_stands_in_the_record(run, tmp_path):
     assert task_of_model(run) == task_of_model(f"{run}/model.pt") == task_of_model([run, "other"]) == "nifti"
-    assert task_of_model(str(tmp_path.parent / "gone/run")) is None and task_of_model(None) is None and task_of_model(3) is None
+    assert (
+        task_of_model(str(tmp_path.parent / "gone/run")) is None
+        and task_of_model(None) is None
+        and task_of_model(3) is None
+    )
