@@ -131,7 +131,7 @@ class TestHalfWrittenFiles:
         (tmp_path / f".partial-{DEAD}-4").mkdir()
         with FolderLock(tmp_path):
             pass
-        assert names(tmp_path) == [file.name, ".partial-3x_abcde", "evaluation", "student"]
+        assert names(tmp_path) == sorted([file.name, ".partial-3x_abcde", "evaluation", "student"])
 
     def test_partial_folders_of_dead_processes_are_removed(self, tmp_path):
         (tmp_path / ".data.partial-7/imagesTr").mkdir(parents=True)
