@@ -1,0 +1,88 @@
+"""Splits: every patient in one split, folds that cover all cases, split files."""
+
+import json
+
+import pytest
+
+from medkd.data import (
+    SPLITS,
+    natural_key,
+    split_cases,
+)
+
+ONE_EACH = {f"case_{n:03d}": f"case_{n:03d}" for n in range(210)}
+
+
+@pytest.mark.parametrize("split", ["random", "sorted"])
+def test_folds_cover_every_case_once(split):
+    tests = [split_cases(ONE_EACH, split, fold=fold)["test"] for fold in range(5)]
+    assert [len(test) for test in tests] == [42] * 5
+    assert sorted(sum(tests, [])) == sorted(ONE_EACH)
+    parts = split_cases(ONE_EACH, split)
+    assert [len(parts[part]) for part in SPLITS] == [151, 17, 42]
+    assert sorted(sum(parts.values(), [])) == sorted(ONE_EACH)
+
+
+def test_random_follows_the_seed_and_not_the_order():
+    assert split_cases(ONE_EACH, seed=1) == split_cases(dict(reversed(ONE_EACH.items())), seed=1)
+    assert split_cases(ONE_EACH, seed=1) != split_cases(ONE_EACH, seed=2)
+    assert split_cases(ONE_EACH)["test"] != split_cases(ONE_EACH, "sorted")["test"]
+
+
+def test_sorted_is_natural_and_contiguous():
+    patients = {f"c{n}": f"c{n}" for n in range(1, 13)}
+    parts = split_cases(patients, "sorted", fold=1, folds=4)
+    assert parts == {
+        "test": ["c4", "c5", "c6"],
+        "validation": ["c1"],
+        "training": ["c2", "c3", "c7", "c8", "c9", "c10", "c11", "c12"],
+    }
+    assert sorted(["a10", "a9", "b", "9"], key=natural_key) == ["9", "a9", "a10", "b"]
+
+
+def test_patients_stay_together():
+    patients = {f"{patient}_{n}": f"p{patient}" for patient in range(11) for n in range(1 + patient % 4)}
+    for fold in range(5):
+        parts = split_cases(patients, fold=fold)
+        groups = [{patients[case] for case in parts[part]} for part in SPLITS]
+        assert sum(map(len, groups)) == 11 == len(set.union(*groups))
+        assert sorted(sum(parts.values(), [])) == sorted(patients)
+
+
+@pytest.mark.parametrize(
+    ("count", "options", "message"),
+    [
+        (10, {"fold": 5}, "fold 5 of 5: expected"),
+        (10, {"fold": -1}, "fold -1 of 5"),
+        (10, {"folds": 1}, "fold 0 of 1"),
+        (4, {}, "4 patients cannot be split into 5 folds"),
+        (2, {"folds": 2}, "2 patients cannot"),
+        (3, {"folds": 2}, "no patient is left for training"),
+    ],
+)
+def test_split_refuses(count, options, message):
+    with pytest.raises(ValueError, match=message):
+        split_cases({str(n): str(n) for n in range(count)}, **options)
+
+
+def test_split_file(tmp_path):
+    path = tmp_path / "split.json"
+    patients = {name: name[0] for name in ("a1", "a2", "b1", "c1", "d1")}
+    good = {"training": ["a1", "a2"], "validation": ["b1"], "test": ["c1"]}
+    path.write_text(json.dumps({**good, "test": ["c1", "d1"]}))
+    assert split_cases(patients, path)["test"] == ["c1", "d1"]
+    path.write_text(json.dumps(good))
+    with pytest.warns(UserWarning, match="1 cases are in no part: d1"):
+        assert split_cases(patients, str(path)) == good
+    for change, message in [
+        ({"test": ["x9", "c1"]}, "no such case: x9"),
+        ({"test": ["c1", "b1"]}, "listed more than once: b1"),
+        ({"test": []}, "'test' must be a list of at least one case name"),
+        ({"test": None}, "'test' must be a list"),
+        ({"training": ["a1"], "test": ["a2"]}, r"patient a is in training \(case a1\) and in test \(case a2\)"),
+    ]:
+        path.write_text(json.dumps({**good, **change}))
+        with pytest.raises(ValueError, match=message):
+            split_cases(patients, path)
+    with pytest.raises(FileNotFoundError, match="split 'rnd': neither 'random' nor 'sorted' nor"):
+        split_cases(patients, "rnd")
