@@ -1,7 +1,22 @@
-"""Inferers: slices batch by batch, volumes slab by slab, folders case by case."""
+"""Inferers: slices batch by batch, volumes slab by slab, folders case by case.
 
-from .cases import infer_each
-from .slices import SliceBatchInferer
-from .volumes import VolumeInferer
+Importing this package does not import torch: inference with an exported network reads `medkd.inferers.blending` without it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .cases import infer_each
+    from .slices import SliceBatchInferer
+    from .volumes import VolumeInferer
 
 __all__ = ["SliceBatchInferer", "VolumeInferer", "infer_each"]
+
+_LAZY = {"SliceBatchInferer": "slices", "VolumeInferer": "volumes", "infer_each": "cases"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

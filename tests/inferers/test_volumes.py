@@ -56,7 +56,7 @@ def test_decisions_are_those_on_the_whole(network):
 
 
 def test_a_spacing_needs_an_image_that_knows_its_own(network):
-    with pytest.raises(ValueError, match="does not know its own"):
+    with pytest.raises(ValueError, match="expected a MetaTensor"):
         VolumeInferer(ROI, (1, 1, 1))(torch.zeros(1, 1, 8, 16, 16), network)
-    with pytest.raises(ValueError, match="batch of 2"):
+    with pytest.raises(ValueError, match="found a batch of 2"):
         VolumeInferer(ROI)(torch.zeros(2, 1, 8, 16, 16), network)
