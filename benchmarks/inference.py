@@ -29,7 +29,7 @@ import torch
 from tabulate import tabulate
 
 from medkd.cli.main import main as medkd
-from medkd.deploy.export.files import save_onnx
+from medkd.deploy.export.formats import save_onnx
 from medkd.deploy.runtime import OnnxModel
 from medkd.networks import ResNetFCN, UNet, load_weights
 from medkd.phantoms.kits19 import make_kits19, make_phantom

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from medkd.cli.main import main as medkd
-from medkd.deploy.runtime import OnnxModel, command, names_onnx
+from medkd.deploy.runtime import OnnxModel, command_line, names_onnx
 
 
 class Watch:
@@ -81,7 +81,7 @@ def main() -> int:
     report, *arguments = sys.argv[1:]
     watch = Watch()
     if names_onnx(arguments):
-        command.infer, OnnxModel.__call__ = watch.run(command.infer), watch.call(OnnxModel.__call__)
+        command_line.infer, OnnxModel.__call__ = watch.run(command_line.infer), watch.call(OnnxModel.__call__)
     else:
         watch_torch(watch)
     code = medkd(arguments)

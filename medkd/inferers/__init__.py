@@ -7,13 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .cases import infer_each
-    from .slices import SliceBatchInferer
+    from .case_by_case import infer_each
+    from .slice_batches import SliceBatchInferer
     from .volumes import VolumeInferer
 
 __all__ = ["SliceBatchInferer", "VolumeInferer", "infer_each"]
 
-_LAZY = {"SliceBatchInferer": "slices", "VolumeInferer": "volumes", "infer_each": "cases"}
+_LAZY = {"SliceBatchInferer": "slice_batches", "VolumeInferer": "volumes", "infer_each": "case_by_case"}
 
 
 def __getattr__(name: str) -> Any:

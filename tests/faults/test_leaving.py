@@ -111,7 +111,7 @@ def interrupt(number):
 
 
 MOMENTS = {
-    "export": "medkd.deploy.export.command.compare",
+    "export": "medkd.deploy.export.exporting.compare",
     "pack": "shutil.make_archive",
 }  # all but the last is written
 

@@ -1,5 +1,5 @@
 """A trained student as a MONAI bundle that needs nothing of ours: `medkd pack`."""
 
-from .bundle import pack
+from .packing import pack
 
 __all__ = ["pack"]

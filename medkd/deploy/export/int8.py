@@ -15,7 +15,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from medkd.deploy.runtime import ModelSpec, OnnxModel
 
-from .files import quiet, save_onnx
+from .formats import quiet, save_onnx
 
 __all__ = ["write_int8"]
 

@@ -1,8 +1,8 @@
 """Inference with an exported network: numpy, nibabel, SimpleITK, pillow and ONNX Runtime; neither torch nor MONAI."""
 
-from .command import infer_command, names_onnx
-from .infer import infer
-from .model import OnnxModel
+from .command_line import infer_command, names_onnx
+from .inference import infer
+from .onnx_model import OnnxModel
 from .spec import KEY, ModelSpec
 
 __all__ = ["KEY", "ModelSpec", "OnnxModel", "infer", "infer_command", "names_onnx"]

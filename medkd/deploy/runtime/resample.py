@@ -1,60 +1,66 @@
-"""Linear interpolation as ``torch.nn.functional.interpolate(align_corners=False)`` does it, without torch."""
+"""Linear interpolation as ``torch.nn.functional.interpolate(align_corners=False)`` computes it, without torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["on_grid", "resize"]
+from medkd.inferers.blending import Backend
+
+__all__ = ["NUMPY", "resize"]
 
 
 def resize(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """``(C, *spatial)`` to ``(C, *size)``, linearly along each axis, without smoothing; float32."""
-    # the axes that shrink most come first: less to do, and less to keep
+    """Interpolate linearly along each axis, without smoothing.
+
+    Args:
+        image: ``(C, *spatial)``.
+        size: edges of the result.
+
+    Returns:
+        ``(C, *size)``, float32.
+
+    Example:
+        >>> resize(np.array([[0.0, 1.0]], np.float32), (4,)).tolist()
+        [[0.0, 0.25, 0.75, 1.0]]
+    """
+    # the axes that shrink most come first: this needs the least work and memory
     axes = sorted(range(len(size)), key=lambda axis: size[axis] / image.shape[axis + 1])
     for axis in axes:
         if image.shape[axis + 1] != size[axis]:
-            image = _along(image, axis + 1, *_neighbours(image.shape[axis + 1], size[axis]))
+            image = _resize_axis(image, axis + 1, size[axis])
     return image
 
 
-def on_grid(stretches: Iterable[np.ndarray], size: Sequence[int], shape: Sequence[int]) -> Iterator[np.ndarray]:
-    """Stretches ``(K, slices, rows, columns)`` of a volume of ``size``, resized to ``shape`` stretch by stretch.
-
-    The same values as `resize` of the whole volume, of which only neighbouring slices are kept.
-    """
-    if tuple(size) == tuple(shape):
-        yield from stretches
-        return
-    low, share = _neighbours(size[0], shape[0])
-    written, kept, begin = 0, None, 0
-    for stretch in stretches:
-        kept = stretch if kept is None else np.concatenate([kept, stretch], axis=1)
-        end = begin + kept.shape[1]
-        # a wanted slice needs the one after its place as well, unless there is none
-        ready = shape[0] if end == size[0] else int((low + 1 < end).sum())
-        if ready > written:
-            between = _along(kept, 1, low[written:ready] - begin, share[written:ready])
-            yield resize(between, (ready - written, *shape[1:]))
-            written = ready
-            drop = min(int(low[min(written, shape[0] - 1)]) - begin, kept.shape[1])
-            kept, begin = kept[:, drop:], begin + drop
-
-
-def _neighbours(length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each of ``size`` places along ``length`` samples: the sample before it, and the share of the one after."""
-    # the scale and the place are rounded to single precision, as in torch: the shares on long axes agree to the last bit
+def _resize_axis(image: np.ndarray, axis: int, size: int) -> np.ndarray:
+    length = image.shape[axis]
+    # scale and position are rounded to single precision, as in torch: the shares on long axes agree to the last bit
     scale = float(np.float32(length) / np.float32(size))
-    places = ((np.arange(size) + 0.5) * scale - 0.5).astype(np.float32).clip(0, length - 1)
-    low = np.floor(places).astype(np.intp)
-    return low, places - low.astype(np.float32)
+    positions = ((np.arange(size) + 0.5) * scale - 0.5).astype(np.float32).clip(0, length - 1)
+    low = np.floor(positions).astype(np.intp)
+    share = (positions - low.astype(np.float32)).reshape([-1 if other == axis else 1 for other in range(image.ndim)])
+    return _lerp(image.take(low, axis), image.take(np.minimum(low + 1, length - 1), axis), share)
 
 
-def _along(image: np.ndarray, axis: int, low: np.ndarray, share: np.ndarray) -> np.ndarray:
-    high = np.minimum(low + 1, image.shape[axis] - 1)
-    below, result = image.take(low, axis), image.take(high, axis)
-    result -= below
-    result *= share.reshape([-1 if other == axis else 1 for other in range(image.ndim)])
-    result += below
-    return result
+def _lerp(low: np.ndarray, high: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Compute ``low + (high - low) * share`` into ``high``, which is a copy already."""
+    high -= low
+    high *= share
+    high += low
+    return high
+
+
+def _resize_planes(stretch: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    return resize(stretch, (stretch.shape[1], *size))
+
+
+NUMPY: Backend[np.ndarray] = Backend(
+    asarray=lambda array, like: array,
+    full=lambda shape, value, like: np.full(tuple(shape), value, dtype=np.float32),
+    stack=np.stack,
+    concatenate=lambda arrays, axis: np.concatenate(arrays, axis=axis),
+    exp=np.exp,
+    lerp=_lerp,
+    resize_planes=_resize_planes,
+)

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from medkd.deploy.runtime.resample import on_grid, resize
+from medkd.deploy.runtime.resample import NUMPY, resize
+from medkd.inferers.blending import resize_stretches
 
 
 def torch_resize(image, size):
@@ -35,7 +36,7 @@ def test_volumes_whole_and_by_stretches(shape, size, lengths):
     whole = torch_resize(image, size)
     np.testing.assert_allclose(resize(image, size), whole, atol=2e-6)
     stretches = np.split(image, [end for end in np.cumsum(lengths) if end < shape[0]], axis=1)
-    found = list(on_grid(iter(stretches), shape, size))
+    found = list(resize_stretches(iter(stretches), shape, size, NUMPY))
     np.testing.assert_allclose(np.concatenate(found, axis=1), whole, atol=2e-6)
 
 
@@ -47,5 +48,5 @@ def test_stretches_of_a_long_volume_are_given_out_before_its_end():
             given.append(index)
             yield np.full((1, 2, 4, 4), float(index), np.float32)
 
-    found = on_grid(stretches(), (20, 4, 4), (30, 4, 4))
+    found = resize_stretches(stretches(), (20, 4, 4), (30, 4, 4), NUMPY)
     assert next(found).shape[1] >= 1 and given == [0]

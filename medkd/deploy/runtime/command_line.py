@@ -8,8 +8,8 @@ from collections.abc import Collection
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from .infer import infer
-from .model import OnnxModel
+from .inference import infer
+from .onnx_model import OnnxModel
 
 __all__ = ["infer_command", "names_onnx"]
 

@@ -8,8 +8,8 @@ from monai.inferers import SliceInferer
 from monai.transforms import Compose, Lambdad
 from torch import nn
 
+from medkd.deploy.export.calibration import sample_windows
 from medkd.deploy.export.comparison import compare
-from medkd.deploy.export.windows import sample_windows
 from medkd.inferers import VolumeInferer
 from medkd.metrics import logits_to_labels
 

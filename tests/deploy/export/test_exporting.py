@@ -13,8 +13,8 @@ import torch
 import medkd
 from medkd.cli.main import main
 from medkd.data import load_datalist
-from medkd.deploy.export.command import _warnings
-from medkd.deploy.export.files import write_onnx, write_torchscript
+from medkd.deploy.export.exporting import _warnings
+from medkd.deploy.export.formats import write_onnx, write_torchscript
 from medkd.deploy.runtime import ModelSpec, OnnxModel
 from medkd.networks import ResNetFCN, UNet, load_weights
 from medkd.runs.files import write_atomically
@@ -168,7 +168,7 @@ def test_a_fault_while_the_report_is_written_leaves_nothing(students, tmp_path, 
             raise OSError(28, "No space left on device", str(path))
         write_atomically(path, write)
 
-    monkeypatch.setattr("medkd.deploy.export.command.write_atomically", full)
+    monkeypatch.setattr("medkd.deploy.export.exporting.write_atomically", full)
     assert export(students, "slices", "torchscript", tmp_path) == 1
     assert "No space left on device" in capsys.readouterr().err and not list(tmp_path.iterdir())
 

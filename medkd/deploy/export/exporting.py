@@ -19,10 +19,10 @@ from tabulate import tabulate
 from medkd.runs.files import write_atomically
 from medkd.runs.lock import FolderLock
 
+from .calibration import sample_windows
 from .comparison import compare
-from .files import OnnxNetwork, write_onnx, write_torchscript
-from .trained import TrainedStudent
-from .windows import sample_windows
+from .formats import OnnxNetwork, write_onnx, write_torchscript
+from .trained_student import TrainedStudent
 
 __all__ = ["FORMATS", "check_format", "export"]
 

@@ -1,0 +1,123 @@
+"""Prediction of files with an exported network, as `medkd infer` does it with torch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from medkd.inferers.blending import Windows, blend_windows, resize_stretches
+from medkd.io import PICTURES, VOLUMES, find_images, size_at_spacing, write_prediction
+from medkd.runs.errors import one_line_errors
+
+from .onnx_model import OnnxModel
+from .resample import NUMPY, resize
+from .scans import Scan, read_image
+
+__all__ = ["infer"]
+
+
+def infer(
+    model: OnnxModel,
+    source: str | Path,
+    output_dir: str | Path,
+    save_probabilities: bool = False,
+    overlap: float | None = None,
+    batch: int | None = None,
+) -> None:
+    """Write the labels of one file, or of all files in a folder, in their own geometry, and print one line for each.
+
+    Args:
+        model: an exported network, which describes its own input.
+        source: a file, a folder with a DICOM series, or a folder of these.
+        output_dir: folder for the predictions; it must differ from the input's and hold none of the predictions.
+        save_probabilities: write the probabilities of the foreground classes too.
+        overlap: of neighbouring windows, a share of their edges; None: the model's own.
+        batch: windows at once; None: 8 slices, or 2 windows of a volume.
+
+    Raises:
+        ValueError: at the end, when any case failed; the predictions of the others are written by then. See also
+            `medkd.io.find_images`.
+    """
+    spec, folder = model.description, Path(output_dir)
+    is_pictures = spec.kind == "pictures"
+    items = find_images(source, PICTURES if is_pictures else VOLUMES, folder, series=not is_pictures)
+    failed = []
+    for item in items:
+        path = Path(item["image"])
+        try:
+            if is_pictures:
+                labels, probabilities, affine = *_predict_picture(path, model), None
+            else:
+                labels, probabilities, affine = _predict_scan(path, model, save_probabilities, overlap, batch)
+            write_prediction(labels, folder, item["case"], str(path), affine, spec.num_classes)
+            if save_probabilities and probabilities is not None:
+                write_prediction(
+                    probabilities, folder, f"{item['case']}_probabilities", str(path), affine, spec.num_classes
+                )
+        except Exception as error:
+            message = one_line_errors(error)
+            if message is None:
+                raise
+            failed.append(item["case"])
+            print(f"{path}: {message}", file=sys.stderr, flush=True)
+            continue
+        print(f"{path}: done", flush=True)
+    if failed:
+        raise ValueError(f"{len(failed)} of {len(items)} cases failed: {', '.join(failed)}")
+
+
+def _predict_picture(path: Path, model: OnnxModel) -> tuple[np.ndarray, np.ndarray]:
+    """Predict labels ``(1, rows, columns)`` and foreground probabilities ``(K - 1, rows, columns)``."""
+    image = read_image(path, model.description)
+    logits = resize(model(resize(image, model.description.size)[None])[0], image.shape[1:])
+    return _labels(logits), _foreground(logits)
+
+
+def _predict_scan(
+    path: Path, model: OnnxModel, save_probabilities: bool, overlap: float | None, batch: int | None
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Predict labels and, where they are saved, foreground probabilities, on the file's axes; return its affine too."""
+    scan = Scan(path, model.description)
+    shape = scan.image.shape[1:]
+    labels = np.empty((1, *shape), dtype=np.uint8)
+    probabilities = np.empty((len(model.description.classes), *shape), dtype=np.float32) if save_probabilities else None
+    begin = 0
+    for logits in _stretches(scan, model, overlap, batch):
+        rows = slice(begin, begin := begin + logits.shape[1])
+        labels[:, rows] = _labels(logits)
+        if probabilities is not None:
+            probabilities[:, rows] = _foreground(logits)
+    return scan.as_in_file(labels), None if probabilities is None else scan.as_in_file(probabilities), scan.affine
+
+
+def _stretches(scan: Scan, model: OnnxModel, overlap: float | None, batch: int | None) -> Iterator[np.ndarray]:
+    """Yield logits ``(K, slices, rows, columns)`` on the scan's grid, one stretch of slices after the other."""
+    spec, image = model.description, scan.image
+    shape = image.shape[1:]
+    overlap = spec.overlap if overlap is None else overlap
+    if spec.kind == "slices":
+        windows = Windows((1, *spec.size), overlap, batch or 8, spec.padding)
+        yield from blend_windows(image, _slice_by_slice(model), windows, NUMPY)
+        return
+    size = size_at_spacing(shape, scan.spacing, spec.spacing)
+    windows = Windows(spec.size, overlap, batch or 2, spec.padding)
+    yield from resize_stretches(blend_windows(resize(image, size), model, windows, NUMPY), size, shape, NUMPY)
+
+
+def _slice_by_slice(model: OnnxModel) -> Callable[[np.ndarray], np.ndarray]:
+    """Adapt a 2-D network to windows of one slice."""
+    return lambda windows: model(windows[:, :, 0])[:, :, None]
+
+
+def _labels(logits: np.ndarray) -> np.ndarray:
+    """Return the label map ``(1, *spatial)`` of logits ``(K, *spatial)``."""
+    return logits.argmax(axis=0).astype(np.uint8)[None]
+
+
+def _foreground(logits: np.ndarray) -> np.ndarray:
+    """Return the softmax of logits ``(K, *spatial)`` without the background, ``(K - 1, *spatial)``."""
+    shifted = np.exp(logits - logits.max(axis=0))
+    return (shifted / shifted.sum(axis=0))[1:]
