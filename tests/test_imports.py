@@ -21,7 +21,7 @@ ALLOWED = {
     "teachers": {"correction", "networks", "parallel", "runs"},
     "plckd": {"correction", "methods", "networks", "parallel", "runs", "teachers"},
     "engines": {"losses", "networks", "parallel", "teachers"},
-    "inferers": {"parallel", "runs.errors"},
+    "inferers": {"io.geometry", "parallel", "runs.errors"},
     "handlers": {"losses", "metrics", "parallel", "runs"},
     "visuals": {"correction", "io", "losses", "networks", "parallel", "runs", "teachers"},
     "reports": {"io", "metrics", "networks", "runs", "visuals"},

@@ -1,1 +1,1 @@
-"""A trained student outside training: exported, packed as a MONAI bundle, run without torch."""
+"""Deployment: export to other formats, packing as a MONAI bundle, inference without torch."""

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise, product
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 __all__ = ["Backend", "Windows", "blend_windows", "importance_map", "resize_stretches", "window_starts"]
 
-Array = TypeVar("Array", np.ndarray, "Tensor")
+Array = TypeVar("Array", bound=Any)  # np.ndarray or torch.Tensor
 
 SIGMA = 0.125  # of the weights, as a share of the window's edge: MONAI's default
 LOWEST = 1e-3  # smallest weight: MONAI's

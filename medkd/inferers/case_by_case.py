@@ -1,11 +1,12 @@
-"""Case by case inference: a bad file is named and the others go on."""
+"""Inference case by case: a file that cannot be used is named, and the others go on."""
 
 from __future__ import annotations
 
 import sys
 
-from monai.data import list_data_collate
+from monai.data import Dataset, list_data_collate
 from monai.engines import SupervisedEvaluator
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from medkd.runs.errors import one_line_errors
@@ -14,13 +15,17 @@ __all__ = ["infer_each"]
 
 
 def infer_each(evaluator: SupervisedEvaluator) -> None:
-    """Runs the evaluator, whose postprocessing writes the predictions, on one case after the other.
+    """Run an evaluator, whose postprocessing writes the predictions, on one case after the other.
 
-    Shows a bar with the cases done and the time left, and on standard error one line for each case that failed.
+    A bar shows the finished cases and the time left. Each case that failed is one line on standard error.
+
+    Args:
+        evaluator: its data loader has a data set whose ``data`` are items with "case" and "image" (the path).
 
     Raises:
         ValueError: at the end, when any case failed; the predictions of the others are written by then.
     """
+    assert isinstance(evaluator.data_loader, DataLoader) and isinstance(evaluator.data_loader.dataset, Dataset)
     dataset = evaluator.data_loader.dataset
     failed, is_empty = [], True
     bar = tqdm(range(len(dataset)), desc="infer", unit="case", disable=None)
@@ -30,7 +35,7 @@ def infer_each(evaluator: SupervisedEvaluator) -> None:
         try:
             sample = dataset[index]
         except Exception as error:
-            # an engine that failed once does not run again: what a file can do wrong must happen outside of it
+            # an engine that failed once does not run again, so files are read outside of it
             message = one_line_errors(error)
             if message is None:
                 raise

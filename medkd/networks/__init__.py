@@ -4,6 +4,7 @@ from .checkpoints import load_weights, weights_file
 from .features import Channels, Features, FeatureTaps, input_spec
 from .imagenet21k import load_imagenet21k
 from .layers import Layer, layers
+from .required_multiple import required_multiple
 from .resnet_fcn import ResNetFCN
 from .tapped import TappedNetwork, default_taps
 from .transunet import TransUNet
@@ -25,5 +26,6 @@ __all__ = [
     "layers",
     "load_imagenet21k",
     "load_weights",
+    "required_multiple",
     "weights_file",
 ]

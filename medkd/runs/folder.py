@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import yaml
-
 from .config import is_expression
 from .files import save_atomically, write_atomically
 from .renames import rename_config
@@ -136,6 +134,8 @@ class RunFolder:
 
     def read_config(self) -> dict[str, Any] | None:
         """Return the configuration of the run, with today's names of classes and functions."""
+        import yaml  # inference with an exported network imports this package, and needs no yaml
+
         try:
             content = yaml.safe_load(self.config.read_text(encoding="utf-8")) if self.config.is_file() else None
         except (yaml.YAMLError, UnicodeDecodeError):
@@ -231,6 +231,8 @@ class RunFolder:
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write the record."""
+        import yaml
+
         _write(self.config, yaml.safe_dump(dict(config), sort_keys=False, width=120))
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:

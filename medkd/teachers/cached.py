@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 import time
 import zlib
@@ -19,7 +20,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from medkd.correction import SoftLabels, TeacherTeam, TeamOutputs
-from medkd.networks import Features
+from medkd.networks import Features, required_multiple
 from medkd.parallel.group import all_gather_object, gather_in_order, progress_disabled, shard_indices
 from medkd.runs.files import write_atomically
 
@@ -28,8 +29,6 @@ from .protocol import NetworkTeacher
 __all__ = ["CachedSoftLabels", "CachedTeacher"]
 
 _KEY = "soft_labels"
-# Images are padded to multiples of this: the largest power of two that a network of medkd needs.
-_MULTIPLE = 32
 # The largest magnitude that is kept: half precision ends at 65504.
 _LARGEST = 6e4
 _VERSION = 1  # of the content of a file
@@ -118,7 +117,9 @@ class CachedSoftLabels(Dataset):
     ) -> None:
         super().__init__(data)
         teacher.eval()
-        self.folder = Path(folder) / _fingerprint(teacher)
+        # a network that takes one size alone gets the images as they are
+        self.multiple = math.lcm(*(required_multiple(network, fallback=1) for network in teacher.networks))
+        self.folder = Path(folder) / _fingerprint(teacher, self.multiple)
         self.files = self._fill(teacher, torch.device(device))
 
     def _transform(self, index: int) -> dict[str, Any]:
@@ -134,7 +135,7 @@ class CachedSoftLabels(Dataset):
             files.append(self.folder / _file_name(item, image))
             if _is_complete(files[-1], (channels, *image.shape[1:])):
                 continue
-            maps = _compute_outputs(teacher, image, device)
+            maps = _compute_outputs(teacher, image, device, self.multiple)
             if not written:
                 self._check_room(maps.nbytes * (len(self.data) - index))
             _save(files[-1], maps)
@@ -160,10 +161,10 @@ class CachedSoftLabels(Dataset):
 
 
 @torch.no_grad()
-def _compute_outputs(teacher: NetworkTeacher, image: Tensor, device: torch.device) -> np.ndarray:
+def _compute_outputs(teacher: NetworkTeacher, image: Tensor, device: torch.device, multiple: int) -> np.ndarray:
     """Return the outputs of all networks on an image (C, *spatial): (channels, *spatial) in half precision."""
     size = image.shape[1:]
-    padded = DivisiblePad(_MULTIPLE, mode="edge", method="end")(image).as_subclass(Tensor)
+    padded = DivisiblePad(multiple, mode="edge", method="end")(image).as_subclass(Tensor)
     padded = padded.to(device, torch.float32)[None]
     mode = "bilinear" if len(size) == 2 else "trilinear"
     maps = [
@@ -199,9 +200,9 @@ def _is_complete(file: Path, shape: tuple[int, ...]) -> bool:
     return maps.shape == shape and maps.dtype == np.float16
 
 
-def _fingerprint(teacher: NetworkTeacher) -> str:
+def _fingerprint(teacher: NetworkTeacher, multiple: int) -> str:
     """Return a checksum of all that decides the outputs: networks, weights, buffers, T's taps, channels."""
-    settings = (_VERSION, _MULTIPLE, teacher.output_channels, teacher.taps.names)
+    settings = (_VERSION, multiple, teacher.output_channels, teacher.taps.names)
     digest = hashlib.sha256(repr(settings).encode())
     for network in teacher.networks:
         digest.update(repr(network).encode())

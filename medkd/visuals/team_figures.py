@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from monai.transforms import DivisiblePad
 from torch import Tensor
 
 from medkd.correction import FalsePixelQueue, TeacherTeam, is_correct
+from medkd.networks import required_multiple
 from medkd.teachers import Teacher
 
 from ._panels import slice_title
@@ -22,7 +24,6 @@ from .soft_label_figures import plot_progression
 __all__ = ["plot_team"]
 
 _CANDIDATES = 48  # images from which the shown ones are picked and the queue of the false-pixel figure is filled
-_MULTIPLE = 32
 _PIXELS = 256  # false pixels per class and image, as in training
 
 
@@ -70,7 +71,8 @@ def plot_team(
     if team is None or team.correction.swap:
         return []
     team.eval()
-    candidates = _candidates(data) if cases is None else _named_cases(data, cases)
+    multiple = math.lcm(*(required_multiple(network, fallback=1) for network in team.networks))
+    candidates = _candidates(data, multiple) if cases is None else _named_cases(data, cases, multiple)
     if not candidates:
         print(f"no figures of the team: none of {_CANDIDATES} images has a lesion", flush=True)
         return []
@@ -92,19 +94,19 @@ def plot_team(
     return files
 
 
-def _candidates(data: Sequence[Mapping[str, Any]]) -> list[_Item]:
+def _candidates(data: Sequence[Mapping[str, Any]], multiple: int) -> list[_Item]:
     indices = np.unique(np.linspace(0, len(data) - 1, min(_CANDIDATES, len(data))).round().astype(int))
     items = (data[int(index)] for index in indices)
-    return [_padded(item) for item in items if _has_lesion(item)]
+    return [_padded(item, multiple) for item in items if _has_lesion(item)]
 
 
-def _named_cases(data: Sequence[Mapping[str, Any]], cases: Sequence[str]) -> list[_Item]:
+def _named_cases(data: Sequence[Mapping[str, Any]], cases: Sequence[str], multiple: int) -> list[_Item]:
     names = list(dict.fromkeys(map(str, cases)))
     items: dict[str, _Item] = {}
     for item in data:
         name = str(item["case"])
         if name in names and name not in items and _has_lesion(item):
-            items[name] = _padded(item)
+            items[name] = _padded(item, multiple)
     if missing := [name for name in names if name not in items]:
         raise ValueError(f"cases: {', '.join(missing)} not among the training images, or without a lesion")
     return [items[name] for name in names]
@@ -114,9 +116,9 @@ def _has_lesion(item: Mapping[str, Any]) -> bool:
     return bool((torch.as_tensor(item["label"]) > 0).any())
 
 
-def _padded(item: Mapping[str, Any]) -> _Item:
+def _padded(item: Mapping[str, Any], multiple: int) -> _Item:
     # networks do not take each size of a whole slice
-    pad = DivisiblePad(_MULTIPLE, mode="edge", method="end")
+    pad = DivisiblePad(multiple, mode="edge", method="end")
     image, label = (pad(torch.as_tensor(item[key])).as_subclass(Tensor) for key in ("image", "label"))
     return _Item(slice_title(str(item["case"]), item.get("slice")), image.float(), label.long())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -11,13 +12,13 @@ from torch import nn
 
 import medkd
 from medkd.cli.bundles import BUNDLES
-from medkd.networks import input_spec
+from medkd.networks import input_spec, required_multiple
 
 from .student import Student
 
 __all__ = ["bundle_metadata", "spatial_shape"]
 
-_STRIDES = (1, 2, 4, 8, 16, 32, 64)
+_LARGEST_MULTIPLE = 64
 
 
 def bundle_metadata(
@@ -59,17 +60,23 @@ def bundle_metadata(
 
 
 def spatial_shape(network: nn.Module, image_size: list[int]) -> list[int | str]:
-    """``["16*n", "16*n"]`` for a network that takes all multiples of a stride; else the size that it was trained on."""
+    """Describe the sizes that a network takes as MONAI's metadata has it.
+
+    Args:
+        network: images (N, C, *spatial) to logits.
+        image_size: edges that the network was trained on.
+
+    Returns:
+        ``["16*n", "16*n"]`` for a network that takes all multiples of 16 (16 itself included), else ``image_size``.
+    """
     dims, channels = input_spec(network)
-    # the coarsest map has one element at least, whatever the network is: more than the largest stride
-    for stride in _STRIDES:
-        try:
-            with torch.no_grad():
-                fits = all(network(torch.zeros(1, channels, *(n * stride,) * dims)).ndim == dims + 2 for n in (1, 3))
-        except (RuntimeError, ValueError, AssertionError):
-            continue
-        if fits:
-            return [f"{stride}*n"] * dims
+    multiple = required_multiple(network, fallback=_LARGEST_MULTIPLE)
+    while multiple <= _LARGEST_MULTIPLE:
+        with torch.no_grad(), suppress(RuntimeError, ValueError, AssertionError):
+            # MONAI's verify_net_in_out tries n = 1, where the coarsest map may have too few elements
+            if all(network(torch.zeros(1, channels, *(n * multiple,) * dims)).ndim == dims + 2 for n in (1, 3)):
+                return [f"{multiple}*n"] * dims
+        multiple *= 2
     return list(image_size)
 
 

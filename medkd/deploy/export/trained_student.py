@@ -5,21 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from monai.bundle import ConfigParser
 from monai.transforms import Transform
-from torch import nn
 
 import medkd
 from medkd.data import load_datalist
 from medkd.deploy.runtime import ModelSpec
-from medkd.networks import load_weights
+from medkd.networks import input_spec, load_weights, required_multiple
 from medkd.runs.folder import RunFolder
 from medkd.runs.record import check_model, check_student
 
 __all__ = ["TrainedStudent", "apply_overrides"]
-
-_MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 
 
 def apply_overrides(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -83,8 +79,8 @@ class TrainedStudent:
     def _described(self, task: str) -> ModelSpec:
         scans, size = self.kind != "pictures", tuple(self.value("image_size"))
         spacing = self.value("spacing") if self.kind == "volumes" else None
-        channels = self.network.in_channels if hasattr(self.network, "in_channels") else (1 if scans else 3)
-        multiple = _multiple(self.network, channels, len(size))
+        channels = input_spec(self.network)[1]
+        multiple = required_multiple(self.network)
         if any(edge % multiple for edge in size):
             raise ValueError(f"image_size {size}: each edge must be a multiple of {multiple}")
         return ModelSpec(
@@ -106,17 +102,3 @@ class TrainedStudent:
             format="",
             version=medkd.__version__,
         )
-
-
-def _multiple(network: nn.Module, channels: int, dims: int) -> int:
-    """The smallest number of which every edge must be a multiple, found by trying."""
-    for multiple in _MULTIPLES:
-        try:
-            # three times: an odd number of steps at the network's coarsest level
-            edge = 3 * multiple if multiple > 8 else 3 * 16 + multiple
-            found = network(torch.zeros(1, channels, *[edge] * dims)).shape[2:]
-        except (ValueError, RuntimeError):
-            continue
-        if tuple(found) == (edge,) * dims:
-            return multiple
-    raise ValueError(f"{type(network).__name__} takes no image whose edges are multiples of {_MULTIPLES[-1]}")

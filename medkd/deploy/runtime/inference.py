@@ -48,10 +48,11 @@ def infer(
     for item in items:
         path = Path(item["image"])
         try:
-            if is_pictures:
-                labels, probabilities, affine = *_predict_picture(path, model), None
-            else:
-                labels, probabilities, affine = _predict_scan(path, model, save_probabilities, overlap, batch)
+            labels, probabilities, affine = (
+                _predict_picture(path, model)
+                if is_pictures
+                else _predict_scan(path, model, save_probabilities, overlap, batch)
+            )
             write_prediction(labels, folder, item["case"], str(path), affine, spec.num_classes)
             if save_probabilities and probabilities is not None:
                 write_prediction(
@@ -69,11 +70,11 @@ def infer(
         raise ValueError(f"{len(failed)} of {len(items)} cases failed: {', '.join(failed)}")
 
 
-def _predict_picture(path: Path, model: OnnxModel) -> tuple[np.ndarray, np.ndarray]:
-    """Predict labels ``(1, rows, columns)`` and foreground probabilities ``(K - 1, rows, columns)``."""
+def _predict_picture(path: Path, model: OnnxModel) -> tuple[np.ndarray, np.ndarray, None]:
+    """Predict labels ``(1, rows, columns)`` and foreground probabilities ``(K - 1, rows, columns)``; no affine."""
     image = read_image(path, model.description)
     logits = resize(model(resize(image, model.description.size)[None])[0], image.shape[1:])
-    return _labels(logits), _foreground(logits)
+    return _labels(logits), _foreground(logits), None
 
 
 def _predict_scan(

@@ -1,4 +1,4 @@
-"""What an exported network says of itself: all that inference needs beside the weights."""
+"""The description of an exported network: all that inference needs besides the weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KINDS = ("slices", "volumes", "pictures")
 
 @dataclasses.dataclass(frozen=True)
 class ModelSpec:
-    """Travels as JSON in the metadata of the ONNX file.
+    """The description of an exported network, stored as JSON in the metadata of the ONNX file.
 
     Attributes:
         task: name of the bundle.
@@ -22,7 +22,7 @@ class ModelSpec:
         channels: of the image.
         per_case: None: intensities as they are; False: rounded; True: scaled by percentiles, see `normalise_case`.
         intensities: these two become -1 and 1.
-        clip: whether what lies outside is cut off.
+        clip: whether values outside -1..1 are clipped.
         padding: value, after scaling, around scans that are smaller than a window.
         orientation: directions that the axes of a scan point to, nibabel's codes; None for pictures.
         size: of a window (slices: rows, columns; volumes: slices, rows, columns), or that pictures are resized to.
@@ -60,23 +60,24 @@ class ModelSpec:
         return len(self.classes) + 1
 
     def to_json(self) -> str:
+        """Return the description as JSON."""
         return json.dumps(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> ModelSpec:
-        """The inverse of `to_json`.
+        """Read what `to_json` wrote.
 
         Raises:
-            ValueError: when it is no such JSON, or asks for what this version does not know.
+            ValueError: for any other text, and for a value that this version does not know.
         """
         content = json.loads(text)
         names = {field.name for field in dataclasses.fields(cls)}
         if not isinstance(content, dict) or content.keys() != names:
-            found = sorted(content.keys() ^ names) if isinstance(content, dict) else type(content).__name__
-            raise ValueError(f"written by another version of medkd: {found} is not as expected")
-        for name, known in (("kind", KINDS), ("decide", ("argmax",))):
-            if content[name] not in known:
-                raise ValueError(f"{name} is {content[name]!r}, expected {' or '.join(known)}")
+            unexpected = sorted(content.keys() ^ names) if isinstance(content, dict) else type(content).__name__
+            raise ValueError(f"written by another version of medkd: {unexpected} is not as expected")
+        for name, valid in (("kind", KINDS), ("decide", ("argmax",))):
+            if content[name] not in valid:
+                raise ValueError(f"{name}: found {content[name]!r}, expected {' or '.join(valid)}")
         content["classes"] = {int(value): name for value, name in content["classes"].items()}
         for name in ("intensities", "size", "spacing"):
             content[name] = None if content[name] is None else tuple(content[name])

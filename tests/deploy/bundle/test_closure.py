@@ -27,7 +27,12 @@ def test_a_name_is_followed_to_its_module_and_no_further():
 
 def test_imports_of_imports_are_followed():
     found = closure("medkd.inferers.infer_each", "medkd.cli.check_command")
-    assert {"medkd.inferers.cases", "medkd.runs.errors", "medkd.cli.checks", "medkd.runs.folder"} <= found.modules
+    assert {
+        "medkd.inferers.case_by_case",
+        "medkd.runs.errors",
+        "medkd.cli.checks",
+        "medkd.runs.folder",
+    } <= found.modules
     assert not any("trainer" in module or "losses" in module for module in found.modules)
 
 
