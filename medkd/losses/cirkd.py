@@ -24,63 +24,12 @@ from ._common import (
     resize,
     smallest_size,
 )
+from ._similarity import contrast_divergence, image_pair_divergence
 from .class_queue import ClassQueue
 
-__all__ = ["CIRKDLoss", "contrast_divergence", "image_pair_divergence"]
+__all__ = ["CIRKDLoss"]
 
 _NODES = {2: 784, 3: 512}
-_MASK = 1e4
-
-
-def image_pair_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """Return the mean over pairs of images and over rows of KL(softmax(S^t_ij) || softmax(S^s_ij)), S_ij = X_i X_j^T / T.
-
-    The columns are the images of all processes. Memory: (N n)^2 numbers.
-
-    Args:
-        student: unit vectors (N, n, Cs) of n nodes an image.
-        teacher: unit vectors (N, n, Ct) of the same nodes.
-        temperature: T.
-
-    Example:
-        >>> nodes = torch.eye(3)[None]
-        >>> image_pair_divergence(nodes, nodes, 0.1).abs().item() < 1e-6
-        True
-    """
-    images, nodes, _ = student.shape
-    rows = []
-    for x in (student, teacher):
-        columns = concat_all_gather(x).flatten(0, 1)
-        rows.append(((x / temperature).flatten(0, 1) @ columns.T).reshape(images * nodes, -1, nodes))
-    return _divergence(*rows)
-
-
-def contrast_divergence(student: Tensor, teacher: Tensor, keys: Tensor, valid: Tensor, temperature: float) -> Tensor:
-    """Return the mean over anchors of the KL between the softmaxes of their similarities to the same keys.
-
-    Args:
-        student: unit vectors (A, C) of A anchors.
-        teacher: unit vectors (A, C) of the same anchors.
-        keys: unit vectors (M, C).
-        valid: boolean (M,), false for keys that do not count. Without any valid key the value is 0.
-        temperature: T.
-
-    Example:
-        >>> anchors = torch.eye(3)
-        >>> contrast_divergence(anchors, anchors, torch.eye(3), torch.tensor([True, True, False]), 0.1).abs().item() < 1e-6
-        True
-    """
-    # not -inf: where no key is valid, the softmax must stay finite
-    bias = torch.where(valid, 0.0, -_MASK).to(student.dtype)
-    rows = (torch.addmm(bias, anchors / temperature, keys.T) for anchors in (student, teacher))
-    return _divergence(*rows) * valid.any()
-
-
-def _divergence(student: Tensor, teacher: Tensor) -> Tensor:
-    """Return the mean over rows of KL(softmax(teacher) || softmax(student)), over the last axis."""
-    # a dot product saves copies of the large matrices
-    difference = F.log_softmax(student, dim=-1) - F.log_softmax(teacher, dim=-1)
-    return -torch.dot(F.softmax(teacher, dim=-1).flatten(), difference.flatten()) / teacher[..., 0].numel()
 
 
 class CIRKDLoss(_Loss):
@@ -179,13 +128,7 @@ class CIRKDLoss(_Loss):
             self.queues = nn.ModuleDict(
                 {name: ClassQueue(num_classes, size, teacher_channels) for name, size in capacities.items()}
             )
-            conv = Conv[Conv.CONV, spatial_dims]
-            self.projector = nn.Sequential(
-                conv(student_channels, teacher_channels, kernel_size=1, bias=False),
-                get_norm_layer(norm, spatial_dims, teacher_channels),
-                nn.ReLU(inplace=True),
-                conv(teacher_channels, teacher_channels, kernel_size=1, bias=False),
-            )
+            self.projector = _projector(spatial_dims, student_channels, teacher_channels, norm)
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
         """Compute the loss; ``components`` keeps the unweighted terms of the last call, detached."""
@@ -258,3 +201,14 @@ class CIRKDLoss(_Loss):
         queue = self.queues[name]
         assert isinstance(queue, ClassQueue)
         return queue
+
+
+def _projector(spatial_dims: int, in_channels: int, out_channels: int, norm: str) -> nn.Sequential:
+    """Build the map g of the student's pixels to the teacher's channels: 1x1, norm, ReLU, 1x1, without bias."""
+    conv = Conv[Conv.CONV, spatial_dims]
+    return nn.Sequential(
+        conv(in_channels, out_channels, kernel_size=1, bias=False),
+        get_norm_layer(norm, spatial_dims, out_channels),
+        nn.ReLU(inplace=True),
+        conv(out_channels, out_channels, kernel_size=1, bias=False),
+    )

@@ -7,10 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from medkd.losses import HeadKDLoss
-
-
-def draw(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+from tests.losses.reference import kl, sample, softmax
 
 
 def build(dims=2, channels=3, classes=4, **options):
@@ -18,18 +15,9 @@ def build(dims=2, channels=3, classes=4, **options):
     return HeadKDLoss(dims, channels, classes, **options).double()
 
 
-def softmax(values):
-    exponentials = [math.exp(v) for v in values]
-    return [e / sum(exponentials) for e in exponentials]
-
-
-def kl(p, q):
-    return sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
-
-
 @pytest.mark.parametrize("temperature", [1.0, 4.0])
 def test_loop(temperature):
-    loss, s, t = build(temperature=temperature), draw(2, 3, 2, 3), draw(2, 4, 4, 6, seed=1)
+    loss, s, t = build(temperature=temperature), sample(2, 3, 2, 3), sample(2, 4, 4, 6, seed=1)
     weight, bias = loss.head.weight.flatten(1).tolist(), loss.head.bias.tolist()
     low = torch.empty(2, 4, 2, 3, dtype=torch.float64)
     for n in range(2):
@@ -58,7 +46,7 @@ def test_by_hand():
 
 
 def test_head_learns_and_the_teacher_gets_no_gradient():
-    loss, s, t = build(), draw(1, 3, 2, 2).requires_grad_(), draw(1, 4, 4, 4, seed=1).requires_grad_()
+    loss, s, t = build(), sample(1, 3, 2, 2).requires_grad_(), sample(1, 4, 4, 4, seed=1).requires_grad_()
     first = loss(s, t)
     assert first == loss(s, t, torch.zeros(1, 1, 4, 4))  # the same head at every call; no target
     first.backward()
@@ -71,7 +59,7 @@ def test_depth_one_in_3d_equals_2d():
     flat, deep = build(), build(3)
     for a, b in zip(flat.parameters(), deep.parameters(), strict=True):
         b.data.copy_(a.data.reshape(b.shape))
-    s, t = draw(2, 3, 3, 4), draw(2, 4, 6, 8, seed=1)
+    s, t = sample(2, 3, 3, 4), sample(2, 4, 6, 8, seed=1)
     torch.testing.assert_close(deep(s[:, :, None], t[:, :, None]), flat(s, t))
 
 
@@ -80,9 +68,9 @@ def test_errors_name_both_shapes():
     message = r"HeadKDLoss: student \(1, {0}, 2, 2\) and teacher \(1, {1}, 4, 4\) must have 3 and 4 channels"
     for channels in ((2, 4), (3, 3)):
         with pytest.raises(ValueError, match=message.format(*channels)):
-            loss(draw(1, channels[0], 2, 2), draw(1, channels[1], 4, 4))
-    for other in (draw(2, 4, 4, 4), draw(1, 4, 4, 4, 4)):
+            loss(sample(1, channels[0], 2, 2), sample(1, channels[1], 4, 4))
+    for other in (sample(2, 4, 4, 4), sample(1, 4, 4, 4, 4)):
         with pytest.raises(ValueError, match="HeadKDLoss: student .* and teacher .* the same batch size and number of"):
-            loss(draw(1, 3, 2, 2), other)
+            loss(sample(1, 3, 2, 2), other)
     with pytest.raises(ValueError, match="HeadKDLoss: temperature must be positive, found 0"):
         build(temperature=0)

@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
-from torch.nn import functional as F
 
 from medkd.losses import HIFDLoss
 from medkd.networks import Features
+from tests.losses.reference import divergence, importance_distance, resized
 
 CHANNELS = (3, 4, 5, 6)
 
@@ -16,11 +16,13 @@ def pair(dims=2, classes=2, batch=2, dtype=torch.float64):
     """A student at strides 2 to 16 and a teacher at strides 1 to 8 of an image of edge 16."""
     generator = torch.Generator().manual_seed(0)
 
-    def draw(channels, edge):
+    def sample(channels, edge):
         return torch.randn(batch, channels, *[edge] * dims, generator=generator, dtype=dtype)
 
-    student = Features(draw(classes, 16), tuple(draw(c, e) for c, e in zip(CHANNELS, (8, 4, 2, 1), strict=True)))
-    teacher = Features(draw(classes, 16), tuple(draw(c, e) for c, e in zip((2, 3, 5, 7), (16, 8, 4, 2), strict=True)))
+    student = Features(sample(classes, 16), tuple(sample(c, e) for c, e in zip(CHANNELS, (8, 4, 2, 1), strict=True)))
+    teacher = Features(
+        sample(classes, 16), tuple(sample(c, e) for c, e in zip((2, 3, 5, 7), (16, 8, 4, 2), strict=True))
+    )
     return student, teacher
 
 
@@ -29,43 +31,13 @@ def build(dims=2, classes=2, **options):
     return HIFDLoss(dims, CHANNELS, 7, classes, **options).double()
 
 
-def resized(x, size):
-    return F.interpolate(x, size=size, mode="bilinear" if x.ndim == 4 else "trilinear", align_corners=False)
-
-
-def distance(a, b, p):
-    total = 0.0
-    for x, y in zip(a, b, strict=True):
-        maps = []
-        for f in (x, y):
-            flat = [sum(abs(v) ** p for v in column) for column in f.flatten(1).T.tolist()]
-            length = math.sqrt(sum(v * v for v in flat))
-            maps.append([v / length for v in flat])
-        total += sum((u - v) ** 2 for u, v in zip(*maps, strict=True))
-    return total / len(a)
-
-
-def softmax(values):
-    exponentials = [math.exp(v) for v in values]
-    return [e / sum(exponentials) for e in exponentials]
-
-
-def divergence(student, teacher, temperature):
-    total, rows = 0.0, 0
-    for z_s, z_t in zip(student.flatten(2), teacher.flatten(2), strict=True):
-        for a, b in zip((z_t.T / temperature).tolist(), (z_s.T / temperature).tolist(), strict=True):
-            total += sum(p * math.log(p / q) for p, q in zip(softmax(a), softmax(b), strict=True))
-            rows += 1
-    return temperature**2 * total / rows
-
-
 def stage_losses(loss, s, t, gamma=1.0, p=4, temperature=4.0):
     late, values = t.encoder[-1], []
     for head, stage in zip(loss.heads, s.encoder[:-1], strict=True):
         z = torch.einsum("kc,nchw->nkhw", head.weight.flatten(1), stage) + head.bias.reshape(-1, 1, 1)
         size = tuple(min(a, b) for a, b in zip(stage.shape[2:], late.shape[2:], strict=True))
-        seen = distance(*(f if f.shape[2:] == size else resized(f, size) for f in (stage, late)), p)
-        values.append(divergence(resized(z, (16, 16)).detach(), t.logits, temperature) + gamma * seen)
+        distance = importance_distance(*(f if f.shape[2:] == size else resized(f, size) for f in (stage, late)), p)
+        values.append(divergence(resized(z, (16, 16)).detach(), t.logits, temperature) + gamma * distance)
     return values
 
 
@@ -118,7 +90,7 @@ def test_scale_of_the_maps_does_not_matter_beside_the_heads():
     torch.testing.assert_close(loss(small, t), loss(s, t))
 
 
-def test_nothing_left_to_learn_is_zero_not_nan():
+def test_a_student_that_agrees_costs_zero_not_nan():
     # stage and late are the same map, and the head predicts what the teacher does
     loss = build()
     late = torch.ones(1, 7, 2, 2, dtype=torch.float64)

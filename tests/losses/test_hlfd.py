@@ -1,13 +1,11 @@
-"""HLFD: each of its four terms against a loop of our own, both presets, and its limits."""
-
-import math
+"""HLFD: each of its four terms against a loop of the formula, both presets, and its limits."""
 
 import pytest
 import torch
-from torch.nn import functional as F
 
 from medkd.losses import HLFDLoss
 from medkd.networks import Features
+from tests.losses.reference import importance_distance, resized
 
 CHANNELS = (3, 4, 5, 6, 7)
 TEACHER = (2, 3, 5, 4, 6)
@@ -17,14 +15,16 @@ def pair(dims=2, batch=2, seed=0, classes=2, dtype=torch.float64):
     """A student at strides 2..32 and a teacher at strides 1..16 with three maps, as ResNetFCN and UNet++ have them."""
     generator = torch.Generator().manual_seed(seed)
 
-    def draw(channels, edge):
+    def sample(channels, edge):
         return torch.randn(batch, channels, *[edge] * dims, generator=generator, dtype=dtype)
 
-    student = Features(draw(classes, 32), tuple(draw(c, e) for c, e in zip(CHANNELS, (16, 8, 4, 2, 1), strict=True)))
+    student = Features(
+        sample(classes, 32), tuple(sample(c, e) for c, e in zip(CHANNELS, (16, 8, 4, 2, 1), strict=True))
+    )
     teacher = Features(
-        draw(classes, 32),
-        tuple(draw(c, e) for c, e in zip(TEACHER, (32, 16, 8, 4, 2), strict=True)),
-        maps=tuple(draw(classes, e) for e in (32, 32, 16)),
+        sample(classes, 32),
+        tuple(sample(c, e) for c, e in zip(TEACHER, (32, 16, 8, 4, 2), strict=True)),
+        maps=tuple(sample(classes, e) for e in (32, 32, 16)),
     )
     return student, teacher
 
@@ -34,23 +34,6 @@ def loss_of(dims=2, **options):
     return HLFDLoss(dims, CHANNELS, 2, **options).double()
 
 
-def resized(x, size):
-    return F.interpolate(x, size=size, mode="bilinear" if x.ndim == 4 else "trilinear", align_corners=False)
-
-
-def distance(a, b, p):
-    """Importance distance, one image after the other, without the library's helpers."""
-    total = 0.0
-    for x, y in zip(a, b, strict=True):
-        maps = []
-        for f in (x, y):
-            flat = [sum(abs(v) ** p for v in column) / f.shape[0] for column in f.flatten(1).T.tolist()]
-            norm = math.sqrt(sum(v * v for v in flat))
-            maps.append([v / norm for v in flat])
-        total += sum((u - v) ** 2 for u, v in zip(*maps, strict=True))
-    return total / len(a)
-
-
 def divergence(probabilities, logits, t):
     q = torch.softmax(logits / t, 1)
     return t * t * (probabilities * (probabilities / q).log()).sum(1).mean().item()
@@ -58,12 +41,12 @@ def divergence(probabilities, logits, t):
 
 def paper_terms(loss, s, t, p=4, temp=4.0):
     mids = torch.cat([resized(m, (4, 4)) for m in t.encoder[1:4]], 1)
-    ufd = distance(resized(s.encoder[0], (4, 4)), mids, p)
+    ufd = importance_distance(resized(s.encoder[0], (4, 4)), mids, p)
     late = t.encoder[4]
     ifd = 0.0
     for mid in s.encoder[1:4]:
         size = tuple(min(a, b) for a, b in zip(mid.shape[2:], late.shape[2:], strict=True))
-        ifd += distance(resized(mid, size), resized(late, size), p)
+        ifd += importance_distance(resized(mid, size), resized(late, size), p)
     heads = [resized(h(e), (32, 32)) for h, e in zip(loss.heads, s.encoder, strict=False)]
     unified = sum(torch.softmax(resized(m, (32, 32)) / temp, 1) for m in t.maps) / 3
     upd = divergence(unified, heads[0], temp)
@@ -87,8 +70,8 @@ def test_repo_preset_equals_the_loop():
     s, t = pair()
     # UFD: the teacher goes to the student's size; IFD: the student to the teacher's
     mids = torch.cat([resized(m, (4, 4)) for m in t.encoder[1:4]], 1)
-    ufd = distance(s.encoder[0], resized(mids, (16, 16)), 4)
-    ifd = sum(distance(resized(mid, (2, 2)), t.encoder[4], 4) for mid in s.encoder[1:4])
+    ufd = importance_distance(s.encoder[0], resized(mids, (16, 16)), 4)
+    ifd = sum(importance_distance(resized(mid, (2, 2)), t.encoder[4], 4) for mid in s.encoder[1:4])
     heads = [resized(h(e), (32, 32)) for h, e in zip(loss.heads, s.encoder, strict=False)]
     unified = sum(torch.softmax(resized(m, (32, 32)) / 4, 1) for m in t.maps) / 3
     upd = divergence(unified, heads[3], 4.0)

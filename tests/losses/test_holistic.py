@@ -1,4 +1,4 @@
-"""The holistic term: values by hand on stubs, whose gradients go where, and the discriminator's own step."""
+"""The holistic term: values by hand on stubs, where the gradients go, and the discriminator's own step."""
 
 import copy
 import math
@@ -13,18 +13,18 @@ from medkd.losses.holistic import gradient_penalty
 
 
 class Linear(nn.Module):
-    """Scores sum(w x) of each image, w the same everywhere; remembers what it saw."""
+    """A stub that scores sum(w x) of each image, w the same everywhere, and keeps its last input."""
 
     def __init__(self, weight):
         super().__init__()
         self.weight = nn.Parameter(torch.tensor(weight))
 
     def forward(self, *logits):
-        self.seen = [x.detach() for x in logits]
+        self.inputs = [x.detach() for x in logits]
         return tuple((self.weight * x).flatten(1).sum(1).reshape(-1, 1, 1, 1) for x in logits)
 
 
-def draw(*shape, seed=0):
+def sample(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -53,16 +53,16 @@ def equal(some, others):
 
 
 class TestValues:
-    def test_student_wants_high_scores(self):
+    def test_student_loss_falls_with_its_score(self):
         loss = stubbed(1.0)
         assert loss(images(-2.0, 0.5, 3.0), images(9.0, 9.0, 9.0)).item() == pytest.approx(-0.5, rel=1e-5)
 
     def test_forward_is_minus_the_mean_score(self):
         loss = build().eval()
-        s = draw(2, 2, 96, 64)  # 3 x 1 cells an image
+        s = sample(2, 2, 96, 64)  # 3 x 1 cells an image
         scores = loss.discriminator(s)[0]
         assert scores.shape == (2, 1, 3, 1)
-        torch.testing.assert_close(loss(s, draw(2, 2, 96, 64, seed=1)), -scores.mean())
+        torch.testing.assert_close(loss(s, sample(2, 2, 96, 64, seed=1)), -scores.mean())
 
     def test_hinge_by_hand(self):
         # E[relu(1 - t)] = (0 + 1 + 0.5) / 3, E[relu(1 + s)] = (0 + 1.5 + 3) / 3
@@ -78,10 +78,10 @@ class TestValues:
             assert value.item() == pytest.approx(weight * (-0.5 - 1.5) + penalty * 4, rel=1e-4)
 
     def test_penalty_is_taken_between_teacher_and_student_once_an_image(self):
-        s, t, stub = draw(3, 2, 4, 4), draw(3, 2, 4, 4, seed=1), Linear(0.5)
+        s, t, stub = sample(3, 2, 4, 4), sample(3, 2, 4, 4, seed=1), Linear(0.5)
         value = gradient_penalty(stub, s, t)
         assert value.item() == pytest.approx((0.5 * math.sqrt(32) - 1) ** 2, rel=1e-5)
-        share = ((stub.seen[0] - s) / (t - s)).flatten(1).double()
+        share = ((stub.inputs[0] - s) / (t - s)).flatten(1).double()
         assert (share.amax(1) - share.amin(1)).max() < 1e-2  # one number an image
         middle = share.median(1).values
         assert ((middle > 0) & (middle < 1)).all() and middle.unique().numel() == 3
@@ -90,50 +90,50 @@ class TestValues:
         assert stub.weight.grad.item() == pytest.approx(expected, rel=1e-5)
 
     def test_edge_pools_by_the_largest_whole_factor(self):
-        s, t = draw(1, 2, 200, 260), draw(1, 2, 200, 260, seed=1)
+        s, t = sample(1, 2, 200, 260), sample(1, 2, 200, 260, seed=1)
         loss = stubbed(1.0, edge=64)
         loss(s, t)
-        torch.testing.assert_close(loss.discriminator.seen, [F.avg_pool2d(s, 3)])
+        torch.testing.assert_close(loss.discriminator.inputs, [F.avg_pool2d(s, 3)])
         loss.step()  # on the pooled maps as they are
-        assert [x.shape for x in loss.discriminator.seen] == [(1, 2, 66, 86)] * 2
+        assert [x.shape for x in loss.discriminator.inputs] == [(1, 2, 66, 86)] * 2
         loss.discriminator_loss(s, t)
-        torch.testing.assert_close(loss.discriminator.seen, [F.avg_pool2d(x, 3) for x in (s, t)])
+        torch.testing.assert_close(loss.discriminator.inputs, [F.avg_pool2d(x, 3) for x in (s, t)])
         whole = stubbed(1.0)
         whole(s, t)
-        assert torch.equal(whole.discriminator.seen[0], s)
+        assert torch.equal(whole.discriminator.inputs[0], s)
 
 
-class TestWhoGetsGradients:
+class TestGradients:
     @pytest.mark.parametrize("mode", ["hinge", "wgan-gp"])
     def test_student_alone_then_the_discriminator_alone(self, mode):
         loss = build(mode=mode)
-        s, t = draw(2, 2, 64, 64).requires_grad_(), draw(2, 2, 64, 64, seed=1).requires_grad_()
+        s, t = sample(2, 2, 64, 64).requires_grad_(), sample(2, 2, 64, 64, seed=1).requires_grad_()
         loss(s, t).backward()
         assert all(p.grad is None and p.requires_grad for p in loss.discriminator.parameters())
         assert t.grad is None and s.grad.abs().sum() > 0
-        kept, before = s.grad.clone(), weights_of(loss)
+        gradient, before = s.grad.clone(), weights_of(loss)
         loss.step()
         assert all(p.grad is None for p in loss.discriminator.parameters())
-        assert t.grad is None and torch.equal(s.grad, kept)
+        assert t.grad is None and torch.equal(s.grad, gradient)
         assert loss.components["discriminator"] > 0 and not loss.components["discriminator"].requires_grad
         after = weights_of(loss)
         # gamma is 0: the attentions' other weights get no gradient yet; in E[s] - E[t] the last bias cancels
         names = [name for name, _ in loss.discriminator.named_parameters()]
         same = [n for n, x, y in zip(names, before, after, strict=True) if torch.equal(x, y)]
         assert all(name == "layers.10.bias" or name.split(".")[2] in ("query", "key", "value") for name in same)
-        loss.step()  # nothing new was seen
+        loss.step()  # no new maps
         assert equal(weights_of(loss), after)
 
     def test_discriminator_loss_leaves_both_maps_alone(self):
         loss = build()
-        s, t = draw(2, 2, 64, 64).requires_grad_(), draw(2, 2, 64, 64, seed=1).requires_grad_()
+        s, t = sample(2, 2, 64, 64).requires_grad_(), sample(2, 2, 64, 64, seed=1).requires_grad_()
         loss.discriminator_loss(s, t).backward()
         assert s.grad is None and t.grad is None
         assert loss.discriminator.layers[-1].weight.grad.abs().sum() > 0
 
     def test_validation_is_not_learned_from(self):
         loss = build()
-        s, t = draw(1, 2, 64, 64), draw(1, 2, 64, 64, seed=1)
+        s, t = sample(1, 2, 64, 64), sample(1, 2, 64, 64, seed=1)
         loss.eval()(s, t)
         with torch.no_grad():
             loss.train()(s, t)
@@ -145,7 +145,7 @@ class TestWhoGetsGradients:
 class TestStep:
     def test_uses_the_last_maps_and_lowers_its_loss(self):
         loss = build()
-        s, t = draw(2, 2, 64, 64), 4 * F.interpolate(draw(2, 2, 4, 4, seed=1), size=(64, 64))  # noise against blobs
+        s, t = sample(2, 2, 64, 64), 4 * F.interpolate(sample(2, 2, 4, 4, seed=1), size=(64, 64))  # noise against blobs
         values = []
         for _ in range(8):
             loss(t, s)
@@ -156,7 +156,7 @@ class TestStep:
 
     def test_resumes_bit_for_bit(self):
         loss, other = build(), build(seed=1)
-        pairs = [(draw(1, 2, 64, 64, seed=i), draw(1, 2, 64, 64, seed=10 + i)) for i in range(3)]
+        pairs = [(sample(1, 2, 64, 64, seed=i), sample(1, 2, 64, 64, seed=10 + i)) for i in range(3)]
         for pair in pairs[:2]:
             loss(*pair)
             loss.step()
@@ -169,7 +169,7 @@ class TestStep:
 
     def test_3d(self):
         loss = build(spatial_dims=3)
-        s, t = draw(1, 2, 64, 64, 64).requires_grad_(), draw(1, 2, 64, 64, 64, seed=1)
+        s, t = sample(1, 2, 64, 64, 64).requires_grad_(), sample(1, 2, 64, 64, 64, seed=1)
         value = loss(s, t)
         value.backward()
         before = weights_of(loss)
@@ -206,8 +206,8 @@ def test_bad_shapes_name_both(call):
 def test_extremes_are_finite():
     loss = build()
     for scale in (0.0, 1e4):
-        s = (scale * draw(2, 2, 64, 64)).requires_grad_()
-        value = loss(s, scale * draw(2, 2, 64, 64, seed=1))
+        s = (scale * sample(2, 2, 64, 64)).requires_grad_()
+        value = loss(s, scale * sample(2, 2, 64, 64, seed=1))
         value.backward()
         loss.step()
         assert torch.isfinite(value) and torch.isfinite(s.grad).all()

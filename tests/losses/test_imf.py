@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from medkd.losses import IMFLoss
 from medkd.networks import Features
+from tests.losses.reference import divergence, labels, resized, softmax
 
 CHANNELS = (3, 4, 5)
 
@@ -15,15 +16,15 @@ CHANNELS = (3, 4, 5)
 def pair(dims=2, classes=3, batch=2, edges=(4, 2, 1), late=2, seed=0, dtype=torch.float64):
     generator = torch.Generator().manual_seed(seed)
 
-    def draw(channels, edge):
+    def sample(channels, edge):
         return torch.randn(batch, channels, *[edge] * dims, generator=generator, dtype=dtype)
 
-    student = Features(draw(classes, 8), tuple(draw(c, e) for c, e in zip(CHANNELS, edges, strict=True)))
-    return student, Features(draw(classes, 8), (draw(2, 8), draw(6, late)))
+    student = Features(sample(classes, 8), tuple(sample(c, e) for c, e in zip(CHANNELS, edges, strict=True)))
+    return student, Features(sample(classes, 8), (sample(2, 8), sample(6, late)))
 
 
 def build(dims=2, classes=3, seed=0, **options):
-    """In eval mode, with statistics, attention and affine parameters that are not those of a new module."""
+    """Build a loss in eval mode, with statistics, attention and affine parameters that are not those of a new module."""
     torch.manual_seed(seed)
     loss = IMFLoss(dims, CHANNELS, (2, 6), classes, **options).double().eval()
     loss.attention.data.normal_()
@@ -35,28 +36,15 @@ def build(dims=2, classes=3, seed=0, **options):
     return loss
 
 
-def labels(*shape, classes=3):
-    return torch.randint(0, classes, shape, generator=torch.Generator().manual_seed(5))
-
-
-def resized(x, size):
-    return F.interpolate(x, size=size, mode="bilinear" if x.ndim == 4 else "trilinear", align_corners=False)
-
-
-def softmax(values):
-    exponentials = [math.exp(v) for v in values]
-    return [e / sum(exponentials) for e in exponentials]
-
-
 def branch_loop(branch, x):
     """Depthwise 3x3 with zeros around, 1x1, batch norm by its statistics, ReLU; one pixel after the other."""
     deep, point, norm, _ = branch
     n, c, height, width = x.shape
-    around, result = F.pad(x, (1, 1, 1, 1)), torch.empty(n, point.out_channels, height, width, dtype=x.dtype)
+    padded, result = F.pad(x, (1, 1, 1, 1)), torch.empty(n, point.out_channels, height, width, dtype=x.dtype)
     for i in range(height):
         for j in range(width):
-            own = (around[:, :, i : i + 3, j : j + 3] * deep.weight[:, 0]).sum((2, 3))
-            y = own @ point.weight.flatten(1).T
+            depthwise = (padded[:, :, i : i + 3, j : j + 3] * deep.weight[:, 0]).sum((2, 3))
+            y = depthwise @ point.weight.flatten(1).T
             y = (y - norm.running_mean) / (norm.running_var + norm.eps).sqrt() * norm.weight + norm.bias
             result[:, :, i, j] = y.clamp_min(0)
     return result
@@ -73,15 +61,6 @@ def merged_loop(loss, maps, size):
         for weight, up in zip(softmax(loss.attention[:, k].tolist()), ups, strict=True):
             total[:, k] += weight * up[:, k]
     return total
-
-
-def divergence(student, teacher, temperature):
-    total, rows = 0.0, 0
-    for z_s, z_t in zip(student.flatten(2), teacher.flatten(2), strict=True):
-        for a, b in zip((z_t.T / temperature).tolist(), (z_s.T / temperature).tolist(), strict=True):
-            total += sum(p * math.log(p / q) for p, q in zip(softmax(a), softmax(b), strict=True))
-            rows += 1
-    return temperature**2 * total / rows
 
 
 def parts(loss, s, t, temperature, sizes):
@@ -114,31 +93,33 @@ def test_components_are_unweighted():
     s, t = pair()
     loss = build(alpha=2.0, beta=0.3)
     prediction, features, merged = parts(loss, s, t, 4.0, ((4, 4), (2, 2), (1, 1)))
-    loss(s, t, labels(2, 1, 8, 8))
-    assert loss.components["task"].item() == pytest.approx(loss.task(merged, labels(2, 1, 8, 8)).item(), rel=1e-9)
-    found = {name: loss.components[name].item() for name in ("prediction", "features")}
-    assert found == pytest.approx({"prediction": prediction, "features": features}, rel=1e-9)
+    loss(s, t, labels(2, 1, 8, 8, classes=3))
+    assert loss.components["task"].item() == pytest.approx(
+        loss.task(merged, labels(2, 1, 8, 8, classes=3)).item(), rel=1e-9
+    )
+    components = {name: loss.components[name].item() for name in ("prediction", "features")}
+    assert components == pytest.approx({"prediction": prediction, "features": features}, rel=1e-9)
 
 
 @torch.no_grad()
 def test_supervised_part_is_cross_entropy_and_dice_of_the_attentive_logit():
-    (s, t), y, loss = pair(), labels(2, 1, 8, 8), build()
+    (s, t), y, loss = pair(), labels(2, 1, 8, 8, classes=3), build()
     *_, merged = parts(loss, s, t, 4.0, ((4, 4), (2, 2), (1, 1)))
     entropy, dice = 0.0, 0.0
     for z, label in zip(merged.flatten(2), y.flatten(1).tolist(), strict=True):
         rows = [softmax(row) for row in z.T.tolist()]
         entropy -= sum(math.log(p[k]) for p, k in zip(rows, label, strict=True)) / 128
         for k in range(3):
-            both = sum(p[k] for p, found in zip(rows, label, strict=True) if found == k)
+            both = sum(p[k] for p, pixel_class in zip(rows, label, strict=True) if pixel_class == k)
             dice += (1 - (2 * both + 1e-5) / (sum(p[k] for p in rows) + label.count(k) + 1e-5)) / 6
     assert (loss(s, t, y) - loss(s, t)).item() == pytest.approx(entropy + dice, rel=1e-6)
 
 
-def test_own_task_sees_the_attentive_logit_and_the_target():
-    (s, t), y, seen = pair(), labels(2, 1, 8, 8), []
-    loss = build(task=lambda z, target: seen.append((z, target)) or 7 + 0 * z.sum())
+def test_a_task_of_the_caller_gets_the_attentive_logit_and_the_target():
+    (s, t), y, calls = pair(), labels(2, 1, 8, 8, classes=3), []
+    loss = build(task=lambda z, target: calls.append((z, target)) or 7 + 0 * z.sum())
     assert (loss(s, t, y) - loss(s, t)).item() == pytest.approx(7, rel=1e-9)
-    ((z, target),) = seen
+    ((z, target),) = calls
     assert z.shape == (2, 3, 8, 8) and target is y
 
 
@@ -188,7 +169,7 @@ def test_depth_one_in_3d_equals_2d():
             b.zero_()[:, :, 1].copy_(a)
         else:
             b.copy_(a.reshape(b.shape))
-    (s, t), y = pair(edges=(2, 2, 2)), labels(2, 1, 8, 8)
+    (s, t), y = pair(edges=(2, 2, 2)), labels(2, 1, 8, 8, classes=3)
     thin = (Features(f.logits[:, :, None], tuple(e[:, :, None] for e in f.encoder)) for f in (s, t))
     torch.testing.assert_close(deep(*thin, y[:, :, None]), flat(s, t, y))
 
@@ -200,7 +181,7 @@ def test_extremes_are_finite(scale):
         Features(scale * f.logits, tuple((scale * e).requires_grad_() for e in f.encoder))
         for f in pair(batch=4, dtype=torch.float32)
     )
-    value = loss(s, t, labels(4, 1, 8, 8))
+    value = loss(s, t, labels(4, 1, 8, 8, classes=3))
     value.backward()
     assert torch.isfinite(value) and all(torch.isfinite(e.grad).all() for e in s.encoder)
     assert all(torch.isfinite(p.grad).all() for p in loss.parameters())

@@ -1,4 +1,4 @@
-"""The language of taps."""
+"""The words of taps: stages by index and by resolution, concatenations, pairs."""
 
 import pytest
 import torch
@@ -8,15 +8,15 @@ from medkd.losses.taps import tap_of, tap_pair
 from medkd.networks import Features
 
 
-def features(*strides, decoder=(), size=(32, 48), channels=None):
-    """Random maps at the strides; channels count up from 1."""
-    draw = torch.Generator().manual_seed(0)
+def features(*strides, decoder=(), size=(32, 48)):
+    """Return random maps at the strides; channels count up from 1."""
+    generator = torch.Generator().manual_seed(0)
     maps = [
-        torch.randn(2, i + 1, *(edge // stride for edge in size), generator=draw)
+        torch.randn(2, i + 1, *(edge // stride for edge in size), generator=generator)
         for i, stride in enumerate((*strides, *decoder))
     ]
     encoder, rest = maps[: len(strides)], maps[len(strides) :]
-    return Features(torch.randn(2, 2, *size, generator=draw), tuple(encoder), tuple(rest))
+    return Features(torch.randn(2, 2, *size, generator=generator), tuple(encoder), tuple(rest))
 
 
 UNET = features(1, 2, 4, 8, 16, decoder=(8, 4, 2, 1))
@@ -28,7 +28,7 @@ RESNET = features(2, 4, 8, 16, 32, size=(64, 96))
     [
         (UNET, "encoder/8", 4),
         (RESNET, "encoder/8", 3),
-        (RESNET, "encoder/1", 1),  # the nearest that there is
+        (RESNET, "encoder/1", 1),  # the nearest stride
         (features(1, 4), "encoder/2", 1),  # of two that are equally near the finer
         (UNET, "decoder/4", 7),
         (RESNET, "decoder/4", 2),  # no decoder: its encoder
@@ -74,6 +74,6 @@ def test_an_arrow_takes_another_map_of_the_teacher():
         ("bottlneck", "unknown tap 'bottlneck', expected one of: logits, features"),
     ],
 )
-def test_what_is_not_there_is_named(tap, message):
+def test_an_unknown_tap_is_named(tap, message):
     with pytest.raises(ValueError, match=message):
         tap_of(RESNET, tap)
