@@ -1,17 +1,11 @@
-"""Metrics of cases drawn by hand: two cubes on an anisotropic grid, empty truths, the HLFD protocol."""
+"""Metrics of cases made by hand: two boxes on an anisotropic grid, empty ground truth, the HLFD protocol."""
 
 import math
 
 import pytest
 import torch
 
-from medkd.metrics import (
-    RelativeVolumeDifferenceMetric,
-    case_metrics,
-    compute_relative_volume_difference,
-    logits_to_labels,
-    summarise,
-)
+from medkd.metrics import case_metrics, summarise
 
 SPACING = (5.0, 1.0, 1.0)
 CLASSES = {1: "tumour"}
@@ -48,8 +42,6 @@ def test_relative_volume_difference_has_the_sign_of_the_prediction():
     double = box((1, 5), (2, 6), (2, 6))
     assert case_metrics(double, TRUTH, CLASSES, SPACING)[0]["rvd"] == pytest.approx(1.0)
     assert case_metrics(torch.zeros_like(TRUTH), TRUTH, CLASSES, SPACING)[0]["rvd"] == -1.0
-    y_pred, y = double[None, None], TRUTH[None, None]
-    assert compute_relative_volume_difference(y_pred, y, "lits_code").item() == pytest.approx(-0.5)
 
 
 def test_a_missed_case_has_dice_zero_and_no_distance():
@@ -89,16 +81,6 @@ def test_hlfd_protocol_sees_target_slices_alone_and_smooths():
     assert half["dice"] == pytest.approx((2 * 16 + 1) / (64 + 1))
 
 
-def test_label_map_by_protocol():
-    logits = torch.tensor([0.0, math.log(0.45 / 0.55)]).reshape(2, 1, 1)  # foreground probability 0.45
-    assert logits_to_labels(logits).item() == 0
-    assert logits_to_labels(logits, "hlfd").item() == 1
-    with pytest.raises(ValueError, match="protocol 'hlfd' is for one foreground class, found 2"):
-        logits_to_labels(torch.zeros(3, 1, 1), "hlfd")
-    with pytest.raises(ValueError, match="protocol must be one of whole, hlfd, found 'paper'"):
-        logits_to_labels(logits, "paper")
-
-
 def test_shapes_must_be_equal():
     with pytest.raises(ValueError, match=r"prediction \(6, 12, 12\) and truth \(6, 12, 11\)"):
         case_metrics(TRUTH, TRUTH[..., :-1], CLASSES, SPACING)
@@ -112,17 +94,3 @@ def test_a_metric_without_cases_is_none():
 def test_standard_deviation_is_the_samples():
     rows = [{**case_metrics(TRUTH, TRUTH, CLASSES, SPACING)[0], "dice": value} for value in (0.2, 0.4, 0.9)]
     assert summarise(rows)["tumour"]["dice"] == pytest.approx({"mean": 0.5, "std": 0.36055512754639896, "n": 3})
-
-
-def test_metric_accumulates_and_leaves_empty_truths_out():
-    metric = RelativeVolumeDifferenceMetric(get_not_nans=True)
-    background = torch.zeros(1, 1, 6, 12, 12)
-    double, truth, none = (
-        torch.cat([background, x[None, None].float()], 1) for x in (box((1, 5), (2, 6), (2, 6)), TRUTH, 0 * TRUTH)
-    )
-    metric(y_pred=double, y=truth)
-    metric(y_pred=double, y=none)
-    value, count = metric.aggregate()
-    assert value.item() == pytest.approx(1.0) and count.item() == 1
-    with pytest.raises(ValueError, match="convention must be 'truth' or 'lits_code', found 'medpy'"):
-        compute_relative_volume_difference(truth, truth, "medpy")
