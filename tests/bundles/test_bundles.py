@@ -470,7 +470,7 @@ def test_what_reads_labels_sees_training_images_alone(told_apart, medkd_run, tmp
 
     watch(FalsePixelQueue, "push", "pushed", lambda args: (args[1], args[2]))
     watch(
-        importlib.import_module("medkd.plckd.assistants"),
+        importlib.import_module("medkd.plckd.batches"),
         "boundary_transform",
         "transformed",
         lambda args: (args[0], args[1]),

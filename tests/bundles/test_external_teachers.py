@@ -71,7 +71,7 @@ def test_soft_labels_of_an_ensemble_are_stored(external, kits19_data, medkd_run,
         ("ensemble", ["--method", "hlfd"], "method hlfd reads .* .ensemble of 3. there are logits alone"),
         ("ensemble", ["--window", "[0,5]"], r"was trained with --window \[-200, 300\], this command has \[0, 5\]"),
         ("torchscript", ["--method", "plckd"], "method plckd: similarity reads the penultimate map"),
-        ("torchscript", ["--teacher", "[1,2]"], "--teacher: MONAI reads this as the list"),
+        ("torchscript", ["--teacher", "[1,2]"], "--teacher: found \\[1, 2\\], expected a path"),
     ],
 )
 def test_what_is_refused_in_one_line(external, kits19_data, medkd_run, tmp_path, capsys, kind, options, message):

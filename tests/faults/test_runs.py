@@ -36,7 +36,7 @@ DATA = {
     "a list that is no JSON": (lambda f: (f / "datalist.json").write_text("{"), "datalist.json: not valid JSON"),
     "a list of another kind": (edit_list(lambda d: []), "datalist.json: holds a list, expected an object"),
     "a patient in two parts": (edit_list(leak), r"patient \S+ is in training \(case \S+\) and in test \(case \S+\)"),
-    "an empty part": (edit_list(lambda d: {**d, "training": []}), "the part 'training' is empty"),
+    "an empty part": (edit_list(lambda d: {**d, "training": []}), "the split 'training' is empty"),
     "an entry that lacks a key": (
         edit_list(lambda d: {**d, "training": [{"image": "x"}]}),
         "datalist.json: the entry .* lacks one of case, image, label, patient",

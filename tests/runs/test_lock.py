@@ -17,8 +17,8 @@ HOLD = (
 FORK = """import os, sys, time
 from medkd.runs.lock import FolderLock
 FolderLock(sys.argv[1]).acquire()
-worker = os.fork()
-print(worker, flush=True) if worker else None
+if not os.fork():  # the worker speaks: by then it has closed what it inherited
+    print(os.getpid(), flush=True)
 time.sleep(60)"""
 DEAD = 2**30  # no process has such a number
 
