@@ -7,7 +7,7 @@ from ._panels import scale_to_unit
 from .boundary_figures import boundary_figure, histogram_overlap, plot_boundary_transform
 from .comparison_figures import comparison_figure, pick_quantiles, plot_comparison
 from .false_pixel_figures import false_pixels_figure, plot_false_pixels
-from .grad_cam import first_and_last, grad_cam, grad_cam_figure, mid_target_slice
+from .grad_cam import first_and_last, grad_cam, mid_target_slice
 from .run_figures import pick_cases, plot_runs
 from .soft_label_figures import plot_progression, progression_figure
 from .tap_figures import channels_figure, importance_figure
@@ -21,7 +21,6 @@ __all__ = [
     "false_pixels_figure",
     "first_and_last",
     "grad_cam",
-    "grad_cam_figure",
     "histogram_overlap",
     "importance_figure",
     "mid_target_slice",

@@ -8,26 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from monai.visualize import GradCAM
 from torch import Tensor, nn
 
 from medkd.networks import default_taps
 
-from ._panels import (
-    TRUTH,
-    check_image_and_label,
-    divide_by_maximum,
-    outline_mask,
-    scale_to_unit,
-    show_picture,
-    slice_title,
-    take_slice,
-)
+from ._panels import divide_by_maximum
 
-__all__ = ["first_and_last", "grad_cam", "grad_cam_figure", "mid_target_slice"]
-
-_COLOUR_MAP = "plasma"
+__all__ = ["first_and_last", "grad_cam", "mid_target_slice"]
 
 
 def first_and_last(network: nn.Module) -> tuple[str, str]:
@@ -125,52 +113,3 @@ def mid_target_slice(label: Any) -> int | None:
         return None
     slices = np.flatnonzero((label > 0).any(axis=(1, 2)))
     return int(slices[len(slices) // 2]) if len(slices) else label.shape[0] // 2
-
-
-def grad_cam_figure(
-    networks: Mapping[str, nn.Module],
-    image: Any,
-    label: Any,
-    title: str,
-    class_index: int = 1,
-    layers: Mapping[str, Sequence[str]] | None = None,
-) -> Figure:
-    """Return a figure of an image and one column per network: Grad-CAM of its first layer above, of its last layer below.
-
-    Volumes show the slice of `mid_target_slice`.
-
-    Args:
-        networks: title -> network, on the CPU.
-        image: (C, *spatial), 1 or 3 channels, as the networks see it.
-        label: (1, *spatial) integers.
-        title: name of the case.
-        class_index: channel of the logits.
-        layers: title -> names of two sub-modules; None: `first_and_last`.
-
-    Raises:
-        ValueError: if image and label do not fit, and as in `grad_cam`.
-
-    Reference: Gorade et al., HLFD, Fig. 3: maps of the first and the final layer, method beside method.
-    """
-    image, label = check_image_and_label("grad_cam_figure", image, label)
-    index = mid_target_slice(label[0])
-    background, truth = scale_to_unit(take_slice(image, index)), take_slice(label[0], index) > 0
-    rows, columns = truth.shape
-    width = len(networks) + 1
-    figure = Figure(figsize=(2.6 * width, 5.4 * rows / columns + 0.8), layout="constrained")
-    grid = figure.subplots(2, width, squeeze=False)
-    show_picture(grid[0, 0], background, "image and ground truth")
-    outline_mask(grid[0, 0], truth, TRUTH)
-    grid[1, 0].set_axis_off()
-    for column, (name, network) in enumerate(networks.items(), start=1):
-        pair = (layers or {}).get(name) or first_and_last(network)
-        maps = grad_cam(network, image, pair, class_index)
-        for row, (position, layer) in enumerate(zip(("first", "last"), pair, strict=True)):
-            axes = grid[row, column]
-            show_picture(axes, background, f"{name}, {position}: {layer}")
-            axes.imshow(take_slice(maps[layer], index), cmap=_COLOUR_MAP, vmin=0, vmax=1, alpha=0.55)
-            outline_mask(axes, truth, TRUTH)
-    figure.suptitle(
-        f"{slice_title(title, index)}   (Grad-CAM of class {class_index}; green: ground truth)", fontsize=10
-    )
-    return figure

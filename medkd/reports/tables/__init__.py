@@ -6,7 +6,6 @@ from .experiment import Experiment, results
 from .folders import experiment_of_runs
 from .published import Published, load_published
 from .render import NAMES, task_tables, write_tables
-from .tables import Run, triplet_table
 from .write import Report, tables_of_runs, write_report
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "Experiment",
     "Published",
     "Report",
-    "Run",
     "conditions",
     "cost_of_run",
     "experiment_of_runs",
@@ -24,7 +22,6 @@ __all__ = [
     "results",
     "tables_of_runs",
     "task_tables",
-    "triplet_table",
     "write_report",
     "write_tables",
 ]
