@@ -93,8 +93,8 @@ def false_pixels_figure(
     )
     # pixels are sampled independently: an image of one slice is as good as a slice of a false-pixel volume
     synthetic = false_pixel_images(queue, truth.to(queue.slots.device), generator)[0].cpu()
-    shown = [values for values in (pixels, *colours) if values.numel()]
-    limits = min(float(x.min()) for x in shown), max(float(x.max()) for x in shown)
+    nonempty = [values for values in (pixels, *colours) if values.numel()]
+    limits = min(float(x.min()) for x in nonempty), max(float(x.max()) for x in nonempty)
     figure, rows, swatches = _layout(len(pixels), len(colours), truth.shape[2] / truth.shape[3])
     for row, (name, index) in enumerate(zip(names, indices, strict=True)):
         _show_row(rows[row], not row, pixels[row], truth[row, 0], labels[row, 0], synthetic[row], limits)

@@ -80,16 +80,16 @@ def plot_team(
     errors = [int((~is_correct(p, item.label[None])).sum()) for p, item in zip(probabilities, candidates, strict=True)]
     order = np.argsort(errors, kind="stable")[::-1]
     ranks = range(len(order)) if cases else dict.fromkeys((0, len(order) // 2, len(order) - 1))
-    shown = [candidates[order[rank]] for rank in ranks]
+    selected = [candidates[order[rank]] for rank in ranks]
     folder, generator = Path(output_dir), torch.Generator().manual_seed(seed)
     files = []
-    for name, image, label in shown:
+    for name, image, label in selected:
         stages = team.soft_labels(image[None].to(device), label[None].to(device))
         files.append(plot_progression(image, label, stages, folder / f"soft_labels_{_file_name(name)}.png", name))
-    name, image, label = shown[len(shown) // 2]
+    name, image, label = selected[len(selected) // 2]
     file = folder / f"boundary_transform_{_file_name(name)}.png"
     files.append(plot_boundary_transform(image, label, file, name, width, ratio, generator))
-    if false_pixels := _plot_queue(candidates, probabilities, shown, folder / "false_pixels.png", generator):
+    if false_pixels := _plot_queue(candidates, probabilities, selected, folder / "false_pixels.png", generator):
         files.append(false_pixels)
     return files
 
@@ -135,21 +135,23 @@ def _probabilities(team: TeacherTeam, image: Tensor, device: torch.device | str)
 def _plot_queue(
     candidates: Sequence[_Item],
     probabilities: Sequence[Tensor],
-    shown: Sequence[_Item],
+    selected: Sequence[_Item],
     path: Path,
     generator: torch.Generator,
 ) -> Path | None:
-    """Write the figure of false pixels; None if the teacher makes no error on a class of the shown images."""
+    """Write the figure of false pixels; None if the teacher makes no error on a class of the selected images."""
     predictions = {item.name: p.argmax(1, keepdim=True) for item, p in zip(candidates, probabilities, strict=True)}
     classes = probabilities[0].shape[1]
     queue = FalsePixelQueue(candidates[0].image.shape[0], classes, _PIXELS * len(candidates))
     for name, image, label in candidates:
         queue.push(image[None], label[None], predictions[name], _PIXELS)
-    present = torch.cat([item.label.unique() for item in shown]).unique()
+    present = torch.cat([item.label.unique() for item in selected]).unique()
     if not bool((queue.filled[present] > 0).all()):
         return None
     # a figure holds images of one size
-    names, images, labels = zip(*(item for item in shown if item.image.shape == shown[0].image.shape), strict=True)
+    names, images, labels = zip(
+        *(item for item in selected if item.image.shape == selected[0].image.shape), strict=True
+    )
     labels_of_teacher = torch.cat([predictions[name] for name in names])
     title = f"the teacher's false pixels in {len(candidates)} training images"
     return plot_false_pixels(

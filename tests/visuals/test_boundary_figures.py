@@ -22,13 +22,13 @@ def panels(figure):
 
 def densities(axis):
     """Region -> (area, mean) of its histogram, read from the drawn outline."""
-    found = {}
+    values = {}
     for text, patch in zip(axis.get_legend().get_texts(), axis.patches, strict=True):
         x, y = patch.get_xy().T
         edges, heights = x[:-1:2][:41], y[1::2][:40]
         area = heights * np.diff(edges)
-        found[text.get_text()] = area.sum(), (area * (edges[:-1] + edges[1:]) / 2).sum()
-    return found
+        values[text.get_text()] = area.sum(), (area * (edges[:-1] + edges[1:]) / 2).sum()
+    return values
 
 
 def test_overlap_of_histograms():
@@ -77,8 +77,8 @@ def test_a_seed_makes_the_picture():
     image, label = torch.rand(1, 16, 16), ring()[1]
     generators = [torch.Generator().manual_seed(seed) for seed in (0, 0, 1)]
     figures = [boundary_figure(image, label, "a", 2, 0.5, generator) for generator in generators]
-    made = [np.asarray(panels(figure)["transformed"].images[0].get_array()) for figure in figures]
-    assert (made[0] == made[1]).all() and (made[0] != made[2]).any()
+    transformed = [np.asarray(panels(figure)["transformed"].images[0].get_array()) for figure in figures]
+    assert (transformed[0] == transformed[1]).all() and (transformed[0] != transformed[2]).any()
 
 
 def test_a_volume_counts_all_slices_and_shows_the_fullest(tmp_path):

@@ -26,8 +26,8 @@ def write_run(folder, dice, predictions):
 def frames(tmp_path):
     """Six colour frames, of which the network sees half the size; one run predicts the truth, one a single row."""
     truth = {case: np.zeros((20, 24), np.uint8) for case in "abcdef"}
-    for place, layer in enumerate(truth.values()):
-        layer[4:12, 4 : 6 + place] = 1
+    for index, layer in enumerate(truth.values()):
+        layer[4:12, 4 : 6 + index] = 1
     row = {case: np.zeros((20, 24), np.uint8) for case in truth}
     for layer in row.values():
         layer[2] = 1
@@ -98,9 +98,9 @@ def test_a_volume_shows_the_slice_with_most_truth(tmp_path):
     assert row[0].get_ylabel() == "001, slice 2\nquantile 0.50"
     filled = np.asarray(row[2].images[1].get_array())[..., 3] > 0
     np.testing.assert_array_equal(filled, np.roll(truth[2], 6, axis=1) > 0)
-    shown = np.asarray(row[0].images[0].get_array()).squeeze()
+    background = np.asarray(row[0].images[0].get_array()).squeeze()
     image = item["image"][0, 2]
-    np.testing.assert_allclose(shown, (image - image.min()) / np.ptp(image), atol=1e-5)
+    np.testing.assert_allclose(background, (image - image.min()) / np.ptp(image), atol=1e-5)
 
 
 def test_errors(frames):

@@ -40,7 +40,7 @@ def test_incorrect_pixels_mask_and_made_image():
     figure = false_pixels_figure(image, label, prediction, queue, "teacher", cases=["a", "b"])
     assert figure.get_suptitle().startswith("teacher ") and len(figure.axes) == 2 * 3 + 2
     for row, name in enumerate("ab"):
-        real, mask, made = figure.axes[3 * row : 3 * row + 3]
+        real, mask, synthetic = figure.axes[3 * row : 3 * row + 3]
         assert real.get_ylabel() == name and real.get_xlabel() == "2 false positive, 3 false negative"
         positive, negative = coloured(real)
         incorrect = (prediction != label)[row, 0]
@@ -48,7 +48,7 @@ def test_incorrect_pixels_mask_and_made_image():
         np.testing.assert_array_equal(negative, incorrect & (label[row, 0] == 1))
         np.testing.assert_array_equal(values(mask), label[row, 0])
         # 0.2 is 0 and 0.8 is 1 in the picture, in every panel
-        pixels, lesion = values(made)[..., 0], label[row, 0].numpy() > 0
+        pixels, lesion = values(synthetic)[..., 0], label[row, 0].numpy() > 0
         np.testing.assert_allclose(np.unique(pixels[lesion].round(3)), [0.833, 1], atol=1e-3)
         np.testing.assert_allclose(np.unique(pixels[~lesion].round(3)), [0.167, 0.333], atol=1e-3)
 
@@ -80,11 +80,11 @@ def test_a_volume_shows_the_slice_with_most_incorrect_pixels(tmp_path):
 
 def test_a_seed_makes_the_picture():
     arguments = case()
-    made = [
+    synthetic = [
         values(false_pixels_figure(*arguments, "teacher", torch.Generator().manual_seed(seed)).axes[2])
         for seed in (0, 0, 1)
     ]
-    assert (made[0] == made[1]).all() and (made[0] != made[2]).any()
+    assert (synthetic[0] == synthetic[1]).all() and (synthetic[0] != synthetic[2]).any()
 
 
 def test_errors():

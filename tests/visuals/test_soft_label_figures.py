@@ -43,8 +43,8 @@ def test_incorrect_pixels_are_marked_and_counted(classes):
         counts = int((incorrect & positive).sum()), int((incorrect & ~positive).sum())
         text = f"{sum(counts)} incorrect\n{counts[0]} false positive, {counts[1]} false negative"
         assert axis.get_xlabel() == text
-        shown = np.asarray(axis.images[0].get_array()).squeeze()
-        np.testing.assert_allclose(shown, 1 - stage[0, 0], atol=1e-6)
+        panel = np.asarray(axis.images[0].get_array()).squeeze()
+        np.testing.assert_allclose(panel, 1 - stage[0, 0], atol=1e-6)
         assert axis.images[0].get_clim() == (0, 1)
     assert figure.axes[1].get_xlabel() != figure.axes[2].get_xlabel()  # the test has something to tell apart
     assert figure.axes[4].get_xlabel().startswith("0 incorrect")

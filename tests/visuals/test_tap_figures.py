@@ -21,9 +21,9 @@ def features(*sizes, dims=2, seed=0):
 
 
 def label(*shape):
-    found = torch.zeros(1, *shape, dtype=torch.long)
-    found[..., 4:9, 3:8] = 1
-    return found
+    label = torch.zeros(1, *shape, dtype=torch.long)
+    label[..., 4:9, 3:8] = 1
+    return label
 
 
 @pytest.mark.parametrize("p", [2, 4])

@@ -38,10 +38,10 @@ def test_the_patients_right_is_left_and_the_front_above(volume):
     assert figure.get_suptitle() == "case_9"
     assert [axis.get_title() for axis in figure.axes] == ["slice 4", "slice 5", "slice 6"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["truth", "prediction"]
-    shown = picture(figure.axes[1])
-    assert shown.shape == (14, 20)
+    background = picture(figure.axes[1])
+    assert background.shape == (14, 20)
     # the file's first axis runs to the left and its second to the back: so do columns and rows
-    assert np.argwhere(shown == 1).tolist() == [[3, 2]]
+    assert np.argwhere(background == 1).tolist() == [[3, 2]]
     assert figure.axes[1].get_aspect() == 2.0
 
 

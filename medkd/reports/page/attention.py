@@ -47,21 +47,21 @@ class Attention:
 
 
 def attention(
-    data: Data, names: Sequence[str], shown: Mapping[str, RunFacts], class_index: int = 1
+    data: Data, names: Sequence[str], shown_runs: Mapping[str, RunFacts], class_index: int = 1
 ) -> tuple[list[Attention], list[str]]:
     """Return cases with their maps, and sentences about missing maps.
 
     Args:
         data: the test cases.
         names: cases; those without ground truth are left out.
-        shown: row -> run of the network.
+        shown_runs: row -> run of the network.
         class_index: channel of the logits.
     """
     cases: list[Attention] = []
     sentences = []
     inputs: dict[str, _Input] = {}
     size: tuple[int, ...] = ()
-    for row, run in shown.items():
+    for row, run in shown_runs.items():
         try:
             parser = RunFolder(run.folder).load_parser()
             parser["device"] = "cpu"

@@ -98,20 +98,20 @@ def mean_dice(table: pd.DataFrame) -> pd.Series:
 
 
 def worst_cases(
-    data: Data, names: Sequence[str], shown: Mapping[str, RunFacts], scores: Mapping[str, pd.Series], slices: int
+    data: Data, names: Sequence[str], shown_runs: Mapping[str, RunFacts], scores: Mapping[str, pd.Series], slices: int
 ) -> tuple[list[ShownCase], list[str]]:
     """Return cases with the predictions of the shown runs, and sentences about missing predictions.
 
     Args:
         data: the test cases.
         names: cases in the order of the page.
-        shown: row -> run.
+        shown_runs: row -> run.
         scores: row -> case -> Dice of that run, in percent.
         slices: number of slices of a volume at most.
     """
     labels: dict[str, dict[str, np.ndarray]] = {}
     sentences = []
-    for row, run in shown.items():
+    for row, run in shown_runs.items():
         try:
             labels[row], sentence = predictions(run.folder, [data.entries[name] for name in names])
         except Exception as error:  # one run's missing model must not remove the others from the page
@@ -166,9 +166,9 @@ def _slices(truth: np.ndarray, layers: Sequence[np.ndarray], count: int) -> tupl
     if not len(holding):
         holding = np.arange(truth.shape[0])
     fullest = int((truth > 0).sum(axis=(1, 2)).argmax()) if (truth > 0).any() else int(holding[len(holding) // 2])
-    places = np.unique(np.linspace(0, len(holding) - 1, min(count, len(holding))).round().astype(int))
-    chosen = [int(number) for number in holding[places]]
+    indices = np.unique(np.linspace(0, len(holding) - 1, min(count, len(holding))).round().astype(int))
+    chosen = [int(number) for number in holding[indices]]
     if fullest not in chosen:
-        nearest = min(range(len(chosen)), key=lambda place: abs(chosen[place] - fullest))
+        nearest = min(range(len(chosen)), key=lambda index: abs(chosen[index] - fullest))
         chosen[nearest] = fullest
     return list(chosen), chosen.index(fullest)

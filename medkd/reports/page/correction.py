@@ -27,8 +27,8 @@ class Correction(NamedTuple):
     """One run of PLC-KD."""
 
     name: str
-    about: str
-    wrong: list[tuple[str, list[str]]]
+    heading: str
+    errors: list[tuple[str, list[str]]]
     """Kind of error, and its count and share after each step."""
     scores: list[tuple[str, list[str]]]
     """Network, and its scores on the validation images."""
@@ -48,18 +48,18 @@ def correction(run: RunFacts) -> Correction | None:
     report = report or {}
     pixels = report.get("pixels", 0)
     images = f" of {report['images']} training images" if "images" in report else " of the training images"
-    about = f"Incorrect pixels among {pixels:,} pixels{images}, after each step of the correction." if pixels else ""
-    wrong = [
+    heading = f"Incorrect pixels among {pixels:,} pixels{images}, after each step of the correction." if pixels else ""
+    errors = [
         (kind, [f"{stages[step]:,} ({stages[step] / pixels:.2%})" for step in STEPS])
         for kind, stages in report.get("wrong_pixels_after", {}).items()
     ]
     scores = [
-        (f"{name}: {STEPS[name]}", [*(_percent(of.get(score)) for score in _SCORES), _beyond(of)])
-        for name, of in report.get("on_validation_images", {}).items()
+        (f"{name}: {STEPS[name]}", [*(_percent(values.get(score)) for score in _SCORES), _beyond(values)])
+        for name, values in report.get("on_validation_images", {}).items()
     ]
     pictures = [(_case(path), embed_file(path)) for path in files[:_PICTURES]]
     return Correction(
-        run.name, about, wrong, scores, [*_SCORES.values(), _BEYOND], pictures, len(files) - len(pictures)
+        run.name, heading, errors, scores, [*_SCORES.values(), _BEYOND], pictures, len(files) - len(pictures)
     )
 
 

@@ -50,12 +50,12 @@ class RunPlot(NamedTuple):
     height: int
 
 
-def _shared(own: pd.DataFrame, baseline: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The runs of seeds that both have; all where none is shared, as with a teacher of its own seed."""
-    seeds = set(own["seed"]) & set(baseline["seed"])
+def _shared_seeds(table: pd.DataFrame, baseline: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the runs of seeds that both have, or all runs if they share none, as a teacher with other seeds."""
+    seeds = set(table["seed"]) & set(baseline["seed"])
     if not seeds:
-        return own, baseline
-    return own[own["seed"].isin(seeds)], baseline[baseline["seed"].isin(seeds)]
+        return table, baseline
+    return table[table["seed"].isin(seeds)], baseline[baseline["seed"].isin(seeds)]
 
 
 def case_plots(experiment: Experiment, cases: Mapping[str, pd.DataFrame]) -> list[CasePlot]:
@@ -67,8 +67,8 @@ def case_plots(experiment: Experiment, cases: Mapping[str, pd.DataFrame]) -> lis
     for row, table in cases.items():
         if row == experiment.baseline or not len(table):
             continue
-        values = [mean_dice(of) for of in _shared(table, baseline)]
-        pairs = pd.concat(values, axis=1, keys=("own", "alone")).dropna()
+        values = [mean_dice(runs) for runs in _shared_seeds(table, baseline)]
+        pairs = pd.concat(values, axis=1, keys=("method", "baseline")).dropna()
         if len(pairs):
             plots.append(_case_plot(experiment.baseline, row, pairs))
     return plots
@@ -76,14 +76,14 @@ def case_plots(experiment: Experiment, cases: Mapping[str, pd.DataFrame]) -> lis
 
 def _case_plot(baseline: str, row: str, pairs: pd.DataFrame) -> CasePlot:
     axis, other = scale([0, 100], 40, SIDE - 10), scale([0, 100], SIDE - 36, 10)
-    difference = pairs["own"] - pairs["alone"]
-    shown = pairs
+    difference = pairs["method"] - pairs["baseline"]
+    plotted = pairs
     if len(pairs) > _DOTS:  # evenly spread in the order of the difference: the largest loss and gain are among them
         order = difference.sort_values(kind="stable").index
-        shown = pairs.loc[order[np.linspace(0, len(order) - 1, _DOTS).round().astype(int)]]
+        plotted = pairs.loc[order[np.linspace(0, len(order) - 1, _DOTS).round().astype(int)]]
     dots = [
-        Dot(axis(alone), other(own), f"{case}: {baseline} {alone:.1f}, {row} {own:.1f} ({own - alone:+.1f})")
-        for case, own, alone in zip(shown.index, shown["own"], shown["alone"], strict=True)
+        Dot(axis(before), other(after), f"{case}: {baseline} {before:.1f}, {row} {after:.1f} ({after - before:+.1f})")
+        for case, after, before in zip(plotted.index, plotted["method"], plotted["baseline"], strict=True)
     ]
     better, worse = int((difference > 0).sum()), int((difference < 0).sum())
     caption = f"{better} of {len(pairs)} cases better, {worse} worse."
@@ -91,8 +91,8 @@ def _case_plot(baseline: str, row: str, pairs: pd.DataFrame) -> CasePlot:
         caption += f" Largest gain: {difference.idxmax()} ({difference.max():+.1f})."
     if worse:
         caption += f" Largest loss: {difference.idxmin()} ({difference.min():+.1f})."
-    if len(shown) < len(pairs):
-        caption += f" {len(shown)} dots are drawn, evenly spread in the order of the difference."
+    if len(plotted) < len(pairs):
+        caption += f" {len(plotted)} dots are drawn, evenly spread in the order of the difference."
     return CasePlot(row, axis, other, dots, caption)
 
 
@@ -129,7 +129,7 @@ def run_plot(experiment: Experiment, cases: Mapping[str, pd.DataFrame]) -> RunPl
     if not values:
         return None
     axis = scale(values, 150, 540, count=6, within=(0, 100))
-    heights = {row: 22.0 + 26 * place for place, row in enumerate(by_row)}
+    heights = {row: 22.0 + 26 * index for index, row in enumerate(by_row)}
     dots = [
         Dot(axis(value), heights[row], f"{row}, seed {seed}: {value:.2f}", row)
         for row, of_row in by_row.items()

@@ -34,17 +34,17 @@ class Table(NamedTuple):
 def task_tables_of(report: Report, task: str) -> list[Table]:
     """Return the tables of one task with the notes below them."""
     return [
-        _table(title, shown, report.notes.get(title, []))
-        for title, shown in report.tables.items()
+        _table(title, table, report.notes.get(title, []))
+        for title, table in report.tables.items()
         if title == task or title.startswith(f"{task}, ")
     ]
 
 
-def _table(title: str, shown: pd.DataFrame, notes: Sequence[str]) -> Table:
+def _table(title: str, table: pd.DataFrame, notes: Sequence[str]) -> Table:
     rows = [
-        (str(row), [_cell(str(text)) for text in line]) for row, line in zip(shown.index, shown.to_numpy(), strict=True)
+        (str(row), [_cell(str(text)) for text in line]) for row, line in zip(table.index, table.to_numpy(), strict=True)
     ]
-    return Table(title, list(map(str, shown.columns)), rows, notes)
+    return Table(title, list(map(str, table.columns)), rows, notes)
 
 
 def _cell(text: str) -> Cell:
@@ -52,8 +52,8 @@ def _cell(text: str) -> Cell:
     if match is None:
         return Cell(text, None)
     # a hyphen is too short for a minus sign; the hyphen of an exponent stays
-    shown = "−" + text[1:] if text.startswith("-") else text
-    return Cell(shown, float(match[0].replace(",", "")))
+    displayed = "−" + text[1:] if text.startswith("-") else text
+    return Cell(displayed, float(match[0].replace(",", "")))
 
 
 def triplet(table: Table, experiment: Experiment, methods: Sequence[str]) -> list[tuple[str, dict[str, str]]]:

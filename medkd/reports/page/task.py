@@ -61,7 +61,7 @@ class TaskContent:
     cases_listed_of: int
     order: str
     """The row whose worst cases are shown."""
-    shown: dict[str, RunFacts]
+    shown_runs: dict[str, RunFacts]
     """Row -> run whose predictions and Grad-CAM are shown."""
     cases: list[ShownCase]
     case_notes: list[str]
@@ -95,9 +95,9 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
     cases = {row: read_cases(runs) for row, runs in experiment.runs[task].items()}
     chosen = chosen_method(experiment, facts, task)
     tables = task_tables_of(report, task)
-    shown = _shown_runs(rows, facts)
-    order = next((row for row in (chosen, baseline, teacher, *rows) if row in shown), "")
-    cases_shown, notes, cams, cam_notes = _pictures(facts, cases, shown, order, limits)
+    shown_runs = _finished_runs(rows, facts)
+    order = next((row for row in (chosen, baseline, teacher, *rows) if row in shown_runs), "")
+    cases_shown, notes, cams, cam_notes = _pictures(facts, cases, shown_runs, order, limits)
     titles, lines, listed_of = case_rows(cases, limits.listed)
     panels, legend, without = curves([run for run in facts if run.state != "no result"])
     return TaskContent(
@@ -118,7 +118,7 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
         case_rows=lines,
         cases_listed_of=listed_of,
         order=order,
-        shown=shown,
+        shown_runs=shown_runs,
         cases=cases_shown,
         case_notes=notes,
         corrections=[content for run in facts if (content := correction(run)) is not None],
@@ -141,14 +141,18 @@ def _collapsed(cases: dict[str, pd.DataFrame]) -> list[str]:
     ]
 
 
-def _shown_runs(rows: Sequence[str], facts: Sequence[RunFacts]) -> dict[str, RunFacts]:
+def _finished_runs(rows: Sequence[str], facts: Sequence[RunFacts]) -> dict[str, RunFacts]:
     """Return the first finished run of each row."""
     first = {row: next((run for run in facts if run.row == row and run.ended), None) for row in rows}
     return {row: run for row, run in first.items() if run is not None}
 
 
 def _pictures(
-    facts: Sequence[RunFacts], cases: dict[str, pd.DataFrame], shown: dict[str, RunFacts], order: str, limits: Limits
+    facts: Sequence[RunFacts],
+    cases: dict[str, pd.DataFrame],
+    shown_runs: dict[str, RunFacts],
+    order: str,
+    limits: Limits,
 ) -> tuple[list[ShownCase], list[str], list[Attention], list[str]]:
     """Return worst cases and Grad-CAM, each with sentences about what is missing."""
     if not order:
@@ -159,14 +163,14 @@ def _pictures(
         sentence = f"The pictures need the data set, which could not be read: {str(error).rstrip('.')}."
         return [], [sentence], [], [sentence]
     names = _worst(data, cases[order], limits.cases)
-    scores = {row: mean_dice(cases[row][cases[row]["seed"] == run.seed]) for row, run in shown.items()}
+    scores = {row: mean_dice(cases[row][cases[row]["seed"] == run.seed]) for row, run in shown_runs.items()}
     try:
-        worst, notes = worst_cases(data, names, shown, scores, limits.slices)
-        cams, cam_notes = attention(data, names[: limits.attention], shown)
+        worst, notes = worst_cases(data, names, shown_runs, scores, limits.slices)
+        cams, cam_notes = attention(data, names[: limits.attention], shown_runs)
     except (ValueError, OSError, RuntimeError) as error:
         sentence = f"The images could not be read: {str(error).rstrip('.')}."
         return [], [sentence], [], [sentence]
-    cam_notes += [f"{row}: no Grad-CAM, no run ended." for row in cases if row not in shown]
+    cam_notes += [f"{row}: no Grad-CAM, no run ended." for row in cases if row not in shown_runs]
     return worst, notes, cams, cam_notes
 
 

@@ -42,7 +42,7 @@ def write_page(experiment: Experiment, report: Report, path: Path, limits: Limit
     )
     text = environment.get_template("page.html").render(
         title=experiment.title,
-        made=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
+        date=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
         version=medkd.__version__,
         tasks=tasks,
         notes=report.notes.get("", []),

@@ -81,8 +81,8 @@ def _measured(cell: pd.Series, metric: str, cases: int) -> str:
     if pd.isna(cell["mean"]):
         return "no case"
     least, most = cell["cases_least"], cell["cases"]
-    of = f" (of {least}{f' to {most}' if most > least else ''} cases)" if least < cases else ""
-    return _plus_minus(cell["mean"], cell["std"], f".{digits(metric)}f") + of
+    count = f" (of {least}{f' to {most}' if most > least else ''} cases)" if least < cases else ""
+    return _plus_minus(cell["mean"], cell["std"], f".{digits(metric)}f") + count
 
 
 def _plus_minus(mean: float, deviation: float, form: str) -> str:
@@ -107,11 +107,13 @@ def write_tables(
         The Markdown.
     """
     parts = [f"# {title}", *notes.get("", [])]
-    for name, shown in tables.items():
-        parts += [f"## {name}", _markdown(shown), *(f"- {note}" for note in notes.get(name, []))]
+    for name, task_table in tables.items():
+        parts += [f"## {name}", _markdown(task_table), *(f"- {note}" for note in notes.get(name, []))]
     text = "\n\n".join(parts) + "\n"
     general = notes.get("", [])
-    latex = "\n".join(_latex(title, name, shown, [*notes.get(name, []), *general]) for name, shown in tables.items())
+    latex = "\n".join(
+        _latex(title, name, task_table, [*notes.get(name, []), *general]) for name, task_table in tables.items()
+    )
     write_atomically(folder / "table.md", lambda path: path.write_text(text, encoding="utf-8"))
     write_atomically(folder / "table.tex", lambda path: path.write_text(latex, encoding="utf-8"))
     write_atomically(folder / "table.csv", lambda path: table.to_csv(path, index=False))

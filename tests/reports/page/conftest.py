@@ -64,7 +64,9 @@ def _data(folder: Path, volume: bool) -> list[dict]:
         truth = truth_of(case, volume)
         noise = generator.integers(0, 90, (*truth.shape, *(() if volume else (3,))), dtype=np.uint8)
         image = noise + (120 * (truth if volume else truth[..., None])).astype(np.uint8)
-        image, label = (_write(folder / f"{part}/{case}{end}", of) for part, of in (("i", image), ("l", truth)))
+        image, label = (
+            _write(folder / f"{subfolder}/{case}{end}", array) for subfolder, array in (("i", image), ("l", truth))
+        )
         entries.append({"case": case, "image": image, "label": label})
     return entries
 

@@ -46,8 +46,8 @@ def test_no_error_and_no_request(page, made_page):
     ours = made_page.resolve().as_uri()
     sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
     # the browser's own start page asks for its own parts
-    asked = {of["request"]["url"] for of in sent if of["documentURL"] == ours}
-    assert ours in asked and {url for url in asked if not url.startswith("data:")} == {ours}
+    requested = {params["request"]["url"] for params in sent if params["documentURL"] == ours}
+    assert ours in requested and {url for url in requested if not url.startswith("data:")} == {ours}
 
 
 def test_every_picture_is_loaded(page):

@@ -62,8 +62,8 @@ def test_deviation_is_over_seeds_and_differences_are_paired(experiment):
 
 def test_a_run_whose_test_was_cut_off_is_a_hole(experiment, tmp_path):
     (tmp_path / "KD/0/summary.json").unlink()
-    found = results(experiment).set_index("row")
-    assert (found.loc["KD", "seeds"], found.loc["KD", "planned"], found.loc["KD", "mean"]) == (1, 3, 60.0)
+    result = results(experiment).set_index("row")
+    assert (result.loc["KD", "seeds"], result.loc["KD", "planned"], result.loc["KD", "mean"]) == (1, 3, 60.0)
 
 
 def test_distances_tell_of_how_many_cases_they_are(experiment, tmp_path):
@@ -74,39 +74,39 @@ def test_distances_tell_of_how_many_cases_they_are(experiment, tmp_path):
     for file in tmp_path.glob("[TK]*/*/metrics.csv"):
         pd.read_csv(file).assign(hd95=1.0).to_csv(file, index=False)
     experiment.metrics = ["dice", "hd95"]
-    shown = task_tables(results(experiment), {}, "Student")["k"]["HD95"].to_dict()
-    assert shown["Student"] == "5.00 ± 1.41 (of 1 to 3 cases)" and shown["KD"] == "1.00 ± 0.00"
-    assert shown["Bad"] == "no case" and shown["Never"] == "no run ended"
+    rendered = task_tables(results(experiment), {}, "Student")["k"]["HD95"].to_dict()
+    assert rendered["Student"] == "5.00 ± 1.41 (of 1 to 3 cases)" and rendered["KD"] == "1.00 ± 0.00"
+    assert rendered["Bad"] == "no case" and rendered["Never"] == "no run ended"
 
 
 def test_cases_may_be_called_as_pandas_calls_nothing(tmp_path):
     (tmp_path / "metrics.csv").write_text("case,class,dice\nNA,1,0.5\n007,1,\n")
     (tmp_path / "summary.json").write_text("{}")
-    found = read_cases({0: tmp_path})
-    assert found["case"].tolist() == ["NA", "007"] and found["class"].tolist() == ["1", "1"]
-    assert found["dice"].isna().tolist() == [False, True]
+    result = read_cases({0: tmp_path})
+    assert result["case"].tolist() == ["NA", "007"] and result["class"].tolist() == ["1", "1"]
+    assert result["dice"].isna().tolist() == [False, True]
 
 
 def test_rows_and_metrics_with_bars_are_one_cell_each(experiment, tmp_path):
     table = results(experiment).replace({"metric": {"dice": "abs_rvd"}, "row": {"KD": "a | b"}})
     table["mean"] /= 100
-    shown = task_tables(table, {}, "")
-    text = write_tables(tmp_path, "Title", shown, table, {})
+    rendered = task_tables(table, {}, "")
+    text = write_tables(tmp_path, "Title", rendered, table, {})
     lines = [line.replace(r"\|", "") for line in text.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in lines}) == 1 and r"a \| b" in text and r"\|RVD\|" in text
-    assert shown["k"].loc["a | b", "|RVD|"] == "0.600 ± 0.000"  # as many decimals as the papers print
+    assert rendered["k"].loc["a | b", "|RVD|"] == "0.600 ± 0.000"  # as many decimals as the papers print
 
 
 def test_a_row_without_runs_and_a_collapsed_one_are_shown(experiment, tmp_path):
     table = results(experiment)
-    shown = task_tables(table, {}, "Student")["k"]
-    assert shown.loc["Never", "Dice, %"] == "no run ended" and shown.loc["Never", "runs"] == "0 of 1"
-    assert shown.loc["Bad", "runs"] == "1 of 2 (1 collapsed)" and shown.loc["Bad", "Dice, %"] == "0.00"
-    assert shown.loc["KD", "Dice, %"] == "60.00 ± 0.00" and shown.loc["KD", "runs"] == "2 of 3"
+    rendered = task_tables(table, {}, "Student")["k"]
+    assert rendered.loc["Never", "Dice, %"] == "no run ended" and rendered.loc["Never", "runs"] == "0 of 1"
+    assert rendered.loc["Bad", "runs"] == "1 of 2 (1 collapsed)" and rendered.loc["Bad", "Dice, %"] == "0.00"
+    assert rendered.loc["KD", "Dice, %"] == "60.00 ± 0.00" and rendered.loc["KD", "runs"] == "2 of 3"
     # the paper has a figure of one row alone: the others have none, and not a number that is none
-    assert shown["Dice, % (paper†)"].to_dict() == {**dict.fromkeys(DICE, ""), "KD": "50.00 ± 1.00"}
-    text = write_tables(tmp_path, "Title", {"k": shown}, table, {"": ["General."], "k": ["64 x 64 & 100 %"]})
-    assert all(cell in text for cell in shown.to_numpy().flatten())  # "0.00" is not 0, "+12.50" keeps its sign
+    assert rendered["Dice, % (paper†)"].to_dict() == {**dict.fromkeys(DICE, ""), "KD": "50.00 ± 1.00"}
+    text = write_tables(tmp_path, "Title", {"k": rendered}, table, {"": ["General."], "k": ["64 x 64 & 100 %"]})
+    assert all(cell in text for cell in rendered.to_numpy().flatten())  # "0.00" is not 0, "+12.50" keeps its sign
     assert "# Title" in text and "- 64 x 64 & 100 %" in text and (tmp_path / "table.md").read_text() == text
     latex = (tmp_path / "table.tex").read_text()
     assert r"64 x 64 \& 100 \%" in latex and r"60.00 $\pm$ 0.00" in latex
@@ -127,9 +127,9 @@ def test_conditions_are_named_row_by_row(experiment, tmp_path):
     experiment.data, experiment.kinds = {"k": tmp_path}, {"k": "kits19"}
     published = Published("s", experiment.published.conditions, {"kits19": {"training": 1, "test": 42}}, {})
     experiment.published = published
-    found = conditions(experiment, "k")
-    assert not found.as_published
-    assert found.phrases == [
+    result = conditions(experiment, "k")
+    assert not result.as_published
+    assert result.phrases == [
         "image_size 64 x 64 (paper: 512 x 512)",
         "student_network UNet",
         "student_width 8",

@@ -39,9 +39,9 @@ def runs(tmp_path):
 
 
 def test_rows_tasks_and_seeds_come_from_the_records(runs, tmp_path):
-    found = experiment_of_runs(runs)
-    assert list(found.runs) == ["kits19"] and (found.teacher, found.baseline) == ("T", "alone")
-    assert found.runs["kits19"]["kd"] == {3: tmp_path / "k", 4: tmp_path / "k4", 0: tmp_path / "no"}
+    result = experiment_of_runs(runs)
+    assert list(result.runs) == ["kits19"] and (result.teacher, result.baseline) == ("T", "alone")
+    assert result.runs["kits19"]["kd"] == {3: tmp_path / "k", 4: tmp_path / "k4", 0: tmp_path / "no"}
     assert experiment_of_runs(runs, "kd").baseline == "kd"
     assert list(experiment_of_runs({1: runs["T"]}).runs["kits19"]) == ["1"]  # a title is text
     two = experiment_of_runs({"a": runs["T"], "b": leave(tmp_path / "other", "none", 0, [1, 1], "lits")})

@@ -14,10 +14,10 @@ NETWORK = {"_target_": "medkd.networks.UNet", "spatial_dims": 2, "in_channels": 
 @pytest.fixture
 def runs(tmp_path):
     """Student with seeds 0, 1, 2; kd with 2, 0, 1 in this order and gains of 0.1, 0.2, 0.3; a teacher with one."""
-    found = {}
+    folders = {}
     plan = {"teacher": {7: 0.9}, "student": {0: 0.4, 1: 0.5, 2: 0.6}, "kd": {2: 0.9, 0: 0.5, 1: 0.7}}
     for title, seeds in plan.items():
-        found[title] = []
+        folders[title] = []
         for seed, dice in seeds.items():
             folder = tmp_path / f"{title}_{seed}"
             folder.mkdir()
@@ -33,9 +33,9 @@ def runs(tmp_path):
             (folder / "config.yaml").write_text(yaml.safe_dump(config))
             (folder / "summary.json").write_text("{}")
             (folder / "environment.json").write_text(json.dumps({"seed": seed}))
-            found[title].append(str(folder))
-    found["teacher"] = found["teacher"][0]
-    return found
+            folders[title].append(str(folder))
+    folders["teacher"] = folders["teacher"][0]
+    return folders
 
 
 def test_by_hand(runs, tmp_path, capsys):

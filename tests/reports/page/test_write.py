@@ -18,18 +18,18 @@ class Tree(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.found = [], []
+        self.open, self.items = [], []
         self.feed(text)
         assert not self.open
 
     def handle_starttag(self, tag, attributes):
         item = {"tag": tag, "attributes": dict(attributes), "text": "", "within": list(self.open)}
-        self.found.append(item)
+        self.items.append(item)
         if tag not in VOID:
             self.open.append(item)
 
     def handle_startendtag(self, tag, attributes):
-        self.found.append({"tag": tag, "attributes": dict(attributes), "text": "", "within": list(self.open)})
+        self.items.append({"tag": tag, "attributes": dict(attributes), "text": "", "within": list(self.open)})
 
     def handle_endtag(self, tag):
         assert self.open.pop()["tag"] == tag
@@ -39,7 +39,7 @@ class Tree(HTMLParser):
             item["text"] += data
 
     def all(self, *tags):
-        return [item for item in self.found if item["tag"] in tags]
+        return [item for item in self.items if item["tag"] in tags]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def within(item, tag):
 
 def test_nothing_is_fetched(made_page, tree):
     text = made_page.read_text(encoding="utf-8")
-    for item in tree.found:
+    for item in tree.items:
         for name in ("src", "href", "xlink:href", "srcset", "action", "data", "poster"):
             value = item["attributes"].get(name)
             assert value is None or value.startswith("#" if item["tag"] in ("a", "use") else "data:image/webp;base64,")
@@ -72,7 +72,7 @@ def test_names_are_text_and_never_markup(tree):
 
 
 def test_ids_are_unique_and_links_lead_somewhere(tree):
-    ids = [item["attributes"]["id"] for item in tree.found if "id" in item["attributes"]]
+    ids = [item["attributes"]["id"] for item in tree.items if "id" in item["attributes"]]
     assert len(ids) == len(set(ids))
     assert {item["attributes"]["href"][1:] for item in tree.all("a", "use")} <= set(ids)
 
@@ -149,7 +149,7 @@ def test_worst_cases_of_the_chosen_method_come_first(tree):
 
 
 def test_the_chosen_method_alone_is_visible(tree):
-    of_methods = [i for i in tree.found if "data-method" in i["attributes"]]
+    of_methods = [i for i in tree.items if "data-method" in i["attributes"]]
     assert len(of_methods) > 100
     for item in of_methods:
         assert ("hidden" in item["attributes"]) == (item["attributes"]["data-method"] != "HLFD")
