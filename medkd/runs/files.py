@@ -59,8 +59,13 @@ def save_atomically(state: Any, path: str | Path) -> None:
     """
     import torch
 
+    def write(temporary: Path) -> None:
+        # PyTorch stores the name of a file, which has the number of this process, but not that of an open file
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+
     try:
-        write_atomically(path, lambda temporary: torch.save(state, temporary))
+        write_atomically(path, write)
     except RuntimeError as error:  # PyTorch's error of a full disk
         reason = str(error).splitlines()[0][:120]
         raise OSError(f"{path}: cannot be written, is the disk full? ({reason})") from error

@@ -37,3 +37,10 @@ def test_full_disk_names_the_file(tmp_path):
 
     with pytest.raises(OSError, match=r"No space left on device: '.*/model.pt'"):
         write_atomically(tmp_path / "model.pt", full)
+
+
+def test_two_processes_save_the_same_bytes(tmp_path, monkeypatch):
+    for name, process in (("a", 1), ("b", 23456)):
+        monkeypatch.setattr("os.getpid", lambda process=process: process)
+        save_atomically({"weight": torch.ones(3)}, tmp_path / name / "model.pt")
+    assert (tmp_path / "a/model.pt").read_bytes() == (tmp_path / "b/model.pt").read_bytes()
