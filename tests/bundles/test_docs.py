@@ -1,0 +1,58 @@
+"""The links of the pages: files and headings that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "bundles").glob("*/docs/README.md")),
+]
+CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def anchors(page):
+    """Return the anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", CODE_BLOCK.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def relative_links(page):
+    targets = re.findall(r"\]\(([^)\s]+)\)", CODE_BLOCK.sub("", page.read_text()))
+    return [target for target in targets if not re.match(r"\w+:", target)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_lead_to_files_and_headings(page):
+    for target in relative_links(page):
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+def test_pages_of_bundles_link_to_the_results():
+    for page in PAGES:
+        if page.parent.name == "docs" and page.name == "README.md":
+            assert any("docs/results.md#" in target for target in relative_links(page)), page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_named_classes_exist(page):
+    """Each dotted name of medkd on a page can be imported."""
+    import importlib
+
+    for name in set(re.findall(r"\bmedkd(?:\.\w+)+", page.read_text())):
+        module, attributes = name, []
+        while module:
+            try:
+                value = importlib.import_module(module)
+                break
+            except ModuleNotFoundError:
+                module, _, attribute = module.rpartition(".")
+                attributes.insert(0, attribute)
+        for attribute in attributes:
+            value = getattr(value, attribute)
