@@ -1,4 +1,4 @@
-"""A trained student as a MONAI bundle that needs nothing of ours: `medkd pack`."""
+"""Pack a trained student as a MONAI bundle that runs without medkd: `medkd pack`."""
 
 from .packing import pack
 

@@ -1,4 +1,4 @@
-"""Which modules of medkd a set of names needs, found by reading imports: nothing is listed by hand, nothing is executed."""
+"""The modules of medkd that a set of names needs, from the import statements of the sources; nothing is executed."""
 
 from __future__ import annotations
 
@@ -8,32 +8,63 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["PACKAGE", "Closure", "source_of"]
+__all__ = ["PACKAGE", "Closure", "find_source", "is_package", "read_source", "resolve_import"]
 
 PACKAGE = __package__.partition(".")[0]
 
 
 @cache
-def source_of(module: str) -> Path | None:
-    """The file of a module or package, None where there is no such module."""
+def find_source(module: str) -> Path | None:
+    """Return the file of a module or package; None if it does not exist."""
     try:
         spec = find_spec(module)
-    except ModuleNotFoundError:  # its parent is no package
+    except ModuleNotFoundError:  # the parent is not a package
         return None
     return None if spec is None or spec.origin is None else Path(spec.origin)
 
 
-class Closure:
-    """Modules that define the names asked for, and all that these import.
+def is_package(module: str) -> bool:
+    """Return whether a dotted name is that of a package."""
+    source = find_source(module)
+    return source is not None and source.name == "__init__.py"
 
-    The ``__init__`` of a package imports the whole of it, so it is not among them: of a package that only hands names on,
-    ``exports`` keeps those that somebody asked for. An ``__init__`` with the definition of such a name is a module like any
-    other.
+
+def read_source(module: str) -> str:
+    """Return the text of a module.
+
+    Raises:
+        ValueError: if the module does not exist.
+    """
+    source = find_source(module)
+    if source is None:
+        raise ValueError(f"{module}: found no source file")
+    return source.read_text(encoding="utf-8")
+
+
+def resolve_import(module: str, node: ast.ImportFrom) -> str:
+    """Return the absolute name of the module that an import statement of ``module`` names, relative or not."""
+    if not node.level:
+        return node.module or ""
+    parts = module.split(".") if is_package(module) else module.split(".")[:-1]
+    return ".".join([*parts[: len(parts) - node.level + 1], *([node.module] if node.module else [])])
+
+
+class Closure:
+    """Modules that define the added names, and all modules that these import.
+
+    The ``__init__`` of a package imports the whole package, so it is left out. Of a package that only re-exports names,
+    ``exports`` keeps the names that were added or imported. An ``__init__`` that defines such a name counts as a module.
 
     Attributes:
-        modules: dotted names of the modules, packages with code of their own included.
-        exports: package -> name -> the module that it comes from.
-        others: top-level modules that are not ours, such as "nibabel".
+        modules: dotted names of the modules, and of the packages that define names themselves.
+        exports: package -> name -> the module that defines it.
+        others: top-level modules outside medkd, such as "nibabel".
+
+    Example:
+        >>> closure = Closure()
+        >>> closure.add("medkd.networks", "UNet")
+        >>> closure.exports
+        {'medkd.networks': {'UNet': 'medkd.networks.unet'}}
     """
 
     def __init__(self) -> None:
@@ -42,19 +73,19 @@ class Closure:
         self.others: set[str] = set()
 
     def add(self, module: str, name: str) -> None:
-        """Adds what ``from module import name`` needs.
+        """Add what ``from module import name`` needs.
 
         Raises:
-            ValueError: where neither the module nor the package has that name.
+            ValueError: if neither the module nor the package has that name.
         """
-        if not self._is_package(module):
+        if not is_package(module):
             self._add_module(module)
-        elif (origin := self._reexports(module).get(name)) is not None:
+        elif (origin := _reexports(module).get(name)) is not None:
             self.exports.setdefault(module, {})[name] = origin
             self.add(origin, name)
-        elif source_of(f"{module}.{name}") is not None:
+        elif find_source(f"{module}.{name}") is not None:
             self._add_module(f"{module}.{name}")
-        elif name in _defined(module):
+        elif name in _defined_names(module):
             self._add_module(module)
         else:
             raise ValueError(f"{module} has no {name!r}")
@@ -68,7 +99,7 @@ class Closure:
                 for alias in node.names:
                     self._add_import(module, alias)
                 continue
-            origin = absolute(module, node)
+            origin = resolve_import(module, node)
             if origin.partition(".")[0] != PACKAGE:
                 self.others.add(origin.partition(".")[0])
                 continue
@@ -80,48 +111,31 @@ class Closure:
             self.others.add(alias.name.partition(".")[0])
             return
         if alias.asname is None or "." not in alias.name:
-            # the name of the whole package would have to exist where the copy is
-            raise ValueError(f"{module}: `import {alias.name}` cannot be copied: write `from ... import ...`")
+            # the statement binds the name of the whole package, which does not exist beside the copy
+            raise ValueError(f"{module}: found `import {alias.name}`, expected `from ... import ...`: it is copied")
         self._add_module(alias.name)
 
-    @staticmethod
-    def _is_package(module: str) -> bool:
-        source = source_of(module)
-        return source is not None and source.name == "__init__.py"
 
-    @staticmethod
-    def _reexports(package: str) -> dict[str, str]:
-        """Names that a package's ``__init__`` imports from modules of ours, and these modules."""
-        found = {}
-        for node in _imports(package):
-            if isinstance(node, ast.ImportFrom) and (origin := absolute(package, node)).startswith(f"{PACKAGE}."):
-                found |= {alias.name: origin for alias in node.names if alias.asname in (None, alias.name)}
-        return found
-
-
-def _tree(module: str) -> ast.Module:
-    return ast.parse(source_of(module).read_text(encoding="utf-8"))
+def _reexports(package: str) -> dict[str, str]:
+    """Return the names that the ``__init__`` of a package imports from modules of medkd, and these modules."""
+    origins: dict[str, str] = {}
+    for node in _imports(package):
+        if isinstance(node, ast.ImportFrom) and (origin := resolve_import(package, node)).startswith(f"{PACKAGE}."):
+            origins |= {alias.name: origin for alias in node.names if alias.asname in (None, alias.name)}
+    return origins
 
 
 def _imports(module: str) -> Iterator[ast.Import | ast.ImportFrom]:
-    return (node for node in ast.walk(_tree(module)) if isinstance(node, ast.Import | ast.ImportFrom))
+    tree = ast.parse(read_source(module))
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
 
 
-def _defined(module: str) -> set[str]:
-    """Names of a module's own functions, classes and variables."""
-    found = set()
-    for node in _tree(module).body:
+def _defined_names(module: str) -> set[str]:
+    """Return the names of the functions, classes and variables that a module defines itself."""
+    names = set()
+    for node in ast.parse(read_source(module)).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
+            names.add(node.name)
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        found |= {target.id for target in targets if isinstance(target, ast.Name)}
-    return found
-
-
-def absolute(module: str, node: ast.ImportFrom) -> str:
-    """The module that an import statement of ``module`` names, relative or not."""
-    if not node.level:
-        return node.module or ""
-    source = source_of(module)
-    parts = module.split(".") if source is not None and source.name == "__init__.py" else module.split(".")[:-1]
-    return ".".join([*parts[: len(parts) - node.level + 1], *([node.module] if node.module else [])])
+        names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names

@@ -1,8 +1,8 @@
-"""References of a configuration to code of ours: finding them, and turning them to a bundle's own copy.
+"""Find the references of a configuration to code of medkd, and rewrite them to the bundle's copy.
 
-A configuration names code in two ways: ``_target_: medkd.networks.UNet``, and in expressions by the name of an import,
-``$io.find_images(@input)`` after ``$import medkd.data as data``. MONAI makes all imports before anything else, so no such
-statement can import from a folder that is to be found first: the copy is reached through the id `SCRIPTS`.
+A configuration names code in two ways: by ``_target_: medkd.networks.UNet``, and in expressions by the name of an import,
+such as ``$io.find_images(@input)`` after ``$import medkd.io as io``. MONAI executes all imports before anything else, when
+the folder of the bundle is not known yet. So the copy is reached through the id `SCRIPTS` in place of an import.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from monai.bundle import ReferenceResolver
 
@@ -19,106 +19,139 @@ from .closure import PACKAGE
 __all__ = ["SCRIPTS", "code_names", "foreign_imports", "import_aliases", "reachable", "rewrite_references"]
 
 SCRIPTS = "scripts"
-Name = tuple[str, str]  # module, name in it
+
+
+class _Use(NamedTuple):
+    """One use of a module of medkd in an expression."""
+
+    begin: int  # position of the alias in the text
+    end: int
+    module: str
+    attribute: str  # empty if the module itself is the value
 
 
 def import_aliases(config: dict[str, Any]) -> dict[str, str]:
-    """``{"data": "medkd.data"}``: what the configuration's imports call our modules."""
-    found = {}
+    """Return the aliases of medkd's modules in the imports of a configuration.
+
+    Example:
+        >>> import_aliases({"imports": ["$import torch", "$import medkd.io as io"]})
+        {'io': 'medkd.io'}
+    """
+    aliases = {}
     for line in config.get("imports", []):
         node = ast.parse(line.removeprefix("$")).body[0]
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            raise ValueError(f"imports: found {line!r}, expected an import statement")
         base = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
         for alias in node.names:
             if f"{base}{alias.name}".split(".")[0] == PACKAGE:
-                found[alias.asname or alias.name] = f"{base}{alias.name}"
-    return found
+                aliases[alias.asname or alias.name] = f"{base}{alias.name}"
+    return aliases
 
 
 def foreign_imports(config: dict[str, Any]) -> list[str]:
-    """The import statements that name nothing of ours."""
+    """Return the import statements of a configuration that name nothing of medkd."""
     return [line for line in config.get("imports", []) if not import_aliases({"imports": [line]})]
 
 
 def reachable(config: dict[str, Any], *ids: str) -> set[str]:
-    """The top-level ids that these need, themselves included."""
-    found: set[str] = set()
-    waiting = list(ids)
-    while waiting:
-        name = waiting.pop()
-        if name in config and name not in found:
-            found.add(name)
+    """Return the top-level ids that some ids refer to, directly or not, with these ids themselves.
+
+    Example:
+        >>> sorted(reachable({"a": "@b", "b": "$@c::d + 1", "c": {"d": 2}, "e": "@a"}, "a"))
+        ['a', 'b', 'c']
+    """
+    names: set[str] = set()
+    pending = list(ids)
+    while pending:
+        name = pending.pop()
+        if name in config and name not in names:
+            names.add(name)
             texts = (text for text in _texts(config[name]) if text.startswith(("$", "@", "%")))
-            waiting += [id_.split("::")[0] for text in texts for id_ in re.findall(r"[@%](\w+)", text)]
-    return found
+            pending += [reference for text in texts for reference in re.findall(r"[@%](\w+)", text)]
+    return names
 
 
-def code_names(value: Any, aliases: dict[str, str]) -> set[Name]:
-    """``(module, name)`` of everything of ours in a part of a configuration.
+def code_names(value: Any, aliases: dict[str, str]) -> set[tuple[str, str]]:
+    """Return ``(module, name)`` for every use of medkd's code in a value of a configuration.
+
+    Args:
+        value: of one id, or a dictionary of several.
+        aliases: what `import_aliases` returned.
 
     Raises:
-        ValueError: for an expression that hands a module itself about.
+        ValueError: if an expression uses a module itself as a value.
     """
-    found = set()
-    for target in _targets(value):
-        found.add(target)
+    names = set(_targets(value))
     for text in _texts(value):
-        for module, names, _ in _uses(text, aliases):
-            if not names:
-                raise ValueError(f"{text}: {module} itself cannot be packed, only what is in it")
-            found.add((module, names))
-    return found
+        for use in _uses(text, aliases):
+            if not use.attribute:
+                raise ValueError(f"{text}: {use.module} itself cannot be packed, only the names in it")
+            names.add((use.module, use.attribute))
+    return names
 
 
 def rewrite_references(value: Any, aliases: dict[str, str], package: str) -> Any:
-    """A part of a configuration, with the names of our code rewrite_references to those of the copy called ``package``."""
+    """Return a value of a configuration whose references to medkd name the copy.
+
+    Args:
+        value: of one id, or a dictionary of several.
+        aliases: what `import_aliases` returned.
+        package: name of the copy.
+    """
     if isinstance(value, list):
         return [rewrite_references(item, aliases, package) for item in value]
     if isinstance(value, dict):
         items = {key: rewrite_references(item, aliases, package) for key, item in value.items()}
         target = value.get("_target_")
         if isinstance(target, str) and target.startswith(f"{PACKAGE}."):
-            # the folder of the copy must be known before the class is looked for
+            # MONAI resolves `_requires_` first: it makes the copy importable
             items |= {"_target_": package + target.removeprefix(PACKAGE), "_requires_": f"@{SCRIPTS}"}
         return items
-    return _turned_text(value, aliases) if isinstance(value, str) else value
+    return _rewrite_text(value, aliases) if isinstance(value, str) else value
 
 
-def _turned_text(text: str, aliases: dict[str, str]) -> str:
-    for module, _, (begin, end) in sorted(_uses(text, aliases), key=lambda use: use[2], reverse=True):
-        text = f"{text[:begin]}@{SCRIPTS}{module.removeprefix(PACKAGE)}{text[end:]}"
+def _rewrite_text(text: str, aliases: dict[str, str]) -> str:
+    # from the last use to the first, so that the positions of the others stay valid
+    for use in sorted(_uses(text, aliases), reverse=True):
+        text = f"{text[: use.begin]}@{SCRIPTS}{use.module.removeprefix(PACKAGE)}{text[use.end :]}"
     return text
 
 
-def _uses(text: str, aliases: dict[str, str]) -> Iterator[tuple[str, str, tuple[int, int]]]:
-    """Module, the name taken from it, and the place of the alias, for each use in an expression."""
+def _uses(text: str, aliases: dict[str, str]) -> Iterator[_Use]:
+    """Yield the uses of medkd's modules in a text, if it is an expression."""
     if not text.startswith("$"):
         return
-    # what MONAI fills in becomes a plain name of the same length, so that places stay
-    plain = ReferenceResolver.id_matcher.sub(lambda found: "_" * len(found[0]), text[1:])
-    tree = ast.parse(plain.strip(), mode="eval")
-    shift = 1 + len(plain) - len(plain.lstrip())
+    # References such as @id are not Python: plain names of the same length keep all positions.
+    python = ReferenceResolver.id_matcher.sub(lambda reference: "_" * len(reference[0]), text[1:])
+    tree = ast.parse(python.strip(), mode="eval")
+    shift = 1 + len(python) - len(python.lstrip())
     attributes = {id(node.value): node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id in aliases:
-            begin = shift + len(plain.strip().encode()[: node.col_offset].decode())
-            yield aliases[node.id], attributes.get(id(node), ""), (begin, begin + len(node.id))
+            begin = shift + len(python.strip().encode()[: node.col_offset].decode())  # col_offset counts bytes
+            yield _Use(begin, begin + len(node.id), aliases[node.id], attributes.get(id(node), ""))
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All strings in a part of a configuration."""
+    """Yield all texts in a value of a configuration."""
     if isinstance(value, str):
         yield value
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    for item in _children(value):
         yield from _texts(item)
 
 
-def _targets(value: Any) -> Iterator[Name]:
-    if (
-        isinstance(value, dict)
-        and isinstance(target := value.get("_target_"), str)
-        and target.startswith(f"{PACKAGE}.")
-    ):
+def _targets(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield module and name of each ``_target_`` in medkd."""
+    target = value.get("_target_") if isinstance(value, dict) else None
+    if isinstance(target, str) and target.startswith(f"{PACKAGE}."):
         module, _, name = target.rpartition(".")
         yield module, name
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    for item in _children(value):
         yield from _targets(item)
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""metadata.json of a packed bundle: the task's, made true of this model."""
+"""The metadata.json of a packed bundle: that of the task, changed to describe this model."""
 
 from __future__ import annotations
 
@@ -24,43 +24,43 @@ _LARGEST_MULTIPLE = 64
 def bundle_metadata(
     student: Student, classes: dict[int, str], image_size: list[int], required: dict[str, str]
 ) -> dict[str, Any]:
-    """What MONAI's metadata schema asks for.
+    """Return the metadata that MONAI's schema asks for.
 
     Args:
         student: the model.
-        classes: number -> name, without the background.
+        classes: value in the prediction -> name, without the background.
         image_size: edges that the network was trained on.
-        required: packages and their versions.
+        required: the packages that inference needs, and their versions.
     """
-    found = json.loads((BUNDLES / student.task / "configs/metadata.json").read_text())
+    metadata = json.loads((BUNDLES / student.task / "configs/metadata.json").read_text())
     names = ", ".join(classes.values())
-    volumes = student.mode == "3d"
+    is_volumetric = student.mode == "3d"
     method = student.record.get("method", "none")
-    how = "trained on labels alone" if method == "none" else f"trained by the method {method}"
+    training = "trained on labels alone" if method == "none" else f"trained by the method {method}"
     shape = spatial_shape(student.network, image_size)
-    found |= {
-        "changelog": {found["version"]: f"packed by medkd {medkd.__version__} from a student {how}"},
+    metadata |= {
+        "changelog": {metadata["version"]: f"packed by medkd {medkd.__version__} from a student {training}"},
         "monai_version": _release("monai"),
         "pytorch_version": _release("torch"),
         "numpy_version": _release("numpy"),
         "required_packages_version": required,
-        "name": f"{found['name']}: {student.task}, {names}",
-        "task": f"Segmentation of {names}" + (", volume by volume" if volumes else ""),
-        "description": f"{type(student.network).__name__} student ({student.task}, {student.mode}), {how}",
+        "name": f"{metadata['name']}: {student.task}, {names}",
+        "task": f"Segmentation of {names}" + (", volume by volume" if is_volumetric else ""),
+        "description": f"{type(student.network).__name__} student ({student.task}, {student.mode}), {training}",
     }
-    form = found["network_data_format"]
-    form["inputs"]["image"] |= {"spatial_shape": shape, "is_patch_data": volumes}
-    form["outputs"]["pred"] |= {
+    data_format = metadata["network_data_format"]
+    data_format["inputs"]["image"] |= {"spatial_shape": shape, "is_patch_data": is_volumetric}
+    data_format["outputs"]["pred"] |= {
         "num_channels": len(classes) + 1,
         "spatial_shape": shape,
-        "is_patch_data": volumes,
+        "is_patch_data": is_volumetric,
         "channel_def": {"0": "background", **{str(number): name for number, name in classes.items()}},
     }
-    return found
+    return metadata
 
 
 def spatial_shape(network: nn.Module, image_size: list[int]) -> list[int | str]:
-    """Describe the sizes that a network takes as MONAI's metadata has it.
+    """Describe the input sizes of a network in the notation of MONAI's metadata.
 
     Args:
         network: images (N, C, *spatial) to logits.
@@ -81,5 +81,5 @@ def spatial_shape(network: nn.Module, image_size: list[int]) -> list[int | str]:
 
 
 def _release(package: str) -> str:
-    """Without the build: 2.13.0 of 2.13.0+cpu."""
+    """Return the version of a package without its build: 2.13.0 for 2.13.0+cpu."""
     return get_package_version(package).partition("+")[0]

@@ -1,4 +1,4 @@
-"""docs/README.md of a packed bundle: what it is, how it is used, what it was trained with."""
+"""The docs/README.md of a packed bundle: the model, its use and its training."""
 
 from __future__ import annotations
 
@@ -9,55 +9,46 @@ import medkd
 
 from .student import Student
 
-__all__ = ["page"]
+__all__ = ["render_page"]
 
-_PATHS = (
-    "_dir",
-    "_root",
-    "teacher",
-    "assistant",
-    "imagenet21k",
-    "device",
-    "resume",
-    "mlflow",
-    "run",
-    "initialize",
-    "imports",
+# Options whose names contain one of these describe the machine of the training, not the model.
+_OMITTED = (
+    *("_dir", "_root", "teacher", "assistant", "imagenet21k", "device", "resume", "mlflow"),
+    *("run", "initialize", "imports"),
 )
-
 
 _PAGE = """\
 # {title}
 
 {description}. {intended_use}.
-Packed by medkd {version}; licence: `LICENSE`, that of the data: `docs/data_license.txt`.
+Packed by medkd {version}. The licence is in `LICENSE`, that of the data in `docs/data_license.txt`.
 
 ## Use
 
 Needs Python 3.11 or later, MONAI {monai}, PyTorch {torch}, and: {packages}.
-medkd is not needed, nor any option: all that the model was trained with is in its configuration.
+It does not need medkd. The configuration holds all values of the training, so no further option is needed.
 ```
 python -m monai.bundle run --config_file {name}/configs/inference.json --bundle_root {name} \\
        --input IMAGES --output_dir PREDICTIONS
 ```
-`--input` is {kinds}, or a folder of these; `--save_probabilities True` writes these as well.
+`--input` is {kinds}, or a folder of these. `--save_probabilities True` writes the probabilities too.
 The network with its weights, in Python:
 ```
 network = monai.bundle.load("{name}", bundle_dir="THE_FOLDER_AROUND_IT")
 ```
-A configuration of MONAI executes code: run bundles that you trust.
+A configuration of MONAI executes code: run only bundles that you trust.
 
 ## Training
 
-`configs/train.json` and what lies over it (`distill.json`, `teacher.json`, `evaluate.json`, ...) **need medkd** (this is of
-version {version}) and a data set that `medkd prepare {task}` made; so do federated clients (`monai.fl.client.MonaiAlgo`).
+`configs/train.json` and its overlays (`distill.json`, `teacher.json`, `evaluate.json`, ...) **need medkd** (version
+{version}) and a data set that `medkd prepare {task}` wrote. So do federated clients (`monai.fl.client.MonaiAlgo`).
 ```
 python -m monai.bundle run --config_file {name}/configs/train.json --bundle_root {name} --dataset_dir DATA --output_dir RUN
 python -m monai.bundle run --config_file "['{name}/configs/train.json','{name}/configs/distill.json']" --bundle_root {name} \\
        --teacher TEACHER --dataset_dir DATA --output_dir DISTILLED
 ```
 
-## What the model was trained with
+## Options of the training
 
 {training}
 
@@ -71,10 +62,19 @@ python -m monai.bundle run --config_file "['{name}/configs/train.json','{name}/c
 """
 
 
-def page(student: Student, name: str, metadata: dict[str, Any]) -> str:
-    """The page of a bundle folder called ``name``."""
-    kinds = ("a NIfTI, NRRD or MetaImage file, a folder with a DICOM series", "a .png, .jpg, .bmp or .tif picture")
-    pictures = metadata["network_data_format"]["inputs"]["image"]["num_channels"] == 3
+def render_page(student: Student, name: str, metadata: dict[str, Any]) -> str:
+    """Return the text of the page.
+
+    Args:
+        student: the model.
+        name: of the bundle's folder.
+        metadata: what `bundle_metadata` returned.
+    """
+    is_picture = metadata["network_data_format"]["inputs"]["image"]["num_channels"] == 3
+    scans, pictures = (
+        "a NIfTI, NRRD or MetaImage file, a folder with a DICOM series",
+        "a .png, .jpg, .bmp or .tif picture",
+    )
     return _PAGE.format(
         title=metadata["name"],
         description=metadata["description"],
@@ -87,37 +87,39 @@ def page(student: Student, name: str, metadata: dict[str, Any]) -> str:
         ),
         name=name,
         task=student.task,
-        kinds=kinds[pictures],
-        training="\n".join(_training(student)),
-        metrics="\n".join(_metrics(student.summary)),
+        kinds=pictures if is_picture else scans,
+        training="\n".join(_training_lines(student)),
+        metrics="\n".join(_metrics_lines(student.summary)),
         references="\n".join(f"- {reference}" for reference in metadata["references"]),
     )
 
 
-def _training(student: Student) -> list[str]:
+def _training_lines(student: Student) -> list[str]:
     if not student.record:
-        return ["No record of the training was there when it was packed. Given then:", "", *_table(student.values)]
-    values = {**student.record, **student.values, **student.trained_with}
-    shown = {name: value for name, value in sorted(values.items()) if _is_said(name, value)}
+        return ["There was no record of the training. Options of `medkd pack`:", "", *_table(student.values)]
+    options = {**student.record, **student.values, **student.trained_with}
+    lines = _table({name: value for name, value in sorted(options.items()) if _is_public(name, value)})
     versions = student.environment.get("versions", {})
-    about = ", ".join(f"{package} {version}" for package, version in versions.items())
-    return [*_table(shown), *(["", f"With {about}; begun {student.environment.get('started')}."] if about else [])]
+    packages = ", ".join(f"{package} {version}" for package, version in versions.items())
+    if packages:
+        lines += ["", f"Trained with {packages}. Started: {student.environment.get('started')}."]
+    return lines
 
 
-def _is_said(name: str, value: Any) -> bool:
-    """Plain values alone, and no path of the machine of the training."""
-    if any(part in name for part in _PATHS) and not name.startswith("teacher_w"):
+def _is_public(name: str, value: Any) -> bool:
+    """Return whether an option is a plain value that does not name a path of the training's machine."""
+    if any(omitted in name for omitted in _OMITTED) and not name.startswith("teacher_w"):
         return False
     if isinstance(value, dict):
         return name in ("classes", "method_args") and bool(value)
-    parts = value if isinstance(value, list) else [value]
+    items = value if isinstance(value, list) else [value]
     return value is not None and all(
-        isinstance(part, int | float) or (isinstance(part, str) and not _names_a_place(part)) for part in parts
+        isinstance(item, int | float) or (isinstance(item, str) and not _is_path_or_expression(item)) for item in items
     )
 
 
-def _names_a_place(text: str) -> bool:
-    """An expression, or a path: whatever its id is called, it means something on the machine of the training alone."""
+def _is_path_or_expression(text: str) -> bool:
+    """Return whether a text depends on the machine of the training."""
     return text.startswith(("$", "@", "%")) or "/" in text or "\\" in text
 
 
@@ -125,9 +127,9 @@ def _table(values: dict[str, Any]) -> list[str]:
     return ["| option | value |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in values.items())]
 
 
-def _metrics(summary: dict[str, Any]) -> list[str]:
+def _metrics_lines(summary: dict[str, Any]) -> list[str]:
     if not summary:
-        return ["None were there when it was packed."]
+        return ["The run had no test metrics when the model was packed."]
     rows = [
         f"| {name} | {metric} | {entry['mean']:.4f} | {entry['std']:.4f} | {entry['n']} |"
         for name, metrics in summary.items()
@@ -135,7 +137,7 @@ def _metrics(summary: dict[str, Any]) -> list[str]:
         if entry["mean"] is not None and not math.isnan(entry["mean"])
     ]
     return [
-        "Of whole test cases, by the run itself (n: cases that the metric is defined for).",
+        "Measured by the run on whole test cases (n: cases for which the metric is defined).",
         "",
         "| class | metric | mean | std | n |",
         "| --- | --- | --- | --- | --- |",

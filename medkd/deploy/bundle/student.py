@@ -1,4 +1,4 @@
-"""The student that is packed: its weights, and the values that they mean something with."""
+"""Read a student and the values of its training."""
 
 from __future__ import annotations
 
@@ -21,29 +21,47 @@ __all__ = ["Student", "read_student"]
 
 
 class Student(NamedTuple):
-    """What `read_student` found."""
+    """A trained student and its record.
 
-    model: Path  # as it was given
+    Attributes:
+        model: the run's folder or its model.pt, as the option has it.
+        task: name of the bundle.
+        mode: "2d" or "3d".
+        overlays: the user's files over the task's configuration.
+        network: with its weights.
+        inference: configuration of inference, in which the values of the training replace the defaults.
+        values: only the ids that they replace.
+        trained_with: the options that weights do not show.
+        record: configuration of the training; empty if there is none.
+        summary: test metrics; empty if there are none.
+        environment: versions and start of the training; empty if they are not known.
+    """
+
+    model: Path
     task: str
     mode: str
     overlays: tuple[str, ...]
-    network: nn.Module  # with its weights
-    inference: dict[
-        str, Any
-    ]  # configuration of inference, with the values of the training in the places of its defaults
-    values: dict[str, Any]  # the ids of these, alone
-    trained_with: dict[str, Any]  # what weights alone cannot tell
-    record: dict[str, Any]  # configuration of the training; empty where it is not known
-    summary: dict[str, Any]  # test metrics; likewise
-    environment: dict[str, Any]  # versions and seed of the training; likewise
+    network: nn.Module
+    inference: dict[str, Any]
+    values: dict[str, Any]
+    trained_with: dict[str, Any]
+    record: dict[str, Any]
+    summary: dict[str, Any]
+    environment: dict[str, Any]
 
 
 def read_student(task: str, options: dict[str, Any], mode: str | None, overlays: Sequence[str] = ()) -> Student:
-    """Reads ``--model`` (a run's folder or its model.pt) and the record beside it; the other options say what it lacks.
+    """Read a model and the record beside it.
+
+    Args:
+        task: name of the bundle.
+        options: ids and their values: ``model`` (a run's folder or its model.pt), and what the record lacks.
+        mode: "2d" or "3d"; None: as the model was trained.
+        overlays: the user's files over the task's configuration.
 
     Raises:
-        FileNotFoundError: no such model.
-        ValueError: not a student of this task, weights of another network, options unknown or missing.
+        FileNotFoundError: if the model does not exist.
+        ValueError: if it is not a student of this task, has weights of another network, or if options are unknown or missing.
     """
     options, mode, config = read_pack_options(task, options, mode, overlays)
     model = Path(options.pop("model"))
@@ -52,14 +70,15 @@ def read_student(task: str, options: dict[str, Any], mode: str | None, overlays:
     record = folder.read_config() or {}
     check_student(model, "pack")
     needed = reachable(config, "initialize", "run", "network_def") | {"imports"}
-    config = {name: value for name, value in config.items() if name in needed}  # no teacher, nothing of the other mode
+    # without the teacher and the other mode
+    config = {name: value for name, value in config.items() if name in needed}
     options = {name: value for name, value in options.items() if name.split("::")[0] in config and name != "output_dir"}
     if not record:
         _require_all(model, mode, config, options)
-    config, values = _with_values(config, options, str(model))
-    trained_with = _resolved(config, "trained_with")
+    config, values = _apply_options(config, options, str(model))
+    trained_with = _resolve(config, "trained_with")
     check_model(model, **trained_with)
-    network = load_weights(_resolved(config, "network_def"), file).eval()
+    network = load_weights(_resolve(config, "network_def"), file).eval()
     summary, environment = folder.read_summary() or {}, folder.read_environment() or {}
     return Student(
         model, task, mode, tuple(overlays), network, config, values, trained_with, record, summary, environment
@@ -67,25 +86,33 @@ def read_student(task: str, options: dict[str, Any], mode: str | None, overlays:
 
 
 def _require_all(model: Path, mode: str, config: dict[str, Any], values: dict[str, Any]) -> None:
-    """Without a record nobody may guess: a default would be a wrong window, silently."""
-    # in 3-D the size has the name patch_size
-    told = {"image_size", "patch_size", "student_width", *config["trained_with"]} - {"mode"}
-    told -= {"image_size"} if mode == "3d" else set()
-    missing = [name for name in config if name in told and name not in values]
+    """Refuse a model without a record whose options are incomplete: a default window could be silently incorrect.
+
+    Raises:
+        ValueError: names the missing options.
+    """
+    required = {"image_size", "patch_size", "student_width", *config["trained_with"]} - {"mode"}
+    if mode == "3d":  # where patch_size is the size
+        required.discard("image_size")
+    missing = [name for name in config if name in required and name not in values]
     if missing:
         names = " ".join(f"--{name}" for name in missing)
         raise ValueError(f"model {model}: no config.yaml beside it says what it was trained with: give {names}")
 
 
-def _with_values(config: dict[str, Any], options: dict[str, Any], model: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The configuration with the options in their places, and what it would have read off the record as values."""
+def _apply_options(
+    config: dict[str, Any], options: dict[str, Any], model: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the configuration with the options, and the values of these and of all ids that read the record."""
     parser = ConfigParser({**config, "model": model})
     for name, value in options.items():
         parser[name] = value
-    computed = [name for name, value in parser.config.items() if value == "$None" or str(value).startswith(RECORDED)]
-    values = options | {name: _resolved(parser.config, name) for name in computed}
-    return {**parser.config, **values, "model": config["model"]}, values
+    merged = parser.config
+    assert isinstance(merged, dict)
+    computed = [name for name, value in merged.items() if value == "$None" or str(value).startswith(RECORDED)]
+    values = options | {name: _resolve(merged, name) for name in computed}
+    return {**merged, **values, "model": config["model"]}, values
 
 
-def _resolved(config: dict[str, Any], name: str) -> Any:
-    return ConfigParser(copy.deepcopy(config)).get_parsed_content(name)  # resolving writes into it
+def _resolve(config: dict[str, Any], name: str) -> Any:
+    return ConfigParser(copy.deepcopy(config)).get_parsed_content(name)  # which changes the configuration

@@ -1,4 +1,4 @@
-"""A trained student for other programs: TorchScript, ONNX, ONNX in whole numbers, each measured against the original."""
+"""Export a trained student as TorchScript, ONNX or int8 ONNX, and compare the file with the original."""
 
 from .exporting import FORMATS, check_format, export
 from .trained_student import apply_overrides

@@ -1,4 +1,4 @@
-"""A network written to a file that runs without our code."""
+"""Write a network to a file that runs without medkd."""
 
 from __future__ import annotations
 
@@ -21,26 +21,41 @@ __all__ = ["OnnxNetwork", "quiet", "save_onnx", "write_onnx", "write_torchscript
 
 
 def write_torchscript(network: nn.Module, description: ModelSpec, path: Path) -> None:
-    """Traced, batch and size free; the description lies in it as the extra file ``medkd.json``."""
+    """Write a traced network with the description as the extra file ``medkd.json``.
+
+    Args:
+        network: images ``(N, C, *spatial)`` to logits; N and the edges stay free.
+        description: of the network.
+        path: to write.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
     with quiet():
         traced = torch.jit.trace(network, _example(description))
-        content = io.BytesIO()  # a full disk is an OSError for Python, and a trace of C++ for torch
+        content = io.BytesIO()  # on a full disk Python raises an OSError, torch a long trace
         torch.jit.save(traced, content, _extra_files={f"{KEY}.json": description.to_json()})
     path.write_bytes(_without_sources(content))
 
 
 def _without_sources(content: io.BytesIO) -> bytes:
-    """TorchScript without the lines of Python that each operation came from: they name folders of this machine."""
-    kept = io.BytesIO()
-    with zipfile.ZipFile(content) as old, zipfile.ZipFile(kept, "w") as new:
+    """Return TorchScript without the source line of each operation: these lines name folders of this machine."""
+    stripped = io.BytesIO()
+    with zipfile.ZipFile(content) as old, zipfile.ZipFile(stripped, "w") as new:
         for entry in old.infolist():
             if not entry.filename.endswith(".debug_pkl"):
                 new.writestr(entry, old.read(entry))
-    return kept.getvalue()
+    return stripped.getvalue()
 
 
 def write_onnx(network: nn.Module, description: ModelSpec, path: Path) -> None:
-    """One file, input ``image`` and output ``logits``, batch and size free; the description lies in its metadata."""
+    """Write one ONNX file with the description in its metadata.
+
+    Args:
+        network: images ``(N, C, *spatial)`` to logits; N and the edges stay free. The file names them ``image`` and ``logits``.
+        description: of the network.
+        path: to write.
+    """
     edges = {}
     for axis in range(len(description.size)):
         edge = torch.export.Dim(f"edge{axis}", min=1)
@@ -56,11 +71,20 @@ def write_onnx(network: nn.Module, description: ModelSpec, path: Path) -> None:
             verbose=False,
             dynamo=True,
         )
+    assert program is not None  # as dynamo is True
     save_onnx(program.model_proto, description, path)
 
 
 def save_onnx(model: Any, description: ModelSpec, path: Path) -> None:
-    """Writes an ONNX model with the description in its metadata, and without the traces of the exporter: they name folders."""
+    """Write an ONNX model with the description in its metadata.
+
+    The traces of the exporter are removed: they name folders of this machine.
+
+    Args:
+        model: an ``onnx.ModelProto``.
+        description: of the network.
+        path: to write.
+    """
     import onnx
 
     for node in (*model.graph.node, *(node for function in model.functions for node in function.node)):
@@ -70,18 +94,23 @@ def save_onnx(model: Any, description: ModelSpec, path: Path) -> None:
 
 
 class OnnxNetwork(nn.Module):
-    """An ONNX file in the place of a network."""
+    """A network that runs an ONNX file on the CPU.
+
+    Args:
+        path: file that `write_onnx` wrote.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.model = OnnxModel(path, device="cpu")
 
     def forward(self, image: Tensor) -> Tensor:
+        """Return the logits of images ``(N, C, *spatial)``."""
         return torch.from_numpy(np.ascontiguousarray(self.model(image.numpy())))
 
 
 def _example(description: ModelSpec) -> Tensor:
-    """Small, and no edge like another: a size that tracing took for a constant would show in the comparison."""
+    """Return a small input with different edges: the comparison shows a size that tracing took for a constant."""
     step = max(description.multiple, 16)
     edges = [step * (2 + axis) for axis in range(len(description.size))]
     return torch.zeros(2, description.channels, *edges)
@@ -89,7 +118,7 @@ def _example(description: ModelSpec) -> Tensor:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Exporters tell much of themselves, and nothing that a user could act on."""
+    """Silence the output of the exporters, which holds nothing that a user could act on."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

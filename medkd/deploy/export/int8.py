@@ -1,4 +1,4 @@
-"""Whole numbers of eight bits in the place of floats: static quantisation by ONNX Runtime."""
+"""Quantise an ONNX file to eight-bit integers: static quantisation by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -19,71 +19,82 @@ from .formats import quiet, save_onnx
 
 __all__ = ["write_int8"]
 
-METHODS = ("MinMax", "Entropy", "Percentile")
+_METHODS = ("MinMax", "Entropy", "Percentile")
 
 
 def write_int8(
-    source: Path, description: ModelSpec, path: Path, calibration: Sequence[np.ndarray], choice: Sequence[np.ndarray]
+    source: Path, description: ModelSpec, path: Path, training: Sequence[np.ndarray], validation: Sequence[np.ndarray]
 ) -> dict[str, Any]:
-    """Quantises an ONNX file (activations, and weights by channel), in the way that changes its answers least.
+    """Quantise activations, and weights by channel, in the way that changes the predictions least.
 
-    Tried are ONNX Runtime's three ways to choose ranges, then, with the best of them, floats in the first and last layer.
+    ONNX Runtime has three methods to choose ranges. Each is tried; the best one is tried again with floats in the first and
+    the last layer.
 
     Args:
-        source: what `write_onnx` wrote.
-        description: goes into the new file.
+        source: file that `write_onnx` wrote.
+        description: of the network; is written into the new file.
         path: to write.
-        calibration: windows ``(1, C, *size)`` of training images, from which ranges are taken.
-        choice: windows of other images, on which the ways are compared.
+        training: windows ``(1, C, *size)`` of training images, from which the ranges are taken.
+        validation: windows of other images, on which the attempts are compared.
 
     Returns:
-        What was tried: each way with the share of the foreground that it decided otherwise than the floats did, and the
-        mean difference of probabilities; and which was taken.
+        ``tried``: each attempt with the number of pixels whose label changed, relative to the foreground, and the mean
+        difference of the probabilities. ``taken``: the attempt that was written.
     """
-    floats = [_probabilities(OnnxModel(source, device="cpu"), window) for window in choice]
+    expected = [_probabilities(OnnxModel(source, device="cpu"), window) for window in validation]
     with TemporaryDirectory(dir=path.parent, prefix=f".partial-{os.getpid()}-") as name:
         folder = Path(name)
         prepared = folder / "prepared.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-        tried: list[dict[str, Any]] = []
-        ends = _first_and_last(prepared)
+        attempts: list[dict[str, Any]] = []
 
-        def attempt(method: str, kept: list[str]) -> None:
-            file = folder / f"{len(tried)}.onnx"
-            _quantise(prepared, file, method, calibration, kept)
+        def attempt(method: str, float_nodes: list[str]) -> None:
+            file = folder / f"{len(attempts)}.onnx"
+            _quantise(prepared, file, method, training, float_nodes)
             save_onnx(onnx.load(file), description, file)
             model = OnnxModel(file, device="cpu")
-            found = [_probabilities(model, window) for window in choice]
-            tried.append({"file": file, "method": method, "floats": kept, **_change(floats, found)})
+            probabilities = [_probabilities(model, window) for window in validation]
+            change = _change(expected, probabilities)
+            attempts.append({"file": file, "method": method, "floats": float_nodes, **change})
 
-        for method in METHODS:
+        for method in _METHODS:
             attempt(method, [])
-        attempt(min(tried, key=_order)["method"], ends)
-        best = min(tried, key=_order)
+        attempt(min(attempts, key=_order)["method"], _first_and_last(prepared))
+        best = min(attempts, key=_order)
         best["file"].replace(path)
-    shown = [{key: value for key, value in one.items() if key != "file"} for one in tried]
-    return {"tried": shown, "taken": {key: best[key] for key in ("method", "floats")}}
+    tried = [{key: value for key, value in one.items() if key != "file"} for one in attempts]
+    return {"tried": tried, "taken": {key: best[key] for key in ("method", "floats")}}
 
 
 class _Windows(CalibrationDataReader):
-    """One window after the other; `quantize_static` asks for stretches, so that it keeps the activations of one alone."""
+    """Reader of one window after the other.
+
+    It can read a range of windows, so `quantize_static` keeps the activations of one window at a time.
+
+    Args:
+        windows: ``(1, C, *size)``.
+        name: of the network's input.
+    """
 
     def __init__(self, windows: Sequence[np.ndarray], name: str) -> None:
         self.windows, self.name = windows, name
         self.set_range(0, len(windows))
 
     def __len__(self) -> int:
+        """Return the number of windows."""
         return len(self.windows)
 
     def set_range(self, start_index: int, end_index: int) -> None:
+        """Restrict the reader to a range of windows."""
         self.rest = iter(self.windows[start_index:end_index])
 
     def get_next(self) -> dict[str, np.ndarray] | None:
+        """Return the next window by the name of the input, None at the end."""
         window = next(self.rest, None)
         return None if window is None else {self.name: window}
 
 
-def _quantise(source: Path, path: Path, method: str, windows: Sequence[np.ndarray], kept: list[str]) -> None:
+def _quantise(source: Path, path: Path, method: str, windows: Sequence[np.ndarray], float_nodes: list[str]) -> None:
     with quiet():
         quantize_static(
             str(source),
@@ -94,13 +105,13 @@ def _quantise(source: Path, path: Path, method: str, windows: Sequence[np.ndarra
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod[method],
-            nodes_to_exclude=kept,
+            nodes_to_exclude=float_nodes,
             extra_options={"CalibStridedMinMax": 1},
         )
 
 
 def _first_and_last(path: Path) -> list[str]:
-    """Names of the first and the last convolution."""
+    """Return the names of the first and the last convolution."""
     names = [node.name for node in onnx.load(path).graph.node if node.op_type in ("Conv", "ConvTranspose")]
     return [names[0], names[-1]]
 
@@ -113,13 +124,13 @@ def _probabilities(model: OnnxModel, window: np.ndarray) -> np.ndarray:
 
 def _change(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> dict[str, float]:
     changed = foreground = difference = 0.0
-    for one, other in zip(before, after, strict=True):
-        old, new = one.argmax(axis=1), other.argmax(axis=1)
+    for old_probabilities, new_probabilities in zip(before, after, strict=True):
+        old, new = old_probabilities.argmax(axis=1), new_probabilities.argmax(axis=1)
         changed += float((old != new).sum())
         foreground += float((old > 0).sum())
-        difference += float(np.abs(one - other).mean()) / len(before)
+        difference += float(np.abs(old_probabilities - new_probabilities).mean()) / len(before)
     return {"changed_foreground": changed / max(foreground, 1.0), "mean_probability_difference": difference}
 
 
-def _order(tried: dict[str, Any]) -> tuple[float, float]:
-    return tried["changed_foreground"], tried["mean_probability_difference"]
+def _order(attempt: dict[str, Any]) -> tuple[float, float]:
+    return attempt["changed_foreground"], attempt["mean_probability_difference"]

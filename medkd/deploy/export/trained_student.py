@@ -1,4 +1,4 @@
-"""A student as its run left it, with all that its use needs."""
+"""A trained student with its data, its inferer and its description."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ __all__ = ["TrainedStudent", "apply_overrides"]
 
 
 def apply_overrides(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """A configuration with the options of a command in their places."""
+    """Return a configuration with the options of a command."""
     parser = ConfigParser(config)
     for name, value in options.items():
         parser[name] = value
+    assert isinstance(parser.config, dict)
     return parser.config
 
 
@@ -31,19 +32,27 @@ class TrainedStudent:
 
     Args:
         task: name of the bundle.
-        config: what `medkd evaluate` would run, with all options in it.
+        config: the configuration of `medkd evaluate`, with all options applied.
 
     Raises:
-        FileNotFoundError: no such model, or data set.
-        ValueError: no record beside the model, a teacher's, or one that does not fit the options; weights of another network.
+        FileNotFoundError: if the model or the data set does not exist.
+        ValueError: if the model has no record or is a teacher, if the record contradicts the options, or if the weights are
+            those of another network.
+
+    Attributes:
+        model: the run's folder or its model.pt.
+        network: in evaluation mode, on the CPU.
+        kind: "slices", "volumes" or "pictures".
+        description: of the network; its ``format`` is empty.
     """
 
     def __init__(self, task: str, config: dict[str, Any]) -> None:
         self._config = ConfigParser(config)
+        self._has_per_case = "per_case" in config
         self.model = self.value("model")
         if RunFolder.of_model(self.model).read_config() is None:
             raise ValueError(
-                f"model {self.model}: no config.yaml of its training beside it: give the folder of the run"
+                f"model {self.model}: found no config.yaml of its training beside it, expected the folder of a run"
             )
         check_student(self.model, "export")
         if not Path(self.value("dataset_dir")).is_dir():
@@ -51,50 +60,50 @@ class TrainedStudent:
         check_model(self.model, **self.value("trained_with"))
         self.network = load_weights(self.value("network_def"), self.model).eval().requires_grad_(False)
         self.kind = {"2d": "slices", "3d": "volumes"}[self.value("mode")] if "mode" in config else "pictures"
-        self.description = self._described(task)
+        self.description = self._describe(task)
 
     def value(self, name: str) -> Any:
-        """What an id of the configuration stands for."""
+        """Return the resolved value of an id of the configuration."""
         return self._config.get_parsed_content(name)
 
     @property
     def inferer(self) -> Any:
-        """How the network is run over a whole case."""
+        """The inferer that runs the network over a whole case."""
         return self.value("validate::inferer")
 
     @property
     def preprocessing(self) -> Transform:
-        """From an entry of the data set to ``image`` and ``label``."""
+        """The transform from an entry of the data list to ``image`` and ``label``."""
         return self.value("validate::preprocessing")
 
     @property
     def postprocessing(self) -> Transform:
-        """From logits ``pred`` to labels."""
+        """The transform from logits ``pred`` to labels."""
         return self.value("validate::postprocessing")
 
-    def cases(self, part: str) -> list[dict[str, Any]]:
-        """Entries of the data set's part."""
-        return load_datalist(self.value("dataset_dir"), part)
+    def cases(self, split: str) -> list[dict[str, Any]]:
+        """Return the entries of a split: "training", "validation" or "test"."""
+        return load_datalist(self.value("dataset_dir"), split)
 
-    def _described(self, task: str) -> ModelSpec:
-        scans, size = self.kind != "pictures", tuple(self.value("image_size"))
+    def _describe(self, task: str) -> ModelSpec:
+        is_scan, size = self.kind != "pictures", tuple(self.value("image_size"))
         spacing = self.value("spacing") if self.kind == "volumes" else None
         channels = input_spec(self.network)[1]
         multiple = required_multiple(self.network)
         if any(edge % multiple for edge in size):
-            raise ValueError(f"image_size {size}: each edge must be a multiple of {multiple}")
+            raise ValueError(f"image_size: found {size}, expected multiples of {multiple}")
         return ModelSpec(
             task=task,
             kind=self.kind,
             channels=channels,
-            per_case=self.value("per_case") if "per_case" in self._config.config else None,
-            intensities=tuple(self.value("window")) if scans else (0, 255),
-            clip=scans,
+            per_case=self.value("per_case") if self._has_per_case else None,
+            intensities=tuple(self.value("window")) if is_scan else (0, 255),
+            clip=is_scan,
             padding=-1,
-            orientation="IPL" if scans else None,
+            orientation="IPL" if is_scan else None,
             size=size,
             spacing=None if spacing is None else tuple(spacing),
-            overlap=getattr(self.inferer, "overlap", 0.25) if scans else 0,
+            overlap=getattr(self.inferer, "overlap", 0.25) if is_scan else 0,
             multiple=multiple,
             classes=dict(self.value("classes")),
             decide="argmax",

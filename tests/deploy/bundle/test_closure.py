@@ -8,7 +8,7 @@ import pytest
 
 from medkd.deploy.bundle.closure import Closure
 from medkd.deploy.bundle.expressions import code_names, import_aliases, reachable, rewrite_references
-from medkd.deploy.bundle.scripts import requirements, sources, unique_name, write_scripts
+from medkd.deploy.bundle.scripts import copied_sources, required_packages, unique_name, write_scripts
 
 
 def closure(*names):
@@ -49,7 +49,7 @@ def test_the_copy_works_alone_under_its_own_name(tmp_path):
     found = closure(
         "medkd.networks.UNet", "medkd.networks.load_weights", "medkd.cli.check_command", "medkd.methods.build"
     )
-    texts = sources(found)
+    texts = copied_sources(found)
     name = unique_name("kits19", texts)
     write_scripts(tmp_path / name, texts)
     code = f"import sys; sys.modules['medkd'] = None; sys.path.insert(0, {str(tmp_path)!r}); import {name} as copy; "
@@ -62,13 +62,13 @@ def test_the_copy_works_alone_under_its_own_name(tmp_path):
 
 
 def test_the_name_follows_from_the_code():
-    texts = sources(closure("medkd.networks.UNet"))
+    texts = copied_sources(closure("medkd.networks.UNet"))
     changed = {path: text + "\n# other\n" for path, text in texts.items()}
     assert unique_name("a", texts) == unique_name("a", dict(texts)) != unique_name("a", changed)
 
 
 def test_packages_that_the_code_needs():
-    found = requirements(closure("medkd.io.find_images"))
+    found = required_packages(closure("medkd.io.find_images"))
     assert "nibabel" in found and "pytorch-ignite" in found
     assert not {"torch", "monai", "numpy"} & set(found)
 

@@ -134,10 +134,10 @@ WRONG = {
     "format": ({"format": "onx"}, r"--format onx: expected torchscript, onnx, onnx-int8 \(did you mean onnx\?\)"),
     "no model": ({"model": lambda folder, _: folder / "no.pt"}, r"--model .*no.pt: no such file"),
     "no data": ({"dataset_dir": lambda folder, _: folder / "no"}, r"dataset_dir .*no: no such folder"),
-    "no record": ({"model": no_record}, r"bare/model.pt: no config.yaml of its training beside it"),
+    "no record": ({"model": no_record}, r"bare/model.pt: found no config.yaml of its training beside it"),
     "another": ({"model": torch_file}, r"other/model.pt: weights of another network"),
     "typo": ({"modle": "x"}, r"unknown option\(s\): --modle \(did you mean .*--model"),
-    "part": ({"format": "onnx-int8", "part": "training"}, r"--part training: int8 is measured on the test part"),
+    "part": ({"format": "onnx-int8", "part": "training"}, r"--part: found training, expected test"),
     "windows": ({"calibration_windows": 0}, r"--calibration_windows: found 0, expected a whole number from 1 on"),
     "none": ({"output_dir": None}, r"medkd export kits19 needs --output_dir"),
 }
