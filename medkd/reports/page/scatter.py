@@ -59,7 +59,10 @@ def _shared_seeds(table: pd.DataFrame, baseline: pd.DataFrame) -> tuple[pd.DataF
 
 
 def case_plots(experiment: Experiment, cases: Mapping[str, pd.DataFrame]) -> list[CasePlot]:
-    """A plot a row that ended, of the cases with ground truth that both have; each case the mean over shared seeds."""
+    """Return one scatter plot for each method that ended: a dot for each case that it shares with the baseline.
+
+    A case is the mean over the seeds that both have. Cases without ground truth are left out.
+    """
     baseline = cases.get(experiment.baseline)
     if baseline is None or not len(baseline):
         return []
