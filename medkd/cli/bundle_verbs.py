@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from .bundles import config_files
-from .checks import check_options, check_required
+from .checks import check_options, check_required, unknown_options
 from .config import merge_files
+from .team import MEMBERS
 from .trained import options_from_record
 from .values import convert_words
 from .verb import Command
 from .workflow import compose, run_bundle
 
-__all__ = ["checked_options", "run_command"]
+__all__ = ["check_required_ids", "checked_options", "run_command"]
 
 
 def run_command(command: Command, required: tuple[str, ...], files_of: str | None = None) -> None:
@@ -23,11 +24,37 @@ def run_command(command: Command, required: tuple[str, ...], files_of: str | Non
         required: ids that it needs.
         files_of: verb whose configuration files are merged; None: the command's own.
     """
-    check_required(str(command), command.options, required)
+    check_required_ids(command, required, files_of)
     options, mode = checked_options(command, files_of)
     settings = command.settings
     role, overlays = settings.get("role", "student"), settings["overlay"]
     run_bundle(compose(files_of or command.verb, command.task, options, role=role, overlays=overlays, mode=mode))
+
+
+def check_required_ids(command: Command, required: tuple[str, ...], files_of: str | None = None) -> None:
+    """Check that all required options are there.
+
+    Args:
+        command: as it was read.
+        required: ids, and options of the verb itself, that it needs.
+        files_of: verb whose configuration files are merged; None: the command's own.
+
+    Raises:
+        ValueError: names the unknown options, then all missing ones.
+    """
+
+    def unknown() -> list[str]:
+        # those of one member of a team, as teacher::max_epochs, are checked with the configuration of that member
+        names = [name for name in command.options if name.split("::")[0] not in MEMBERS or "::" not in name]
+        mode = command.settings["mode"]
+        try:
+            _, mode = options_from_record(command.verb, command.task, command.options, mode)
+        except (ValueError, OSError):
+            mode = mode or "2d"  # the model's record is for a command that has all its options
+        return unknown_options(names, _configuration(command, files_of, mode))
+
+    settings = [name for name, value in command.settings.items() if value is not None]
+    check_required(str(command), [*command.options, *settings], required, unknown)
 
 
 def checked_options(command: Command, files_of: str | None = None) -> tuple[dict[str, Any], str]:
@@ -42,9 +69,14 @@ def checked_options(command: Command, files_of: str | None = None) -> tuple[dict
         ValueError: for an unknown option or a value of another kind, and for a model of another task.
     """
     options, mode = options_from_record(command.verb, command.task, command.options, command.settings["mode"])
-    role, overlays = command.settings.get("role", "student"), command.settings["overlay"]
-    files = config_files(files_of or command.verb, command.task, role, mode=mode)
-    config = merge_files([*files, *overlays])
+    config = _configuration(command, files_of, mode)
     options = convert_words(options, config)
     check_options(options, config)
     return options, mode
+
+
+def _configuration(command: Command, files_of: str | None, mode: str) -> dict[str, Any]:
+    settings = command.settings
+    role, soft_labels = settings.get("role", "student"), settings.get("soft_labels", "online")
+    files = config_files(files_of or command.verb, command.task, role, soft_labels, mode)
+    return merge_files([*files, *settings["overlay"]])

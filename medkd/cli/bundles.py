@@ -1,19 +1,26 @@
-"""The bundles of medkd: which configuration files a run of them merges."""
+"""The bundles of medkd: where they are, their names, and the configuration files that a run merges."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
-from .config import merge_files
-from .task_names import BUNDLES, tasks
+__all__ = ["BUNDLES", "all_config_files", "config_files", "tasks"]
 
-__all__ = ["BUNDLES", "config_files", "tasks"]
-
+_PACKAGE = Path(__file__).parents[1]
+# in a wheel the bundles lie inside the package, in a clone beside it
+BUNDLES = next(path for path in (_PACKAGE / "bundles", _PACKAGE.parent / "bundles") if path.is_dir())
 _EXTRA_FILES = {
     "distill": ("distill.yaml",),
     "figures": ("distill.yaml", "team_figures.yaml"),
     "comparison": ("comparison.yaml",),
 }
+
+
+def tasks() -> list[str]:
+    """Return the names of the bundles, sorted."""
+    return sorted(path.parent.parent.name for path in BUNDLES.glob("*/configs/train.yaml"))
 
 
 def config_files(
@@ -47,7 +54,25 @@ def config_files(
     return [*files, overlays / "cached.yaml"] if soft_labels == "cached" else files
 
 
+def all_config_files(verb: str, roles: Sequence[str] = ("student",)) -> set[Path]:
+    """Return the configuration files of a verb for all tasks and modes.
+
+    Args:
+        verb: see `config_files`.
+        roles: who may be trained or used.
+    """
+    files: set[Path] = set()
+    for task, role, mode in product(tasks(), roles, ("2d", "3d")):
+        try:
+            files.update(config_files(verb, task, role, mode=mode))
+        except ValueError:  # a task without volumes
+            continue
+    return files
+
+
 def _volume_overlays(task: str, soft_labels: str) -> list[Path]:
+    from .config import merge_files  # PyYAML may be missing where an exported network predicts
+
     if "mode" not in merge_files([BUNDLES / task / "configs/train.yaml"]):
         raise ValueError(f"--mode 3d: {task} is a task of pictures, it has no volumes")
     if soft_labels == "cached":

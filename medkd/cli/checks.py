@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from medkd.runs.config import get_nested
@@ -13,12 +13,26 @@ from .signatures import argument_names
 from .table import option_of
 from .values import check_value
 
-__all__ = ["MONAI_OPTIONS", "check_options", "check_positionals", "check_required", "is_known"]
+__all__ = [
+    "MONAI_OPTIONS",
+    "check_no_files",
+    "check_options",
+    "check_positionals",
+    "check_required",
+    "is_known",
+    "unknown_message",
+    "unknown_options",
+    "with_hint",
+]
 
 # Arguments of ``monai.bundle.run``.
 MONAI_OPTIONS = frozenset(
     ("run_id", "init_id", "final_id", "meta_file", "config_file", "logging_file", "tracking", "args_file")
 )
+_FILE_OPTIONS = {
+    "config_file": "the verb and the task choose the configuration files; write --overlay FILE to add one",
+    "args_file": "only python -m monai.bundle run reads such a file; write the options themselves, or --overlay FILE",
+}
 # Ids whose children are free: the method checks them.
 _OPEN_IDS = ("method_args",)
 
@@ -29,25 +43,25 @@ def check_positionals(words: Sequence[str]) -> None:
         raise ValueError(f"unexpected positional argument(s) {' '.join(words)}: options are written --name value")
 
 
-def check_required(command: str, options: Collection[str], names: Sequence[str]) -> None:
+def check_required(
+    command: str, options: Collection[str], names: Sequence[str], unknown: Callable[[], Sequence[str]] = list
+) -> None:
     """Check that all required options are there.
 
     Args:
         command: what needs them, such as "train kits19".
         options: names that were given.
         names: names that are required.
+        unknown: returns the unknown options with their hints; called only when an option is missing, because one of them
+            may be its misspelling.
 
     Raises:
-        ValueError: names all missing ones, with an option that may be a misspelling.
+        ValueError: names the unknown options, then all missing ones.
     """
     missing = [name for name in names if name not in options]
-    if not missing:
-        return
-    unread = [name for name in options if name not in names]
-    hints = [did_you_mean(name, unread, count=1, prefix="--") for name in missing]
-    found = [hint.removeprefix("did you mean ").removesuffix("?") for hint in hints if hint]
-    hint = f" (found {', '.join(dict.fromkeys(found))})" if found else ""
-    raise ValueError(f"medkd {command} needs {', '.join(f'--{name}' for name in missing)}{hint}")
+    if missing:
+        message = f"medkd {command} needs {', '.join(f'--{name}' for name in missing)}"
+        raise ValueError("; ".join(filter(None, [unknown_message(unknown()), message])))
 
 
 def check_options(options: dict[str, Any], config: dict[str, Any]) -> None:
@@ -60,26 +74,66 @@ def check_options(options: dict[str, Any], config: dict[str, Any]) -> None:
     Raises:
         ValueError: for unknown options, with the nearest names; for options of the other mode; for values of another kind.
     """
-    unknown = []
+    unknown = unknown_options(options, config)
     for name, value in options.items():
         if name in MONAI_OPTIONS:
             continue
-        option = option_of(name)
-        mode = config.get("mode")
-        if option is not None and option.name == name and option.mode and mode and option.mode != mode:
-            raise ValueError(f"--{name}: has no effect with --mode {mode}")
+        if _is_of_other_mode(name, config):
+            raise ValueError(f"--{name}: has no effect with --mode {config['mode']}")
         if is_known(name, config):
             check_value(name, value, get_nested(config, name))
-        else:
-            hint = did_you_mean(name, sorted(all_ids(config) | _arguments(config, name)), prefix="--")
-            unknown.append(f"--{name}" + (f" ({hint})" if hint else ""))
     if unknown:
-        raise ValueError(f"unknown option(s): {'; '.join(unknown)}")
+        raise ValueError(unknown_message(unknown))
+
+
+def unknown_options(options: Iterable[str], config: dict[str, Any]) -> list[str]:
+    """Return the options that a configuration does not have, each with the nearest names.
+
+    An option of the other mode is not unknown: it has no effect.
+    """
+    names = [
+        name
+        for name in options
+        if name not in MONAI_OPTIONS and not _is_of_other_mode(name, config) and not is_known(name, config)
+    ]
+    return [with_hint(name, all_ids(config) | _arguments(config, name)) for name in names]
+
+
+def with_hint(name: str, names: Iterable[str]) -> str:
+    """Return an unknown option as a message names it, with the nearest of the valid names.
+
+    Example:
+        >>> with_hint("max_epoch", ["max_epochs", "seed"])
+        '--max_epoch (did you mean --max_epochs?)'
+    """
+    hint = did_you_mean(name, sorted(names), prefix="--")
+    return f"--{name}" + (f" ({hint})" if hint else "")
+
+
+def unknown_message(unknown: Sequence[str]) -> str:
+    """Return the message for unknown options; empty if there are none."""
+    return f"unknown option(s): {'; '.join(unknown)}" if unknown else ""
+
+
+def check_no_files(options: Iterable[str]) -> None:
+    """Check that no option names files in the place of those that the verb and the task choose.
+
+    Raises:
+        ValueError: for ``config_file`` and ``args_file``, which only ``python -m monai.bundle run`` reads.
+    """
+    for name in options:
+        if name in _FILE_OPTIONS:
+            raise ValueError(f"--{name}: {_FILE_OPTIONS[name]}")
 
 
 def is_known(name: str, config: dict[str, Any]) -> bool:
     """Return whether an option is an id of the configuration, or an argument of the class that the id builds."""
     return name.split("::")[0] in _OPEN_IDS or name in all_ids(config) or name in _arguments(config, name)
+
+
+def _is_of_other_mode(name: str, config: dict[str, Any]) -> bool:
+    option, mode = option_of(name), config.get("mode")
+    return option is not None and option.name == name and bool(option.mode and mode) and option.mode != mode
 
 
 def _arguments(config: dict[str, Any], name: str) -> set[str]:

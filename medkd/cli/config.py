@@ -11,7 +11,7 @@ import yaml
 
 from medkd.runs.errors import did_you_mean
 
-__all__ = ["all_ids", "merge_files", "set_value"]
+__all__ = ["all_ids", "merge_files", "set_value", "top_ids"]
 
 # the one in C is ten times as fast, where PyYAML was built with it
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -80,6 +80,11 @@ def all_ids(config: Any, prefix: str = "") -> set[str]:
     for key, value in config.items():
         ids |= {f"{prefix}{key}"} | all_ids(value, f"{prefix}{key}::")
     return ids
+
+
+def top_ids(files: Iterable[str | Path]) -> set[str]:
+    """Return the ids at the top of configuration files."""
+    return {_split(str(name).removeprefix("+"))[0] for file in files for name in _read(file)}
 
 
 def _read(file: str | Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The whole way from raw images to a table and pictures, on synthetic CT, in minutes on two cores."""
+"""Run the whole pipeline, from raw images to a table and overlays, on synthetic CT in a few minutes."""
 
 from __future__ import annotations
 

@@ -9,8 +9,7 @@ from medkd.runs.errors import did_you_mean
 
 from .help import command_help, verb_help
 from .parser import read_command
-from .usage import UsageError
-from .verb import Command, Verb
+from .verb import Command, UsageError, Verb
 from .verbs import VERBS
 
 __all__ = ["run_words"]

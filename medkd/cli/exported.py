@@ -14,7 +14,7 @@ def names_onnx(words: Sequence[str]) -> bool:
         >>> names_onnx(["--model", "student.onnx"]), names_onnx(["kits19", "--model=RUN"])
         (True, False)
     """
-    pairs = zip(words, [*words[1:], ""], strict=True)
+    pairs = zip(words, [*words, ""][1:], strict=True)
     models = [word.partition("=")[2] or after for word, after in pairs if word.partition("=")[0] == "--model"]
     return any(model.lower().endswith(".onnx") for model in models)
 
@@ -27,6 +27,6 @@ def infer_exported(words: Sequence[str]) -> None:
     """
     from medkd.deploy.runtime import infer_command
 
-    from .task_names import tasks
+    from .bundles import tasks
 
     infer_command(["infer", *words], tasks())

@@ -8,8 +8,8 @@ from typing import Any
 
 import medkd
 
-from .bundles import config_files, tasks
-from .config import merge_files
+from .bundles import all_config_files, config_files, tasks
+from .config import merge_files, top_ids
 from .option import Option
 from .prepare_options import prepare_options
 from .table import COMMON_IDS, ID_OPTIONS
@@ -24,8 +24,8 @@ def command_help(verbs: Mapping[str, Verb]) -> str:
     """Return the help text of ``medkd``."""
     lines = ["usage: medkd VERB ...", "", *textwrap.wrap(medkd.__doc__ or "", _WIDTH), "", "verbs:"]
     lines += [_entry(verb.name, verb.summary) for verb in verbs.values()]
-    lines += ["", "Options of a verb: medkd VERB --help, with the defaults of a task: medkd VERB TASK --help"]
-    lines += ["The version: medkd --version"]
+    lines += ["", "Options of a verb: medkd VERB --help; with the defaults of a task: medkd VERB TASK --help"]
+    lines += ["Version: medkd --version"]
     return "\n".join(lines)
 
 
@@ -40,14 +40,15 @@ def verb_help(verb: Verb, task: str = "", settings: Mapping[str, Any] | None = N
     settings = settings or {}
     config = _configuration(verb, task, settings) if verb.options == "config" else {}
     options = prepare_options(task) if verb.options == "signature" and task else []
-    known = {option.name: option for option in options} or ID_OPTIONS
+    known = ({option.name: option for option in options} or ID_OPTIONS) | {o.name: o for o in verb.settings}
     needed = [known[name] for name in verb.required if name in known]
     needed += [option for option in options if option.default is ... and option not in needed]
     lines = ["usage: " + _usage(verb, needed), "", *textwrap.wrap(verb.summary, _WIDTH)]
     if verb.task != "none":
         lines += ["", f"tasks: {', '.join(tasks())}"]
     lines += _section("required", (_line(option, None) for option in needed))
-    lines += _section("options of the command", (_line(option, option.default) for option in verb.settings))
+    own = (option for option in verb.settings if option not in needed)
+    lines += _section("options of the command", (_line(option, option.default) for option in own))
     if options:
         others = (option for option in options if option not in needed)
         lines += _section("options of the preparation", (_line(option, option.default) for option in others))
@@ -62,8 +63,17 @@ def _configuration(verb: Verb, task: str, settings: Mapping[str, Any]) -> dict[s
     if not task:
         return {}
     role, mode = settings.get("role") or "student", settings.get("mode") or "2d"
-    files = config_files(verb.name, task, role, settings.get("soft_labels") or "online", mode)
-    return merge_files([*files, *settings.get("overlay", ())])
+    config: dict[str, Any] = {}
+    for name in verb.files_of or (verb.name,):
+        files = config_files(name, task, role, settings.get("soft_labels") or "online", mode)
+        config |= merge_files([*files, *settings.get("overlay", ())])
+    return config
+
+
+def _ids_of_any_task(verb: Verb) -> set[str]:
+    """Return the ids that the configurations of a verb have, whatever task, mode and role."""
+    roles = next((option.choices for option in verb.settings if option.name == "role"), ("student",))
+    return top_ids(file for name in verb.files_of or (verb.name,) for file in all_config_files(name, roles))
 
 
 def _usage(verb: Verb, needed: Iterable[Option]) -> str:
@@ -75,7 +85,12 @@ def _usage(verb: Verb, needed: Iterable[Option]) -> str:
 def _ids(verb: Verb, config: Mapping[str, Any], needed: set[str]) -> list[str]:
     """Return the sections of ids: the common ones with their meaning, then all others."""
     mode = config.get("mode")
-    names = [name for name in (config or ID_OPTIONS) if name not in needed and name != "mode"]
+    skipped = {"mode", *needed, *verb.hidden}
+    if config:
+        names = [name for name in config if name not in skipped]
+    else:
+        ids = _ids_of_any_task(verb)
+        names = [name for name in ID_OPTIONS if name in ids - skipped]
     options = {
         name: ID_OPTIONS[name] for name in names if name in ID_OPTIONS and _is_set_by_users(ID_OPTIONS[name], mode)
     }
@@ -83,16 +98,13 @@ def _ids(verb: Verb, config: Mapping[str, Any], needed: set[str]) -> list[str]:
     lines = _section("common", (_line(options[name], config.get(name)) for name in common))
     rest = (_line(option, config.get(name)) for name, option in options.items() if name not in common)
     if not config:
-        return lines + _section("ids of the configuration (a task has those that it needs)", rest)
+        return lines + _section("ids of the configuration (each task has some of them)", rest)
     others = [name for name in names if name not in ID_OPTIONS and _is_plain(config[name])]
     listed = [*rest, *(_line(Option(name, "any", ""), config[name]) for name in others)]
     lines += _section("all other ids of the configuration", listed)
     nested = ", ".join(name for name in names if isinstance(config[name], dict) and "_target_" not in config[name])
-    return [
-        *lines,
-        "",
-        *textwrap.wrap(f"Nested ids are options too: --train::trainer::clip_norm 1. Parts: {nested}.", _WIDTH),
-    ]
+    note = f"Nested ids are options as well: --train::trainer::clip_norm 1. They begin with {nested}."
+    return [*lines, "", *textwrap.wrap(note, _WIDTH)]
 
 
 def _is_set_by_users(option: Option, mode: Any) -> bool:
@@ -126,7 +138,7 @@ def _section(title: str, entries: Iterable[str]) -> list[str]:
 
 
 def _line(option: Option, default: Any) -> str:
-    """Return the entry of an option. A default that is computed where the command runs is shown as such."""
+    """Return the entry of an option; a default that is an expression is shown as "computed"."""
     text = option.help
     if isinstance(default, str) and default.startswith(("$", "@", "%")):
         text += " (default: computed)"

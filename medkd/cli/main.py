@@ -10,7 +10,7 @@ from medkd.runs.errors import one_line_errors
 from medkd.runs.signals import EXIT_CODE, Terminated, raise_on_sigterm
 
 from .exported import infer_exported, names_onnx
-from .usage import UsageError
+from .verb import UsageError
 
 __all__ = ["main"]
 
@@ -23,12 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0; 1 after one line that names the error; 2 after a line on a command that cannot be read; 130 when
-        interrupted; 143 when terminated. With ``MEDKD_TRACEBACK=1`` errors are raised instead.
+        interrupted; 141 when nobody reads the output any more; 143 when terminated. With ``MEDKD_TRACEBACK=1`` errors are
+        raised instead.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with raise_on_sigterm():
             _run(words)
+            sys.stdout.flush()
     except KeyboardInterrupt:
         is_experiment = words[:1] == ["experiment"]
         hint = (
@@ -40,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"medkd: error: {error}", file=sys.stderr)
         return EXIT_CODE
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _is_output_closed():
+            return 128 + 13  # as a process that SIGPIPE ended
         message = None if os.environ.get("MEDKD_TRACEBACK") else _message(error, words)
         if message is None:
             raise
@@ -55,6 +59,17 @@ def _run(words: list[str]) -> None:
     from .dispatch import run_words  # imports PyYAML, which inference with an exported network does not need
 
     run_words(words)
+
+
+def _is_output_closed() -> bool:
+    """Return whether nobody reads the output any more, as after ``medkd methods | head -1``; then discard the rest of it."""
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        # else Python reports the same error once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False  # the pipe of a worker process
 
 
 def _message(error: Exception, words: list[str]) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from medkd.methods import check_arguments, check_reads_logits
 
 from .bundles import config_files
-from .checks import check_options
+from .checks import check_no_files, check_options
 from .config import merge_files
 from .values import convert_words
 
@@ -77,6 +77,7 @@ def check_run_options(
         Traceback (most recent call last):
         ValueError: method kd has no argument 'wieght': did you mean weight? it has warmup, temperature, weight
     """
+    check_no_files(options)
     config = merge_files([*config_files(verb, task, role, soft_labels, mode), *overlays])
     checked = convert_words(dict(options), config)
     check_options(checked, config)

@@ -19,7 +19,7 @@ Kind = Literal[
     "list",
     "window",  # the lowest and the highest intensity
     "mapping",  # names and values
-    "computed",  # follows from the data set: no option
+    "computed",  # computed from the data set, not an option
     "any",
 ]
 _METAVARS: dict[str, str] = {

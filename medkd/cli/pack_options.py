@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from .bundles import config_files
-from .checks import check_options, check_required
+from .checks import check_options, check_required, unknown_options
 from .config import merge_files
 from .trained import options_from_record
 from .values import convert_words
 
-__all__ = ["RECORDED", "read_pack_options"]
+__all__ = ["RECORDED", "RUNTIME_OPTIONS", "read_pack_options"]
 
 # An id whose value starts like this is read from the model's record.
 RECORDED = "$runs.recorded("
 # These are set when the packed bundle is used.
-_RUNTIME_OPTIONS = ("bundle_root", "dataset_dir", "input", "device")
+RUNTIME_OPTIONS = ("bundle_root", "dataset_dir", "input", "device")
 
 
 def read_pack_options(
@@ -37,13 +37,16 @@ def read_pack_options(
         FileNotFoundError: when the model does not exist.
         ValueError: for options that are unknown, missing, or set when the packed bundle is used.
     """
-    check_required(f"pack {task}", options, ("model",))
+    files = config_files("infer", task, mode=mode or "2d")
+    check_required(
+        f"pack {task}", options, ("model",), lambda: unknown_options(options, merge_files([*files, *overlays]))
+    )
     filled, mode = options_from_record("infer", task, options, mode)
     config = merge_files([*config_files("infer", task, mode=mode), *overlays])
     filled = convert_words(filled, config)
     computed = [name for name, value in config.items() if str(value).startswith(RECORDED)]
     check_options({name: value for name, value in filled.items() if name not in computed}, config)
-    for name in _RUNTIME_OPTIONS:
+    for name in RUNTIME_OPTIONS:
         if name in options:
-            raise ValueError(f"--{name}: is said when the packed bundle is used, not when it is packed")
+            raise ValueError(f"--{name}: is chosen when the packed bundle is used, not when it is packed")
     return filled, mode, config

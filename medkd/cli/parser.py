@@ -8,12 +8,11 @@ from typing import Any
 from medkd.runs.errors import did_you_mean
 
 from .bundles import tasks
-from .checks import check_positionals
+from .checks import check_no_files, check_positionals, unknown_message, with_hint
 from .option import Option
 from .table import ID_OPTIONS
 from .trained import task_of_model
-from .usage import UsageError
-from .verb import Command, Verb
+from .verb import Command, UsageError, Verb
 from .words import Arity, read_value, split_words
 
 __all__ = ["check_choice", "read_command", "read_settings"]
@@ -37,7 +36,8 @@ def read_command(verb: Verb, words: Sequence[str]) -> Command:
 
     Raises:
         UsageError: for a missing or unknown task, and for a value that an option of the verb does not take.
-        ValueError: for unexpected positional arguments, and for unknown options of a verb without a configuration.
+        ValueError: for unexpected positional arguments, for unknown options of a verb without a configuration, and for
+            options that only MONAI's own command line has.
     """
     settings = {option.name: option for option in verb.settings}
     if verb.options == "snakemake":
@@ -55,9 +55,9 @@ def read_command(verb: Verb, words: Sequence[str]) -> Command:
     own = [(name, values) for name, values in pairs if name in settings]
     others = {name: values for name, values in pairs if name not in settings}
     if others and verb.options in ("none", "snakemake"):
-        hints = [did_you_mean(name, settings, prefix="--") for name in others]
-        listed = [f"--{name}" + (f" ({hint})" if hint else "") for name, hint in zip(others, hints, strict=True)]
-        raise ValueError(f"unknown option(s): {'; '.join(listed)}")
+        raise ValueError(unknown_message([with_hint(name, settings) for name in others]))
+    if verb.options == "config":
+        check_no_files(others)
     if verb.options == "signature":  # read by the kinds of that signature
         options: dict[str, Any] = dict(others)
     else:
@@ -129,13 +129,16 @@ def _read_task(verb: Verb, positionals: list[str], command: Command) -> str:
             task = _recorded_task(command, name)
             if task is not None:
                 return task
+        misspelt = [name for name in command.options if did_you_mean(name, ["model"]) and name != "model"]
+        if misspelt:
+            raise UsageError(f"{unknown_message([with_hint(name, ['model']) for name in misspelt])}; no task either")
         if "model" in command.options:
             raise UsageError(
                 f"task: found none, and no record beside --model {command.options['model']} names it: "
                 f"medkd {verb.name} TASK --model ..."
             )
     raise UsageError(
-        f"task: found none, expected one of {', '.join(tasks())} behind the verb: medkd {verb.name} TASK ..."
+        f"task: found none, expected one of {', '.join(tasks())} after the verb: medkd {verb.name} TASK ..."
     )
 
 

@@ -13,9 +13,9 @@ from medkd.runs.record import check_model
 from .checks import check_options, is_known
 from .method_check import method_of
 
-__all__ = ["split_member_options", "team_first"]
+__all__ = ["MEMBERS", "split_member_options", "team_first"]
 
-_MEMBERS = ("teacher", "false_pixel_assistant", "boundary_assistant")
+MEMBERS = ("teacher", "false_pixel_assistant", "boundary_assistant")
 # Options of the student alone, which do not pass to the team.
 _STUDENT_OPTIONS = ("method", "method_args", "output_dir", "resume", "learning_rate")
 
@@ -40,9 +40,9 @@ def split_member_options(
         return options, {}
     members = {
         role: {name.removeprefix(f"{role}::"): value for name, value in options.items() if name.startswith(f"{role}::")}
-        for role in _MEMBERS
+        for role in MEMBERS
     }
-    prefixes = tuple(f"{role}::" for role in _MEMBERS)
+    prefixes = tuple(f"{role}::" for role in MEMBERS)
     return {name: value for name, value in options.items() if not name.startswith(prefixes)}, members
 
 
@@ -101,7 +101,7 @@ def _training(
     role: str, config: dict[str, Any], student: dict[str, Any], member: dict[str, Any], teacher: Any, folder: Path
 ) -> dict[str, Any]:
     """Return the options of a member's training."""
-    not_shared = (*_STUDENT_OPTIONS, *_MEMBERS)
+    not_shared = (*_STUDENT_OPTIONS, *MEMBERS)
     shared = {
         name: value
         for name, value in student.items()

@@ -78,4 +78,4 @@ def _check_model(path: str, option: str, task: str) -> None:
         raise FileNotFoundError(f"--{option} {path}: no such file or folder")
     trained = Path(str(recorded(path, "bundle_root", ""))).name
     if trained != task and trained in tasks():
-        raise ValueError(f"--{option} {path}: a model of the task {trained}, this command is of {task}")
+        raise ValueError(f"--{option} {path}: found a model of the task {trained}, expected one of {task}")

@@ -1,4 +1,4 @@
-"""Check that the value of an option is of the kind that its id needs."""
+"""Check the kind of an option's value, and convert words such as true and null."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def check_value(name: str, value: Any, default: Any, option: Option | None = Non
         raise ValueError(f"--{name}: found None, expected {_expected(name, default, option)}")
     if option is not None and option.kind == "computed":
         if str(default).startswith("$"):
-            raise ValueError(f"--{name}: follows from the data set (and --target), it is no option")
+            raise ValueError(f"--{name}: is computed from the data set (and --target), it is not an option")
     elif value is not None and not _fits(value, default, option):
         found = list(value) if isinstance(value, tuple) else value
         raise ValueError(f"--{name}: found {found!r}, expected {_expected(name, default, option, value)}")

@@ -1,4 +1,4 @@
-"""What a verb of the command line is, and a command that uses it."""
+"""What a verb of the command line is, a command that uses it, and the error of one that cannot be read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import Any, Literal
 
 from .option import Option
 
-__all__ = ["Command", "MODE", "OVERLAY", "ROLE", "Verb"]
+__all__ = ["Command", "MODE", "OVERLAY", "ROLE", "UsageError", "Verb"]
+
+
+class UsageError(ValueError):
+    """A command that cannot be read: the process ends with code 2."""
 
 
 @dataclass
@@ -21,7 +25,7 @@ class Command:
         settings: options of the verb itself, each with its value or default.
         options: ids of the bundle's configuration, or arguments of a preparation, and their values.
         names: further positional arguments.
-        rest: words that are handed on to another program as they are.
+        rest: words that are passed to another program unchanged.
     """
 
     verb: str
@@ -42,12 +46,15 @@ class Verb:
     Attributes:
         name: as it is typed.
         summary: one sentence.
-        run: does what the command says.
+        run: runs a command.
         settings: its own options.
-        task: whether it has a task, which may stand in the record of its model instead.
-        required: ids of the configuration that it needs.
+        task: whether it has a task; that of a recorded one may be read from the record of its model.
+        required: ids of the configuration, and options of its own, that it needs.
         options: where its other options come from: the configuration of the bundle, the signature of the task's preparation,
             the options of Snakemake, or nowhere.
+        files_of: verbs whose configuration files hold those options, where they are not those of the verb itself; see
+            `config_files`.
+        hidden: ids of the configuration that the verb does not take.
         names: placeholder of further positional arguments; empty if it has none.
         notes: end of its help text.
     """
@@ -59,6 +66,8 @@ class Verb:
     task: Literal["none", "required", "recorded"] = "none"
     required: tuple[str, ...] = ()
     options: Literal["none", "config", "signature", "snakemake"] = "none"
+    files_of: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
     names: str = ""
     notes: str = ""
 
@@ -66,20 +75,20 @@ class Verb:
 ROLE = Option(
     "role",
     "text",
-    "Who is trained or used.",
+    "Network that is trained or used.",
     default="student",
     choices=("student", "teacher", "false_pixel_assistant", "boundary_assistant"),
 )
 MODE = Option(
     "mode",
     "text",
-    "Slices, or volumes of kits19, lits and nifti (default: 2d, or as the model was trained).",
+    "Slices (2d), or volumes (3d) of kits19, lits and nifti (default: 2d, or that of the model).",
     choices=("2d", "3d"),
 )
 OVERLAY = Option(
     "overlay",
     "path",
-    "YAML file over the bundle's configuration, for example with another teacher_def; may be repeated.",
+    "YAML file that overrides the bundle's configuration, for example teacher_def; may be repeated.",
     repeat=True,
     metavar="FILE",
 )

@@ -5,7 +5,15 @@ import inspect
 import pytest
 from monai.bundle import run as monai_run
 
-from medkd.cli.checks import MONAI_OPTIONS, check_options, check_positionals, check_required
+from medkd.cli.checks import (
+    MONAI_OPTIONS,
+    check_no_files,
+    check_options,
+    check_positionals,
+    check_required,
+    unknown_message,
+    unknown_options,
+)
 
 CONFIG = {
     "max_epochs": 120,
@@ -67,11 +75,26 @@ def test_options_of_the_other_mode_have_no_effect():
 
 
 def test_all_missing_options_are_told_at_once():
-    with pytest.raises(
-        ValueError, match=r"^medkd train kits19 needs --dataset_dir, --output_dir \(found --dataset_dri\)$"
-    ):
-        check_required("train kits19", {"dataset_dri": 1}, ("dataset_dir", "output_dir"))
-    check_required("train", {"a": 1, "b": 2}, ("a",))
+    with pytest.raises(ValueError, match=r"^medkd train kits19 needs --dataset_dir, --output_dir$"):
+        check_required("train kits19", {"seed": 1}, ("dataset_dir", "output_dir"))
+    with pytest.raises(ValueError, match=r"^unknown option\(s\): --sed; --b; medkd train needs --seed$"):
+        check_required("train", {"a": 1}, ("a", "seed"), lambda: ["--sed", "--b"])
+    check_required("train", {"a": 1, "b": 2}, ("a",), lambda: pytest.fail("looked for a misspelling"))
+
+
+def test_unknown_options_have_hints():
+    options = ("max_epoch", "seed", "spacing", "config_file", "train::trainer::amp")
+    config = {**CONFIG, "seed": 0, "mode": "2d"}  # spacing has no effect in slices, but it is known
+    assert unknown_options(options, config) == ["--max_epoch (did you mean --max_epochs?)"]
+    assert unknown_options(("spacing",), CONFIG) == ["--spacing"]
+    assert unknown_message([]) == "" and unknown_message(["--a", "--b"]) == "unknown option(s): --a; --b"
+
+
+@pytest.mark.parametrize("name", ["config_file", "args_file"])
+def test_files_of_monai_are_refused(name):
+    check_no_files(["meta_file", "seed"])
+    with pytest.raises(ValueError, match=f"--{name}: .*--overlay FILE"):
+        check_no_files(["seed", name])
 
 
 def test_positional_arguments_are_refused():

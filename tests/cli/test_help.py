@@ -25,6 +25,28 @@ def test_options_of_a_task_have_defaults():
     assert "--patch_size" in volumes and "--slice_batch" not in volumes and "--imagenet21k" in volumes
 
 
+def test_options_of_a_verb_are_those_of_its_configurations():
+    texts = {verb: verb_help(VERBS[verb]) for verb in ("train", "evaluate", "infer", "pack", "figures")}
+    for verb, names, others in (
+        ("train", ("max_epochs", "patch_size", "queue_capacity"), ("model", "input", "runs")),
+        ("evaluate", ("model", "protocol"), ("input", "runs")),
+        ("infer", ("input", "save_probabilities"), ("max_epochs", "dataset_dir")),
+        ("pack", ("model", "output_dir", "overlap"), ("max_epochs", "input", "device", "dataset_dir")),
+        ("figures", ("runs", "count", "teacher"), ("input",)),
+    ):
+        listed = set(re.findall(r"^  --(\w+)", texts[verb], re.MULTILINE))
+        assert set(names) <= listed and not set(others) & listed, verb
+    # the help of a task does not list what the verb refuses either
+    assert "--max_epochs" not in verb_help(VERBS["pack"], "kits19") and "--runs" in verb_help(VERBS["figures"], "lits")
+
+
+def test_required_options_of_the_verb_itself_come_first():
+    for verb, names in (("report", ["output_dir"]), ("experiment", ["data", "output_dir"]), ("export", ["format"])):
+        text = verb_help(VERBS[verb])
+        required = text.split("required:")[1].split("options of the command:")[0]
+        assert all(f"--{name} " in required and text.count(f"\n  --{name} ") == 1 for name in names), verb
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_a_text(verb):
     texts = [verb_help(VERBS[verb])]

@@ -24,6 +24,7 @@ def test_rows_that_pass():
         ({"method_args": 3}, {}, "--method_args: found 3, expected names and values"),
         ({"method": "kdd"}, {}, "unknown method 'kdd'"),
         ({"max_epoch": 1}, {}, "did you mean --max_epochs"),
+        ({"config_file": "a"}, {}, "--config_file: the verb and the task choose"),
         ({"method": "hlfd"}, {"soft_labels": "cached"}, "which --soft_labels cached does not keep"),
         ({"patch_size": [8, 8, 8]}, {}, "has no effect with --mode 2d"),
     ],

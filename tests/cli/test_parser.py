@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from medkd.cli.parser import read_command
-from medkd.cli.usage import UsageError
+from medkd.cli.verb import UsageError
 from medkd.cli.verbs import VERBS
 
 

@@ -22,7 +22,7 @@ def test_volumes_are_evaluated_with_the_overlap_of_their_training(run):
 
 
 def test_model_of_another_task_is_refused(run):
-    with pytest.raises(ValueError, match="a model of the task nifti, this command is of kits19"):
+    with pytest.raises(ValueError, match="found a model of the task nifti, expected one of kits19"):
         options_from_record("infer", "kits19", {"model": run}, None)
     with pytest.raises(FileNotFoundError, match="--model gone: no such file or folder"):
         options_from_record("infer", "nifti", {"model": "gone"}, None)

@@ -50,7 +50,7 @@ def test_monai_reads_them_otherwise(options, message):
         ("spacing", 3, "$x", r"expected a list such as \[3.0,0.8,0.8\]"),
         ("teacher", [1, 2], "a", "expected a path"),
         ("protocol", "paper", "whole", "expected one of whole, hlfd"),
-        ("num_classes", 3, "$len(@classes) + 1", "follows from the data set"),
+        ("num_classes", 3, "$len(@classes) + 1", "is computed from the data set"),
         ("mode", "3d", "2d", "add bundles/overlays/volumetric.yaml"),
         ("training_cases", -1, None, "a whole number from 0 on"),
         ("other", [1, 2], 3, "expected a number"),

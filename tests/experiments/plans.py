@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from medkd.cli.installed_bundles import installed_bundles
+from medkd.cli.verbs.experiment import installed_bundles
 from medkd.experiments import Plan, check_plan, load_plan, plan_file
 
 BUNDLES = installed_bundles()

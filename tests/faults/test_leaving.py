@@ -52,7 +52,7 @@ def test_a_teacher_and_the_model_of_another_task_are_not_exported(teachers, stud
     record = (tmp_path / "config.yaml").read_text()
     (tmp_path / "config.yaml").write_text(record.replace("bundle_root: .", "bundle_root: bundles/kits19"))
     words = leave("export", tmp_path, tmp_path / "out", data["cvc_endoscene"], task="cvc_endoscene")
-    refused("--model .*: a model of the task kits19, this command is of cvc_endoscene", "export", *words)
+    refused("--model .*: found a model of the task kits19, expected one of cvc_endoscene", "export", *words)
 
 
 def test_data_that_does_not_fit_the_model(folder, kits19_data, cvc_data, refused, tmp_path):
@@ -167,7 +167,7 @@ ONNX = {
     ),
     "another rule": (
         described(lambda about: json.dumps({**about, "decide": "sigmoid"})),
-        "x.onnx: decide is 'sigmoid', expected argmax",
+        "x.onnx: decide: found 'sigmoid', expected argmax",
     ),
 }
 

@@ -133,7 +133,7 @@ def test_the_code_of_these_files_would_have_run(tmp_path):
 def test_the_model_of_another_task(verb, data, teachers, refused, tmp_path):
     words = uses("cvc_endoscene", data, teachers["kits19"], tmp_path)[verb]
     option = "model" if verb in ("evaluate", "infer") else "teacher"
-    refused(f"--{option} .*kits19: a model of the task kits19, this command is of cvc_endoscene", verb, *words)
+    refused(f"--{option} .*kits19: found a model of the task kits19, expected one of cvc_endoscene", verb, *words)
 
 
 def test_a_path_that_is_not_there(data, refused, tmp_path):

@@ -1,4 +1,4 @@
-"""`medkd demo`: the whole way on synthetic data."""
+"""`medkd demo`: run the whole pipeline on synthetic data."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def _run(command: Command) -> None:
 
 VERB = Verb(
     "demo",
-    "Go the whole way on synthetic data, in five minutes.",
+    "Run the whole pipeline on synthetic data, in about five minutes.",
     _run,
     (
-        Option("output_dir", "path", "Folder for everything; must not exist.", default="medkd_demo"),
-        Option("seed", "whole", "Seed of the data and of every run.", default=0),
+        Option("output_dir", "path", "Output folder; it must not exist.", default="medkd_demo"),
+        Option("seed", "whole", "Seed of the phantoms and of every run.", default=0),
     ),
 )

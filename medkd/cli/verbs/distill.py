@@ -1,11 +1,12 @@
-"""`medkd distill`: a student learns from a teacher too."""
+"""`medkd distill`: train a student with a teacher."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ..bundle_verbs import check_required_ids
 from ..bundles import BUNDLES, config_files
-from ..checks import check_options, check_required
+from ..checks import check_options
 from ..config import merge_files
 from ..method_check import check_method
 from ..option import Option
@@ -21,7 +22,7 @@ _REQUIRED = ("dataset_dir", "output_dir")
 
 
 def _run(command: Command) -> None:
-    check_required(str(command), command.options, _REQUIRED)
+    check_required_ids(command, _REQUIRED)
     options, mode = options_from_record("distill", command.task, command.options, command.settings["mode"])
     soft_labels, overlays = command.settings["soft_labels"], command.settings["overlay"]
 
@@ -46,17 +47,17 @@ def _run(command: Command) -> None:
 _SOFT_LABELS = Option(
     "soft_labels",
     "text",
-    "Compute the soft labels of the teacher in every step, or once for each image, cached beside the data set.",
+    "Compute the teacher's soft labels in every step, or once for each image and cache them.",
     default="online",
     choices=("online", "cached"),
 )
 VERB = Verb(
     "distill",
-    "Train a student with a teacher (--teacher PATH) by a method (--method NAME).",
+    "Train a student with a teacher (--teacher PATH) by a distillation method (--method NAME).",
     _run,
     (_SOFT_LABELS, MODE, OVERLAY),
     task="required",
     required=_REQUIRED,
     options="config",
-    notes="PLC-KD trains the members of its team that are missing first; --teacher::max_epochs 30 is an option of one alone.",
+    notes="Missing members of PLC-KD's team are trained first. An option for one member alone: --teacher::max_epochs 30.",
 )

@@ -1,4 +1,4 @@
-"""`medkd evaluate`: whole cases, with their metrics."""
+"""`medkd evaluate`: compute the metrics of whole cases."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def _run(command: Command) -> None:
 
 VERB = Verb(
     "evaluate",
-    "Evaluate a model (--model PATH) case by case.",
+    "Evaluate a model (--model PATH) on whole cases.",
     _run,
     (ROLE, MODE, OVERLAY),
     task="recorded",
     required=_REQUIRED,
     options="config",
-    notes="The task may be left out where the model's record names it. The model is used as its record says it was trained.",
+    notes="The task may be omitted if the record of the model names it. Missing options are read from that record too.",
 )

@@ -1,19 +1,26 @@
-"""`medkd experiment`: the runs of a table, by Snakemake."""
+"""`medkd experiment`: run the trainings of a table with Snakemake."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..checks import check_required
+from medkd.runs.errors import did_you_mean
+
+from ..bundles import BUNDLES, tasks
+from ..checks import check_required, with_hint
+from ..method_check import check_run_options
 from ..option import Option
-from ..usage import UsageError
-from ..verb import Command, Verb
+from ..verb import Command, UsageError, Verb
 from ..words import read_value
 
-__all__ = ["VERB"]
+if TYPE_CHECKING:
+    from medkd.experiments import Bundles
 
+__all__ = ["VERB", "installed_bundles"]
+
+_REQUIRED = ("data", "output_dir")
 _LISTS = ("seeds", "tasks", "rows")
 _MAPPINGS = ("options", "teacher")
 
@@ -23,17 +30,28 @@ def _run(command: Command) -> None:
     if len(command.names) != 1:
         found = " ".join(command.names) or "none"
         raise UsageError(f"experiment: found {found}, expected the name of one experiment, or a YAML file")
-    given = [name for name in ("data", "output_dir") if settings[name]]
-    check_required("experiment", given, ("data", "output_dir"))
+    options = [name for name, value in settings.items() if value]
+    check_required("experiment", options, _REQUIRED, lambda: _misspelt(command.rest))
     changes: dict[str, Any] = {name: settings[name] for name in _LISTS if settings[name]}
     changes |= {name: _read_mapping(name, settings[name]) for name in _MAPPINGS if settings[name]}
     data = _read_mapping("data", settings["data"])
     from medkd.experiments import experiment  # imports pandas
 
-    from ..installed_bundles import installed_bundles
-
     folder = Path(settings["output_dir"])
     experiment(command.names[0], data, folder, changes, settings["cores"], command.rest, installed_bundles())
+
+
+def installed_bundles() -> Bundles:
+    """Return the bundles of this machine, with the check of a run's options."""
+    from medkd.experiments import Bundles  # imports pandas
+
+    return Bundles(BUNDLES, tasks(), check_run_options)
+
+
+def _misspelt(words: Sequence[str]) -> list[str]:
+    """Return those of Snakemake's options that resemble a required one, with a hint."""
+    names = [word[2:].partition("=")[0] for word in words if word.startswith("--")]
+    return [with_hint(name, _REQUIRED) for name in names if did_you_mean(name, _REQUIRED)]
 
 
 def _read_mapping(name: str, words: Sequence[str]) -> dict[str, Any]:
@@ -58,20 +76,28 @@ def _read_mapping(name: str, words: Sequence[str]) -> dict[str, Any]:
 
 VERB = Verb(
     "experiment",
-    "Run all trainings of a table, teachers first, by Snakemake.",
+    "Run all trainings of an experiment with Snakemake, teachers first, and write its table.",
     _run,
     (
         Option("data", "mapping", "Prepared data set of a task; may be repeated.", repeat=True, metavar="TASK=FOLDER"),
-        Option("output_dir", "path", "Folder for all runs; called again it does what is missing."),
-        Option("cores", "count", "Runs at once on this machine (default: 1, or as a profile says)."),
-        Option("seeds", "list", "Seeds in the place of the plan's.", metavar="0 1 ..."),
-        Option("tasks", "list", "Some of the plan's tasks.", metavar="TASK ..."),
-        Option("rows", "list", "Some of the plan's rows.", metavar="ROW ..."),
-        Option("options", "mapping", "Option of every run, beside the plan's; may be repeated.", repeat=True),
-        Option("teacher", "mapping", "Option of the teachers; may be repeated.", repeat=True),
+        Option("output_dir", "path", "Folder for all runs; the same command again continues what is missing."),
+        Option(
+            "cores", "count", "Number of parallel runs on this machine (default: 1, or that of a Snakemake profile)."
+        ),
+        Option("seeds", "list", "Seeds, instead of those of the plan.", metavar="0 1 ..."),
+        Option("tasks", "list", "Tasks of the plan that are run.", metavar="TASK ..."),
+        Option("rows", "list", "Rows of the plan that are run.", metavar="ROW ..."),
+        Option(
+            "options",
+            "mapping",
+            "Option for every run, in addition to those of the plan; may be repeated.",
+            repeat=True,
+        ),
+        Option("teacher", "mapping", "Option for the teachers; may be repeated.", repeat=True),
     ),
+    required=_REQUIRED,
     options="snakemake",
     names="NAME|FILE.yaml",
-    notes="--data and --output_dir are required. All further options are Snakemake's: --executor slurm, --profile FOLDER, "
-    '--dry-run, ... Lists and mappings may be given as Python or YAML writes them: --seeds "[0, 1]".',
+    notes="Other options are passed to Snakemake: --executor slurm, --profile FOLDER, "
+    '--dry-run, ... Lists and mappings may be written in Python or YAML: --seeds "[0, 1]".',
 )

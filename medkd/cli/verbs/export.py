@@ -1,23 +1,21 @@
-"""`medkd export`: a student as a file for other programs."""
+"""`medkd export`: write a student as a TorchScript or ONNX file."""
 
 from __future__ import annotations
 
-from ..bundle_verbs import checked_options
+from ..bundle_verbs import check_required_ids, checked_options
 from ..bundles import config_files
-from ..checks import check_required
 from ..config import merge_files
 from ..option import Option
 from ..verb import MODE, OVERLAY, Command, Verb
 
 __all__ = ["VERB"]
 
-_REQUIRED = ("model", "dataset_dir", "output_dir")
+_REQUIRED = ("model", "dataset_dir", "output_dir", "format")
 
 
 def _run(command: Command) -> None:
     settings = command.settings
-    given = {**command.options, **({} if settings["format"] is None else {"format": settings["format"]})}
-    check_required(str(command), given, (*_REQUIRED, "format"))
+    check_required_ids(command, _REQUIRED)
     options, mode = checked_options(command)
     from medkd.deploy.export import apply_overrides, check_format, export  # imports torch
     from medkd.runs.lock import release_locks
@@ -30,15 +28,17 @@ def _run(command: Command) -> None:
         release_locks()
 
 
-_FORMAT = Option("format", "text", "One of torchscript, onnx and onnx-int8; required.", metavar="FORMAT")
-_WINDOWS = Option("calibration_windows", "count", "Windows of training images, for the ranges of int8.", default=32)
+_FORMAT = Option("format", "text", "Format of the file: torchscript, onnx or onnx-int8.", metavar="FORMAT")
+_WINDOWS = Option(
+    "calibration_windows", "count", "Number of windows of training images that calibrate int8.", default=32
+)
 VERB = Verb(
     "export",
-    "Write a student for other programs (--model PATH --format FORMAT), and measure it.",
+    "Export a student (--model PATH) to TorchScript or ONNX (--format FORMAT), and measure the exported file.",
     _run,
     (_FORMAT, _WINDOWS, MODE, OVERLAY),
     task="recorded",
     required=_REQUIRED,
     options="config",
-    notes="The task may be left out where the model's record names it.",
+    notes="The task may be omitted if the record of the model names it.",
 )

@@ -1,4 +1,4 @@
-"""`medkd figures`: runs side by side, or what PLC-KD's team does to training images."""
+"""`medkd figures`: plot runs side by side, or the images and soft labels of PLC-KD's team."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ def _run(command: Command) -> None:
 
 VERB = Verb(
     "figures",
-    "Plot runs side by side (--run TITLE=FOLDER), or PLC-KD's team (--teacher and assistants).",
+    "Plot predictions of runs side by side (--run TITLE=FOLDER), or PLC-KD's team (--teacher, assistants).",
     _run,
     (RUN, MODE, OVERLAY),
     task="recorded",
     required=_REQUIRED,
     options="config",
-    notes="The runs may be given at once: --runs \"{'title': 'FOLDER'}\".",
+    files_of=("comparison", "figures"),
+    notes="All runs in one option: --runs \"{'title': 'FOLDER'}\".",
 )

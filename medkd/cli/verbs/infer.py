@@ -1,4 +1,4 @@
-"""`medkd infer`: predictions of images that have no labels."""
+"""`medkd infer`: predict the labels of images."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def _run(command: Command) -> None:
 
 VERB = Verb(
     "infer",
-    "Predict for a file or folder (--input PATH) with a model (--model PATH).",
+    "Predict the labels of an image or a folder of images (--input PATH) with a model (--model PATH).",
     _run,
     (ROLE, MODE, OVERLAY),
     task="recorded",
     required=_REQUIRED,
     options="config",
-    notes="The task may be left out where the model's record names it. A model that `medkd export` wrote as FILE.onnx needs "
+    notes="The task may be omitted if the record of the model names it. A model exported as FILE.onnx needs "
     "neither a task nor torch: medkd infer --model FILE.onnx --help.",
 )

@@ -1,4 +1,4 @@
-"""`medkd layers`: a network's sub-modules, to choose taps among."""
+"""`medkd layers`: print the sub-modules of a network, to choose feature taps."""
 
 from __future__ import annotations
 
@@ -43,14 +43,17 @@ def _without_role(command: Command) -> Command:
 
 VERB = Verb(
     "layers",
-    "Print the sub-modules of a network, to choose taps among, with the default taps.",
+    "Print the sub-modules of a network with their outputs and default taps, to choose feature taps.",
     _run,
     (
-        Option("role", "text", "Whose network.", default="student", choices=("student", "teacher")),
-        Option("depth", "whole", "Levels of names, 0 for all.", default=2),
+        Option(
+            "role", "text", "Network whose sub-modules are printed.", default="student", choices=("student", "teacher")
+        ),
+        Option("depth", "whole", "Number of levels of sub-modules; 0: all.", default=2),
         MODE,
         OVERLAY,
     ),
     task="required",
     options="config",
+    files_of=("train",),
 )

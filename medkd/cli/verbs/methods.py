@@ -1,4 +1,4 @@
-"""`medkd methods`: the table of methods."""
+"""`medkd methods`: print the table of methods."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _run(command: Command) -> None:
 
 VERB = Verb(
     "methods",
-    "Print the methods: their papers, what they read and learn, and what they cost.",
+    "Print the distillation methods with their papers, inputs, learnable parts and costs.",
     _run,
-    (Option("markdown", "flag", "Print the table of README."),),
+    (Option("markdown", "flag", "Print the table in Markdown, as in the README."),),
 )

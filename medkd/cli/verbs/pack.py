@@ -1,8 +1,8 @@
-"""`medkd pack`: a student as a MONAI bundle that runs without medkd."""
+"""`medkd pack`: write a student as a MONAI bundle that runs without medkd."""
 
 from __future__ import annotations
 
-from ..pack_options import read_pack_options
+from ..pack_options import RUNTIME_OPTIONS, read_pack_options
 from ..verb import MODE, OVERLAY, Command, Verb
 
 __all__ = ["VERB"]
@@ -10,7 +10,7 @@ __all__ = ["VERB"]
 
 def _run(command: Command) -> None:
     mode, overlays = command.settings["mode"], command.settings["overlay"]
-    read_pack_options(command.task, command.options, mode, overlays)  # a wrong option must not wait for torch
+    read_pack_options(command.task, command.options, mode, overlays)  # a misspelt option must not wait for torch
     from medkd.deploy.bundle import pack
 
     print("packed:", *pack(command.task, command.options, mode, overlays), sep="\n")
@@ -24,5 +24,7 @@ VERB = Verb(
     task="recorded",
     required=("model",),
     options="config",
-    notes="The task may be left out where the model's record names it.",
+    files_of=("infer",),
+    hidden=RUNTIME_OPTIONS,
+    notes="The task may be omitted if the record of the model names it.",
 )

@@ -1,12 +1,10 @@
-"""`medkd prepare`: an official download, or a user's own images, becomes a data set."""
+"""`medkd prepare`: prepare a data set from an official download, or from a user's own images."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from medkd.runs.errors import did_you_mean
-
-from ..checks import check_positionals, check_required
+from ..checks import check_positionals, check_required, unknown_message, with_hint
 from ..option import Option
 from ..prepare_options import prepare_options
 from ..values import check_value
@@ -29,17 +27,14 @@ def prepare(task: str, options: dict[str, list[str]]) -> None:
         ValueError: for an unknown or a missing option, or a value of another kind.
     """
     table = {option.name: option for option in prepare_options(task)}
-    unknown = [f"--{name}" + _hint(name, table) for name in options if name not in table]
+    required = [option.name for option in table.values() if option.default is ...]
+    unknown = [with_hint(name, table) for name in options if name not in table]
     if unknown:
-        raise ValueError(f"unknown option(s): {'; '.join(unknown)}")
+        check_required(f"prepare {task}", options, required, lambda: unknown)
+        raise ValueError(unknown_message(unknown))
     values = {name: _read(table[name], words) for name, words in options.items()}
-    check_required(f"prepare {task}", options, [option.name for option in table.values() if option.default is ...])
+    check_required(f"prepare {task}", options, required)
     _call(task, values)
-
-
-def _hint(name: str, table: dict[str, Option]) -> str:
-    hint = did_you_mean(name, table, prefix="--")
-    return f" ({hint})" if hint else ""
 
 
 def _read(option: Option, words: list[str]) -> Any:
@@ -80,7 +75,7 @@ def _run(command: Command) -> None:
 
 VERB = Verb(
     "prepare",
-    "Make a data set (--dataset_dir) of an official download (--source), or of own volumes (nifti: --images, --labels).",
+    "Prepare a data set from an official download (--source), or from your own volumes (nifti: --images, --labels).",
     _run,
     task="required",
     options="signature",

@@ -1,10 +1,11 @@
-"""`medkd report`: the table of runs over several seeds, or of an experiment."""
+"""`medkd report`: write the table of runs over several seeds, or of an experiment."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from ..checks import check_required
 from ..option import Option
 from ..run_folders import folders_by_title, read_runs
 from ..verb import Command, Verb
@@ -12,10 +13,11 @@ from ..words import read_value
 
 __all__ = ["RUN", "VERB"]
 
+_REQUIRED = ("output_dir",)
 RUN = Option(
     "run",
     "mapping",
-    "Title and folders of runs, a folder for each seed; may be repeated.",
+    "Title and folders of runs, one folder per seed; may be repeated.",
     repeat=True,
     metavar="TITLE=FOLDER,FOLDER",
 )
@@ -30,8 +32,7 @@ def _run(command: Command) -> None:
         raise ValueError(
             f"medkd report needs --run, --runs, --experiment or folders of runs: found {found}, expected one"
         )
-    if settings["output_dir"] is None:
-        raise ValueError("medkd report needs --output_dir")
+    check_required("report", [name for name, value in settings.items() if value], _REQUIRED)
     output_dir = Path(settings["output_dir"])
     if "experiment" in sources:
         _report_experiment(Path(settings["experiment"]), settings["baseline"], output_dir, settings["html"])
@@ -59,7 +60,7 @@ def _report_runs(runs: dict[str, list[str]], baseline: str | None, output_dir: P
         for folder in folders:
             if not Path(folder).is_dir():
                 raise FileNotFoundError(f"run {title}: {folder}: no such folder")
-    from medkd.experiments import write_and_print  # imports pandas and torch
+    from medkd.experiments import write_and_print  # imports pandas
     from medkd.reports.tables import experiment_of_runs
 
     write_and_print(experiment_of_runs(runs, baseline), output_dir, html)
@@ -67,24 +68,25 @@ def _report_runs(runs: dict[str, list[str]], baseline: str | None, output_dir: P
 
 def _report_experiment(folder: Path, baseline: str | None, output_dir: Path, html: bool) -> None:
     if baseline is not None:
-        raise ValueError(f"--baseline: found {baseline!r}, but that of an experiment stands in its plan")
-    from medkd.experiments import read_plan, report  # imports pandas and torch
+        raise ValueError("--baseline: has no effect with --experiment, whose plan names the baseline")
+    from medkd.experiments import read_plan, report  # imports pandas
 
     report(read_plan(folder), output_dir, html)
 
 
 VERB = Verb(
     "report",
-    "Write the table of methods over several seeds, with ± over seeds.",
+    "Write a table of methods, with the mean and the standard deviation over seeds.",
     _run,
     (
         RUN,
-        Option("runs", "mapping", "All titles and folders at once.", metavar="\"{'TITLE': ['FOLDER', ...]}\""),
+        Option("runs", "mapping", "All titles and folders in one option.", metavar="\"{'TITLE': ['FOLDER', ...]}\""),
         Option("experiment", "path", "Output folder of `medkd experiment`."),
-        Option("baseline", "text", "Title of the runs that differences are to."),
-        Option("output_dir", "path", "Folder for table.md, table.tex and table.csv; required."),
-        Option("html", "flag", "Write one page to read as well, report.html."),
+        Option("baseline", "text", "Title of the runs with which the others are compared."),
+        Option("output_dir", "path", "Folder for table.md, table.tex and table.csv."),
+        Option("html", "flag", "Also write an HTML page, report.html."),
     ),
+    required=_REQUIRED,
     names="[FOLDER ...]",
-    notes="Folders of runs without a title get that of their method: medkd report KD_0 KD_1 S_0 S_1 --output_dir TABLE.",
+    notes="Folders without a title are grouped by the method in their records: medkd report KD_0 KD_1 S_0 --output_dir T.",
 )

@@ -1,4 +1,4 @@
-"""`medkd train`: a network learns from labels."""
+"""`medkd train`: train a network on labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _run(command: Command) -> None:
 
 VERB = Verb(
     "train",
-    "Train a student on labels, or with --role the teacher or one of PLC-KD's assistants.",
+    "Train a student on labels; with --role, train the teacher or an assistant of PLC-KD.",
     _run,
     (ROLE, MODE, OVERLAY),
     task="required",

@@ -118,7 +118,7 @@ def one_line(capsys):
         ),
         (
             lambda run, tmp: ["--model", edited(run, tmp / "l", bundle_root="/a/lits")],
-            "a model of the task lits, this command is of kits19",
+            "found a model of the task lits, expected one of kits19",
         ),
         (lambda run, tmp: ["--model", edited(run, tmp / "w", student_width=4)], "weights of another network"),
     ],

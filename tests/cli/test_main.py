@@ -1,0 +1,71 @@
+"""Exit codes of a command, and the one line that goes with each."""
+
+import subprocess
+import sys
+
+import pytest
+
+from medkd.cli.main import main
+from medkd.cli.verb import UsageError
+from medkd.runs.signals import Terminated
+
+
+@pytest.fixture
+def raising(monkeypatch):
+    """Makes every command raise an error."""
+
+    def set_error(error):
+        def run_words(words):
+            raise error
+
+        monkeypatch.setattr("medkd.cli.dispatch.run_words", run_words)
+
+    return set_error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (ValueError("--a: found 1\n  expected 2"), 1, "medkd: error: --a: found 1 expected 2"),
+        (UsageError("verb: found none"), 2, "medkd: error: verb: found none"),
+        (ModuleNotFoundError("no", name="torch"), 1, "medkd: error: torch is not installed: pip install medkd"),
+        (Terminated("run it again"), 143, "medkd: error: stopped by SIGTERM: run it again"),
+        (KeyboardInterrupt(), 130, "medkd: interrupted; a training that has begun continues with --resume True"),
+        (BrokenPipeError(32, "Broken pipe"), 1, "medkd: error: [Errno 32] Broken pipe"),  # of a worker: output is open
+    ],
+)
+def test_errors_of_the_input_are_one_line(error, code, line, raising, capsys):
+    raising(error)
+    assert main(["train", "kits19"]) == code
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+def test_an_interrupted_experiment_continues_by_the_same_command(raising, capsys):
+    raising(KeyboardInterrupt())
+    assert main(["experiment", "desk"]) == 130
+    assert capsys.readouterr().err == "medkd: interrupted; the same command continues\n"
+
+
+def test_refused_cases_of_a_preparation_keep_their_lines(raising, capsys):
+    raising(ValueError("2 cases are refused:\n  a\n  b"))
+    assert main(["prepare", "kits19"]) == 1
+    assert capsys.readouterr().err == "medkd: error: 2 cases are refused:\n  a\n  b\n"
+
+
+def test_defects_are_raised(raising, monkeypatch):
+    for error in (KeyError("a defect"), ModuleNotFoundError("no", name="medkd.gone")):
+        raising(error)
+        with pytest.raises(type(error)):
+            main(["methods"])
+    monkeypatch.setenv("MEDKD_TRACEBACK", "1")
+    raising(ValueError("an input"))
+    with pytest.raises(ValueError, match="an input"):
+        main(["methods"])
+
+
+def test_a_closed_pipe_ends_the_command_silently():
+    command = [sys.executable, "-m", "medkd", "train", "nifti", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()  # before anything is written
+        assert process.stderr.read() == b""
+        assert process.wait() == 141
