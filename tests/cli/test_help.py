@@ -30,7 +30,7 @@ def test_options_of_a_verb_are_those_of_its_configurations():
     for verb, names, others in (
         ("train", ("max_epochs", "patch_size", "queue_capacity"), ("model", "input", "runs")),
         ("evaluate", ("model", "protocol"), ("input", "runs")),
-        ("infer", ("input", "save_probabilities"), ("max_epochs", "dataset_dir")),
+        ("infer", ("input", "save_probabilities"), ("max_epochs", "runs")),
         ("pack", ("model", "output_dir", "overlap"), ("max_epochs", "input", "device", "dataset_dir")),
         ("figures", ("runs", "count", "teacher"), ("input",)),
     ):

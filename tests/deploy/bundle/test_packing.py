@@ -111,7 +111,7 @@ def one_line(capsys):
             lambda run, tmp: ["--model", run, "--mode", "3d"],
             r"is a network of slices \(it was trained with --mode 2d\)",
         ),
-        (lambda run, tmp: ["--model", run, "--input", "x"], "--input: is said when the packed bundle is used"),
+        (lambda run, tmp: ["--model", run, "--input", "x"], "--input: is chosen when the packed bundle is used"),
         (
             lambda run, tmp: ["--model", edited(run, tmp / "t", method="teacher")],
             "is a teacher: medkd pack takes students",
