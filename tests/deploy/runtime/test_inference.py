@@ -1,7 +1,5 @@
 """An exported model gives files equal to those of `medkd infer` with torch."""
 
-import json
-import re
 import shutil
 import subprocess
 import sys
@@ -159,61 +157,3 @@ def test_a_bad_file_is_named_and_the_others_are_done(exported, inputs, tmp_path,
     bad, nan, last = shown.err.strip().splitlines()
     assert "bad.nii.gz is unreadable or truncated" in bad and "1 voxels are NaN" in nan
     assert last == "medkd: error: 2 of 3 cases failed: bad, nan"
-
-
-def without_description(folder, file):
-    import onnx
-
-    model = onnx.load(file)
-    del model.metadata_props[:]
-    onnx.save(model, folder / "bare.onnx")
-    return folder / "bare.onnx"
-
-
-def of_the_future(folder, file):
-    import onnx
-
-    model = onnx.load(file)
-    about = json.loads(model.metadata_props[0].value)
-    onnx.helper.set_model_props(model, {"medkd": json.dumps({**about, "flavour": 1})})
-    onnx.save(model, folder / "new.onnx")
-    return folder / "new.onnx"
-
-
-def broken(folder, file):
-    (folder / "broken.onnx").write_bytes(file.read_bytes()[:1000])
-    return folder / "broken.onnx"
-
-
-WRONG = {
-    "model": (lambda folder, file: folder / "no.onnx", [], r"model .*no.onnx: no such file"),
-    "corrupt": (broken, [], r"model .*broken.onnx: not a readable ONNX file"),
-    "bare": (without_description, [], r"model .*bare.onnx: found no description of its input"),
-    "newer": (of_the_future, [], r"model .*new.onnx: written by another version of medkd: \['flavour'\]"),
-    "task": (None, ["lits"], r"student.onnx: found the task kits19, expected lits"),
-    "typo": (None, ["--inptu", "x"], r"unknown option\(s\): --inptu \(did you mean --input\?\)"),
-    "other kind": (None, ["--overlap", "0.5"], r"--overlap has no effect with a model of slices"),
-    "number": (None, ["--threads", "many"], r"argument --threads: found 'many', expected a whole number from 1 on"),
-    "batch": (None, ["--slice_batch", "0"], r"argument --slice_batch: found '0'"),
-    "truth": (None, ["--save_probabilities", "true"], r"found 'true', expected True or False"),
-}
-
-
-@pytest.mark.parametrize("fault", WRONG)
-def test_errors_of_the_command_are_one_line(exported, inputs, tmp_path, capsys, fault):
-    spoil, words, message = WRONG[fault]
-    file = spoil(tmp_path, exported["slices"]) if spoil else exported["slices"]
-    options = ["--model", file, "--input", inputs["scans"], "--output_dir", tmp_path / "out"]
-    code = main(["infer", *(w for w in words if w == "lits"), *map(str, options), *(w for w in words if w != "lits")])
-    shown = capsys.readouterr().err.strip().splitlines()
-    assert code == 1 and len(shown) == 1 and not (tmp_path / "out").exists()
-    assert re.search(message, shown[0]), shown
-
-
-@pytest.mark.parametrize("name", ["input", "output_dir"])
-def test_what_is_missing_is_asked_for(exported, inputs, tmp_path, capsys, name):
-    given = {"input": inputs["scans"], "output_dir": tmp_path / "out"}
-    del given[name]
-    words = [str(word) for key, value in given.items() for word in (f"--{key}", value)]
-    assert main(["infer", "--model", str(exported["slices"]), *words]) == 1
-    assert f"medkd infer needs --{name}" in capsys.readouterr().err
