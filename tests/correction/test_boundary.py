@@ -31,9 +31,9 @@ def test_the_multiset_of_every_lesion_stays_and_nothing_else_moves(seed, width, 
 
 @pytest.mark.parametrize(("width", "inner"), [(0, 64), (1, 36), (2, 16), (3, 4), (4, 4), (9, 4)])
 def test_the_band_narrows_if_no_interior_is_left(width, inner):
-    band, kept = boundary_and_inner(square(), width)
-    assert kept.sum() == inner and band.sum() == 64 - inner
-    assert not (band & kept).any() and torch.equal(band | kept, square().bool())
+    band, interior = boundary_and_inner(square(), width)
+    assert interior.sum() == inner and band.sum() == 64 - inner
+    assert not (band & interior).any() and torch.equal(band | interior, square().bool())
 
 
 def test_as_many_boundary_as_interior_pixels_move():

@@ -29,9 +29,9 @@ def test_properties_of_the_chain(shape):
     assert torch.equal(labels.ultimate.argmax(1, keepdim=True), y)
     counts = [count_incorrect(stage, y) for stage in labels]
     assert counts == sorted(counts, reverse=True) and counts[-1] == 0
-    kept = is_correct(t, y).expand_as(t)
+    correct = is_correct(t, y).expand_as(t)
     for stage in labels:
-        assert torch.equal(stage[kept], t[kept])
+        assert torch.equal(stage[correct], t[correct])
         torch.testing.assert_close(stage.sum(1), torch.ones_like(stage[:, 0]))
         assert (stage >= 0).all()
 

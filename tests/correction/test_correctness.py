@@ -16,20 +16,20 @@ def test_swap_exchanges_two_values_of_incorrect_pixels(classes):
     swapped = swap_incorrect(t, y)
     assert count_incorrect(swapped, y) == 0
     torch.testing.assert_close(swapped.sort(1).values, t.sort(1).values, rtol=0, atol=0)
-    kept = is_correct(t, y).expand_as(t)
-    assert torch.equal(swapped[kept], t[kept])
+    correct = is_correct(t, y).expand_as(t)
+    assert torch.equal(swapped[correct], t[correct])
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 4))
 def test_ties_of_any_classes_become_correct(seed, classes):
     """Probabilities of few values, where two, three or all classes tie."""
-    draw = torch.Generator().manual_seed(seed)
-    t = torch.randint(0, 4, (1, classes, 6, 6), generator=draw).float() + 1e-3
-    t, y = t / t.sum(1, keepdim=True), torch.randint(0, classes, (1, 1, 6, 6), generator=draw)
-    for ended in (swap_incorrect(t, y), correct_soft_labels(t, y).ultimate):
-        assert count_incorrect(ended, y) == 0 and bool((ended >= 0).all())
-        torch.testing.assert_close(ended.sum(1), torch.ones(1, 6, 6))
+    generator = torch.Generator().manual_seed(seed)
+    t = torch.randint(0, 4, (1, classes, 6, 6), generator=generator).float() + 1e-3
+    t, y = t / t.sum(1, keepdim=True), torch.randint(0, classes, (1, 1, 6, 6), generator=generator)
+    for corrected in (swap_incorrect(t, y), correct_soft_labels(t, y).ultimate):
+        assert count_incorrect(corrected, y) == 0 and bool((corrected >= 0).all())
+        torch.testing.assert_close(corrected.sum(1), torch.ones(1, 6, 6))
 
 
 def test_swap_with_a_tie_of_two_other_classes():

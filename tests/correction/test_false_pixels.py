@@ -23,11 +23,11 @@ def test_a_queue_holds_false_pixels_of_its_class_alone(seed, k, capacity, size):
     image, label, prediction = coded(size, seed=seed)
     queue.push(image, label, prediction, k)
     for c in range(3):
-        held = queue.slots[c, : int(queue.filled[c])]
-        assert (held[:, 0] == c).all() and (held[:, 1] != c).all()
+        stored = queue.slots[c, : int(queue.filled[c])]
+        assert (stored[:, 0] == c).all() and (stored[:, 1] != c).all()
         per_image = ((label == c) & (prediction != c)).flatten(1).sum(1).clamp_max(k)
-        assert len(held) == min(int(per_image.sum()), capacity)
-        assert {tuple(v) for v in held.tolist()} <= {
+        assert len(stored) == min(int(per_image.sum()), capacity)
+        assert {tuple(v) for v in stored.tolist()} <= {
             tuple(v) for v in image.flatten(2).transpose(1, 2).reshape(-1, 3).tolist()
         }
 
@@ -39,9 +39,9 @@ def test_every_pixel_of_an_image_comes_from_the_queue_of_its_label():
     synthetic, target = false_pixel_images(queue, label, torch.Generator().manual_seed(0))
     assert torch.equal(target, label) and synthetic.shape == image.shape
     for c in range(3):
-        held = {tuple(v) for v in queue.slots[c, : int(queue.filled[c])].tolist()}
-        drawn = [tuple(v) for v in synthetic.transpose(0, 1).flatten(1)[:, (label == c).flatten()].T.tolist()]
-        assert set(drawn) <= held and len(set(drawn)) > 1
+        stored = {tuple(v) for v in queue.slots[c, : int(queue.filled[c])].tolist()}
+        sampled = [tuple(v) for v in synthetic.transpose(0, 1).flatten(1)[:, (label == c).flatten()].T.tolist()]
+        assert set(sampled) <= stored and len(set(sampled)) > 1
     again, _ = false_pixel_images(queue, label, torch.Generator().manual_seed(0))
     assert torch.equal(synthetic, again)
 

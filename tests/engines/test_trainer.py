@@ -106,14 +106,15 @@ def test_learnable_parts_outside_the_optimizer_are_refused():
 
 def test_amp_follows_the_device_and_the_loss_stays_float32():
     trainer = make("kd", amp=True, epoch_length=1)
-    seen = []
+    recorded = []
     trainer.add_event_handler(
-        Events.ITERATION_COMPLETED, lambda e: seen.append((e.state.output["pred"].dtype, e.state.output["loss"].dtype))
+        Events.ITERATION_COMPLETED,
+        lambda e: recorded.append((e.state.output["pred"].dtype, e.state.output["loss"].dtype)),
     )
     teacher = []
     trainer.teacher.taps.network.register_forward_hook(lambda m, i, o: teacher.append(o.dtype))
     trainer.run()
-    assert set(seen) == {(torch.bfloat16, torch.float32)}
+    assert set(recorded) == {(torch.bfloat16, torch.float32)}
     assert set(teacher) == {torch.bfloat16}
     assert trainer.scaler is None  # bfloat16 needs none
     full = make("kd", amp=False, epoch_length=1)
@@ -182,11 +183,13 @@ def test_monai_puts_the_image_into_the_output_before_the_loss_is_called():
 
 def weights_by_epoch(method, epochs, **args):
     trainer = make(method, max_epochs=epochs, args=args)
-    seen = []
+    recorded = []
     # after the last of the three steps of each epoch: what the steps were weighed by
-    trainer.add_event_handler(Events.ITERATION_COMPLETED(every=3), lambda e: seen.append(dict(trainer.loss.weights)))
+    trainer.add_event_handler(
+        Events.ITERATION_COMPLETED(every=3), lambda e: recorded.append(dict(trainer.loss.weights))
+    )
     trainer.run()
-    return seen
+    return recorded
 
 
 @pytest.mark.filterwarnings("ignore:DKDLoss")

@@ -18,8 +18,8 @@ def test_best_model_is_written_when_it_is_the_best(tmp_path):
     for epoch, best, value in ((1, 1, 1.0), (2, 1, 2.0), (3, 3, 3.0)):
         network.weight.data.fill_(value)
         save(SimpleNamespace(state=SimpleNamespace(epoch=epoch, best_metric_epoch=best)))
-        kept = torch.load(tmp_path / "model.pt", weights_only=True)["weight"].item()
-        assert kept == (3.0 if epoch == 3 else 1.0)
+        stored = torch.load(tmp_path / "model.pt", weights_only=True)["weight"].item()
+        assert stored == (3.0 if epoch == 3 else 1.0)
 
 
 def test_an_epoch_that_does_not_train_the_task_is_never_the_best(tmp_path):
@@ -34,10 +34,10 @@ def test_an_epoch_that_does_not_train_the_task_is_never_the_best(tmp_path):
         val_handlers=[BestModel(network, tmp_path / "model.pt", loss)],
         decollate=False,
     )
-    for epoch, (weight, kept, best) in enumerate(((0, 1, -1), (0, 2, -1), (1, 3, 3), (1, 3, 3)), start=1):
+    for epoch, (weight, stored, best) in enumerate(((0, 1, -1), (0, 2, -1), (1, 3, 3), (1, 3, 3)), start=1):
         loss.weights["task"] = float(weight)
         network.weight.data.fill_(epoch)
         evaluator.run(epoch)
-        assert torch.load(tmp_path / "model.pt", weights_only=True)["weight"].item() == kept
+        assert torch.load(tmp_path / "model.pt", weights_only=True)["weight"].item() == stored
         assert evaluator.state.best_metric_epoch == best
     assert evaluator.state.best_metric == pytest.approx(0.3)

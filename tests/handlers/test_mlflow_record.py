@@ -43,8 +43,8 @@ def test_another_place_in_the_environment(tmp_path, monkeypatch):
 def test_no_telemetry():
     pytest.importorskip("mlflow.telemetry", reason="the mlflow extra is not installed, or has no telemetry")
     # in a process of its own: MLflow reports nothing from tests and CI anyway
-    told = ("PYTEST", "CI", "GITHUB", "MLFLOW", "DO_NOT_TRACK")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(told)}
+    variables = ("PYTEST", "CI", "GITHUB", "MLFLOW", "DO_NOT_TRACK")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(variables)}
     code = """
 from medkd.handlers import mlflow_record
 from mlflow.telemetry import get_telemetry_client
@@ -69,7 +69,7 @@ def test_a_file_that_is_no_data_base_is_one_line(data, medkd_run, tmp_path, caps
 def test_a_killed_run_goes_on_in_its_own_and_another_begins_anew(teachers, data, medkd_run, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow", reason="the mlflow extra is not installed")
     pytest.importorskip("alembic", reason="the mlflow extra is not installed")
-    place, out = tmp_path / "runs", tmp_path / "kd"
+    store, out = tmp_path / "runs", tmp_path / "kd"
     teacher = ["--dataset_dir", data["kits19"], "--teacher", teachers["kits19"], "--max_epochs", "3"]
 
     def distil(folder, *options):
@@ -90,14 +90,14 @@ def test_a_killed_run_goes_on_in_its_own_and_another_begins_anew(teachers, data,
             stop_in_epoch_two(self)
 
         patched.setattr(DistillationTrainer, "__init__", begun)
-        assert distil(out, "--mlflow", place) == 143
+        assert distil(out, "--mlflow", store) == 143
     at_exit[-1]()
-    client = mlflow.MlflowClient(f"sqlite:///{place}/mlruns.db")
-    (experiment,) = [found for found in client.search_experiments() if found.name == "kits19"]
+    client = mlflow.MlflowClient(f"sqlite:///{store}/mlruns.db")
+    (experiment,) = [experiment for experiment in client.search_experiments() if experiment.name == "kits19"]
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "KILLED" and run.info.run_name == "kd/seed_0"
 
-    assert distil(out, "--mlflow", place, "--resume", "True") == 0
+    assert distil(out, "--mlflow", store, "--resume", "True") == 0
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED" and run.info.run_id == json.loads((out / "mlflow.json").read_text())["run_id"]
     assert {"method": "kd", "max_epochs": "3", "student_width": "2"}.items() <= run.data.params.items()
@@ -105,7 +105,7 @@ def test_a_killed_run_goes_on_in_its_own_and_another_begins_anew(teachers, data,
         assert [point.step for point in client.get_metric_history(run.info.run_id, name)] == [1, 2, 3]
 
     # another training of the same method and seed is another run, and what is recorded changes nothing
-    assert distil(tmp_path / "again", "--mlflow", place) == 0
+    assert distil(tmp_path / "again", "--mlflow", store) == 0
     assert len(client.search_runs([experiment.experiment_id])) == 2
     assert distil(tmp_path / "plain") == 0
     summaries = {(tmp_path / name / "summary.json").read_text() for name in ("kd", "again", "plain")}

@@ -46,8 +46,8 @@ def test_slices(shape):
     theirs = SliceInferer(spatial_dim=0, roi_size=(16, 24), sw_batch_size=8, cval=-1, mode="gaussian")(image, network)[
         0
     ]
-    found = np.concatenate(run(image, network, (1, 16, 24), 0.25, 8), axis=1)
-    np.testing.assert_allclose(found, theirs, atol=1e-5)
+    logits = np.concatenate(run(image, network, (1, 16, 24), 0.25, 8), axis=1)
+    np.testing.assert_allclose(logits, theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(8, 16, 16), (1, 16, 24)])

@@ -32,22 +32,22 @@ def test_it_is_monais_slice_inferer(network, shape, batch):
 
 
 def test_decisions_are_made_batch_by_batch_for_each_volume(network):
-    image, asked = torch.randn(2, 1, 11, 16, 24), []
+    image, shapes = torch.randn(2, 1, 11, 16, 24), []
 
     def decide(logits):
-        asked.append(tuple(logits.shape))
+        shapes.append(tuple(logits.shape))
         return logits_to_labels(logits)
 
-    found = SliceBatchInferer(ROI, 4, decide=decide)(image, network)
+    labels = SliceBatchInferer(ROI, 4, decide=decide)(image, network)
     logits = [SliceBatchInferer(ROI, 4)(image[:, :, start : start + 4], network) for start in (0, 4, 8)]
-    assert torch.equal(found, torch.cat(logits, dim=2).argmax(1, keepdim=True).to(torch.uint8))
-    assert asked == [(3, 4, 16, 24)] * 4 + [(3, 3, 16, 24)] * 2
+    assert torch.equal(labels, torch.cat(logits, dim=2).argmax(1, keepdim=True).to(torch.uint8))
+    assert shapes == [(3, 4, 16, 24)] * 4 + [(3, 3, 16, 24)] * 2
 
 
 def test_meta_data_and_a_protocol_of_its_own(network):
     image = MetaTensor(torch.randn(1, 1, 5, 20, 30), affine=torch.diag(torch.tensor([3.0, 1, 2, 1])))
     two = torch.nn.Sequential(network, torch.nn.Conv2d(3, 2, 1)).requires_grad_(False)
-    found = SliceBatchInferer(ROI, 2, decide=partial(logits_to_labels, protocol="hlfd"))(image, two)
+    labels = SliceBatchInferer(ROI, 2, decide=partial(logits_to_labels, protocol="hlfd"))(image, two)
     logits = SliceBatchInferer(ROI, 2)(image, two)
-    assert torch.equal(found.affine, image.affine) and found.shape == image.shape
-    assert torch.equal(found[0].as_tensor(), logits_to_labels(logits[0].as_tensor(), "hlfd"))
+    assert torch.equal(labels.affine, image.affine) and labels.shape == image.shape
+    assert torch.equal(labels[0].as_tensor(), logits_to_labels(logits[0].as_tensor(), "hlfd"))

@@ -34,25 +34,25 @@ def test_other_spacings_are_resampled_there_and_back(network, spacing):
     image = MetaTensor(torch.randn(1, 1, 20, 25, 30), affine=affine)
     size = [max(1, round(n * mm / to)) for n, mm, to in zip((20, 25, 30), (3.0, 1.0, 1.0), spacing, strict=True)]
     resampled = F.interpolate(image.as_tensor(), size, mode="trilinear")
-    there = VolumeInferer(ROI)(resampled, network)
-    expected = F.interpolate(there, (20, 25, 30), mode="trilinear")
-    found = VolumeInferer(ROI, spacing)(image, network)
-    torch.testing.assert_close(found.as_tensor(), expected, atol=1e-4, rtol=0)
-    assert torch.equal(found.affine, image.affine)
+    resampled_logits = VolumeInferer(ROI)(resampled, network)
+    expected = F.interpolate(resampled_logits, (20, 25, 30), mode="trilinear")
+    logits = VolumeInferer(ROI, spacing)(image, network)
+    torch.testing.assert_close(logits.as_tensor(), expected, atol=1e-4, rtol=0)
+    assert torch.equal(logits.affine, image.affine)
 
 
 def test_decisions_are_those_on_the_whole(network):
     image = torch.randn(1, 1, 20, 25, 30)
     logits = VolumeInferer(ROI)(image, network)
-    asked = []
+    sizes = []
 
     def decide(part):
-        asked.append(part.shape[1])
+        sizes.append(part.shape[1])
         return part.argmax(0, keepdim=True).to(torch.uint8)
 
     labels = VolumeInferer(ROI, decide=decide)(image, network)
     assert labels.dtype == torch.uint8 and torch.equal(labels[0, 0], logits[0].argmax(0).to(torch.uint8))
-    assert sum(asked) == 20 and max(asked) < 20
+    assert sum(sizes) == 20 and max(sizes) < 20
 
 
 def test_a_spacing_needs_an_image_that_knows_its_own(network):

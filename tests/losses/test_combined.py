@@ -79,11 +79,11 @@ def test_a_term_with_a_misspelt_key_is_refused():
 
 
 def test_task_runs_in_float32_under_autocast():
-    seen = []
-    loss = CombinedLoss(lambda z, y: seen.append(z.dtype) or z.mean(), {})
+    dtypes = []
+    loss = CombinedLoss(lambda z, y: dtypes.append(z.dtype) or z.mean(), {})
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss(Features(torch.zeros(1, 2, 4, 4, dtype=torch.bfloat16)), None, TARGET)
-    assert seen == [torch.float32]
+    assert dtypes == [torch.float32]
 
 
 def test_parameters_of_terms_are_parameters_of_the_loss():

@@ -16,8 +16,8 @@ def reference(student, teacher, temperature):
     s, t = (x.double().reshape(n, k, -1) for x in (student, teacher))
     total = 0.0
     for image in range(n):
-        for place in range(s.shape[2]):
-            p, q = ([math.exp(x / temperature) for x in y[image, :, place].tolist()] for y in (t, s))
+        for position in range(s.shape[2]):
+            p, q = ([math.exp(x / temperature) for x in y[image, :, position].tolist()] for y in (t, s))
             p, q = [x / sum(p) for x in p], [x / sum(q) for x in q]
             total += sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
     return temperature**2 * total / (n * s.shape[2])

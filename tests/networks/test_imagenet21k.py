@@ -55,9 +55,9 @@ def test_official_weights_fill_resnet_and_transformer(tmp_path):
     network = small_transunet()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     assert load_imagenet21k(network, save(tmp_path, arrays)) is network
-    kept = {name for name, value in network.state_dict().items() if torch.equal(value, before[name])}
-    assert {name.split(".")[0] for name in kept} == {"widen", "decoder", "head"}
-    assert all(name.split(".")[0] in ("widen", "decoder", "head") for name in kept)
+    unchanged = {name for name, value in network.state_dict().items() if torch.equal(value, before[name])}
+    assert {name.split(".")[0] for name in unchanged} == {"widen", "decoder", "head"}
+    assert all(name.split(".")[0] in ("widen", "decoder", "head") for name in unchanged)
     np.testing.assert_array_equal(
         network.positions[0, 3].detach(), arrays["Transformer/posembed_input/pos_embedding"][0, 4]
     )

@@ -78,10 +78,10 @@ def whole(options, begun, tmp_path_factory):
 
 
 def test_one_process_writes_and_prints(whole):
-    folder, said = whole
-    assert "2 processes, gloo" in said
-    assert re.findall(r"fitnet epoch (\d)/", said) == [str(epoch + 1) for epoch in range(EPOCHS)]
-    assert len(re.findall(r"polyp \[whole\]", said)) == 1
+    folder, output = whole
+    assert "2 processes, gloo" in output
+    assert re.findall(r"fitnet epoch (\d)/", output) == [str(epoch + 1) for epoch in range(EPOCHS)]
+    assert len(re.findall(r"polyp \[whole\]", output)) == 1
     writers = {path.name.split(".")[-2] for path in folder.glob("events.out.tfevents.*")}
     assert len(writers) == 1
     assert {"config.yaml", "environment.json", "resume.pt", "metrics.csv"} <= {path.name for path in folder.iterdir()}

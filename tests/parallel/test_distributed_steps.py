@@ -54,17 +54,17 @@ def guide(method, args):
     with torch.no_grad():  # both classes in every image
         logits = teacher.network.eval()(torch.stack([item["image"] for item in items(method)]))
         teacher.network.head.bias[1] += (logits[:, 0] - logits[:, 1]).median()
-    wanted = methods.team_arguments(method, args)
-    if wanted is None:
+    arguments = methods.team_arguments(method, args)
+    if arguments is None:
         return teacher, teacher
     for role in ("false_pixel", "boundary"):
-        if wanted.pop(role, False):
-            wanted[role] = copy.deepcopy(teacher.network)
-            wanted[role].head.bias.data[1] += 0.1 if role == "boundary" else -0.1
-    return teacher, TeacherTeam(teacher, **wanted)
+        if arguments.pop(role, False):
+            arguments[role] = copy.deepcopy(teacher.network)
+            arguments[role].head.bias.data[1] += 0.1 if role == "boundary" else -0.1
+    return teacher, TeacherTeam(teacher, **arguments)
 
 
-def learnt(method, args, batches, seed=0, **options):
+def learn(method, args, batches, seed=0, **options):
     """What a run of plain gradient descent changed, at learning rate 1: minus the gradient, of student and adaptors."""
     teacher, team = guide(method, args)
     torch.manual_seed(seed)
@@ -97,10 +97,10 @@ def work(rank, port, results):
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     # students of another seed in the second process: that of the first is taken
-    found = {name: learnt(*case, batches(case[0], rank), seed=rank) for name, case in CASES.items()}
+    found = {name: learn(*case, batches(case[0], rank), seed=rank) for name, case in CASES.items()}
     for name, options in STEPS.items():
         size = 2 // options.get("accumulation_steps", 1)
-        found[name] = learnt("fitnet", {}, batches("fitnet", rank, size), seed=rank, **options)
+        found[name] = learn("fitnet", {}, batches("fitnet", rank, size), seed=rank, **options)
     results.put((rank, {name: ([p.tolist() for p in change], loss) for name, (change, loss) in found.items()}))
     distributed.destroy_process_group()
 
@@ -110,11 +110,11 @@ def ranks(two_processes):
     return [found for _, found in two_processes(work)]
 
 
-def alone(method, args, **options):
-    return learnt(method, args, DataLoader(items(method), batch_size=4), **options)
+def learn_joined(method, args, **options):
+    return learn(method, args, DataLoader(items(method), batch_size=4), **options)
 
 
-def apart(change, expected):
+def relative_difference(change, expected):
     """Largest difference, as a share of the largest change."""
     pairs = [(torch.tensor(a, dtype=torch.float64), b) for a, b in zip(change, expected, strict=True)]
     return float(max((a - b).abs().max() for a, b in pairs) / max(b.abs().max() for _, b in pairs))
@@ -127,10 +127,10 @@ def test_all_methods_are_here():
 @pytest.mark.filterwarnings("ignore:DKDLoss")
 @pytest.mark.parametrize("name", EXACT)
 def test_the_gradient_is_that_of_the_joined_batch(ranks, name):
-    expected, loss = alone(*EXACT[name])
+    expected, loss = learn_joined(*EXACT[name])
     for found in ranks:
         change, mean = found[name]
-        assert apart(change, expected) < 1e-6
+        assert relative_difference(change, expected) < 1e-6
         assert mean == pytest.approx(loss, rel=1e-6)
 
 
@@ -139,12 +139,12 @@ def test_the_exceptions_differ_but_all_processes_learn_the_same(ranks, name):
     (first, loss), (second, _) = (found[f"not {name}"] for found in ranks)
     assert first == second
     assert loss == loss and all(torch.tensor(change).isfinite().all() for change in first)
-    expected, _ = alone(name, {})
-    assert apart(first, expected) > 1e-6
+    expected, _ = learn_joined(name, {})
+    assert relative_difference(first, expected) > 1e-6
 
 
 @pytest.mark.parametrize("name", STEPS)
 def test_accumulated_and_clipped_steps(ranks, name):
-    expected, _ = alone("fitnet", {}, **{k: v for k, v in STEPS[name].items() if k == "clip_norm"})
+    expected, _ = learn_joined("fitnet", {}, **{k: v for k, v in STEPS[name].items() if k == "clip_norm"})
     for found in ranks:
-        assert apart(found[name][0], expected) < 1e-6
+        assert relative_difference(found[name][0], expected) < 1e-6

@@ -26,8 +26,8 @@ def work(rank, port, results):
     torch.manual_seed(rank)
     queue, (image, label) = FalsePixelQueue(1, 2, 500), batch()
     mine = slice(2 * rank, 2 * rank + 2)
-    made, _ = FalsePixelBatches(Fooled(), queue, k=36)({"image": image[mine], "label": label[mine]}, "cpu")
-    results.put((rank, queue.filled.tolist(), queue.slots[:, :-1].tolist(), made.flatten().tolist()))
+    synthetic, _ = FalsePixelBatches(Fooled(), queue, k=36)({"image": image[mine], "label": label[mine]}, "cpu")
+    results.put((rank, queue.filled.tolist(), queue.slots[:, :-1].tolist(), synthetic.flatten().tolist()))
     distributed.destroy_process_group()
 
 
@@ -38,10 +38,10 @@ def ranks(two_processes):
 
 def test_the_queue_holds_the_false_pixels_of_both_and_is_the_same_in_both(ranks):
     image, label = batch()
-    wrong = (image > 0.5).long() != label
+    incorrect = (image > 0.5).long() != label
     for _, filled, slots, _ in ranks:
         for k in range(2):
-            pixels = image[wrong & (label == k)]
+            pixels = image[incorrect & (label == k)]
             assert filled[k] == len(pixels)
             assert sorted(x for (x,) in slots[k][: filled[k]]) == pytest.approx(sorted(pixels.tolist()))
     assert ranks[0][1:3] == ranks[1][1:3]
@@ -49,7 +49,7 @@ def test_the_queue_holds_the_false_pixels_of_both_and_is_the_same_in_both(ranks)
 
 def test_a_made_image_has_false_pixels_of_the_other_process_too(ranks):
     image, label = batch()
-    wrong = (image > 0.5).long() != label
-    for rank, _, _, made in ranks:
-        theirs = image[2 - 2 * rank : 4 - 2 * rank][wrong[2 - 2 * rank : 4 - 2 * rank]].tolist()
-        assert any(abs(x - y) < 1e-6 for x in made for y in theirs)
+    incorrect = (image > 0.5).long() != label
+    for rank, _, _, synthetic in ranks:
+        theirs = image[2 - 2 * rank : 4 - 2 * rank][incorrect[2 - 2 * rank : 4 - 2 * rank]].tolist()
+        assert any(abs(x - y) < 1e-6 for x in synthetic for y in theirs)

@@ -4,22 +4,22 @@ import pytest
 import torch
 from torch.utils.data import RandomSampler, WeightedRandomSampler
 
-from medkd.parallel import samplers as shares
+from medkd.parallel import samplers
 from medkd.parallel.samplers import DistributedEvalSampler, DistributedSamplerWrapper
 
 
 def shares_of(monkeypatch, sampler, count, seed=0, epoch=1):
-    found = []
+    shares = []
     for rank in range(count):
-        monkeypatch.setattr(shares, "processes", lambda: count)
-        monkeypatch.setattr(shares, "rank", lambda rank=rank: rank)
+        monkeypatch.setattr(samplers, "processes", lambda: count)
+        monkeypatch.setattr(samplers, "rank", lambda rank=rank: rank)
         torch.manual_seed(rank)  # as `ResumableRun` leaves them: different
         order = DistributedSamplerWrapper(sampler, seed)
         order.set_epoch(epoch)
         before = torch.get_rng_state()
-        found.append(list(order))
-        assert torch.equal(torch.get_rng_state(), before) and len(order) == len(found[-1])
-    return found
+        shares.append(list(order))
+        assert torch.equal(torch.get_rng_state(), before) and len(order) == len(shares[-1])
+    return shares
 
 
 def test_shares_are_disjoint_and_complete(monkeypatch):
@@ -29,8 +29,8 @@ def test_shares_are_disjoint_and_complete(monkeypatch):
 
 
 def test_shares_are_equally_long(monkeypatch):
-    found = shares_of(monkeypatch, RandomSampler(range(7)), 3)
-    assert [len(share) for share in found] == [3, 3, 3] and set(sum(found, [])) == set(range(7))
+    shares = shares_of(monkeypatch, RandomSampler(range(7)), 3)
+    assert [len(share) for share in shares] == [3, 3, 3] and set(sum(shares, [])) == set(range(7))
     assert [len(share) for share in shares_of(monkeypatch, RandomSampler(range(2)), 5)] == [1] * 5
 
 
@@ -47,5 +47,5 @@ def test_cases_are_divided_unless_they_are_too_few(monkeypatch, cases, expected)
     monkeypatch.setattr("medkd.parallel.group.processes", lambda: 2)
     for rank, indices in enumerate(expected):
         monkeypatch.setattr("medkd.parallel.group.rank", lambda rank=rank: rank)
-        own = DistributedEvalSampler(range(cases))
-        assert list(own) == indices and len(own) == len(indices)
+        sampler = DistributedEvalSampler(range(cases))
+        assert list(sampler) == indices and len(sampler) == len(indices)
