@@ -1,5 +1,6 @@
 """The links of the pages: files and headings that exist."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -41,10 +42,8 @@ def test_pages_of_bundles_link_to_the_results():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_named_classes_exist(page):
+def test_dotted_names_exist(page):
     """Each dotted name of medkd on a page can be imported."""
-    import importlib
-
     for name in set(re.findall(r"\bmedkd(?:\.\w+)+", page.read_text())):
         module, attributes = name, []
         while module:
