@@ -75,3 +75,28 @@ def test_refusals_are_quick(words, message, tmp_path):
 def test_answers_are_quick(words):
     done = call(words)
     assert done.returncode == 0 and done.stdout, done.stderr
+
+
+def test_an_experiment_is_planned_without_torch(tmp_path):
+    (tmp_path / "datalist.json").write_text("{}")
+    code = CODE.replace(', "pandas", "numpy"', "")
+    words = [
+        "experiment",
+        "desk",
+        "--data",
+        f"isic2018={tmp_path}",
+        "--tasks",
+        "isic2018",
+        "--rows",
+        "KD",
+        "--seeds",
+        "0",
+    ]
+    words += ["--output_dir", str(tmp_path / "E")]
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run([*command, "--dry-run"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "student, teacher" in done.stdout + done.stderr  # the reasons of a dry run
+    done = subprocess.run([*command, "--options", "max_epoch=3"], capture_output=True, text=True)
+    assert done.returncode == 1 and "did you mean --max_epochs" in done.stderr
+    assert not (tmp_path / "E/runs").exists()
