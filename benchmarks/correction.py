@@ -1,9 +1,9 @@
-"""Similarity correction against products of all pairs in blocks: time, agreement, memory.
+"""Compare the similarity correction with products of all pairs in blocks: time, agreement, memory.
 
     python benchmarks/correction.py
 
-An image with two classes and 5 % wrong pixels; embeddings of 3 channels (8-bit colours) and of 64 (features). Blocks and ours
-search for the wrong pixels of one class, the bounded correction is the whole call for both.
+The image has two classes and 5 % incorrect pixels. Embeddings have 3 channels (8-bit colours) or 64 (features). "blocks" and
+"ours" search for the incorrect pixels of one class; the bounded correction is the whole call, for both classes.
 """
 
 from __future__ import annotations
@@ -25,24 +25,26 @@ _BLOCK = 2**24
 
 
 def by_products(queries: Tensor, candidates: Tensor) -> Tensor:
-    """The most similar candidate by cosines of all pairs, 64 MiB at a time."""
+    """Return the index of the most similar candidate of each query, by cosines of all pairs, 64 MiB at a time."""
     queries, candidates = F.normalize(queries, dim=1), F.normalize(candidates, dim=1)
     block = max(1, _BLOCK // len(candidates))
-    return torch.cat([(part @ candidates.T).argmax(dim=1) for part in queries.split(block)])
+    return torch.cat([(rows @ candidates.T).argmax(dim=1) for rows in queries.split(block)])
 
 
 def seconds(call: Callable[[], Tensor]) -> tuple[float, Tensor]:
+    """Return the seconds of a call, and its result."""
     start = time.perf_counter()
     result = call()
     return time.perf_counter() - start, result
 
 
 def cosines(queries: Tensor, candidates: Tensor, index: Tensor) -> Tensor:
+    """Return the cosine of each query and its candidate."""
     return F.cosine_similarity(queries, candidates[index], dim=1)
 
 
 def main(sizes: tuple[int, ...] = (128, 256, 512), rounds: int = 3, max_candidates: int = 4096, seed: int = 0) -> None:
-    """Prints one row a size and embedding; medians over interleaved rounds."""
+    """Print one row per size and embedding: medians over interleaved rounds."""
     torch.manual_seed(seed)
     print(f"{torch.get_num_threads()} thread(s), {rounds} rounds\n")
     columns = ("image", "channels", "blocks, s", "ours, s", "blocks / ours", "difference of similarity")
@@ -51,15 +53,15 @@ def main(sizes: tuple[int, ...] = (128, 256, 512), rounds: int = 3, max_candidat
     for size in sizes:
         label = (torch.rand(1, 1, size // 16, size // 16) > 0.7).float()
         label = F.interpolate(label, (size, size)).long()
-        wrong = torch.rand(1, 1, size, size) < 0.05
-        lesion = torch.where(wrong, 1 - label, label).float() * 0.8 + 0.1
+        incorrect = torch.rand(1, 1, size, size) < 0.05
+        lesion = torch.where(incorrect, 1 - label, label).float() * 0.8 + 0.1
         probabilities = torch.cat([1 - lesion, lesion], dim=1)
         for channels in (3, 64):
             phi = torch.rand(1, channels, size, size)
             phi = (phi * 255).round() if channels == 3 else phi
             rows = phi.flatten(2)[0].T.contiguous()
-            queries = rows[(wrong & (label == 0)).flatten()]
-            candidates = rows[(~wrong & (label == 0)).flatten()]
+            queries = rows[(incorrect & (label == 0)).flatten()]
+            candidates = rows[(~incorrect & (label == 0)).flatten()]
             times: dict[str, list[float]] = {"blocks": [], "ours": [], "bounded": []}
             for _ in range(rounds):
                 spent, slow = seconds(lambda: by_products(queries, candidates))  # noqa: B023
@@ -68,12 +70,12 @@ def main(sizes: tuple[int, ...] = (128, 256, 512), rounds: int = 3, max_candidat
                 times["ours"].append(spent)
                 spent, _ = seconds(lambda: correct_by_similarity(probabilities, phi, label, max_candidates))  # noqa: B023
                 times["bounded"].append(spent)
-            apart = (cosines(queries, candidates, slow) - cosines(queries, candidates, fast)).abs().max().item()
-            middle = {name: statistics.median(values) for name, values in times.items()}
+            difference = (cosines(queries, candidates, slow) - cosines(queries, candidates, fast)).abs().max().item()
+            medians = {name: statistics.median(values) for name, values in times.items()}
             print(
-                f"| {size} x {size} | {channels} | {middle['blocks']:.3f} | {middle['ours']:.3f} "
-                f"| {middle['blocks'] / middle['ours']:.1f} | {apart:.1e} | {middle['bounded']:.3f} "
-                f"| {middle['blocks'] / middle['bounded']:.1f} |",
+                f"| {size} x {size} | {channels} | {medians['blocks']:.3f} | {medians['ours']:.3f} "
+                f"| {medians['blocks'] / medians['ours']:.1f} | {difference:.1e} | {medians['bounded']:.3f} "
+                f"| {medians['blocks'] / medians['bounded']:.1f} |",
                 flush=True,
             )
     print(f"\nlargest memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")

@@ -1,11 +1,11 @@
-"""Slices a second in random order: our slice store against MONAI's `LoadImaged` and nnU-Net v2; memory of a worker.
+"""Measure random slices per second of our slice store, MONAI's `LoadImaged` and nnU-Net v2, and the memory of a worker.
 
     python benchmarks/loader.py --nnunet VENV/bin/python
 
-VENV is an environment of its own with `pip install nnunetv2`; without --nnunet that part is left out. All read the same drawn
-volumes (one abdomen, turned), image and label, each from what it prepares by its own defaults; rounds are interleaved,
-medians of ratios within a round. Files are in the page cache, one thread, no worker processes: what is measured is the CPU
-time of reading and decoding, of the process that does it.
+VENV is a separate environment with `pip install nnunetv2`. Without --nnunet, nnU-Net is left out. All read image and label of
+the same phantom volumes (one abdomen, rotated), prepared by their own defaults. Rounds are interleaved; ratios are medians of
+ratios within a round. Files are in the page cache, with one thread and no worker processes. The result is the CPU time of
+reading and decoding, in the process that does it.
 """
 
 from __future__ import annotations
@@ -37,16 +37,17 @@ from medkd.data_prep import kits19
 from medkd.phantoms.kits19 import kits19_affine, make_phantom
 
 BATCH = 8
-Read = Callable[[int, int], float]  # slices, seed: seconds
+Read = Callable[[int, int], float]  # (number of slices, seed) -> seconds
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nnunet", help="python of an environment with nnunetv2")
     parser.add_argument("--cases", type=int, default=5)
-    parser.add_argument("--slices", type=int, default=60, help="of a case")
+    parser.add_argument("--slices", type=int, default=60, help="per case")
     parser.add_argument("--size", type=int, default=512, help="rows and columns")
-    parser.add_argument("--reads", type=int, default=64, help="slices a round; LoadImaged reads an eighth")
+    parser.add_argument("--reads", type=int, default=64, help="slices per round; LoadImaged reads an eighth")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--memory_cases", type=int, nargs=2, default=(4, 40))
     parser.add_argument("--memory_slices", type=int, nargs=2, default=(50, 500))
@@ -55,15 +56,16 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        raw = draw(folder / "raw", options.cases, options.slices, options.size)
+        raw = write_cases(folder / "raw", options.cases, options.slices, options.size)
         kits19.prepare(folder / "raw", folder / "data", split="sorted")
-        readers, about = ours_and_monais(folder / "data", raw), ""
+        readers, suffix = our_and_monai_readers(folder / "data", raw), ""
         server = None if options.nnunet is None else NnUNet(options.nnunet, folder / "nnunet", raw)
         if server is not None:
             readers |= {"nnU-Net's data set class": server.read("dataset"), "nnU-Net's loader": server.read("loader")}
-            about = f"; nnunetv2 {server.said['version']}, {server.said['class']}, shapes {server.said['shapes']}"
+            versions = server.versions
+            suffix = f"; nnunetv2 {versions['version']}, {versions['class']}, shapes {versions['shapes']}"
         print(
-            f"{options.cases} cases of {options.slices} x {options.size} x {options.size}, {options.rounds} rounds{about}\n"
+            f"{options.cases} cases of {options.slices} x {options.size} x {options.size}, {options.rounds} rounds{suffix}\n"
         )
         print(
             tabulate(
@@ -78,21 +80,22 @@ def main(arguments: list[str] | None = None) -> None:
         print("", tabulate(rows, headers=headers, tablefmt="github", floatfmt=".1f"), sep="\n")
 
 
-def draw(folder: Path, cases: int, slices: int, size: int) -> list[tuple[Path, Path]]:
-    """KiTS19's layout; all cases have one spacing, so that nnU-Net has nothing to resample."""
+def write_cases(folder: Path, cases: int, slices: int, size: int) -> list[tuple[Path, Path]]:
+    """Write cases in the layout of KiTS19. All have the same spacing, so that nnU-Net resamples nothing."""
     image, label = make_phantom(np.random.default_rng(0), (slices, size, size), small=False)
     files = []
     for case in range(cases):
-        place = folder / f"case_{case:05d}"
-        place.mkdir(parents=True)
+        case_folder = folder / f"case_{case:05d}"
+        case_folder.mkdir(parents=True)
         for name, array in (("imaging", image), ("segmentation", label)):
-            turned = np.ascontiguousarray(np.rot90(array, case, axes=(1, 2)))
-            nib.save(nib.Nifti1Image(turned, kits19_affine(3.0, 0.78)), place / f"{name}.nii.gz")
-        files.append((place / "imaging.nii.gz", place / "segmentation.nii.gz"))
+            rotated = np.ascontiguousarray(np.rot90(array, case, axes=(1, 2)))
+            nib.save(nib.Nifti1Image(rotated, kits19_affine(3.0, 0.78)), case_folder / f"{name}.nii.gz")
+        files.append((case_folder / "imaging.nii.gz", case_folder / "segmentation.nii.gz"))
     return files
 
 
-def ours_and_monais(prepared: Path, raw: list[tuple[Path, Path]]) -> dict[str, Read]:
+def our_and_monai_readers(prepared: Path, raw: list[tuple[Path, Path]]) -> dict[str, Read]:
+    """Return name -> function that reads random slices."""
     entries = load_datalist(prepared, "training")
     dataset = SliceDataset(entries, target=(1, 2))
     depth = nib.load(raw[0][0]).shape[0]
@@ -113,7 +116,7 @@ def ours_and_monais(prepared: Path, raw: list[tuple[Path, Path]]) -> dict[str, R
             pass
 
     def loaded(count: int, rng: np.random.Generator) -> None:
-        # what 2-D from volumes takes in MONAI without a cache: the volume is read, one slice of it is kept
+        # 2-D training from volumes in MONAI without a cache: read the volume, keep one slice
         pick = Compose(
             [LoadImaged(["image", "label"], ensure_channel_first=True), lambda item: _slice(item, rng.integers(depth))]
         )
@@ -122,7 +125,7 @@ def ours_and_monais(prepared: Path, raw: list[tuple[Path, Path]]) -> dict[str, R
             whole[int(index)]
 
     return {
-        "MONAI's LoadImaged, a slice a volume": _timed(loaded, share=8),
+        "MONAI's LoadImaged, one slice per volume": _timed(loaded, share=8),
         "our store, raw read": _timed(stored),
         "our SliceDataset": _timed(items),
         f"our SliceDataset in a DataLoader, batches of {BATCH}": _timed(batches),
@@ -145,19 +148,19 @@ def _timed(read: Callable[[int, np.random.Generator], None], share: int = 1) -> 
 
 
 class NnUNet:
-    """A process under nnU-Net's Python that reads slices when asked, so that its rounds lie between ours."""
+    """A process under nnU-Net's Python that reads slices on request, so that its rounds interleave with ours."""
 
     def __init__(self, python: str, folder: Path, raw: list[tuple[Path, Path]]) -> None:
         names = {name: folder / name for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")}
-        target = names["nnUNet_raw"] / "Dataset001_Drawn"
-        for part in ("imagesTr", "labelsTr"):
-            (target / part).mkdir(parents=True)
+        target = names["nnUNet_raw"] / "Dataset001_Phantoms"
+        for subfolder in ("imagesTr", "labelsTr"):
+            (target / subfolder).mkdir(parents=True)
         for number, (image, label) in enumerate(raw):
             shutil.copy(image, target / "imagesTr" / f"case{number}_0000.nii.gz")
             shutil.copy(label, target / "labelsTr" / f"case{number}.nii.gz")
         labels = {"background": 0, "kidney": 1, "tumour": 2}
-        about = {"channel_names": {"0": "CT"}, "labels": labels, "numTraining": len(raw), "file_ending": ".nii.gz"}
-        (target / "dataset.json").write_text(json.dumps(about))
+        properties = {"channel_names": {"0": "CT"}, "labels": labels, "numTraining": len(raw), "file_ending": ".nii.gz"}
+        (target / "dataset.json").write_text(json.dumps(properties))
         self.process = subprocess.Popen(
             [python, str(Path(__file__).with_name("nnunet_slices.py"))],
             env={**os.environ, **{name: str(path) for name, path in names.items()}},
@@ -167,44 +170,48 @@ class NnUNet:
         )
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"--nnunet {python}: nnU-Net could not prepare the volumes, see above")
-        self.said = json.loads(line)
+            raise SystemExit(f"--nnunet {python}: nnU-Net did not prepare the volumes, see above")
+        self.versions = json.loads(line)
 
-    def read(self, what: str) -> Read:
+    def read(self, reader: str) -> Read:
+        """Return a function that lets the process read slices with "dataset" or "loader"."""
+
         def seconds(count: int, seed: int) -> float:
-            print(what, count, seed, file=self.process.stdin, flush=True)
+            print(reader, count, seed, file=self.process.stdin, flush=True)
             return float(self.process.stdout.readline())
 
         return seconds
 
     def close(self) -> None:
+        """End the process."""
         self.process.stdin.close()
         self.process.wait()
 
 
-HEADERS = ("", "ms a slice", "slices/s", "times MONAI's", "times nnU-Net's class")
+HEADERS = ("", "ms per slice", "slices/s", "times MONAI's", "times nnU-Net's class")
 
 
 def compare(readers: dict[str, Read], count: int, rounds: int) -> list[tuple]:
-    for read in readers.values():  # opens files, fills the page cache
+    """Return the rows of the first table."""
+    for read in readers.values():  # open files, fill the page cache
         read(BATCH, 0)
     times = {name: [] for name in readers}
     for number in range(rounds):
         for name, read in readers.items():
             times[name].append(read(count, number + 1) / count)
 
-    def ratio(of: str | None, name: str) -> float | None:
-        return None if of not in times else median(a / b for a, b in zip(times[of], times[name], strict=True))
+    def ratio(base: str, name: str) -> float | None:
+        return None if base not in times else median(a / b for a, b in zip(times[base], times[name], strict=True))
 
     first = next(iter(times))
     return [
-        (name, 1e3 * median(spent), 1 / median(spent), ratio(first, name), ratio("nnU-Net's data set class", name))
-        for name, spent in times.items()
+        (name, 1e3 * median(seconds), 1 / median(seconds), ratio(first, name), ratio("nnU-Net's data set class", name))
+        for name, seconds in times.items()
     ]
 
 
-class Watched(torch.utils.data.Dataset):
-    """Slices of a data set, as the unique memory (USS) of the process that read them."""
+class MemoryDataset(torch.utils.data.Dataset):
+    """A data set whose items are the unique memory (USS) of the process after reading a slice."""
 
     def __init__(self, dataset: SliceDataset) -> None:
         self.dataset = dataset
@@ -218,30 +225,30 @@ class Watched(torch.utils.data.Dataset):
 
 
 def worker_memory(folder: Path, cases: tuple[int, int], slices: tuple[int, int], size: int, reads: int) -> list[tuple]:
-    """Of few and many cases, of short and long ones: MiB of one DataLoader worker after its first and at its largest read."""
+    """Return MiB of one DataLoader worker, the largest and beyond its first read, for few, many, short and long cases."""
     rows = []
     for depth in slices:
-        place = folder / str(depth)
-        place.mkdir(parents=True)
+        volumes = folder / str(depth)
+        volumes.mkdir(parents=True)
         plane = np.random.default_rng(0).integers(-1000, 1000, (1, size, size)).astype(np.int16)
-        write_volume(place / "image0.b2nd", np.repeat(plane, depth, axis=0), np.eye(4))
-        write_volume(place / "label0.b2nd", np.ones((depth, size, size), np.uint8), np.eye(4))
+        write_volume(volumes / "image0.b2nd", np.repeat(plane, depth, axis=0), np.eye(4))
+        write_volume(volumes / "label0.b2nd", np.ones((depth, size, size), np.uint8), np.eye(4))
         for number in range(1, max(cases)):
             for name in ("image", "label"):
-                shutil.copy(place / f"{name}0.b2nd", place / f"{name}{number}.b2nd")
+                shutil.copy(volumes / f"{name}0.b2nd", volumes / f"{name}{number}.b2nd")
         for count in cases:
-            entries = [_entry(place, number, depth, size) for number in range(count)]
-            dataset = Watched(SliceDataset(entries, target=(1,)))
+            entries = [_entry(volumes, number, depth, size) for number in range(count)]
+            dataset = MemoryDataset(SliceDataset(entries, target=(1,)))
             sampler = RandomSampler(dataset, replacement=True, num_samples=reads)
-            # MONAI's collates dictionaries alone
+            # MONAI's DataLoader collates only dictionaries
             loader = torch.utils.data.DataLoader(dataset, batch_size=None, sampler=sampler, num_workers=1)
-            seen = [int(uss) / 2**20 for uss in loader]
-            rows.append((count, depth, max(seen), max(seen) - seen[0]))
+            memory = [int(uss) / 2**20 for uss in loader]
+            rows.append((count, depth, max(memory), max(memory) - memory[0]))
     return rows
 
 
-def _entry(place: Path, number: int, depth: int, size: int) -> dict:
-    paths = {name: str(place / f"{name}{number}.b2nd") for name in ("image", "label")}
+def _entry(folder: Path, number: int, depth: int, size: int) -> dict:
+    paths = {name: str(folder / f"{name}{number}.b2nd") for name in ("image", "label")}
     return {"case": f"case{number}", **paths, "shape": [depth, size, size], "slices_with": {"1": list(range(depth))}}
 
 

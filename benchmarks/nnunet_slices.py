@@ -1,7 +1,7 @@
-"""nnU-Net's side of `loader.py`: preprocesses a raw data set by nnU-Net's own defaults, then reads random slices on demand.
+"""Preprocess a raw data set by nnU-Net's defaults, then read random slices on request (used by `loader.py`).
 
-Runs under the Python of an environment with nnU-Net (nnUNet_raw and the rest are set by `loader.py`). Says what it is ready
-with as a line of JSON; then each line on standard input, ``dataset|loader <slices> <seed>``, is answered by seconds.
+It runs under the Python of an environment with nnU-Net; `loader.py` sets nnUNet_raw and the other variables. It prints one line
+of JSON when it is ready. Then it answers each line on standard input, ``dataset|loader <slices> <seed>``, with seconds.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ BATCH = 8
 
 
 def main() -> None:
+    """Preprocess, then answer requests until standard input ends."""
     with redirect_stdout(sys.stderr):
         extract_fingerprints([1], num_processes=1)
         plans = _plans(plan_experiments([1]))
@@ -36,17 +37,17 @@ def main() -> None:
     labels = plans.get_label_manager(load_json(str(_dataset_folder() / "dataset.json")))
     loader = nnUNetDataLoader(dataset, BATCH, patch, patch, labels)
     shapes = {name: dataset.load_case(name)[0].shape for name in dataset.identifiers}
-    said = {"version": version("nnunetv2"), "class": type(dataset).__name__, "patch": list(map(int, patch))}
-    print(json.dumps({**said, "shapes": sorted({tuple(map(int, shape)) for shape in shapes.values()})}), flush=True)
+    versions = {"version": version("nnunetv2"), "class": type(dataset).__name__, "patch": list(map(int, patch))}
+    print(json.dumps({**versions, "shapes": sorted({tuple(map(int, shape)) for shape in shapes.values()})}), flush=True)
     for line in sys.stdin:
-        what, count, seed = line.split()
+        reader, count, seed = line.split()
         read = {
             "dataset": lambda n, rng: _random_slices(dataset, shapes, n, rng),
             "loader": lambda n, _: _batches(loader, n),
         }
         np.random.seed(int(seed))
         start = time.process_time()
-        read[what](int(count), np.random.default_rng(int(seed)))
+        read[reader](int(count), np.random.default_rng(int(seed)))
         print(time.process_time() - start, flush=True)
 
 
@@ -59,7 +60,7 @@ def _dataset_folder() -> Path:
 
 
 def _random_slices(dataset, shapes: dict[str, tuple[int, ...]], count: int, rng: np.random.Generator) -> None:
-    """As its loader opens a case for every sample, but the slice alone: no cropping, no padding."""
+    """Read random slices. As in its loader, each sample opens a case, but reads one slice without cropping or padding."""
     for name in rng.choice(dataset.identifiers, count):
         data, seg, _, _ = dataset.load_case(name)
         index = int(rng.integers(shapes[name][1]))

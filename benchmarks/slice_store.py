@@ -2,9 +2,9 @@
 
     python benchmarks/slice_store.py --image case_00000/imaging.nii.gz
 
-Every format is written once a round and read at the same random slices, in turn (so that a slow moment of the machine
-hits all of them); medians over the rounds. A slice is read with the file opened anew, as a DataLoader worker does.
-Files are in the page cache: the numbers are decoding costs, not the disk's. Without --image: a generated phantom.
+Each round writes every format once and reads the same random slices from each in turn, so that a slow moment of the machine
+affects all. Results are medians over the rounds. The file is opened for each slice, as a DataLoader worker does. Files are in
+the page cache: the figures are costs of decoding, not of the disk. Without --image the volume is a phantom.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ Read = Callable[[Path, int], np.ndarray]
 
 
 def blosc2_codec(codec: blosc2.Codec, level: int) -> tuple[str, Write, Read]:
+    """Return suffix, writer and reader of blosc2 with one slice per chunk."""
+
     def write(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
         chunk = (1, *array.shape[1:])
         cparams = {"codec": codec, "clevel": level, "filters": [blosc2.Filter.SHUFFLE], "nthreads": 1}
@@ -39,6 +41,8 @@ def blosc2_codec(codec: blosc2.Codec, level: int) -> tuple[str, Write, Read]:
 
 
 def hdf5(compression: str, level: int | None) -> tuple[str, Write, Read]:
+    """Return suffix, writer and reader of HDF5 with one slice per chunk."""
+
     def write(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
         with h5py.File(path, "w") as file:
             chunk = (1, *array.shape[1:])
@@ -54,6 +58,8 @@ def hdf5(compression: str, level: int | None) -> tuple[str, Write, Read]:
 
 
 def zarr3() -> tuple[str, Write, Read]:
+    """Return suffix, writer and reader of zarr 3 with one slice per chunk."""
+
     def write(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
         codec = zarr.codecs.BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
         store = zarr.create_array(
@@ -65,7 +71,10 @@ def zarr3() -> tuple[str, Write, Read]:
 
 
 def nifti(suffix: str, slice_axis: int) -> tuple[str, Write, Read]:
-    """KiTS stores slices on axis 0, where NIfTI's column-major order scatters a slice over the whole file."""
+    """Return suffix, writer and reader of NIfTI.
+
+    KiTS stores slices on axis 0, where the column-major order of NIfTI scatters a slice over the whole file.
+    """
 
     def write(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
         nib.save(nib.Nifti1Image(array if slice_axis == 0 else np.moveaxis(array, 0, -1), affine), path)
@@ -103,11 +112,12 @@ def load(image: str | None, phantom_shape: tuple[int, int, int]) -> tuple[np.nda
 
 
 def size_of(path: Path) -> int:
+    """Return the bytes of a file or folder."""
     return sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) if path.is_dir() else path.stat().st_size
 
 
 def measure(array: np.ndarray, affine: np.ndarray, rounds: int, reads: int) -> dict[str, dict[str, float]]:
-    """Return size (bytes), write (s) and read (s a slice) of every format; medians over the rounds."""
+    """Return size (bytes), write (s) and read (s per slice) of every format; medians over the rounds."""
     times: dict[str, dict[str, list[float]]] = {name: {"size": [], "write": [], "read": []} for name in FORMATS}
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
@@ -122,23 +132,24 @@ def measure(array: np.ndarray, affine: np.ndarray, rounds: int, reads: int) -> d
                 start = time.perf_counter()
                 slices = [read(path, int(index)) for index in indices]
                 times[name]["read"].append((time.perf_counter() - start) / reads)
-                if not all(np.array_equal(found, array[i]) for found, i in zip(slices, indices, strict=True)):
-                    raise RuntimeError(f"{name}: the slices read differ from the ones written.")
+                if not all(np.array_equal(plane, array[i]) for plane, i in zip(slices, indices, strict=True)):
+                    raise RuntimeError(f"{name}: the slices read differ from those written")
     return {name: {key: median(values) for key, values in row.items()} for name, row in times.items()}
 
 
 def main() -> None:
+    """Print a table with one row per format."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image", help="NIfTI volume; without it a phantom")
     parser.add_argument("--phantom-shape", type=int, nargs=3, default=(100, 512, 512), metavar=("S", "H", "W"))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--reads", type=int, default=8, help="slices a format and round")
+    parser.add_argument("--reads", type=int, default=8, help="slices per format and round")
     args = parser.parse_args()
     array, affine = load(args.image, tuple(args.phantom_shape))
     results = measure(array, affine, args.rounds, args.reads)
     base = results[next(iter(FORMATS))]
     print(f"{args.image or 'phantom'}: {array.shape}, {args.rounds} rounds of {args.reads} slices\n")
-    print("| format | size / raw int16 | slice reads/s / .nii.gz | write time / .nii.gz | ms a slice |")
+    print("| format | size / raw int16 | slice reads/s / .nii.gz | write time / .nii.gz | ms per slice |")
     print("|---|---|---|---|---|")
     for name, row in results.items():
         print(

@@ -1,14 +1,14 @@
-"""What a method adds to a training step: time and memory, as ratios to the step that every distillation has to pay.
+"""Measure what a method adds to a training step: time and memory, relative to the step that every distillation needs.
 
-The floor is the teacher's forward, and the student's forward and backward with the task loss. Every method is measured against
-it on the same tensors, round by round, so that a noisy machine slows both.
+The floor is the teacher's forward, and the student's forward and backward with the task loss. Each round measures floor and
+methods on the same tensors, so that a noisy machine slows both.
 
     python benchmarks/step_cost.py --size 256
     python benchmarks/step_cost.py --size 64 --dims 3 --added
 
-With ``--added`` a round has one whole step, the floor's; of a method only the loss is run (forward, backward to the taps, its
-own optimizer's step), on the same maps, and what it takes beyond the task loss is added to the floor. For sizes at which
-twenty rounds of whole steps take hours.
+With ``--added`` a round has one whole step: the floor. Of a method only the loss runs, on the same feature maps: forward,
+backward to the taps, and the step of its optimizer. Its time beyond the task loss is added to the floor. Use it for sizes at
+which twenty rounds of whole steps take hours.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ WIDTH, BATCH = 16, 2
 
 
 def networks(dims: int) -> tuple[FeatureTaps, FeatureTaps]:
-    """UNet of width 16, learning from a UNet++ of width 16."""
+    """Return a UNet of width 16 as the student and a UNet++ of width 16 as the teacher."""
     student, teacher = UNet(dims, 1, 2, width=WIDTH), UNetPlusPlus(dims, 1, 2, width=WIDTH, deep_supervision=True)
     student, teacher = (FeatureTaps(network, **network.default_taps()) for network in (student, teacher))
     return student.train(), teacher.eval().requires_grad_(False)
 
 
 def step(student: FeatureTaps, teacher: FeatureTaps, loss: CombinedLoss, image: Tensor, label: Tensor) -> float:
-    """Seconds of one step."""
+    """Return the seconds of one step."""
     start = time.perf_counter()
     with torch.no_grad():
         guide = teacher(image)
@@ -52,20 +52,20 @@ def step(student: FeatureTaps, teacher: FeatureTaps, loss: CombinedLoss, image: 
 
 
 def loss_step(maps: Features, guide: Features, loss: CombinedLoss, label: Tensor) -> float:
-    """Seconds of the loss alone, forward and backward to the student's maps."""
-    leaves = Features(*(_leaf(part) for part in maps))
+    """Return the seconds of the loss alone, forward and backward to the student's feature maps."""
+    leaves = Features(*(_leaf(value) for value in maps))
     start = time.perf_counter()
     loss(leaves, guide, label).backward()
     loss.step()
     return time.perf_counter() - start
 
 
-def _leaf(part: Tensor | tuple[Tensor, ...]):
-    return tuple(map(_leaf, part)) if isinstance(part, tuple) else part.detach().requires_grad_()
+def _leaf(value: Tensor | tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
+    return tuple(map(_leaf, value)) if isinstance(value, tuple) else value.detach().requires_grad_()
 
 
 def saved_bytes(student: FeatureTaps, teacher: FeatureTaps, loss: CombinedLoss, image: Tensor, label: Tensor) -> int:
-    """What autograd keeps for the backward, each storage once."""
+    """Return the bytes that autograd keeps for the backward, each storage counted once."""
     storages: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -75,13 +75,13 @@ def saved_bytes(student: FeatureTaps, teacher: FeatureTaps, loss: CombinedLoss, 
     with torch.no_grad():
         guide = teacher(image)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        value = loss(student(image), guide, label)  # alive while hooks run, so that no address is given twice
+        value = loss(student(image), guide, label)  # alive while hooks run, so that no address is reused
     del value
     return sum(storages.values())
 
 
 def interval(ratios: list[float]) -> tuple[float, float, float]:
-    """Median with its 95 % interval by order statistics."""
+    """Return the median and its 95 % interval by order statistics."""
     ordered = sorted(ratios)
     reach = math.floor(len(ordered) / 2 - 0.98 * math.sqrt(len(ordered)))
     return statistics.median(ordered), ordered[max(reach, 0)], ordered[-1 - max(reach, 0)]
@@ -95,7 +95,7 @@ def main(
     only: tuple[str, ...] = (),
     seed: int = 0,
 ) -> None:
-    """Prints a table: method, step / floor (median and its 95 % interval), MiB saved for backward beyond the floor."""
+    """Print a table: method, step / floor (median and its 95 % interval), MiB kept for the backward beyond the floor."""
     warnings.filterwarnings("ignore", message="DKDLoss")
     torch.manual_seed(seed)
     student, teacher = networks(dims)
@@ -123,7 +123,7 @@ def main(
                 extra = loss_step(maps, guide, losses[name], label) - loss_step(maps, guide, floor, label)
                 ratios[name].append(1 + extra / floors[-1])
             else:
-                # the floor before each method: the two that are compared are neighbours in time
+                # the floor runs before each method, so that both are close in time
                 floors.append(step(student, teacher, floor, image, label))
                 ratios[name].append(step(student, teacher, losses[name], image, label) / floors[-1])
     least = saved_bytes(student, teacher, floor, image, label)

@@ -1,9 +1,9 @@
-"""Largest memory of `medkd infer` on long scans: it must not grow beyond the scan itself, by slices and by volumes.
+"""Measure the largest memory of `medkd infer` on long scans, in 2-D and in 3-D. It must not grow faster than the scan.
 
     python benchmarks/volume_memory.py
 
-Each row is a process of its own on a drawn scan of 512 x 512 with an untrained student; memory above that of the same command
-on a scan of one window, which is what Python, the libraries and the network take.
+Each row is a separate process on a phantom scan of 512 x 512 with an untrained student. "Above it" is the memory beyond that of
+the same command on a scan of one window, which is the memory of Python, libraries and network.
 """
 
 from __future__ import annotations
@@ -27,18 +27,19 @@ EDGE = 512
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--slices", type=int, nargs="+", default=[250, 1000])
-    options = arguments.parse_args()
+    """Print a table with one row per mode and number of slices."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--slices", type=int, nargs="+", default=[250, 1000])
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         models = _models(Path(folder))
         rows = []
-        for mode, more in {
+        for mode, arguments in {
             "slices": ["--mode", "2d"],
-            "volumes, own spacing": ["--mode", "3d", "--spacing", "$None", "--overlap", "0"],
+            "volumes, spacing of the scan": ["--mode", "3d", "--spacing", "$None", "--overlap", "0"],
             "volumes at 3 x 0.78 x 0.78 mm": ["--mode", "3d", "--overlap", "0"],
         }.items():
-            command = [*more, "--model", str(models[more[1]]), "--student_width", "2"]
+            command = [*arguments, "--model", str(models[arguments[1]]), "--student_width", "2"]
             base = _peak(Path(folder), 16, command)
             for slices in options.slices:
                 above = _peak(Path(folder), slices, command) - base
@@ -56,10 +57,10 @@ def _models(folder: Path) -> dict[str, Path]:
 
 
 def _peak(folder: Path, slices: int, options: list[str]) -> int:
-    """Bytes of the largest resident set of one inference."""
+    """Return the largest resident set of one inference in bytes."""
     scan = folder / f"scan{slices}.nii"
     if not scan.is_file():
-        # one slice over and over: what is in it does not matter here
+        # The content does not matter here: one slice is repeated.
         plane = np.random.default_rng(0).integers(-1000, 1000, (EDGE, EDGE, 1), dtype=np.int16)
         nib.save(nib.Nifti1Image(np.repeat(plane, slices, axis=2), np.diag([0.78, 0.78, 1.0, 1.0])), scan)
     with tempfile.TemporaryDirectory(dir=folder) as output:

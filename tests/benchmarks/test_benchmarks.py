@@ -1,4 +1,4 @@
-"""The benchmarks of reading and of inference run through, on sizes at which their figures mean nothing."""
+"""The benchmarks of reading and of inference run to their end, at sizes at which their figures mean nothing."""
 
 import importlib.util
 import re
@@ -10,13 +10,13 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 def rows(text: str) -> dict[str, list[float | None]]:
-    """First cell -> numbers of the other cells, of all Markdown tables in a text."""
-    found = {}
+    """Return first cell -> numbers of the other cells, of all Markdown tables in a text."""
+    numbers = {}
     for line in text.splitlines():
         name, *cells = [cell.strip() for cell in line.strip("|").split("|")]
         if cells and re.fullmatch(r"\d[\d.e+-]*", cells[0]):
-            found[name] = [float(cell) if cell else None for cell in cells]
-    return found
+            numbers[name] = [float(cell) if cell else None for cell in cells]
+    return numbers
 
 
 @pytest.fixture
@@ -34,20 +34,20 @@ def benchmark(capsys):
 def test_reading(benchmark):
     tiny = ("--cases", 5, "--slices", 8, "--size", 64, "--reads", 8, "--rounds", 1)
     memory = ("--memory_cases", 1, 2, "--memory_slices", 3, 4, "--memory_reads", 4)
-    found = benchmark("loader", *tiny, *memory)
-    readers = {name: row for name, row in found.items() if "our" in name or "MONAI" in name}
+    table = benchmark("loader", *tiny, *memory)
+    readers = {name: row for name, row in table.items() if "our" in name or "MONAI" in name}
     assert len(readers) == 4 and all(row[0] > 0 for row in readers.values())
-    assert readers["MONAI's LoadImaged, a slice a volume"][2] == 1
+    assert readers["MONAI's LoadImaged, one slice per volume"][2] == 1
     # without worker memory a process of Python alone would be 0
-    assert [found[cases][0] for cases in ("1", "2")] == [4, 4] and found["1"][1] > 1
+    assert [table[cases][0] for cases in ("1", "2")] == [4, 4] and table["1"][1] > 1
 
 
 @pytest.mark.slow
 def test_inference(benchmark):
     tiny = ("--width", 4, "--volume_width", 2, "--size", 64, "--slices", 12, "--epochs", 1, "--rounds", 1)
-    found = benchmark("inference", *tiny, "--overlap", 0)
-    scans = [row for name, row in found.items() if name.startswith(("slices", "volumes"))]
+    table = benchmark("inference", *tiny, "--overlap", 0)
+    scans = [row for name, row in table.items() if name.startswith(("slices", "volumes"))]
     assert len(scans) == 5
     for _, seconds, network, rest, *_ in scans:
         assert 0 < network < seconds and rest == pytest.approx(100 * (1 - network / seconds), abs=0.1)
-    assert found["eager torch"][1] == 1 and found["onnx"][3] == pytest.approx(0, abs=0.0005)
+    assert table["eager torch"][1] == 1 and table["onnx"][3] == pytest.approx(0, abs=0.0005)
