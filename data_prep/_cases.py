@@ -39,7 +39,7 @@ class DiscoveredCases:
         patients: case -> patient.
         refused: case -> reason, of cases that cannot be used.
         published: case -> split of the published split, where there is one.
-        held_out: what was held out of the published split, in words for ``split.json``.
+        held_out: sentence for ``split.json`` on the cases that were held out of the published split.
         split_name: the value of ``--split`` that asks for ``published``.
     """
 
@@ -71,7 +71,7 @@ class SplitFolder:
 
 
 def require_source(source: PathLike, option: str = "source") -> Path:
-    """Return the source as a path.
+    """Return the source as a path, after the check that it is a folder with content.
 
     Args:
         source: a folder that is not empty.
@@ -201,7 +201,7 @@ def merge_cases(discovered: Sequence[DiscoveredCases]) -> DiscoveredCases:
         repeated = {}
         for case in merged.patients.keys() & cases.patients.keys():
             files = [str(one.files[case][0]) if case in one.files else one.refused[case] for one in (merged, cases)]
-            repeated[case] = f"two files stand for this case: {' and '.join(files)}"
+            repeated[case] = f"two files stand for this case: {' and '.join(files)}; keep one"
         for name in ("files", "patients", "refused", "published"):
             getattr(merged, name).update(getattr(cases, name))
         for case, reason in repeated.items():
@@ -224,16 +224,16 @@ def _pair(
         case, image, label = name(stem), image_files.get(stem, []), label_files.get(stem, [])
         if case in cases.files or case in cases.refused:
             cases.files.pop(case, None)
-            cases.refused[case] = f"two files in {images} stand for this case (one is {stem})"
+            cases.refused[case] = f"two files in {images} stand for this case (one is {stem}); keep one"
         elif len(image) == 1 and len(label) == 1:
             cases.files[case] = (image[0], label[0])
         elif not image:
-            cases.refused[case] = f"{label[0]} has no image of the same name in {images}"
+            cases.refused[case] = f"{label[0]} has no image of the same name in {images}: add it, or move the mask away"
         elif not label:
-            cases.refused[case] = f"{image[0]} has no mask of the same name in {labels}"
+            cases.refused[case] = f"{image[0]} has no mask of the same name in {labels}: add it, or move the image away"
         else:
             repeated = image if len(image) > 1 else label
-            cases.refused[case] = f"several files of one name: {', '.join(str(path) for path in repeated)}"
+            cases.refused[case] = f"several files of one name: {', '.join(str(path) for path in repeated)}; keep one"
         cases.patients[case] = case
     return cases
 

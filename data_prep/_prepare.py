@@ -1,12 +1,11 @@
-"""The way from discovered cases to a prepared data set: options, the folder to write, stored cases, data list, split."""
+"""From discovered cases to a prepared data set: options, stored cases, refused cases, data list and split."""
 
 from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -16,17 +15,14 @@ from monai.config import PathLike
 from tqdm import tqdm
 
 from medkd.data import SPLITS, natural_key, save_datalist
-from medkd.runs.lock import FolderLock, clean_partial
 
 from ._cases import DiscoveredCases
 from ._splits import check_splits, save_split, split_discovered, warn_without_target
+from ._target import complete_or_absent
 
-__all__ = ["Options", "Preparation", "check_target", "complete_or_absent", "open_data_set", "refuse"]
+__all__ = ["Options", "Preparation", "open_data_set", "refuse"]
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# All that preparation writes and all that is computed from it: --overwrite may delete these and nothing else.
-REPLACEABLE = {"datalist.json", "split.json", "report.md", "report.json", "soft_labels", ".DS_Store"}
-REPLACEABLE |= {"imagesTr", "labelsTr", "images", "labels"}
 
 
 @dataclass(frozen=True)
@@ -209,59 +205,7 @@ def refuse(refused: Mapping[str, str], total: int) -> NoReturn:
     raise ValueError(f"{len(refused)} of {total} cases refused, nothing was written:{lines}")
 
 
-def check_target(source: Path, target: Path, overwrite: bool) -> None:
-    """Raise ValueError when the target must not be written."""
-    source, target = source.resolve(), target.resolve()
-    if source.is_relative_to(target):
-        raise ValueError(f"target {target}: holds the source {source}, which must stay as it is")
-    if target.exists() and not target.is_dir():
-        raise ValueError(f"target {target}: is a file, expected a folder to write")
-    if target.is_dir() and any(target.iterdir()):
-        if not (target / "datalist.json").is_file():
-            raise ValueError(f"target {target}: not empty and no prepared data set (no datalist.json); left alone")
-        if not overwrite:
-            raise ValueError(f"target {target}: holds a prepared data set already; --overwrite True replaces it")
-        if foreign := sorted({path.name for path in target.iterdir()} - REPLACEABLE):
-            raise ValueError(
-                f"target {target}: holds {', '.join(foreign)}, expected a prepared data set alone: "
-                "--overwrite True would delete it; move it elsewhere"
-            )
-
-
-@contextmanager
-def complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[Path]:
-    """Yield a temporary folder beside ``target`` that is renamed to ``target`` only when the block succeeds."""
-    check_target(source, target, overwrite)
-    target = target.resolve()
-    new_parents = [folder for folder in target.parents if not folder.exists()]  # the innermost first
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial, replaced = (target.with_name(f".{target.name}.{word}-{os.getpid()}") for word in ("partial", "replaced"))
-    clean_partial(target.parent, f".{target.name}.partial-*")
-    partial.mkdir()
-    lock = FolderLock(partial)
-    try:
-        lock.acquire()
-        yield partial
-        check_target(source, target, overwrite)  # again: another process may have written there meanwhile
-        if target.exists():
-            os.replace(target, replaced)
-        try:
-            lock.move(target)
-        except OSError:
-            if replaced.exists():
-                os.replace(replaced, target)  # the earlier data set is put back
-            raise
-        shutil.rmtree(replaced, ignore_errors=True)
-    finally:
-        lock.release()
-        shutil.rmtree(partial, ignore_errors=True)
-        if not target.exists():
-            with suppress(OSError):  # a folder that is not empty; the error that led here is the one to report
-                for folder in new_parents:
-                    folder.rmdir()
-
-
 def _origin(options: Options, refused: Mapping[str, str]) -> str:
     """Return how a split came about, for messages."""
-    drawn = f"split {str(options.split)!r}, fold {options.fold}, seed {options.seed}"
-    return f"{drawn}; {len(refused)} cases refused"
+    origin = f"split {str(options.split)!r}, fold {options.fold}, seed {options.seed}"
+    return f"{origin}; {len(refused)} cases refused"

@@ -63,10 +63,11 @@ def prepare(
             three folders themselves, with ``images`` and ``masks2``, ``masks3`` or ``masks4``; or ``images`` +
             ``masks``: when all names are numbers within 1 to 612 they are read as frame numbers of CVC-612.
         target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``.
-        split: ``"published"``, or see ``medkd.data.split_cases``.
-        fold: see ``medkd.data.split_cases``.
-        folds: see ``medkd.data.split_cases``.
-        seed: see ``medkd.data.split_cases``.
+        split: ``"published"``; ``"random"``: patients permuted by ``seed``; ``"sorted"``: patients in the order of their
+            names; or a JSON file with the case names of ``training``, ``validation`` and ``test``.
+        fold: number of the test fold, from 0; no effect with the published split or with a file.
+        folds: number of folds, at least 2; no effect with the published split or with a file.
+        seed: seed of the random split.
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused frames out (recorded in ``datalist.json``) instead of stopping.
 

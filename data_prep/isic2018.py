@@ -51,10 +51,11 @@ def prepare(
             published split; there a mask has the name of its image, or that name and ``_segmentation``. Superpixels
             are ignored.
         target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``.
-        split: ``"published"``, or see ``medkd.data.split_cases``.
-        fold: see ``medkd.data.split_cases``.
-        folds: see ``medkd.data.split_cases``.
-        seed: see ``medkd.data.split_cases``.
+        split: ``"published"``; ``"random"``: patients permuted by ``seed``; ``"sorted"``: patients in the order of their
+            names; or a JSON file with the case names of ``training``, ``validation`` and ``test``.
+        fold: number of the test fold, from 0; no effect with the published split or with a file.
+        folds: number of folds, at least 2; no effect with the published split or with a file.
+        seed: seed of the random split, and of the images held out of the published one.
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused images out (recorded in ``datalist.json``) instead of stopping.
         size: longest edge in pixels to which larger images and masks are reduced; None or 0: the original size.

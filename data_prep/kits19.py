@@ -44,17 +44,18 @@ def prepare(
 
     Every volume keeps its size: case_00160 has slices of 512 x 796, all others of 512 x 512. ``datalist.json`` records
     the commit of the clone as ``"revision"`` (None where the source is no clone). Its
-    ``"corrected_in_december_2019"`` names the cases at hand whose labels changed then.
+    ``"corrected_in_december_2019"`` names the cases of the source whose labels changed then.
 
     Args:
         source: the official download (``data/case_*/imaging.nii.gz`` and ``segmentation.nii.gz``, or ``case_*`` in the
             folder itself), or ``imagesTr`` + ``labelsTr`` or ``images`` + ``masks``, paired by name, in any format of
             ``medkd.io.VOLUMES`` or as DICOM folders.
         target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``.
-        split: see ``medkd.data.split_cases``; every case counts as one patient.
-        fold: see ``medkd.data.split_cases``.
-        folds: see ``medkd.data.split_cases``.
-        seed: see ``medkd.data.split_cases``.
+        split: ``"random"``: cases permuted by ``seed``; ``"sorted"``: cases in the order of their names; or a JSON file
+            with the case names of ``training``, ``validation`` and ``test``. Every case counts as one patient.
+        fold: number of the test fold, from 0; no effect with a file.
+        folds: number of folds, at least 2; no effect with a file.
+        seed: seed of the random split.
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused cases out (recorded in ``datalist.json``) instead of stopping.
         label_values: content of the masks. ``"kits19"``: 0, 1 kidney, 2 tumour; ``"tumour"``: 0 and 1 = tumour, stored

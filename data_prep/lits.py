@@ -44,7 +44,7 @@ def prepare(
 ) -> dict[str, Any]:
     """Check every case, store it on the axes (slices, rows, columns) by its affine, and write the data list.
 
-    The HLFD paper (Gorade et al., ISBI 2024) speaks of 201 scans, 131 for training and 70 for testing. The challenge's 70
+    The HLFD paper (Gorade et al., ISBI 2024) names 201 scans, 131 for training and 70 for testing. The challenge's 70
     test volumes have no public masks, so they cannot be meant: the authors' notebook samples 70 of the 131 labelled
     volumes for test and leaves 61. It samples without a seed, and the list is not published. ``split="hlfd_61_70"``
     therefore has the same numbers, not the same cases. A tenth of the 61 is held out here to choose the best epoch. The
@@ -59,11 +59,12 @@ def prepare(
             ``medkd.io.VOLUMES`` or as DICOM folders.
         target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``.
         split: ``"5fold"``: test is fold ``fold`` of five, sampled by ``seed``; ``"hlfd_61_70"``: 55 training, 6
-            validation and 70 test cases sampled by ``seed``, for exactly 131 labelled cases; or ``"random"``,
-            ``"sorted"`` or a JSON file, see ``medkd.data.split_cases``.
-        fold: see ``medkd.data.split_cases``; without effect on ``"hlfd_61_70"``.
-        folds: see ``medkd.data.split_cases``; without effect on ``"hlfd_61_70"``.
-        seed: see ``medkd.data.split_cases``.
+            validation and 70 test cases sampled by ``seed``, for exactly 131 labelled cases; ``"random"``:
+            cases permuted by ``seed``; ``"sorted"``: cases in the order of their names; or a JSON file with the case
+            names of ``training``, ``validation`` and ``test``.
+        fold: number of the test fold, from 0; no effect with ``"hlfd_61_70"`` or with a file.
+        folds: number of folds, at least 2, and 5 for ``"5fold"``; no effect with ``"hlfd_61_70"`` or with a file.
+        seed: seed of all splits but ``"sorted"`` and files.
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused cases out (recorded in ``datalist.json``) instead of stopping.
         label_values: content of the masks. ``"lits"``: 0, 1 liver, 2 tumour (some cases have none); ``"tumour"``: 0 and
@@ -129,7 +130,9 @@ def _pair_numbered(source: Path, volumes: dict[int, list[Path]], masks: dict[int
             cases.refused[case] = f"no volume-{number}.nii below {source} for {mask[0]}"
         elif len(volume) > 1 or len(mask) > 1:
             repeated = volume if len(volume) > 1 else mask
-            cases.refused[case] = f"{len(repeated)} files stand for this case: {' and '.join(map(str, repeated))}"
+            cases.refused[case] = (
+                f"{len(repeated)} files stand for this case: {' and '.join(map(str, repeated))}; keep one"
+            )
         else:
             cases.files[case] = (volume[0], mask[0])
     return cases

@@ -13,7 +13,7 @@ from monai.config import PathLike
 from medkd.data import SPLITS, NormaliseCased, natural_key, split_cases
 
 from ._cases import DiscoveredCases, pair_volumes, require_source
-from ._prepare import Options, check_target, open_data_set, refuse
+from ._prepare import Options, open_data_set, refuse
 from ._report import describe_patients, describe_settings, write_report
 from ._splits import read_patients, split_discovered
 from ._survey import (
@@ -26,6 +26,7 @@ from ._survey import (
     propose_window,
     survey_cases,
 )
+from ._target import check_target
 from ._volumes import AXES, read_pair, store_volumes, whole_numbers, without_negative
 
 __all__ = ["prepare"]
@@ -62,10 +63,12 @@ def prepare(
         spacing: mm (slice, row, column) for 3-D. None: the median of the training cases.
         modality: ``"ct"``: intensities are HU, kept; ``"other"``: each case is rescaled. None: HU where at least half of
             the cases hold air below -500.
-        split: as for ``medkd.data.split_cases``, or a CSV file with patients (see `read_patients`).
-        fold: see ``medkd.data.split_cases``.
-        folds: see ``medkd.data.split_cases``.
-        seed: see ``medkd.data.split_cases``.
+        split: ``"random"``: patients permuted by ``seed``; ``"sorted"``: patients in the order of their names; a JSON file
+            with the case names of ``training``, ``validation`` and ``test``; or a CSV file with patients (see
+            `read_patients`).
+        fold: number of the test fold, from 0; no effect with a split that a file names.
+        folds: number of folds, at least 2; no effect with a split that a file names.
+        seed: seed of the random split.
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused cases out (recorded in ``datalist.json``) instead of stopping.
 

@@ -147,7 +147,7 @@ class RandStoredPatch(Randomizable, Transform):
         """Return the first voxel of the patch on each axis; negative where the volume is smaller."""
         shape = entry["shape"]
         target = _slices_with(entry, self.target)
-        # Drawn for every patch: one random number more or less would shift all later ones.
+        # Sampled for every patch: one random number more or less would shift all later ones.
         around_target = self.R.random_sample() < self.positive
         if target and around_target:
             centre = self._sample_target_voxel(entry, target)

@@ -83,7 +83,9 @@ def balanced_sampler(dataset: SliceDataset) -> Sampler[int]:
     positive = sum(dataset.has_target)
     negative = len(dataset) - positive
     if not positive:
-        raise ValueError(f"no training slice holds the target (0 of {negative}): was --label_values right in prepare?")
+        raise ValueError(
+            f"no training slice holds the target (0 of {negative}): was --label_values correct in prepare?"
+        )
     if not negative:
         return RandomSampler(dataset)
     weights = [1.0 / positive if has_target else 1.0 / negative for has_target in dataset.has_target]

@@ -1,6 +1,6 @@
 """Volume stores: one volume in one compressed file, chunked by slice, so that one slice can be read alone.
 
-The format is Blosc2's n-dimensional file (``.b2nd``), one chunk a slice, lossless. ``benchmarks/slice_store.py``
+The format is Blosc2's n-dimensional file (``.b2nd``), one chunk per slice, lossless. ``benchmarks/slice_store.py``
 compares it with other formats. The affine is in the file's variable-length metadata.
 
 Axes: slice first, ``(S, H, W)``; the affine maps voxel indices ``(s, h, w)`` to millimetres in nibabel's RAS+ space.
@@ -80,7 +80,7 @@ def read_slice(path: PathLike, index: int) -> np.ndarray:
     """
     store = _open(path)
     if not 0 <= index < store.shape[0]:
-        raise ValueError(f"{path}: slice {index} asked for, the volume has slices 0 to {store.shape[0] - 1}")
+        raise ValueError(f"{path}: found slice {index}, expected 0 to {store.shape[0] - 1}")
     one_slice = (1, *store.shape[1:])
     with _naming(path):
         if (store.chunks, store.blocks) != (one_slice, one_slice):

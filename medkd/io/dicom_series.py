@@ -92,12 +92,12 @@ def _sorted_slices(folder: Path) -> tuple[list[str], list[sitk.ImageFileReader]]
         names = ", ".join(
             f"{_tag(infos[0], DESCRIPTION) or uid} ({len(infos)} files)" for uid, infos in infos_of.items()
         )
-        raise ValueError(f"{folder}: {len(infos_of)} DICOM series: {names}; expected one a folder")
+        raise ValueError(f"{folder}: {len(infos_of)} DICOM series: {names}; expected one per folder")
     (infos,) = infos_of.values()
     if len(infos) < 2:
         has_frames = infos[0].GetDimension() == 3 and infos[0].GetSize()[2] > 1
         content = "one file of many frames: convert it to NIfTI" if has_frames else "one slice"
-        raise ValueError(f"{folder}: the DICOM series is {content}, expected a file a slice")
+        raise ValueError(f"{folder}: the DICOM series is {content}, expected one file per slice")
     unplaced = [info.GetFileName() for info in infos if not (_tag(info, POSITION) and _tag(info, ORIENTATION))]
     if unplaced:
         raise ValueError(f"{unplaced[0]}: no position or orientation of the slice in its DICOM header")

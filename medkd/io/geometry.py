@@ -21,7 +21,7 @@ def size_at_spacing(
         The nearest whole number of voxels that covers the same length, at least 1 on each axis.
 
     Raises:
-        ValueError: when the three arguments do not have one value an axis each.
+        ValueError: when the three arguments do not have one value per axis each.
 
     Example:
         >>> size_at_spacing((40, 512, 512), (5.0, 0.75, 0.75), (2.5, 1.5, 1.5))

@@ -74,7 +74,7 @@ def _files(source: Path, suffixes: tuple[str, ...], series: bool) -> list[Path]:
         if source.name.lower().endswith(suffixes):
             return [source]
         folder = " or a folder with a DICOM series" if series else ""
-        raise ValueError(f"input {source}: suffix not known here, expected one of {', '.join(suffixes)}{folder}")
+        raise ValueError(f"input {source}: unknown suffix, expected one of {', '.join(suffixes)}{folder}")
     files = [f for f in source.iterdir() if f.name.lower().endswith(suffixes) and not f.name.startswith(".")]
     if series:
         files += [source] if is_dicom_folder(source) else filter(is_dicom_folder, source.iterdir())

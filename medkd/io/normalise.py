@@ -20,7 +20,7 @@ def normalise_case(array: np.ndarray, per_case: bool) -> np.ndarray:
             on a common scale (HU), which are only rounded.
 
     Returns:
-        float32, of the same shape.
+        Whole numbers in a floating-point array of the same shape.
 
     Raises:
         ValueError: with ``per_case``, when both percentiles are equal: there is nothing to scale.

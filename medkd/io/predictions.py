@@ -26,7 +26,7 @@ def write_prediction(
 
     Args:
         array: ``(C, *spatial)`` on the grid of the source: labels (uint8, C = 1), or probabilities (float32, one channel
-            a class; a picture shows their sum).
+            per class; a picture shows their sum).
         folder: output folder, created if missing.
         name: file name without suffix.
         source: the file, or DICOM folder, that the image was read from.

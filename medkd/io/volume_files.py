@@ -91,7 +91,7 @@ def _read_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"{path} is unreadable or truncated ({' '.join(reason.split())[:120]})") from error
     if (layers := image.GetNumberOfComponentsPerPixel()) > 1:
         content = "overlapping segments: export them as one label map" if ".seg." in path.name else "colours or layers"
-        raise ValueError(f"{path} has {layers} values a voxel ({content}), expected one")
+        raise ValueError(f"{path} has {layers} values per voxel ({content}), expected one")
     array = sitk.GetArrayFromImage(image).T
     if (axes := image.GetDimension()) != 3:
         raise ValueError(f"{path} has shape {array.shape}: {axes} axes, expected three axes")

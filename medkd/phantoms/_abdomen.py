@@ -23,7 +23,7 @@ def check_sizes(name: str, cases: int, size: int, slices: tuple[int, int]) -> No
     if cases < 1 or size < 32 or not 8 <= slices[0] <= slices[1]:
         raise ValueError(
             f"{name}: cases={cases}, size={size}, slices={slices}; expected cases >= 1, size >= 32, "
-            "8 <= fewest <= most slices."
+            "8 <= fewest <= most slices"
         )
 
 

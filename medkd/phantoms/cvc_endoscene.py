@@ -30,18 +30,18 @@ def make_cvc_endoscene(
     Args:
         folder: folder of the data set.
         frames: number of frames, a third of them from CVC-300. File numbers are spread evenly over the official ones:
-            with 15 frames or more, every split of the published partition gets some.
+            with 15 frames or more, every split of the published split gets some.
         seed: the same seed gives the same frames.
         variant: ``"official"``: ``CVC-300/{bbdd,gtpolyp}/<i>.bmp`` and ``CVC-612/bbdd/<i>.bmp``, ``gtpolyp/<i>.tif``,
             masks 0/255; ``"cvc912"``: ``CVC-912/{train,valid,test}/{images/*.bmp, masks2/*.tif}``, masks 0/1 and 2 on
             the frame's dark border (void).
         scale: size of the frames as a share of the official size.
 
-    Raises:
-        ValueError: for an unknown variant, or numbers out of range.
-
     Returns:
         The number of frames written.
+
+    Raises:
+        ValueError: for an unknown variant, or numbers out of range.
     """
     if variant not in VARIANTS:
         raise ValueError(f"make_cvc_endoscene: variant {variant!r}: expected one of {VARIANTS}")

@@ -1,4 +1,4 @@
-"""Write an array as a DICOM series, one file a slice, for tests and examples."""
+"""Writing an array as a DICOM series, one file per slice, for tests and examples."""
 
 from __future__ import annotations
 

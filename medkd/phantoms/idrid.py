@@ -35,11 +35,11 @@ def make_idrid(folder: PathLike, images: int = 24, seed: int = 0, scale: float =
         seed: another seed gives other pictures under the same names.
         scale: size of the images as a share of the official size.
 
-    Raises:
-        ValueError: for numbers out of range.
-
     Returns:
         The number of images written.
+
+    Raises:
+        ValueError: for numbers out of range.
     """
     if not 6 <= images <= 81 or not 0.02 <= scale <= 1:
         raise ValueError(f"make_idrid: images={images}, scale={scale}; expected 6 to 81 and 0.02 to 1")

@@ -35,11 +35,11 @@ def make_isic2018(folder: PathLike, images: int = 40, seed: int = 0, scale: floa
         seed: another seed gives other pictures under the same names.
         scale: size of the images as a share of the official size.
 
-    Raises:
-        ValueError: for numbers out of range.
-
     Returns:
         The number of images written.
+
+    Raises:
+        ValueError: for numbers out of range.
     """
     if not 6 <= images <= 3694 or not 0.05 <= scale <= 1:
         raise ValueError(f"make_isic2018: images={images}, scale={scale}; expected 6 to 3694 and 0.05 to 1")

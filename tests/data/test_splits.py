@@ -1,4 +1,4 @@
-"""Splits: every patient in one split, folds that cover all cases, split files."""
+"""Splits: every patient in one split, folds that cover all cases, split files, the check for leaks."""
 
 import json
 
@@ -6,6 +6,7 @@ import pytest
 
 from medkd.data import (
     SPLITS,
+    check_leaks,
     natural_key,
     split_cases,
 )
@@ -18,9 +19,9 @@ def test_folds_cover_every_case_once(split):
     tests = [split_cases(ONE_EACH, split, fold=fold)["test"] for fold in range(5)]
     assert [len(test) for test in tests] == [42] * 5
     assert sorted(sum(tests, [])) == sorted(ONE_EACH)
-    parts = split_cases(ONE_EACH, split)
-    assert [len(parts[part]) for part in SPLITS] == [151, 17, 42]
-    assert sorted(sum(parts.values(), [])) == sorted(ONE_EACH)
+    splits = split_cases(ONE_EACH, split)
+    assert [len(splits[split]) for split in SPLITS] == [151, 17, 42]
+    assert sorted(sum(splits.values(), [])) == sorted(ONE_EACH)
 
 
 def test_random_follows_the_seed_and_not_the_order():
@@ -31,8 +32,8 @@ def test_random_follows_the_seed_and_not_the_order():
 
 def test_sorted_is_natural_and_contiguous():
     patients = {f"c{n}": f"c{n}" for n in range(1, 13)}
-    parts = split_cases(patients, "sorted", fold=1, folds=4)
-    assert parts == {
+    splits = split_cases(patients, "sorted", fold=1, folds=4)
+    assert splits == {
         "test": ["c4", "c5", "c6"],
         "validation": ["c1"],
         "training": ["c2", "c3", "c7", "c8", "c9", "c10", "c11", "c12"],
@@ -43,10 +44,10 @@ def test_sorted_is_natural_and_contiguous():
 def test_patients_stay_together():
     patients = {f"{patient}_{n}": f"p{patient}" for patient in range(11) for n in range(1 + patient % 4)}
     for fold in range(5):
-        parts = split_cases(patients, fold=fold)
-        groups = [{patients[case] for case in parts[part]} for part in SPLITS]
+        splits = split_cases(patients, fold=fold)
+        groups = [{patients[case] for case in splits[split]} for split in SPLITS]
         assert sum(map(len, groups)) == 11 == len(set.union(*groups))
-        assert sorted(sum(parts.values(), [])) == sorted(patients)
+        assert sorted(sum(splits.values(), [])) == sorted(patients)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_split_file(tmp_path):
     path.write_text(json.dumps({**good, "test": ["c1", "d1"]}))
     assert split_cases(patients, path)["test"] == ["c1", "d1"]
     path.write_text(json.dumps(good))
-    with pytest.warns(UserWarning, match="1 cases are in no part: d1"):
+    with pytest.warns(UserWarning, match="1 cases are in no split: d1"):
         assert split_cases(patients, str(path)) == good
     for change, message in [
         ({"test": ["x9", "c1"]}, "no such case: x9"),
@@ -86,3 +87,21 @@ def test_split_file(tmp_path):
             split_cases(patients, path)
     with pytest.raises(FileNotFoundError, match="split 'rnd': neither 'random' nor 'sorted' nor"):
         split_cases(patients, "rnd")
+
+
+def test_leaks():
+    def entry(case, patient=None):
+        return {"case": case, "patient": patient or case}
+
+    splits = {"training": [entry("a", "P"), entry("b", "P")], "validation": [entry("c")], "test": [entry("d")]}
+    check_leaks({**splits, "name": "further keys are ignored"})
+    check_leaks({"training": [entry("a")]})
+    with pytest.raises(
+        ValueError, match=r"patient P is in training \(case a\) and in test \(case d\): a score on the one"
+    ):
+        check_leaks({**splits, "test": [entry("d", "P")]})
+    with pytest.raises(ValueError, match=r"patient 7 is in validation \(case c\) and in test \(case d\)"):
+        check_leaks({**splits, "validation": [entry("c", 7)], "test": [entry("d", "7")]})
+    for other, names in (("test", "training and in test"), ("training", "training and in training")):
+        with pytest.raises(ValueError, match=f"case a is listed twice: in {names}"):
+            check_leaks({**splits, other: [*splits[other], entry("a", "P" if other == "training" else "Q")]})

@@ -35,9 +35,9 @@ def test_published_ranges():
     totals = {}
     for name, frames in (("CVC-300", 300), ("CVC-612", 612)):
         numbers = []
-        for part, stretches in cvc_endoscene.PUBLISHED[name].items():
+        for split, stretches in cvc_endoscene.PUBLISHED[name].items():
             covered = [number for first, last in stretches for number in range(first, last + 1)]
-            totals[part] = totals.get(part, 0) + len(covered)
+            totals[split] = totals.get(split, 0) + len(covered)
             numbers += covered
         assert sorted(numbers) == list(range(1, frames + 1))
     assert totals == {"training": 547, "validation": 183, "test": 182}
@@ -52,14 +52,14 @@ def test_all_official_frames_get_the_published_split(tmp_path):
             save(mask * 255, tmp_path / "source" / name / "gtpolyp" / f"{number}{suffix}")
     summary = cvc_endoscene.prepare(tmp_path / "source", tmp_path / "out")
     assert summary["cases"] == {"training": 547, "validation": 183, "test": 182}
-    parts = {part: load_datalist(tmp_path / "out", part) for part in SPLITS}
-    patients = {part: {entry["patient"] for entry in entries} for part, entries in parts.items()}
+    splits = {split: load_datalist(tmp_path / "out", split) for split in SPLITS}
+    patients = {split: {entry["patient"] for entry in entries} for split, entries in splits.items()}
     assert sum(map(len, patients.values())) == 21
-    assert {"case": "cvc612_001", "patient": "cvc612_001-025"}.items() <= parts["test"][60].items()
-    assert {"cvc300_076", "cvc612_612"} <= {entry["case"] for entry in parts["training"]}
-    assert {"cvc300_077", "cvc612_051"} <= {entry["case"] for entry in parts["validation"]}
-    assert np.array_equal(np.asarray(Image.open(parts["test"][0]["image"])), frame)
-    assert np.asarray(Image.open(parts["test"][0]["label"])).tolist() == [[0, 1], [0, 1]]
+    assert {"case": "cvc612_001", "patient": "cvc612_001-025"}.items() <= splits["test"][60].items()
+    assert {"cvc300_076", "cvc612_612"} <= {entry["case"] for entry in splits["training"]}
+    assert {"cvc300_077", "cvc612_051"} <= {entry["case"] for entry in splits["validation"]}
+    assert np.array_equal(np.asarray(Image.open(splits["test"][0]["image"])), frame)
+    assert np.asarray(Image.open(splits["test"][0]["label"])).tolist() == [[0, 1], [0, 1]]
 
 
 @pytest.mark.parametrize("variant", ["official", "cvc912"])
@@ -81,9 +81,9 @@ def test_phantoms(tmp_path, variant):
 def test_masks_with_more_classes(tmp_path):
     mask = MASK.copy()
     mask[0, :5] = range(5)
-    for part in ("train", "valid", "test"):
-        save(FRAME, tmp_path / "source" / part / "images" / "1.bmp")
-        save(mask, tmp_path / "source" / part / "masks4" / "1.tif")
+    for split in ("train", "valid", "test"):
+        save(FRAME, tmp_path / "source" / split / "images" / "1.bmp")
+        save(mask, tmp_path / "source" / split / "masks4" / "1.tif")
     cvc_endoscene.prepare(tmp_path / "source", tmp_path / "out")
     stored = np.asarray(Image.open(load_datalist(tmp_path / "out", "test")[0]["label"]))
     assert np.array_equal(stored, mask == 1)
@@ -91,7 +91,7 @@ def test_masks_with_more_classes(tmp_path):
 
 def test_numbers_are_frames_of_cvc612(tmp_path):
     cvc_endoscene.prepare(pairs(tmp_path / "source"), tmp_path / "out")
-    cases = {part: [entry["case"] for entry in load_datalist(tmp_path / "out", part)] for part in SPLITS}
+    cases = {split: [entry["case"] for entry in load_datalist(tmp_path / "out", split)] for split in SPLITS}
     assert cases == {
         "training": ["cvc612_026", "cvc612_027", "cvc612_200"],
         "validation": ["cvc612_051"],

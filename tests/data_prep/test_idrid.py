@@ -25,10 +25,10 @@ def save(array, path):
 
 def official(folder, train=range(1, 55), test=range(55, 82)):
     root = folder / "A. Segmentation"
-    for part, numbers in (("a. Training Set", train), ("b. Testing Set", test)):
+    for split, numbers in (("a. Training Set", train), ("b. Testing Set", test)):
         for n in numbers:
-            save(FUNDUS, root / "1. Original Images" / part / f"IDRiD_{n:02d}.jpg")
-            masks = root / "2. All Segmentation Groundtruths" / part
+            save(FUNDUS, root / "1. Original Images" / split / f"IDRiD_{n:02d}.jpg")
+            masks = root / "2. All Segmentation Groundtruths" / split
             save(RED, masks / "5. Optic Disc" / f"IDRiD_{n:02d}_OD.tif")
             save(RED, masks / "1. Microaneurysms" / f"IDRiD_{n:02d}_MA.tif")
     return folder
@@ -49,7 +49,7 @@ def palette(colours):
 
 
 def cases(folder):
-    return {part: [entry["case"] for entry in load_datalist(folder, part)] for part in SPLITS}
+    return {split: [entry["case"] for entry in load_datalist(folder, split)] for split in SPLITS}
 
 
 def test_all_official_names_get_the_published_split(tmp_path, capsys):
@@ -85,10 +85,10 @@ def test_phantoms(tmp_path):
 
 
 def test_train_and_test_folders_have_the_published_split(tmp_path, capsys):
-    for part, numbers in (("train", range(1, 55)), ("test", range(55, 82, 2))):
+    for split, numbers in (("train", range(1, 55)), ("test", range(55, 82, 2))):
         for n in numbers:
-            save(FUNDUS, tmp_path / "source" / part / "images" / f"IDRiD_{n:02d}.jpg")
-            save(MASK * 255, tmp_path / "source" / part / "masks" / f"IDRiD_{n:02d}_OD.png")
+            save(FUNDUS, tmp_path / "source" / split / "images" / f"IDRiD_{n:02d}.jpg")
+            save(MASK * 255, tmp_path / "source" / split / "masks" / f"IDRiD_{n:02d}_OD.png")
     summary = idrid.prepare(tmp_path / "source", tmp_path / "out")
     assert summary["cases"] == {"training": 49, "validation": 5, "test": 14}
     assert summary["folders"] == {"train/images": 54, "test/images": 14}
@@ -113,7 +113,7 @@ def test_plain_folders(tmp_path):
     (tmp_path / "split.json").write_text(
         json.dumps({"training": ["eye_5"], "validation": ["eye_9"], "test": ["eye_1"]})
     )
-    with pytest.warns(UserWarning, match="7 cases are in no part"):
+    with pytest.warns(UserWarning, match="7 cases are in no split"):
         idrid.prepare(source, tmp_path / "out", split=tmp_path / "split.json", overwrite=True)
     assert cases(tmp_path / "out")["validation"] == ["eye_9"]
 

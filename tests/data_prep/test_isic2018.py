@@ -27,8 +27,8 @@ def official(folder, names):
     save(SKIN[:2, :2], folder / "image.jpg")
     save(MASK[5:7, 9:11] * 255, folder / "mask.png")
     image, mask = ((folder / name).read_bytes() for name in ("image.jpg", "mask.png"))
-    for part, numbers in names.items():
-        images, masks = folder / f"ISIC2018_Task1-2_{part}_Input", folder / f"ISIC2018_Task1_{part}_GroundTruth"
+    for split, numbers in names.items():
+        images, masks = folder / f"ISIC2018_Task1-2_{split}_Input", folder / f"ISIC2018_Task1_{split}_GroundTruth"
         for path in (images, masks):
             path.mkdir(parents=True)
             (path / "ATTRIBUTION.txt").write_text("CC-0")
@@ -47,7 +47,7 @@ def pairs(folder, count=10, image=None, mask=None):
 
 
 def cases(folder):
-    return {part: [entry["case"] for entry in load_datalist(folder, part)] for part in SPLITS}
+    return {split: [entry["case"] for entry in load_datalist(folder, split)] for split in SPLITS}
 
 
 def small(folder):
@@ -63,17 +63,17 @@ def test_all_official_names_get_the_published_split(tmp_path, capsys):
     assert list(summary["folders"].values()) == [2594, 100, 1000] and not summary["refused"]
     assert "published data set has" not in capsys.readouterr().out
     listed = {
-        part: {int(case.removeprefix("ISIC_")) for case in found} for part, found in cases(tmp_path / "out").items()
+        split: {int(case.removeprefix("ISIC_")) for case in found} for split, found in cases(tmp_path / "out").items()
     }
     assert listed["test"] == set(names["Test"])
     assert not listed["training"] & listed["validation"]
     assert listed["training"] | listed["validation"] == {*names["Training"], *names["Validation"]}
-    # drawn from all of them, the challenge's own validation images as well as the others
+    # sampled from all of them, the challenge's own validation images as well as the others
     assert listed["validation"] & set(names["Validation"]) and listed["training"] & set(names["Validation"])
     assert 1000 < np.median(list(listed["validation"])) < 1650
     recorded = json.loads((tmp_path / "out" / "split.json").read_text())
     assert recorded["held_out"] == "validation: 269 of 2694 training patients, drawn by the seed; not published"
-    assert {part: recorded[part] for part in SPLITS} == cases(tmp_path / "out")
+    assert {split: recorded[split] for split in SPLITS} == cases(tmp_path / "out")
 
 
 def test_held_out_images_follow_the_seed_alone(tmp_path):
@@ -87,7 +87,7 @@ def test_held_out_images_follow_the_seed_alone(tmp_path):
         (source / "ISIC2018_Task1-2_Training_Input" / f"{case}.jpg").write_bytes(b"")
     left = isic2018.prepare(source, tmp_path / "d", skip_bad=True)
     assert sorted(left["refused"]) == sorted(broken)
-    assert cases(tmp_path / "d") == {part: [c for c in first[part] if c not in broken] for part in SPLITS}
+    assert cases(tmp_path / "d") == {split: [c for c in first[split] if c not in broken] for split in SPLITS}
 
 
 def test_a_written_split_can_be_given_again(tmp_path):
@@ -122,15 +122,15 @@ def test_superpixels_are_no_images(tmp_path):
     assert sum(counts.values()) == 10
 
 
-@pytest.mark.parametrize("part", ["Training", "Test"])
-def test_a_missing_part_is_named(tmp_path, part):
+@pytest.mark.parametrize("split", ["Training", "Test"])
+def test_a_missing_folder_of_a_split_is_named(tmp_path, split):
     source = small(tmp_path / "source")
-    masks, images = source / f"ISIC2018_Task1_{part}_GroundTruth", source / f"ISIC2018_Task1-2_{part}_Input"
+    masks, images = source / f"ISIC2018_Task1_{split}_GroundTruth", source / f"ISIC2018_Task1-2_{split}_Input"
     masks.rename(tmp_path / "masks")
-    with pytest.raises(ValueError, match=f"^source .*source: no folder ISIC2018_Task1_{part}_GroundTruth in it$"):
+    with pytest.raises(ValueError, match=f"^source .*source: no folder ISIC2018_Task1_{split}_GroundTruth in it$"):
         isic2018.prepare(source, tmp_path / "out")
     images.rename(tmp_path / "images")
-    with pytest.raises(ValueError, match=f"^source .*source: no folder ISIC2018_Task1-2_{part}_Input in it$"):
+    with pytest.raises(ValueError, match=f"^source .*source: no folder ISIC2018_Task1-2_{split}_Input in it$"):
         isic2018.prepare(source, tmp_path / "out")
     # a split that is not the published one is cut from whatever is there
     assert sum(isic2018.prepare(source, tmp_path / "out", split="random")["cases"].values()) in (20, 60)
@@ -148,7 +148,7 @@ def test_a_missing_validation_folder_is_reported(tmp_path, capsys):
         isic2018.prepare(source, tmp_path / "out", overwrite=True)
 
 
-def test_an_image_in_two_parts_is_refused(tmp_path):
+def test_an_image_in_two_splits_is_refused(tmp_path):
     source = official(tmp_path / "source", {"Training": range(50), "Test": range(49, 59)})
     with pytest.raises(
         ValueError, match=r"1 of 59 cases refused.* ISIC_0000049: two files stand for this case: .* and "
@@ -172,7 +172,7 @@ def test_plain_folders(tmp_path):
     (tmp_path / "split.json").write_text(
         json.dumps({"training": ["ISIC_5"], "validation": ["ISIC_9"], "test": ["ISIC_1"]})
     )
-    with pytest.warns(UserWarning, match="7 cases are in no part"):
+    with pytest.warns(UserWarning, match="7 cases are in no split"):
         summary = isic2018.prepare(source, tmp_path / "out", split=tmp_path / "split.json", overwrite=True)
     assert summary["cases"] == {"training": 1, "validation": 1, "test": 1}
 

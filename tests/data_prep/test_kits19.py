@@ -56,7 +56,7 @@ def test_known_voxels_and_entry(tmp_path):
     assert summary["cases"] == {"training": 3, "validation": 1, "test": 1}
     assert summary["refused"] == {} and summary["left_out"] == []
     image, label = case_arrays()
-    entries = [entry for part in SPLITS for entry in load_datalist(tmp_path / "out", part)]
+    entries = [entry for split in SPLITS for entry in load_datalist(tmp_path / "out", split)]
     assert sorted(entry["case"] for entry in entries) == [f"case_{n:05d}" for n in range(5)]
     for entry in entries:
         found, affine = read_volume(entry["image"])
@@ -104,7 +104,7 @@ def test_a_wide_case_keeps_its_size(tmp_path):
     """case_00160 is 252 x 512 x 796; the paper's code resizes its slices and not its masks."""
     make_kits19(tmp_path / "source", cases=3, size=32, slices=(8, 9), wide_case=1)
     kits19.prepare(tmp_path / "source", tmp_path / "out", folds=3)
-    entries = {entry["case"]: entry for part in SPLITS for entry in load_datalist(tmp_path / "out", part)}
+    entries = {entry["case"]: entry for split in SPLITS for entry in load_datalist(tmp_path / "out", split)}
     assert [entries[f"case_0000{n}"]["shape"][1:] for n in range(3)] == [[32, 32], [32, 50], [32, 32]]
     for kind, name in (("image", "imaging"), ("label", "segmentation")):
         original = nib.load(tmp_path / f"source/data/case_00001/{name}.nii.gz")
@@ -112,8 +112,8 @@ def test_a_wide_case_keeps_its_size(tmp_path):
 
 
 def test_the_papers_168_and_42(tmp_path):
-    parts = split_cases({f"case_{n:05d}": f"case_{n:05d}" for n in range(210)})
-    assert {part: len(cases) for part, cases in parts.items()} == {"training": 151, "validation": 17, "test": 42}
+    splits = split_cases({f"case_{n:05d}": f"case_{n:05d}" for n in range(210)})
+    assert {split: len(cases) for split, cases in splits.items()} == {"training": 151, "validation": 17, "test": 42}
 
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -155,8 +155,8 @@ def test_splits_and_split_file(tmp_path):
     assert split["test"] == ["case_00002", "case_00003"] and split["validation"] == ["case_00000"]
     assert (split["split"], split["fold"], split["folds"], split["seed"]) == ("sorted", 1, 5, 0)
     kits19.prepare(source, tmp_path / "b", split=tmp_path / "a" / "split.json")
-    for part in SPLITS:
-        assert [e["case"] for e in load_datalist(tmp_path / "b", part)] == split[part]
+    for name in SPLITS:
+        assert [e["case"] for e in load_datalist(tmp_path / "b", name)] == split[name]
 
 
 @pytest.mark.parametrize("folders", [("imagesTr", "labelsTr"), ("images", "masks")])
@@ -257,7 +257,7 @@ def test_all_refused_cases_are_named_or_skipped(tmp_path):
     assert sum(summary["cases"].values()) == 10 and len(summary["refused"]) == 3
     datalist = json.loads((tmp_path / "out" / "datalist.json").read_text())
     assert datalist["refused"] == summary["refused"]
-    listed = [entry["case"] for part in SPLITS for entry in datalist[part]]
+    listed = [entry["case"] for split in SPLITS for entry in datalist[split]]
     assert len(listed) == 10 and not set(listed) & set(summary["refused"])
 
 

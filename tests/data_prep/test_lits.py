@@ -44,7 +44,7 @@ def download(folder, count=6):
 
 
 def cases_of(target):
-    return sorted(entry["case"] for part in SPLITS for entry in load_datalist(target, part))
+    return sorted(entry["case"] for split in SPLITS for entry in load_datalist(target, split))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_phantoms_on_differing_axes(tmp_path):
         original = nib.load(next((tmp_path / "raw").glob(f"*/segmentation-{number}.nii")))
         there = np.rint(np.linalg.inv(original.affine) @ affine @ [*np.argwhere(label)[0], 1])[:3].astype(int)
         assert np.asarray(original.dataobj)[tuple(there)] == label[tuple(np.argwhere(label)[0])]
-    entries = {entry["case"]: entry for part in SPLITS for entry in load_datalist(tmp_path / "out", part)}
+    entries = {entry["case"]: entry for split in SPLITS for entry in load_datalist(tmp_path / "out", split)}
     assert [case for case in entries if not entries[case]["slices_with"]["2"]] == ["volume-1"]
 
 
@@ -134,7 +134,7 @@ def test_61_of_training_and_70_of_test(tmp_path):
         lits.prepare(tmp_path / "raw", tmp_path / "d", split="hlfd_61_70")
     lits.prepare(tmp_path / "raw", tmp_path / "d", split="hlfd_61_70", skip_bad=True)
     repaired = json.loads((tmp_path / "d/split.json").read_text())
-    assert all(set(splits[0][part]) - set(repaired[part]) <= {"volume-7"} for part in SPLITS)
+    assert all(set(splits[0][split]) - set(repaired[split]) <= {"volume-7"} for split in SPLITS)
 
 
 def test_placeholder_affines_are_named(tmp_path):
@@ -169,7 +169,7 @@ FAULTS = [
     (truncate, "volume-4: .*volume-4.nii is unreadable or truncated"),
     (
         lambda folder: save(folder / "Training Batch 1", 4, ".nii.gz"),
-        r"volume-4: 2 files stand for this case: .*Batch 1/volume-4.nii.gz and .*Batch 2/volume-4.nii$",
+        r"volume-4: 2 files stand for this case: .*Batch 1/volume-4.nii.gz and .*Batch 2/volume-4.nii; keep one$",
     ),
 ]
 
@@ -242,8 +242,8 @@ def test_masks_that_know_no_tumour(tmp_path):
 def test_a_real_liver_on_other_axes(tmp_path):
     """One scan of L, A, S, turned as other volumes of LiTS are: one store, liver right of and before the spine."""
     folder = Path(os.environ["MEDKD_SAMPLE_DATA"]) / "ct_liver"
-    for kind, part in (("volume", "imagesTr"), ("segmentation", "labelsTr")):
-        file = nib.load(folder / part / "ircad_e17.nii.gz")
+    for kind, name in (("volume", "imagesTr"), ("segmentation", "labelsTr")):
+        file = nib.load(folder / name / "ircad_e17.nii.gz")
         for number, axes in enumerate(("LAS", "LPS", "RAS")):
             to = nib.orientations.axcodes2ornt(axes)
             turned = file.as_reoriented(nib.orientations.ornt_transform(nib.io_orientation(file.affine), to))

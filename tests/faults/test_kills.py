@@ -161,7 +161,7 @@ def test_twenty_kills_of_a_training_on_real_volumes(tmp_path, assert_equal):
     cases = sorted(path.name.removesuffix(".nii.gz") for path in (source / "labelsTr").glob("*.nii.gz"))[:6]
     split = tmp_path / "split.json"
     split.write_text(json.dumps({"training": cases[:4], "validation": cases[4:5], "test": cases[5:]}))
-    with pytest.warns(UserWarning, match="in no part"):
+    with pytest.warns(UserWarning, match="in no split"):
         nifti.prepare(source / "imagesTr", source / "labelsTr", tmp_path / "data", split=split, classes="tumour")
     small = options(image_size="[64,64]", student_width=4, max_epochs=6, device="cpu", seed=1)
     words = ["train", "nifti", "--dataset_dir", str(tmp_path / "data"), *small]

@@ -249,7 +249,7 @@ def test_inputs_that_are_none(exported, pairs, refused, tmp_path):
     for source, output, message in (
         (tmp_path / "gone", "o", "gone: no such file or folder"),
         (tmp_path / "empty", "o", "empty: no file that ends in .nii.gz, .nii"),
-        (tmp_path / "scan.txt", "o", "scan.txt: suffix not known here, expected one of .nii.gz, .nii"),
+        (tmp_path / "scan.txt", "o", "scan.txt: unknown suffix, expected one of .nii.gz, .nii"),
         (scans, scans, "is the folder of the input: predictions would overwrite the images"),
         (scans, "done", "c1.nii.gz is there already: choose another folder"),
         (scans, "scan.txt", "scan.txt: is a file, expected a folder"),

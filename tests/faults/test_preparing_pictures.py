@@ -10,16 +10,16 @@ from PIL import Image
 IMAGE, MASK = "images/p1.png", "masks/p1.png"
 
 
-def put(part, array):
-    return lambda folder: Image.fromarray(array).save(folder / part)
+def put(name, array):
+    return lambda folder: Image.fromarray(array).save(folder / name)
 
 
-def as_mode(part, mode):
-    return lambda folder: Image.open(folder / part).convert(mode).save(folder / part)
+def as_mode(name, mode):
+    return lambda folder: Image.open(folder / name).convert(mode).save(folder / name)
 
 
-def bytes_of(part, change):
-    return lambda folder: (folder / part).write_bytes(change((folder / part).read_bytes()))
+def bytes_of(name, change):
+    return lambda folder: (folder / name).write_bytes(change((folder / name).read_bytes()))
 
 
 def folder_in_its_place(folder):
@@ -119,13 +119,13 @@ def test_names_with_spaces_and_both_kinds_of_masks_are_fine(high, pictures, work
     for number in range(5):
         old = np.asarray(Image.open(pictures / f"masks/p{number}.png"))
         Image.fromarray((old // 255 * high).astype(np.uint8)).save(pictures / f"masks/p{number}.png")
-    for part in ("images", "masks"):
-        (pictures / part / "p1.png").rename(pictures / part / "Bild eins äöü 日.png")
+    for name in ("images", "masks"):
+        (pictures / name / "p1.png").rename(pictures / name / "Bild eins äöü 日.png")
     options = ["--source", pictures, "--dataset_dir", tmp_path / "fertig ü", "--split", "sorted"]
     works("prepare", "cvc_endoscene", *options)
     label = np.asarray(Image.open(tmp_path / "fertig ü/labels/Bild eins äöü 日.png"))
     assert label.sum() == 100 and label.max() == 1
     listed = json.loads((tmp_path / "fertig ü/datalist.json").read_text())
     assert any(
-        entry["case"] == "Bild eins äöü 日" for part in ("training", "validation", "test") for entry in listed[part]
+        entry["case"] == "Bild eins äöü 日" for split in ("training", "validation", "test") for entry in listed[split]
     )

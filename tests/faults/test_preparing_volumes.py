@@ -15,23 +15,23 @@ IMAGE, LABEL = "imagesTr/c1.nii.gz", "labelsTr/c1.nii.gz"
 SHAPE = (12, 12, 6)
 
 
-def bytes_of(part, change):
+def bytes_of(name, change):
     """Changes the bytes of a file of case c1."""
 
     def spoil(folder, volume):
-        path = folder / part
+        path = folder / name
         path.write_bytes(change(path.read_bytes()))
 
     return spoil
 
 
-def array_of(part, make, affine=None):
+def array_of(name, make, affine=None):
     """Puts another array, or affine, in the place of a file of case c1."""
 
     def spoil(folder, volume):
-        old = nib.load(folder / part)
+        old = nib.load(folder / name)
         array = make(np.asarray(old.dataobj))
-        volume(folder / part, array, old.affine if affine is None else affine)
+        volume(folder / name, array, old.affine if affine is None else affine)
 
     return spoil
 
@@ -80,8 +80,8 @@ def other_suffix(folder, volume):
     (folder / IMAGE).rename(folder / "imagesTr/c1.jpg")
 
 
-def remove(part):
-    return lambda folder, volume: (folder / part).unlink()
+def remove(name):
+    return lambda folder, volume: (folder / name).unlink()
 
 
 UNREADABLE = "c1: .*(imagesTr|labelsTr)/c1.nii.gz is unreadable or truncated"
@@ -207,15 +207,15 @@ def test_images_and_labels_the_wrong_way_round(pairs, refused, tmp_path):
 
 
 SPLITS = {
-    "a case in two parts": (
+    "a case in two splits": (
         {"training": ["c0", "c1", "c2"], "validation": ["c3"], "test": ["c4", "c1"]},
         "split.json: listed more than once: c1",
     ),
-    "an empty part": (
+    "an empty split": (
         {"training": ["c0", "c1", "c2"], "validation": [], "test": ["c4"]},
         "split.json: 'validation' must be a list of at least one case name",
     ),
-    "no such part": ({"training": ["c0"], "validation": ["c3"]}, "split.json: 'test' must be a list"),
+    "no such split": ({"training": ["c0"], "validation": ["c3"]}, "split.json: 'test' must be a list"),
     "unknown names": (
         {"training": ["c0", "x9"], "validation": ["c3"], "test": ["c4"]},
         "split.json: no such case: x9",
@@ -310,13 +310,13 @@ def turned(angle):
     ids=["oblique", "sagittal"],
 )
 def test_any_orientation_is_fine(affine, lengths, task, pairs, volume, works, tmp_path):
-    for part in ("imagesTr", "labelsTr"):
-        old = nib.load(pairs / part / "c1.nii.gz")
-        volume(pairs / part / "c1.nii.gz", np.asarray(old.dataobj), affine)
+    for folder in ("imagesTr", "labelsTr"):
+        old = nib.load(pairs / folder / "c1.nii.gz")
+        volume(pairs / folder / "c1.nii.gz", np.asarray(old.dataobj), affine)
     works("prepare", *words(task, pairs, tmp_path / "data"))
     image, stored = read_volume(tmp_path / "data/imagesTr/c1.b2nd")
     datalist = json.loads((tmp_path / "data/datalist.json").read_text())
-    entry = next(e for part in ("training", "validation", "test") for e in datalist[part] if e["case"] == "c1")
+    entry = next(e for split in ("training", "validation", "test") for e in datalist[split] if e["case"] == "c1")
     assert entry["spacing"] == pytest.approx(lengths)
     assert nib.aff2axcodes(stored) == ("I", "P", "L")
     # the same voxels at the same places in mm
@@ -330,8 +330,8 @@ def test_any_orientation_is_fine(affine, lengths, task, pairs, volume, works, tm
 def test_names_with_spaces_and_other_letters(task, pairs, works, tmp_path):
     home = tmp_path / "Präparate von Łódź 日本"
     shutil.move(pairs, home)
-    for part in ("imagesTr", "labelsTr"):
-        (home / part / "c1.nii.gz").rename(home / part / "Fall eins äöü.nii.gz")
+    for folder in ("imagesTr", "labelsTr"):
+        (home / folder / "c1.nii.gz").rename(home / folder / "Fall eins äöü.nii.gz")
     works("prepare", *words(task, home, home / "fertig ü"))
     image, _ = read_volume(home / "fertig ü/imagesTr/Fall eins äöü.b2nd")
     assert image.shape == (6, 12, 12)

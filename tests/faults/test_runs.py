@@ -195,7 +195,7 @@ def test_sigterm_in_training_says_how_to_go_on(kits19_data, medkd_run, works, tm
 
 
 def test_a_folder_that_somebody_fills_meanwhile_does_not_hide_the_error(tmp_path):
-    from medkd.data_prep._prepare import complete_or_absent
+    from medkd.data_prep._target import complete_or_absent
 
     (tmp_path / "raw").mkdir()
     with pytest.raises(ValueError, match="the reason"):

@@ -81,7 +81,7 @@ def cut_short(folder):
     ("spoil", "message"),
     [
         (without_a_slice, r"missing or uneven: steps of 2 to 4 mm \(between slices 2 and 3 of 5\)"),
-        (two_series, r"2 DICOM series: .*thin \(6 files\).*; expected one a folder"),
+        (two_series, r"2 DICOM series: .*thin \(6 files\).*; expected one per folder"),
         (one_position_twice, "two DICOM slices at one position"),
         (one_slice, "the DICOM series is one slice"),
         (no_dicom, "no DICOM series in it"),

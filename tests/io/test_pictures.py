@@ -1,38 +1,10 @@
-"""The formats are read and written where neither torch nor MONAI is installed."""
-
-import subprocess
-import sys
+"""Pictures are read as RGB with 8 bit."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from medkd.io import read_picture
-
-CODE = """
-import sys
-sys.modules["torch"] = sys.modules["monai"] = None      # an import raises
-import pathlib
-import nibabel as nib
-import numpy as np
-from medkd import io
-
-folder = pathlib.Path(sys.argv[1])
-affine = np.diag([0.7, 0.8, 3.0, 1])
-nib.save(nib.Nifti1Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), affine), folder / "a.nii.gz")
-(item,) = io.find_images(folder, io.VOLUMES, folder / "out")
-array, affine = io.read_volume_file(pathlib.Path(item["image"]))
-whole = io.normalise_case(array, per_case=False)
-io.write_prediction((whole > 11).astype(np.uint8)[None], folder / "out", item["case"], item["image"], affine)
-written = nib.load(folder / "out/a.nii.gz")
-assert np.array_equal(written.dataobj, array > 11) and np.array_equal(written.affine, nib.load(item["image"]).affine)
-assert not {name for name, module in sys.modules.items() if module and name.split(".")[0] in ("torch", "monai")}
-"""
-
-
-def test_a_volume_goes_in_and_out_without_torch_and_monai(tmp_path):
-    done = subprocess.run([sys.executable, "-c", CODE, tmp_path], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+from medkd.io import as_rgb, read_picture
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -54,3 +26,9 @@ def test_a_picture_too_large_to_be_one_is_an_input_error(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(ValueError, match="bomb.png is unreadable .*exceeds limit of 200 pixels"):
         read_picture(tmp_path / "bomb.png")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "CMYK"])
+def test_every_mode_becomes_rgb(mode):
+    picture = as_rgb(Image.new("RGB", (3, 2), (255, 255, 255)).convert(mode))
+    assert picture.mode == "RGB" and np.asarray(picture).min() == 255

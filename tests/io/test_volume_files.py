@@ -82,7 +82,7 @@ def header(name, *shape):
         (
             write(sitk.Compose([lps_image(), lps_image()]), "a.seg.nrrd"),
             "a.seg.nrrd",
-            "2 values a voxel .overlapping segments",
+            "2 values per voxel .overlapping segments",
         ),
         (no_affine, "a.nrrd", "affine without a volume|unreadable"),
         (short("a.mha"), "a.mha", "unreadable or truncated"),
