@@ -95,7 +95,7 @@ def test_balanced_sampler_draws_each_once_where_all_hold_the_target(tmp_path):
 
 
 def test_training_without_any_target_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"no training slice holds the target \(0 of 4\): was --label_values right"):
+    with pytest.raises(ValueError, match=r"no training slice holds the target \(0 of 4\): was --label_values correct"):
         balanced_sampler(SliceDataset([make(tmp_path, "a", 4, [])]))
 
 
