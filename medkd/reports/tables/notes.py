@@ -68,17 +68,19 @@ def notes(experiment: Experiment, titles: Iterable[str]) -> dict[str, list[str]]
 
 def _general(experiment: Experiment) -> list[str]:
     sentences = [
-        "Mean over cases of each run, then mean ± deviation over seeds (the number of runs); one run has no deviation. "
-        "Differences are paired by seed; the teacher's is between the means. p: two-sided Wilcoxon signed-rank test paired by "
-        "case, each case the mean of its seeds; in brackets adjusted by Benjamini and Hochberg's false discovery rate over the "
-        "rows of the table. It asks whether these networks differ on other cases, not whether other seeds would: for that the "
-        "deviation of the differences stands beside it. Gap closed: share of the way from the student alone to the teacher. "
-        "Collapsed: runs that find nothing in nine of ten cases; they are in the mean.",
-        "Dice, IoU: overlap; RVD: relative volume difference, |RVD| its size; HD95: 95th percentile of the distances between "
-        "the surfaces, in mm (for pictures in pixels), over the cases that hold the class and in which a part of it was "
-        "predicted; if not all cases do, their number stands beside the value.",
-        "GMACs (10⁹ multiply-adds) and milliseconds: one forward pass of one slice, or picture, of the network's input "
-        f"size; of a 3-D network a window's, divided by its slices, overlap not counted. On {_processor()}.",
+        "Values are the mean over the cases of each run, then mean ± deviation over seeds; one run has no "
+        "deviation. Differences are paired by seed; that of the teacher is between the means. p: two-sided "
+        "Wilcoxon signed-rank test paired by case, each case the mean over its seeds; in brackets adjusted by "
+        "Benjamini and Hochberg's false discovery rate over the rows of the table. It tests whether these "
+        "networks differ on other cases, not whether other seeds would: for that see the deviation of the "
+        "differences. Gap closed: share of the difference between student alone and teacher. Collapsed: runs "
+        "that miss the class in at least nine of ten cases; they are part of the mean.",
+        "Dice, IoU: overlap; RVD: relative volume difference, |RVD| its size; HD95: 95th percentile of the "
+        "distances between the surfaces, in mm (for pictures in pixels), over the cases that hold the class "
+        "and have a prediction of it; if these are not all cases, their number is beside the value.",
+        "GMACs (10⁹ multiply-adds) and milliseconds: one forward pass of one slice, or picture, of the "
+        "network's input size; for a 3-D network that of a window, divided by its slices, without overlap. "
+        f"Measured on {_processor()}.",
     ]
     if experiment.published is not None:
         sentences.append(f"Published: {experiment.published.source}.")
@@ -87,12 +89,12 @@ def _general(experiment: Experiment) -> list[str]:
 
 def _conditions(experiment: Experiment, task: str) -> list[str]:
     summary = conditions(experiment, task)
-    mark = "" if summary.as_published else "† Not the paper's conditions, not to be compared with its figures. "
+    mark = "" if summary.as_published else "† Not the paper's conditions: do not compare with its values. "
     return [f"{mark}Conditions: {', '.join(summary.phrases)}."] if summary.phrases else []
 
 
 def _processor() -> str:
-    """Return the name of the processor, which Linux tells exactly, and the number of threads of torch."""
+    """Return the name of the processor, which Linux states exactly, and the number of threads of torch."""
     import torch  # the check of a plan needs none
 
     file = Path("/proc/cpuinfo")

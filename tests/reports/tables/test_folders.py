@@ -92,4 +92,4 @@ def test_an_experiments_page(tmp_path, capsys):
     page = (tmp_path / "out/report.html").read_text()
     assert "kd, seed 0" in page and "no run ended" in page and "<title>P: report</title>" in page
     words = ["report", "--experiment", str(tmp_path), "--baseline", "kd", "--output_dir", str(tmp_path / "other")]
-    assert main(words) == 1 and "--baseline: found 'kd', but that of an experiment" in capsys.readouterr().err
+    assert main(words) == 1 and "--baseline: has no effect with --experiment" in capsys.readouterr().err
