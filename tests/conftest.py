@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +12,12 @@ import torch
 # Several test processes and MONAI's workers share two cores: more threads only wait for each other.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def default_sigterm():
+    """Start each test with the system's SIGTERM: the code of a packed bundle, run in this process, leaves its handler."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -78,6 +78,7 @@ def test_answers_are_quick(words):
 
 
 def test_an_experiment_is_planned_without_torch(tmp_path):
+    pytest.importorskip("snakemake")
     (tmp_path / "datalist.json").write_text("{}")
     code = CODE.replace(', "pandas", "numpy"', "")
     words = [

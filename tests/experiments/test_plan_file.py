@@ -35,7 +35,7 @@ def test_files_that_are_no_plans_are_refused(tmp_path, text, message):
 def test_reading_and_checking_a_plan_imports_neither_torch_nor_monai():
     code = """
 import sys
-from medkd.cli.installed_bundles import installed_bundles
+from medkd.cli.verbs.experiment import installed_bundles
 from medkd.experiments import check_plan, load_plan, plan_file
 
 bundles = installed_bundles()

@@ -126,7 +126,8 @@ def test_cached_soft_labels_tell_external_teachers_apart(tmp_path):
     image = [-100, 200, 0, 1]
 
     def fingerprint(path, *mapping):
-        return _fingerprint(SingleTeacher(FeatureTaps(load_teacher(path, make_task_teacher(), 2, WINDOW, *mapping))))
+        teacher = load_teacher(path, make_task_teacher(), 2, WINDOW, *mapping)
+        return _fingerprint(SingleTeacher(FeatureTaps(teacher)), multiple=16)
 
     result = [fingerprint(first), fingerprint(first, image), fingerprint(first, image, [1, 0])]
     result += [fingerprint([first, moved]), fingerprint(save_script(tmp_path / "u.ts", make_monai_unet()))]
