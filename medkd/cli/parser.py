@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from medkd.runs.errors import did_you_mean
@@ -133,6 +134,8 @@ def _read_task(verb: Verb, positionals: list[str], command: Command) -> str:
         if misspelt:
             raise UsageError(f"{unknown_message([with_hint(name, ['model']) for name in misspelt])}; no task either")
         if "model" in command.options:
+            if not Path(str(command.options["model"])).exists():
+                raise FileNotFoundError(f"--model {command.options['model']}: no such file or folder")
             raise UsageError(
                 f"task: found none, and no record beside --model {command.options['model']} names it: "
                 f"medkd {verb.name} TASK --model ..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from medkd.runs.config import get_nested
@@ -75,8 +76,8 @@ def check_value(name: str, value: Any, default: Any, option: Option | None = Non
     elif value is not None and not _fits(value, default, option):
         found = list(value) if isinstance(value, tuple) else value
         raise ValueError(f"--{name}: found {found!r}, expected {_expected(name, default, option, value)}")
-    if name == "device" and str(value).startswith("cuda"):
-        _check_cuda(str(value))
+    if name == "device" and value is not None:
+        _check_device(str(value))
 
 
 def _fits(value: Any, default: Any, option: Option | None) -> bool:
@@ -123,7 +124,7 @@ def _expected(name: str, default: Any, option: Option | None, value: Any = None)
         case "truth":
             return "True or False"
         case "list" if option is not None and option.example:
-            return f"a list such as {option.example}"
+            return f"a list such as {option.example}, or its values as words"
         case "window":
             return "the lowest and the highest intensity: [-200,300]"
         case "mapping":
@@ -133,7 +134,11 @@ def _expected(name: str, default: Any, option: Option | None, value: Any = None)
     return f"a list such as {default}" if isinstance(default, list) else f"a value such as {default!r}"
 
 
-def _check_cuda(device: str) -> None:
+def _check_device(device: str) -> None:
+    if not re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", device):
+        raise ValueError(f"--device: found {device!r}, expected cpu, cuda, or one GPU such as cuda:0")
+    if not device.startswith("cuda"):
+        return
     import torch  # takes seconds: only where somebody asks for a GPU
 
     if not torch.cuda.is_available():

@@ -44,7 +44,10 @@ def logits_to_labels(logits: Tensor, protocol: str = "whole") -> Tensor:
         # the same indices as argmax, which is fifteen times slower along the first axis on a CPU
         return logits.max(dim=0, keepdim=True).indices.to(torch.uint8)
     if logits.shape[0] != 2:
-        raise ValueError(f"protocol 'hlfd' is for one foreground class, found {logits.shape[0] - 1}")
+        raise ValueError(
+            f"protocol 'hlfd' is for one foreground class, found {logits.shape[0] - 1}: "
+            "use protocol 'whole', or a single target class"
+        )
     return (logits.float().softmax(dim=0)[1:] > _HLFD_THRESHOLD).to(torch.uint8)
 
 

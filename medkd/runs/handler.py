@@ -12,7 +12,6 @@ import torch
 from ignite.engine import Events
 from monai.engines import Workflow
 
-import medkd
 from medkd.parallel.group import is_main_process, processes
 
 from .folder import RunFolder
@@ -21,7 +20,8 @@ from .lock import FolderLock
 
 __all__ = ["RunRecord"]
 
-_PACKAGES = ("torch", "monai", "numpy", "pytorch-ignite", "nibabel", "blosc2")
+# The installed version of medkd: in a folder that holds a clone named medkd, `import medkd` finds that folder.
+_PACKAGES = ("medkd", "torch", "monai", "numpy", "pytorch-ignite", "nibabel", "blosc2")
 
 
 class RunRecord:
@@ -70,7 +70,7 @@ class RunRecord:
             "command": command_words(),
             "seed": self.seed,
             "started": self._started.isoformat(timespec="seconds"),
-            "versions": {"medkd": medkd.__version__, "python": platform.python_version(), **_versions()},
+            "versions": {"python": platform.python_version(), **_versions()},
             "machine": {"platform": platform.platform(), "threads": torch.get_num_threads(), **_accelerator()},
             "processes": processes(),
         }

@@ -24,7 +24,10 @@ def test_the_model_names_its_task(verb, tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({"bundle_root": "b/lits"}))
     assert read(verb, "--model", str(tmp_path)).task == "lits"
     assert read(verb, "kits19", "--model", str(tmp_path)).task == "kits19"
-    with pytest.raises(UsageError, match="task: found none, and no record beside --model gone names it"):
+    (tmp_path / "config.yaml").unlink()
+    with pytest.raises(UsageError, match=f"task: found none, and no record beside --model {tmp_path} names it"):
+        read(verb, "--model", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="--model gone: no such file or folder"):
         read(verb, "--model", "gone")
     with pytest.raises(UsageError, match="task: found none, expected one of cvc_endoscene, "):
         read(verb)

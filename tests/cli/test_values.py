@@ -54,6 +54,7 @@ def test_monai_reads_them_otherwise(options, message):
         ("mode", "3d", "2d", "add bundles/overlays/volumetric.yaml"),
         ("training_cases", -1, None, "a whole number from 0 on"),
         ("other", [1, 2], 3, "expected a number"),
+        ("device", "gpu", "$x", "found 'gpu', expected cpu, cuda"),
         ("runs", "a", {}, "expected names and values"),
         ("team_figures::output_dir", 3, "x", "expected a path: write ./3"),
     ],

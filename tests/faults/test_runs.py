@@ -116,7 +116,7 @@ def test_folders_must_be_named(missing, refused, tmp_path):
     ("words", "message"),
     [
         (["train", "kits20"], "task: found 'kits20', expected one of .*kits19"),
-        (["infer", "--model", "RUN"], "task: found none, and no record beside --model RUN names it"),
+        (["infer", "--model", "."], "task: found none, and no record beside --model . names it"),
         (["trian", "kits19"], "verb: found 'trian', expected one of .*did you mean train"),
         (["train", "kits19", "--role", "boss"], "--role: found 'boss', expected one of student"),
         (["train", "kits19", "--mode", "4d"], "--mode: found '4d', expected one of 2d"),
