@@ -34,7 +34,7 @@ def test_overlays_are_merged(run, tmp_path):
         ({}, "^medkd pack lits needs --model$"),
         ({"modle": "x"}, r"--modle \(did you mean .*; medkd pack lits needs --model$"),
         ({"max_epochs": 3}, "unknown option.*--max_epochs"),
-        *(({name: "x"}, f"--{name}: is chosen when the packed bundle is used") for name in RUNTIME_OPTIONS),
+        *(({name: "cpu"}, f"--{name}: is chosen when the packed bundle is used") for name in RUNTIME_OPTIONS),
     ],
 )
 def test_options_that_are_refused(options, message, run):
