@@ -8,7 +8,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # What each package may import, besides itself. "runs.errors" allows that module of `runs` alone.
 ALLOWED = {
-    "runs": {"networks", "parallel"},
+    "configs": {"runs.errors"},
+    "runs": {"configs", "networks", "parallel"},
     "parallel": {"runs.errors", "runs.signals"},
     "io": {"runs.files", "runs.errors"},
     "phantoms": {"io"},
@@ -22,11 +23,11 @@ ALLOWED = {
     "plckd": {"correction", "methods", "networks", "parallel", "runs", "teachers"},
     "engines": {"losses", "networks", "parallel", "teachers"},
     "inferers": {"io.geometry", "parallel", "runs.errors"},
-    "handlers": {"losses", "metrics", "parallel", "runs"},
+    "handlers": {"configs", "losses", "metrics", "parallel", "runs"},
     "visuals": {"correction", "io", "losses", "networks", "parallel", "runs", "teachers"},
     "reports": {"io", "metrics", "networks", "runs", "visuals"},
     "experiments": {"methods", "reports", "runs"},
-    "deploy": {"cli", "data", "inferers", "io", "networks", "runs"},
+    "deploy": {"cli", "configs", "data", "inferers", "io", "networks", "runs"},
     "cli": None,  # all
 }
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .bundles import config_files
+from medkd.configs.bundles import config_files
+from medkd.configs.merge import merge_files
+from medkd.configs.values import convert_words
+
 from .checks import check_options, check_required, unknown_options
-from .config import merge_files
 from .team import MEMBERS
 from .trained import options_from_record
-from .values import convert_words
 from .verb import Command
 from .workflow import compose, run_bundle
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from medkd.runs.config import get_nested
+from medkd.configs.ids import get_nested
+from medkd.configs.merge import all_ids
+from medkd.configs.table import option_of
+from medkd.configs.values import check_value
 from medkd.runs.errors import did_you_mean
 
-from .config import all_ids
 from .signatures import argument_names
-from .table import option_of
-from .values import check_value
 
 __all__ = [
     "MONAI_OPTIONS",

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser
 
+from medkd.configs.bundles import BUNDLES
+from medkd.configs.merge import merge_files
 from medkd.phantoms import make_kits19
 from medkd.reports.tables import experiment_of_runs, write_report
 from medkd.visuals import plot_runs
 
-from .bundles import BUNDLES
-from .config import merge_files
 from .verbs.prepare import prepare
 from .workflow import compose, run_bundle
 

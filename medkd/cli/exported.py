@@ -25,8 +25,7 @@ def infer_exported(words: Sequence[str]) -> None:
     Args:
         words: the words after ``infer``; `medkd.deploy.runtime` reads them.
     """
+    from medkd.configs.bundles import tasks
     from medkd.deploy.runtime import infer_command
-
-    from .bundles import tasks
 
     infer_command(["infer", *words], tasks())

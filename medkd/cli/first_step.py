@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from medkd.configs.merge import merge_files, set_value
+from medkd.configs.values import check_monai_words
 from medkd.runs.errors import print_one_line
 from medkd.runs.folder import RunFolder
 from medkd.runs.invocation import current_invocation
@@ -21,8 +23,6 @@ from medkd.runs.lock import FolderLock
 from medkd.runs.signals import catch_sigterm
 
 from .checks import MONAI_OPTIONS, check_options, check_positionals
-from .config import merge_files, set_value
-from .values import check_monai_words
 from .words import read_value, split_words
 
 __all__ = ["check_command"]

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import medkd
+from medkd.configs.bundles import all_config_files, config_files, tasks
+from medkd.configs.merge import merge_files, top_ids
+from medkd.configs.option import Option
+from medkd.configs.table import COMMON_IDS, ID_OPTIONS
 
-from .bundles import all_config_files, config_files, tasks
-from .config import merge_files, top_ids
-from .option import Option
 from .prepare_options import prepare_options
-from .table import COMMON_IDS, ID_OPTIONS
 from .verb import Verb
 
 __all__ = ["command_help", "verb_help"]

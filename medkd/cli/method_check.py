@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from medkd.configs.bundles import config_files
+from medkd.configs.merge import merge_files
+from medkd.configs.values import convert_words
 from medkd.methods import check_arguments, check_reads_logits
 
-from .bundles import config_files
 from .checks import check_no_files, check_options
-from .config import merge_files
-from .values import convert_words
 
 __all__ = ["check_method", "check_run_options", "method_of"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .bundles import config_files
+from medkd.configs.bundles import config_files
+from medkd.configs.merge import merge_files
+from medkd.configs.values import convert_words
+
 from .checks import check_options, check_required, unknown_options
-from .config import merge_files
 from .trained import options_from_record
-from .values import convert_words
 
 __all__ = ["RECORDED", "RUNTIME_OPTIONS", "read_pack_options"]
 

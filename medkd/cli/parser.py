@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from medkd.configs.bundles import tasks
+from medkd.configs.option import Option
+from medkd.configs.table import ID_OPTIONS
 from medkd.runs.errors import did_you_mean
 
-from .bundles import tasks
 from .checks import check_no_files, check_positionals, unknown_message, with_hint
-from .option import Option
-from .table import ID_OPTIONS
 from .trained import task_of_model
 from .verb import Command, UsageError, Verb
 from .words import Arity, read_value, split_words

@@ -7,7 +7,8 @@ import inspect
 import re
 from typing import Any
 
-from .option import Kind, Option
+from medkd.configs.option import Kind, Option
+
 from .signatures import find_definition
 
 __all__ = ["prepare_options"]

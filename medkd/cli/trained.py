@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from medkd.configs.bundles import tasks
 from medkd.runs.record import recorded
-
-from .bundles import tasks
 
 __all__ = ["options_from_record", "task_of_model"]
 

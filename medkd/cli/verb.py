@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from .option import Option
+from medkd.configs.option import Option
 
 __all__ = ["Command", "MODE", "OVERLAY", "ROLE", "UsageError", "Verb"]
 

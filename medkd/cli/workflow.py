@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medkd.configs.bundles import BUNDLES, config_files
+from medkd.configs.merge import merge_files
 from medkd.runs.invocation import Invocation, invoked
 from medkd.runs.lock import release_locks
 
-from .bundles import BUNDLES, config_files
 from .checks import check_options
-from .config import merge_files
 from .words import format_options
 
 __all__ = ["BundleRun", "compose", "run_bundle"]

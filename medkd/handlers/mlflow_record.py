@@ -16,8 +16,8 @@ from ignite.engine import Engine, Events
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 from monai.handlers import MLFlowHandler
 
+from medkd.configs.ids import is_expression
 from medkd.parallel.group import is_main_process
-from medkd.runs.config import is_expression
 from medkd.runs.folder import RunFolder
 from medkd.runs.lock import FolderLock
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .config import is_expression
+from medkd.configs.ids import is_expression
+
 from .files import save_atomically, write_atomically
 from .renames import rename_config
 

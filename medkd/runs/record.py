@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .config import get_nested, is_expression
+from medkd.configs.ids import get_nested, is_expression
+
 from .folder import RunFolder
 
 __all__ = ["check_assistant", "check_model", "check_student", "recorded"]

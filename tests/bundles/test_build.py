@@ -8,7 +8,7 @@ import jinja2
 import pytest
 import yaml
 
-from medkd.cli.bundles import BUNDLES
+from medkd.configs.bundles import BUNDLES
 
 _SPEC = spec_from_file_location("bundles_build", BUNDLES / "build.py")
 build = module_from_spec(_SPEC)

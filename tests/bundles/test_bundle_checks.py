@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from monai.bundle import ConfigParser, verify_net_in_out
 
-from medkd.cli.bundles import BUNDLES, tasks
+from medkd.configs.bundles import BUNDLES, tasks
 
 # what a data set says, where there is none
 CLASSES = {"nifti": {"classes": {1: "foreground"}}}

@@ -14,8 +14,8 @@ from monai.bundle import ConfigParser
 from PIL import Image
 
 from medkd import methods
-from medkd.cli.bundles import BUNDLES, tasks
 from medkd.cli.workflow import compose
+from medkd.configs.bundles import BUNDLES, tasks
 from medkd.correction import Correction, FalsePixelQueue
 from medkd.data import load_datalist, read_volume
 from medkd.data_prep import cvc_endoscene

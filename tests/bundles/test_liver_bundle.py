@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from medkd.cli.bundles import BUNDLES
+from medkd.configs.bundles import BUNDLES
 from medkd.data import load_datalist
 
 DIFFERING = {"train.yaml": ["# Liver and liver tumour in CT (LiTS)", "target", "window", "spacing", "classes"]}

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 import torch
 import yaml
 
-from medkd.cli.bundles import BUNDLES
+from medkd.configs.bundles import BUNDLES
 from medkd.data import dataset_property, load_datalist
 from medkd.networks import UNet
 from medkd.phantoms import write_dicom

@@ -7,7 +7,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from medkd.cli.bundles import BUNDLES
+from medkd.configs.bundles import BUNDLES
 from medkd.data import SPLITS, load_datalist
 from medkd.data_prep import kits19
 

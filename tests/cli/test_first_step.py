@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from medkd.cli import check_command
-from medkd.cli.bundles import BUNDLES
+from medkd.configs.bundles import BUNDLES
 from medkd.runs.invocation import Invocation, invoked
 
 FILES = (str(BUNDLES / "kits19/configs/train.yaml"),)

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from medkd.cli.bundles import tasks
 from medkd.cli.help import command_help, verb_help
-from medkd.cli.table import ID_OPTIONS
 from medkd.cli.verbs import VERBS
+from medkd.configs.bundles import tasks
+from medkd.configs.table import ID_OPTIONS
 
 
 def test_all_verbs_are_listed():

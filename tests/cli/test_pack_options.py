@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from medkd.cli.bundles import config_files
-from medkd.cli.config import merge_files
 from medkd.cli.pack_options import RECORDED, RUNTIME_OPTIONS, read_pack_options
+from medkd.configs.bundles import config_files
+from medkd.configs.merge import merge_files
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from importlib import import_module
 
 import pytest
 
-from medkd.cli.bundles import tasks
 from medkd.cli.prepare_options import prepare_options
+from medkd.configs.bundles import tasks
 
 
 @pytest.mark.parametrize("task", tasks())

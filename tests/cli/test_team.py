@@ -6,9 +6,9 @@ import pytest
 import torch
 import yaml
 
-from medkd.cli.bundles import config_files
-from medkd.cli.config import merge_files
 from medkd.cli.team import team_first
+from medkd.configs.bundles import config_files
+from medkd.configs.merge import merge_files
 from medkd.networks import UNet
 
 

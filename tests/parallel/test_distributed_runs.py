@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from medkd.cli.bundles import BUNDLES
+from medkd.configs.bundles import BUNDLES
 from medkd.networks import UNet
 
 WORDS = {

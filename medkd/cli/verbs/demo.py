@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..option import Option
+from medkd.configs.option import Option
+
 from ..verb import Command, Verb
 
 __all__ = ["VERB"]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from medkd.configs.bundles import BUNDLES, config_files
+from medkd.configs.merge import merge_files
+from medkd.configs.option import Option
+from medkd.configs.values import convert_words
+
 from ..bundle_verbs import check_required_ids
-from ..bundles import BUNDLES, config_files
 from ..checks import check_options
-from ..config import merge_files
 from ..method_check import check_method
-from ..option import Option
 from ..team import split_member_options, team_first
 from ..trained import options_from_record
-from ..values import convert_words
 from ..verb import MODE, OVERLAY, Command, Verb
 from ..workflow import compose, run_bundle
 

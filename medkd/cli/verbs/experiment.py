@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medkd.configs.bundles import BUNDLES, tasks
+from medkd.configs.option import Option
 from medkd.runs.errors import did_you_mean
 
-from ..bundles import BUNDLES, tasks
 from ..checks import check_required, with_hint
 from ..method_check import check_run_options
-from ..option import Option
 from ..verb import Command, UsageError, Verb
 from ..words import read_value
 

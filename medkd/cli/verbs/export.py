@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from medkd.configs.bundles import config_files
+from medkd.configs.merge import merge_files
+from medkd.configs.option import Option
+
 from ..bundle_verbs import check_required_ids, checked_options
-from ..bundles import config_files
-from ..config import merge_files
-from ..option import Option
 from ..verb import MODE, OVERLAY, Command, Verb
 
 __all__ = ["VERB"]

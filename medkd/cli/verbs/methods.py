@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..option import Option
+from medkd.configs.option import Option
+
 from ..verb import Command, Verb
 
 __all__ = ["VERB"]

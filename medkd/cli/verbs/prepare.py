@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from medkd.configs.option import Option
+from medkd.configs.values import check_value
+
 from ..checks import check_positionals, check_required, unknown_message, with_hint
-from ..option import Option
 from ..prepare_options import prepare_options
-from ..values import check_value
 from ..verb import Command, Verb
 from ..words import read_value
 

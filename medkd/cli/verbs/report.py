@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from medkd.configs.option import Option
+
 from ..checks import check_required
-from ..option import Option
 from ..run_folders import folders_by_title, read_runs
 from ..verb import Command, Verb
 from ..words import read_value

@@ -6,8 +6,8 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
-from medkd.cli.bundles import BUNDLES, config_files
-from medkd.cli.config import merge_files
+from medkd.configs.bundles import BUNDLES, config_files
+from medkd.configs.merge import merge_files
 from medkd.runs.record import recorded
 
 from .closure import Closure

@@ -11,7 +11,7 @@ from monai.utils import get_package_version
 from torch import nn
 
 import medkd
-from medkd.cli.bundles import BUNDLES
+from medkd.configs.bundles import BUNDLES
 from medkd.networks import input_spec, required_multiple
 
 from .student import Student

@@ -13,7 +13,7 @@ from typing import Any
 
 from monai.bundle import ConfigParser
 
-from medkd.cli.bundles import BUNDLES
+from medkd.configs.bundles import BUNDLES
 from medkd.runs.folder import RunFolder
 from medkd.runs.lock import FolderLock, clean_partial
 

@@ -6,8 +6,8 @@ import itertools
 import pytest
 from monai.bundle import ConfigParser
 
-from medkd.cli.bundles import BUNDLES, config_files, tasks
-from medkd.cli.config import all_ids, merge_files, set_value
+from medkd.configs.bundles import BUNDLES, config_files, tasks
+from medkd.configs.merge import all_ids, merge_files, set_value
 
 OVERLAYS = sorted((BUNDLES / "overlays").glob("*.yaml"))
 
@@ -33,8 +33,8 @@ def test_every_combination_equals_that_of_monai(monkeypatch):
     # each file is read once: reading YAML takes longer than all that is tested here
     read = {file: ConfigParser.load_config_file(file) for file in {f for files in all_lists_of_files() for f in files}}
     monkeypatch.setattr(ConfigParser, "load_config_file", lambda file, **_: copy.deepcopy(read[file]))
-    monkeypatch.setattr("medkd.cli.config._read", lambda file: copy.deepcopy(read[file]))
-    monkeypatch.setattr("medkd.cli.config._check_overlays", lambda contents: None)
+    monkeypatch.setattr("medkd.configs.merge._read", lambda file: copy.deepcopy(read[file]))
+    monkeypatch.setattr("medkd.configs.merge._check_overlays", lambda contents: None)
     lists = {tuple(files) for files in all_lists_of_files()}
     assert len(lists) > 100
     for files in lists:

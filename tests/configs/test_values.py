@@ -2,7 +2,7 @@
 
 import pytest
 
-from medkd.cli.values import check_monai_words, check_value, convert_words
+from medkd.configs.values import check_monai_words, check_value, convert_words
 
 CONFIG = {
     "amp": "$x",

@@ -71,7 +71,7 @@ def all_config_files(verb: str, roles: Sequence[str] = ("student",)) -> set[Path
 
 
 def _volume_overlays(task: str, soft_labels: str) -> list[Path]:
-    from .config import merge_files  # PyYAML may be missing where an exported network predicts
+    from .merge import merge_files  # PyYAML may be missing where an exported network predicts
 
     if "mode" not in merge_files([BUNDLES / task / "configs/train.yaml"]):
         raise ValueError(f"--mode 3d: {task} is a task of pictures, it has no volumes")

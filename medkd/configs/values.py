@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from medkd.runs.config import get_nested
-
+from .ids import get_nested
 from .option import Option
 from .table import option_of
 

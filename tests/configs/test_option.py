@@ -2,7 +2,7 @@
 
 import pytest
 
-from medkd.cli.option import Option
+from medkd.configs.option import Option
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Values of a configuration, as MONAI's ``ConfigParser`` names and writes them."""
+"""Ids of a configuration, as MONAI's ``ConfigParser`` names them, and the values that only it can evaluate."""
 
 from __future__ import annotations
 
