@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,6 +13,8 @@ from typing import NoReturn
 
 from medkd.runs.errors import did_you_mean
 from medkd.runs.lock import FolderLock
+
+from .supervise import supervised
 
 __all__ = ["check_arguments", "check_lock", "run_snakemake"]
 
@@ -64,7 +64,7 @@ def run_snakemake(folder: Path, cores: int | None, arguments: Sequence[str], loc
     """Run the Snakefile in the folder of an experiment.
 
     A signal to end stops Snakemake as Ctrl-C does: it begins no further job, and each training ends with one line; on a
-    cluster the scheduler stops them.
+    cluster the scheduler stops them. The same happens when this process is killed, or its terminal closed.
 
     Args:
         folder: of the experiment.
@@ -89,17 +89,8 @@ def run_snakemake(folder: Path, cores: int | None, arguments: Sequence[str], loc
         command += ["--quiet", "host", "reason"]
     command += arguments
     print(shlex.join(["snakemake", *command[3:]]), flush=True)
-    # a background process of a script ignores Ctrl-C, and its children would inherit that
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # in a new session: Ctrl-C of the terminal reaches this process alone, which sends it on below
-    process = subprocess.Popen(command, start_new_session=True, pass_fds=lock.descriptors)
-    signal.signal(signal.SIGINT, before)
-    try:
+    with supervised(command, lock.descriptors) as process:
         return process.wait()
-    except BaseException:
-        os.killpg(process.pid, signal.SIGINT)
-        process.wait()
-        raise
 
 
 def _is_locked(folder: Path, arguments: Sequence[str]) -> bool:
