@@ -1,6 +1,7 @@
 """The data list of a prepared data set (``datalist.json``, with Decathlon keys).
 
-For each split it holds entries ``{"image", "label", "case", "patient"}`` with paths relative to the file's folder.
+For each split it holds entries ``{"image", "label", "case", "patient"}`` with paths relative to the file's folder. All
+files lie below that folder; what was prepared elsewhere may have a link in it.
 Entries of volumes also have ``"shape"`` (S, H, W), ``"spacing"`` in mm (slice, row, column) and ``"slices_with"``: for
 each label value (a string, as JSON keys are) the indices of the slices that hold it. Beside the splits it holds
 properties of the data set: ``"labels"`` (label value to name), and what `medkd prepare nifti` proposes.
@@ -9,6 +10,7 @@ properties of the data set: ``"labels"`` (label value to name), and what `medkd 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +18,8 @@ from typing import Any
 
 import numpy as np
 from monai.config import PathLike
+
+from medkd.runs.case_names import check_case_name
 
 from .splits import SPLITS, check_leaks, read_json
 
@@ -40,7 +44,8 @@ def load_datalist(dataset_dir: PathLike, split: str) -> list[dict[str, Any]]:
 
     Raises:
         FileNotFoundError: no such folder, no ``datalist.json`` in it, a missing image or label.
-        ValueError: an unknown or empty split, unreadable JSON, a patient in two splits.
+        ValueError: an unknown or empty split, unreadable JSON, a patient in two splits, a file outside the folder, a case
+            name that is no file name (`check_case_name`).
     """
     folder = Path(dataset_dir).resolve()
     if split not in SPLITS:
@@ -51,7 +56,7 @@ def load_datalist(dataset_dir: PathLike, split: str) -> list[dict[str, Any]]:
         raise ValueError(f"{folder / FILE_NAME}: the split {split!r} is empty")
     entries = []
     for entry in datalist[split]:
-        paths = {key: str(folder / entry[key]) for key in ("image", "label")}
+        paths = {key: _file_below(folder, entry, key) for key in ("image", "label")}
         for key, path in paths.items():
             if not Path(path).is_file():
                 raise FileNotFoundError(f"{path}: the {key} of case {entry['case']} is missing")
@@ -130,11 +135,33 @@ def _read_datalist(dataset_dir: PathLike) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"dataset_dir {dataset_dir}: no {FILE_NAME} in it; run `medkd prepare` first")
     datalist = read_json(path)
-    required = {"image", "label", "case", "patient"}
-    for entry in [entry for split in SPLITS for entry in datalist.get(split, [])]:
-        if not isinstance(entry, dict) or not required <= entry.keys():
-            raise ValueError(f"{path}: the entry {str(entry)[:80]} lacks one of {', '.join(sorted(required))}")
+    for split in SPLITS:
+        if not isinstance(datalist.get(split, []), list):
+            raise ValueError(f"{path}: {split}: found {str(datalist[split])[:80]}, expected a list of cases")
+        for entry in datalist.get(split, []):
+            _check_entry(path, entry)
     return datalist
+
+
+def _check_entry(path: Path, entry: Any) -> None:
+    """Check that an entry has its keys, and the case a name that can be that of a file."""
+    required = {"image", "label", "case", "patient"}
+    if not isinstance(entry, dict) or not required <= entry.keys():
+        raise ValueError(f"{path}: the entry {str(entry)[:80]} lacks one of {', '.join(sorted(required))}")
+    try:
+        entry["case"] = check_case_name(entry["case"])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _file_below(folder: Path, entry: Mapping[str, Any], key: str) -> str:
+    """Return the path of a file of an entry, which must lie below the folder; links in the folder are followed."""
+    file = os.path.normpath(folder / str(entry[key]))
+    if not isinstance(entry[key], str) or not Path(file).is_relative_to(folder):
+        raise ValueError(
+            f"{folder / FILE_NAME}: case {entry['case']}: found {key} {str(entry[key])[:80]!r}, expected a path below {folder}"
+        )
+    return file
 
 
 def save_datalist(

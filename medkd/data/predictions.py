@@ -12,6 +12,7 @@ from monai.transforms import MapTransform
 from monai.utils import ImageMetaKey
 
 from medkd.io import write_prediction
+from medkd.runs.case_names import check_case_name
 
 __all__ = ["SavePredictiond"]
 
@@ -39,6 +40,6 @@ class SavePredictiond(MapTransform):
             image = data[key]
             source = str(image.meta[ImageMetaKey.FILENAME_OR_OBJ])
             array, affine = image.as_tensor().cpu().numpy(), np.asarray(image.affine.cpu())
-            name = f"{data['case']}{self.postfix}"
+            name = f"{check_case_name(data['case'])}{self.postfix}"
             write_prediction(array, self.output_dir, name, source, affine, self.num_classes)
         return dict(data)

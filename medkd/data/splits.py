@@ -132,8 +132,10 @@ def read_json(path: Path) -> dict[str, Any]:
         ValueError: for invalid JSON, or another value than an object.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = json.loads(
+            path.read_bytes()
+        )  # of bytes, json finds the encoding: UTF-8 or 16, with a mark or without
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not valid JSON ({error})") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: holds a {type(content).__name__}, expected an object with {', '.join(SPLITS)}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from medkd.runs.case_names import check_case_name
+
 from .dicom_series import is_dicom_folder
 from .volume_files import VOLUMES
 
@@ -46,7 +48,8 @@ def find_images(
     Raises:
         FileNotFoundError: when the source is missing, or a folder without such files.
         FileExistsError: when a prediction of one of the cases exists, or the output folder is a file.
-        ValueError: for a file with another suffix, two files of one case, or an output folder that is the input's.
+        ValueError: for a file with another suffix, a name that cannot be that of a prediction, two files of one case, or an
+            output folder that is the input's.
     """
     source = Path(source)
     if not source.exists():
@@ -57,7 +60,7 @@ def find_images(
         raise FileExistsError(f"output_dir {output_dir}: is a file, expected a folder")
     if Path(output_dir).resolve() == folder.resolve():
         raise ValueError(f"output_dir {output_dir} is the folder of the input: predictions would overwrite the images")
-    items = [{"image": str(file), "case": case_name(file)} for file in files]
+    items = [{"image": str(file), "case": check_case_name(case_name(file))} for file in files]
     images: dict[str, str] = {}
     for item in items:
         outputs = (Path(output_dir) / f"{item['case']}{suffix}" for suffix in (".nii.gz", ".png"))

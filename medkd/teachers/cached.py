@@ -22,6 +22,7 @@ from tqdm import tqdm
 from medkd.correction import SoftLabels, TeacherTeam, TeamOutputs
 from medkd.networks import Features, required_multiple
 from medkd.parallel.group import all_gather_object, gather_in_order, progress_disabled, shard_indices
+from medkd.runs.case_names import check_case_name
 from medkd.runs.files import write_atomically
 
 from .protocol import NetworkTeacher
@@ -186,7 +187,7 @@ def _file_name(item: Mapping[str, Any], image: Tensor) -> str:
     """Return a name with the case, the slice, and a checksum of the image's content."""
     slice_ = f"_{item['slice']:04d}" if "slice" in item else ""
     content = repr((image.dtype, image.shape)).encode() + np.ascontiguousarray(image.numpy()).tobytes()
-    return f"{item['case']}{slice_}-{zlib.crc32(content):08x}.npy"
+    return f"{check_case_name(item['case'])}{slice_}-{zlib.crc32(content):08x}.npy"
 
 
 def _is_complete(file: Path, shape: tuple[int, ...]) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from medkd.io import read_nifti
+from medkd.runs.case_names import check_case_name
 from medkd.runs.folder import RunFolder
 
 from ._panels import fullest_slice, slice_title, take_slice
@@ -72,6 +73,7 @@ def read_case(
 
 
 def _read_prediction(folder: Path, case: str) -> np.ndarray:
+    case = check_case_name(case)
     volume = folder / f"{case}.nii.gz"
     if volume.is_file():
         return np.asarray(read_nifti(volume)[0])

@@ -100,7 +100,7 @@ def boundary_figure(
         values = luminance(scale_to_unit(pixels, limits))
         _show_histograms(axes[name], name, {region: values[mask] for region, mask in regions.items()})
     settings = f"width {width:g} {'pixels' if spacing is None else 'mm'}, ratio {ratio:g}"
-    figure.suptitle(f"{slice_title(title, index)}   (boundary transform: {settings})", fontsize=10)
+    figure.suptitle(f"{slice_title(title, index)}   (boundary transform: {settings})", fontsize=10, parse_math=False)
     return figure
 
 

@@ -110,6 +110,6 @@ def _arrange(rows: Sequence[tuple[str, EvaluatedCase]], title: str) -> Figure:
                 axes.set_xlabel(f"Dice {case.dice[name]:.3f}", fontsize=9)
             if axes is not row[0]:
                 outline_mask(axes, case.truth > 0, TRUTH)
-        row[0].set_ylabel("\n".join(filter(None, [case.title, rank])), fontsize=9)
+        row[0].set_ylabel("\n".join(filter(None, [case.title, rank])), fontsize=9, parse_math=False)
     figure.suptitle(title, fontsize=10)
     return figure

@@ -98,10 +98,12 @@ def false_pixels_figure(
     figure, rows, swatches = _layout(len(pixels), len(colours), truth.shape[2] / truth.shape[3])
     for row, (name, index) in enumerate(zip(names, indices, strict=True)):
         _show_row(rows[row], not row, pixels[row], truth[row, 0], labels[row, 0], synthetic[row], limits)
-        rows[row][0].set_ylabel(slice_title(name, index).removeprefix(", "), fontsize=9)
+        rows[row][0].set_ylabel(slice_title(name, index).removeprefix(", "), fontsize=9, parse_math=False)
     for k, (axes, values) in enumerate(zip(swatches, colours, strict=True)):
         _show_swatch(axes, values, k, len(colours), limits)
-    figure.suptitle(f"{title}   (green: ground truth, magenta: false negative, cyan: false positive)", fontsize=10)
+    figure.suptitle(
+        f"{title}   (green: ground truth, magenta: false negative, cyan: false positive)", fontsize=10, parse_math=False
+    )
     return figure
 
 

@@ -58,6 +58,8 @@ def plot_runs(
     entries = {str(entry["case"]): entry for entry in data}
     files = []
     for rank, case in pick_cases(list(metrics.values())[-1]).items():
+        if case not in entries:
+            raise ValueError(f"run {list(runs)[-1]}: metrics.csv has the case {case!r}, which is not in the data")
         evaluated = read_case(runs, metrics, entries[case], preprocessing)
         files.append(save_figure(_arrange(evaluated, rank), Path(output_dir) / f"{rank}_{case}.png"))
     return files
@@ -78,5 +80,7 @@ def _arrange(case: EvaluatedCase, rank: str) -> Figure:
         outline_classes(axes, case.truth, TRUTH)
         if layer is not None:
             outline_classes(axes, layer, PREDICTION)
-    figure.suptitle(f"{rank} case by Dice: {case.title}   (green: ground truth, red: prediction)", fontsize=10)
+    figure.suptitle(
+        f"{rank} case by Dice: {case.title}   (green: ground truth, red: prediction)", fontsize=10, parse_math=False
+    )
     return figure

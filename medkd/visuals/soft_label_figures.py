@@ -79,7 +79,7 @@ def progression_figure(image: Any, label: Any, stages: SoftLabels, title: str) -
         )
     figure.colorbar(panels[-1].images[0], ax=list(panels), label="probability of foreground", pad=0.01, shrink=0.8)
     colours = "green: ground truth, magenta: false negative, cyan: false positive"
-    figure.suptitle(f"{slice_title(title, index)}   ({colours})", fontsize=10)
+    figure.suptitle(f"{slice_title(title, index)}   ({colours})", fontsize=10, parse_math=False)
     return figure
 
 

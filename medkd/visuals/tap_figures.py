@@ -69,7 +69,9 @@ def importance_figure(
             show_picture(axes, np.asarray(divide_by_maximum(coarse)), f"encoder.{number}", tuple(truth.shape))
             outline_mask(axes, truth, TRUTH)
             axes.set_xlabel(f"{tap.shape[1]} channels, {' x '.join(map(str, tap.shape[2:]))}", fontsize=9)
-    figure.suptitle(f"{slice_title(title, slice_index)}   (green: ground truth; white: most active)", fontsize=10)
+    figure.suptitle(
+        f"{slice_title(title, slice_index)}   (green: ground truth; white: most active)", fontsize=10, parse_math=False
+    )
     return figure
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from medkd.correction import FalsePixelQueue, TeacherTeam, is_correct
 from medkd.networks import required_multiple
+from medkd.runs.case_names import check_case_name
 from medkd.teachers import Teacher
 
 from ._panels import slice_title
@@ -124,7 +125,7 @@ def _padded(item: Mapping[str, Any], multiple: int) -> _Item:
 
 
 def _file_name(name: str) -> str:
-    return name.replace(", slice ", "_")
+    return check_case_name(name.replace(", slice ", "_"))
 
 
 def _probabilities(team: TeacherTeam, image: Tensor, device: torch.device | str) -> Tensor:

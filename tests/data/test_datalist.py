@@ -99,3 +99,49 @@ def test_a_smaller_sample_is_a_subset_of_a_larger_one_and_follows_the_seed():
     for count in (0, 31):
         with pytest.raises(ValueError, match=f"training_cases {count}: expected 1 to 30"):
             subsample_cases(entries, count, 0)
+
+
+@pytest.mark.parametrize("key", ["image", "label"])
+@pytest.mark.parametrize("path", ["../a.img", "x/../../a.img", "/etc/hostname", ["a.img"], None])
+def test_files_outside_the_folder_are_refused(tmp_path, key, path):
+    (tmp_path / "a.img").touch()
+    folder = tmp_path / "data"
+    folder.mkdir()
+    splits = three()
+    splits["training"][0][key] = path
+    write(folder, splits, touch=False)
+    with pytest.raises(ValueError, match=f"datalist.json: case a: found {key} .*, expected a path below"):
+        load_datalist(folder, "training")
+
+
+def test_links_in_the_folder_and_absolute_paths_below_it_are_followed(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/images").symlink_to(tmp_path / "disk")
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    splits = three()
+    splits["test"][0] |= {"image": "images/d.img", "label": str(tmp_path / "data/d.lab")}
+    write(tmp_path / "data", splits)
+    assert load_datalist(tmp_path / "link", "test")[0]["image"] == str(tmp_path / "data/images/d.img")
+
+
+def test_a_case_name_that_is_a_path_is_refused_whatever_split_is_read(tmp_path):
+    splits = three()
+    splits["test"][0]["case"] = "../../x"
+    write(tmp_path, splits)
+    with pytest.raises(ValueError, match=r"datalist.json: case name '../../x': found a path"):
+        load_datalist(tmp_path, "training")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_read(tmp_path, encoding):
+    path = write(tmp_path, three())
+    path.write_text(path.read_text(), encoding=encoding)
+    assert len(load_datalist(tmp_path, "training")) == 2
+
+
+@pytest.mark.parametrize("content", ['{"training": 5}', '{"training": {"case": "a"}}', "[" * 100_000])
+def test_another_form_is_told(tmp_path, content):
+    (tmp_path / "datalist.json").write_text(content)
+    with pytest.raises(ValueError, match="datalist.json: "):
+        load_datalist(tmp_path, "training")

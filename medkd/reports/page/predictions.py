@@ -13,6 +13,7 @@ from PIL import Image
 
 from medkd.io import read_nifti
 from medkd.networks import load_weights
+from medkd.runs.case_names import check_case_name
 from medkd.runs.folder import RunFolder
 
 __all__ = ["predictions"]
@@ -55,6 +56,7 @@ def predictions(folder: Path, entries: Sequence[Mapping[str, Any]]) -> tuple[dic
 
 
 def _read(folder: Path, case: str) -> np.ndarray | None:
+    case = check_case_name(case)
     volume, picture = folder / f"{case}.nii.gz", folder / f"{case}.png"
     if volume.is_file():
         return np.asarray(read_nifti(volume)[0])
