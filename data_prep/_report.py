@@ -11,6 +11,7 @@ import numpy as np
 from tabulate import tabulate
 
 from medkd.data import natural_key
+from medkd.runs.escapes import markdown_cell, markdown_text
 
 from ._survey import AIR, PERCENTS, CaseMeasures, propose_spacing
 
@@ -50,9 +51,16 @@ def write_report(
     content = {**settings, "cases": cases, "odd": odd}
     (folder / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     counts = ", ".join(f"{len(listed[split])} {split}" for split in listed)
-    lines = [f"# {len(splits)} cases: {counts}", "", *(f"- {note}" for note in notes), "", "## Odd cases", ""]
+    lines = [
+        f"# {len(splits)} cases: {counts}",
+        "",
+        *(f"- {markdown_text(note)}" for note in notes),
+        "",
+        "## Odd cases",
+        "",
+    ]
     by_name = sorted(odd.items(), key=lambda item: natural_key(item[0]))
-    lines += [f"- {case}: {'; '.join(reasons)}" for case, reasons in by_name] or ["None."]
+    lines += [f"- {markdown_text(case)}: {markdown_text('; '.join(reasons))}" for case, reasons in by_name] or ["None."]
     tabled = list(cases) if len(cases) <= LONGEST_TABLE else list(odd)[:LONGEST_TABLE]
     lines += ["", "## Cases" if len(tabled) == len(cases) else "## Range, and odd cases (all are in report.json)", ""]
     lines += [_table({**_range(list(cases.values())), **{case: cases[case] for case in tabled}}), "", LEGEND]
@@ -136,8 +144,8 @@ def _range(cases: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def _table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     keys = list(list(rows.values())[-1])
-    body = [[case, *(_cell(row[key]) for key in keys)] for case, row in rows.items()]
-    return tabulate(body, headers=["", *keys], tablefmt="github", disable_numparse=True)
+    body = [[markdown_cell(case), *(markdown_cell(_cell(row[key])) for key in keys)] for case, row in rows.items()]
+    return tabulate(body, headers=["", *map(markdown_cell, keys)], tablefmt="github", disable_numparse=True)
 
 
 def _cell(value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from medkd.configs.ids import is_expression
 
+from .escapes import escape_csv, unescape_csv
 from .files import save_atomically, write_atomically
 from .renames import rename_config
 
@@ -190,7 +191,9 @@ class RunFolder:
             table = pd.read_csv(self.metrics, dtype=types, keep_default_na=False, na_values=[""])
         except (FileNotFoundError, IsADirectoryError, ValueError):
             return None
-        return table if {"case", "class"} <= set(table.columns) else None
+        if not {"case", "class"} <= set(table.columns):
+            return None
+        return table.assign(**{name: table[name].map(unescape_csv, na_action="ignore") for name in types})
 
     def require_metrics(self) -> pd.DataFrame:
         """Return the metrics, one row for each case and class.
@@ -242,7 +245,8 @@ class RunFolder:
 
     def write_metrics(self, table: pd.DataFrame) -> None:
         """Write the metrics."""
-        write_atomically(self.metrics, lambda path: table.to_csv(path, index=False))
+        texts = {name: table[name].astype(str).map(escape_csv) for name in ("case", "class")}
+        write_atomically(self.metrics, lambda path: table.assign(**texts).to_csv(path, index=False))
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write mean, standard deviation and number of cases of each metric and class."""

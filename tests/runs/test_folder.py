@@ -99,6 +99,14 @@ class TestMetrics:
         assert read is not None
         pd.testing.assert_frame_equal(read, table)
 
+    def test_a_name_is_no_formula_in_the_file_and_is_read_as_it_was(self, folder):
+        table = pd.DataFrame(
+            {"case": ["=1+1", "'=1", "-0.5", "@x"], "class": ["+a", "b", "=c", "d"], "dice": [-0.5, 1, 2, None]}
+        )
+        folder.write_metrics(table)
+        assert folder.metrics.read_text().splitlines()[1:] == ["'=1+1,'+a,-0.5", "''=1,b,1.0", "-0.5,'=c,2.0", "'@x,d,"]
+        pd.testing.assert_frame_equal(folder.read_metrics(), table)
+
     @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"case,class\n1,2\n1,2,3\n", b"case,class\n\xff,1\n"])
     def test_broken_or_of_another_tool(self, folder, content):
         assert folder.read_metrics() is None

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import medkd
+from medkd.runs.escapes import markdown_cell, markdown_text
 
 from .student import Student
 
@@ -102,7 +103,7 @@ def _training_lines(student: Student) -> list[str]:
     versions = student.environment.get("versions", {})
     packages = ", ".join(f"{package} {version}" for package, version in versions.items())
     if packages:
-        lines += ["", f"Trained with {packages}. Started: {student.environment.get('started')}."]
+        lines += ["", markdown_text(f"Trained with {packages}. Started: {student.environment.get('started')}.")]
     return lines
 
 
@@ -124,14 +125,18 @@ def _is_path_or_expression(text: str) -> bool:
 
 
 def _table(values: dict[str, Any]) -> list[str]:
-    return ["| option | value |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in values.items())]
+    return [
+        "| option | value |",
+        "| --- | --- |",
+        *(f"| {markdown_cell(name)} | {markdown_cell(value)} |" for name, value in values.items()),
+    ]
 
 
 def _metrics_lines(summary: dict[str, Any]) -> list[str]:
     if not summary:
         return ["The run had no test metrics when the model was packed."]
     rows = [
-        f"| {name} | {metric} | {entry['mean']:.4f} | {entry['std']:.4f} | {entry['n']} |"
+        f"| {markdown_cell(name)} | {markdown_cell(metric)} | {entry['mean']:.4f} | {entry['std']:.4f} | {entry['n']} |"
         for name, metrics in summary.items()
         for metric, entry in metrics.items()
         if entry["mean"] is not None and not math.isnan(entry["mean"])

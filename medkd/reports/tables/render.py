@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from medkd.runs.escapes import escape_csv, markdown_cell, markdown_text
 from medkd.runs.files import write_atomically
 
 from .cost import Cost
@@ -106,9 +107,10 @@ def write_tables(
     Returns:
         The Markdown.
     """
-    parts = [f"# {title}", *notes.get("", [])]
+    parts = [f"# {markdown_text(title)}", *map(markdown_text, notes.get("", []))]
     for name, task_table in tables.items():
-        parts += [f"## {name}", _markdown(task_table), *(f"- {note}" for note in notes.get(name, []))]
+        parts += [f"## {markdown_text(name)}", _markdown(task_table)]
+        parts += [f"- {markdown_text(note)}" for note in notes.get(name, [])]
     text = "\n\n".join(parts) + "\n"
     general = notes.get("", [])
     latex = "\n".join(
@@ -116,18 +118,18 @@ def write_tables(
     )
     write_atomically(folder / "table.md", lambda path: path.write_text(text, encoding="utf-8"))
     write_atomically(folder / "table.tex", lambda path: path.write_text(latex, encoding="utf-8"))
-    write_atomically(folder / "table.csv", lambda path: table.to_csv(path, index=False))
+    write_atomically(folder / "table.csv", lambda path: _without_formulas(table).to_csv(path, index=False))
     return text
 
 
 def _markdown(table: pd.DataFrame) -> str:
     """Render Markdown with the cells as text: as numbers they would lose trailing zeros and plus signs."""
-    whole = table.rename(index=_one_cell, columns=_one_cell)
+    whole = table.map(markdown_cell).rename(index=markdown_cell, columns=markdown_cell)
     return whole.to_markdown(disable_numparse=True, colalign=("left", *["right"] * table.shape[1]))
 
 
-def _one_cell(text: object) -> str:
-    return str(text).replace("|", "\\|")
+def _without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    return table.map(lambda cell: escape_csv(cell) if isinstance(cell, str) else cell)
 
 
 def _latex(experiment: str, title: str, table: pd.DataFrame, notes: list[str]) -> str:
@@ -158,6 +160,11 @@ def _escape(text: object) -> str:
         "|": r"$|$",
         "~": r"\textasciitilde{}",
         "^": r"\^{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        # behind the end of a row they would be an option of it
+        "[": "{[}",
+        "*": "{*}",
     }
     special |= {character: f"\\{character}" for character in "&%$#_{}"}
-    return "".join(special.get(character, character) for character in str(text))
+    return "".join(special.get(character, character) for character in " ".join(str(text).split()))
