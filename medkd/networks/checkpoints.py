@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import errno
-import re
-import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from medkd.runs.folder import RunFolder
 
-__all__ = ["check_fit", "load_weights", "read_weights", "weights_file"]
+from .misfit import explain_misfit
+from .state_dict import Candidate, find_candidates, select
+from .weight_file import read_weights
 
-_CODE = re.compile(r"GLOBAL ([\w.]+)")  # the function that a pickle names, in PyTorch's message
+__all__ = ["fit_state", "load_weights", "weights_file"]
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -23,8 +23,10 @@ Network = TypeVar("Network", bound=nn.Module)
 def load_weights(network: Network, path: str | Path, role: str = "model") -> Network:
     """Load a state dict into a network.
 
+    The file may be one of another trainer, see `fit_state`.
+
     Args:
-        network: a network that fits the file exactly.
+        network: a network that fits the weights exactly.
         path: a file, or the output folder of a run, whose ``model.pt`` is taken.
         role: name of the file in error messages, "teacher" for example.
 
@@ -43,9 +45,7 @@ def load_weights(network: Network, path: str | Path, role: str = "model") -> Net
         Linear(in_features=1, out_features=1, bias=True)
     """
     file = weights_file(path, role)
-    state = read_weights(file, role)
-    check_fit(network, state, f"{role} {file}")
-    network.load_state_dict(state)
+    network.load_state_dict(fit_state(network, read_weights(file, role), role, file))
     return network
 
 
@@ -68,66 +68,65 @@ def weights_file(path: str | Path, role: str = "model") -> Path:
     return file
 
 
-def read_weights(file: Path, role: str = "model") -> Any:
-    """Read a file of tensors, on the CPU.
+def fit_state(network: nn.Module, content: object, role: str, file: str | Path) -> dict[str, torch.Tensor]:
+    """Return the state dict of a network in the content of a file, wherever it lies in it; print a note on where.
 
-    Args:
-        file: the file.
-        role: name of the file in error messages.
-
-    Raises:
-        ValueError: when the file cannot be read, or holds anything except tensors and plain values (nothing in it is
-            executed).
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of other pickles, which are refused below
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle raises IndexError, AttributeError and others
-        raise ValueError(f"{role} {file}: not a readable file of weights: {_reason(file, error)}") from None
-
-
-def _reason(file: Path, error: Exception) -> str:
-    """Return why a file is refused, in one line. PyTorch's message has several and advises to execute the file."""
-    # a truncated archive raises "Invalid argument" (EINVAL), for an offset before its first byte
-    if isinstance(error, OSError) and error.strerror and error.errno != errno.EINVAL:
-        return error.strerror
-    if (size := file.stat().st_size) == 0:
-        return "it is empty"
-    if code := _CODE.search(str(error)):
-        return f"it holds {code[1]}, expected tensors and plain values alone (nothing in it was executed)"
-    return f"its {size} bytes are damaged, truncated, or no file of PyTorch"
-
-
-def check_fit(network: nn.Module, state: object, name: str) -> None:
-    """Check that the names and shapes of a state dict are those of a network, and that its values are finite.
+    The tensors may lie below keys (``state_dict``, ``model``, ``ema``, ...), and their names may have a common prefix
+    (``module.``, ``_orig_mod.``, ``net.``, ...). They must then be exactly those of the network: nothing is loaded in part.
 
     Args:
         network: the network.
-        state: the content of a file.
-        name: role and path of the file, for error messages.
+        content: of the file.
+        role: name of the file in messages.
+        file: its path.
 
     Raises:
-        ValueError: otherwise.
+        ValueError: when names, shapes, types or values are not those of such a network.
     """
-    kind = type(network).__name__
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ValueError(f"{name}: holds {type(state).__name__}, expected the state dict of a {kind}")
-    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    actual = {key: tuple(value.shape) for key, value in state.items()}
-    if expected == actual:
-        _check_finite(state, name)
-        return
-    differing = sorted(key for key in expected.keys() | actual.keys() if expected.get(key) != actual.get(key))
-    first = differing[0]
-    raise ValueError(
-        f"{name}: weights of another network, {len(differing)} tensors do not fit {kind}; first: {first} is "
-        f"{actual.get(first, 'missing')} in the file, {expected.get(first, 'absent')} in the network"
+    source, kind = f"{role} {file}", type(network).__name__
+    candidates = find_candidates(network, content)
+    if not candidates:
+        raise ValueError(f"{source}: holds {_describe(content)}, expected the state dict of a {kind}")
+    expected = _shapes(network.state_dict())
+    fitting = [candidate for candidate in candidates if _shapes(candidate.state) == expected]
+    if not fitting:
+        raise ValueError(f"{source}: {_misfit(network, candidates[0], role)}")
+    candidate, note = select(fitting, role, source)
+    _check_values(network, candidate.state, source)
+    if note:
+        print(note, flush=True)
+    return candidate.state
+
+
+def _shapes(state: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in state.items()}
+
+
+def _describe(content: object) -> str:
+    """Return what a file holds in place of weights."""
+    if not isinstance(content, Mapping):
+        return type(content).__name__
+    if {"state", "param_groups"} <= content.keys():
+        return "the state of an optimizer"
+    return f"{type(content).__name__} ({', '.join(map(str, list(content)[:5]))})" if content else "an empty dict"
+
+
+def _misfit(network: nn.Module, nearest: Candidate, role: str) -> str:
+    """Return why the nearest candidate of a file does not fit."""
+    here, file = _shapes(network.state_dict()), _shapes(nearest.state)
+    count = sum(here.get(name) != file.get(name) for name in here.keys() | file.keys())
+    place = f" {nearest.place}" if nearest.keys or nearest.prefix else ""
+    return (
+        f"weights of another network{place}, {count} tensors do not fit {type(network).__name__}; "
+        f"{explain_misfit(network, file, role)}"
     )
 
 
-def _check_finite(state: dict[str, torch.Tensor], name: str) -> None:
-    """Raise ValueError for weights of a training that diverged: its predictions would all be background."""
-    bad = next((key for key, value in state.items() if not torch.isfinite(value).all()), None)
-    if bad is not None:
-        raise ValueError(f"{name}: {bad} holds NaN or infinity, expected weights of a training that converged")
+def _check_values(network: nn.Module, state: Mapping[str, torch.Tensor], source: str) -> None:
+    """Raise ValueError for quantized weights, and for those of a training that diverged: all would be background."""
+    for name, value in network.state_dict().items():
+        weights = state[name]
+        if weights.is_quantized or weights.is_floating_point() != value.is_floating_point():
+            raise ValueError(f"{source}: {name} is {weights.dtype}, expected {value.dtype}")
+        if not torch.isfinite(weights).all():
+            raise ValueError(f"{source}: {name} holds NaN or infinity, expected weights of a training that converged")

@@ -15,7 +15,7 @@ from ignite.handlers import EarlyStopping
 from monai.data.utils import set_rnd
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
-from medkd.networks.checkpoints import read_weights
+from medkd.networks.weight_file import read_weights
 from medkd.parallel.group import barrier, graceful_shutdown, is_main_process, processes
 
 from .files import save_atomically

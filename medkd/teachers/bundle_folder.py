@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -13,15 +13,13 @@ import yaml
 from monai.bundle import ConfigParser
 from torch import nn
 
-from medkd.networks.checkpoints import check_fit, read_weights, weights_file
+from medkd.networks.checkpoints import fit_state, weights_file
+from medkd.networks.weight_file import read_weights
 
 from .bundle_transforms import read_geometry, read_scaling
 from .external import ExternalModel
 
 __all__ = ["bundle_config", "read_bundle"]
-
-# Keys of the network in checkpoints of ignite that hold more than the network.
-_NETWORK_KEYS = ("model", "network", "net", "state_dict")
 
 
 def bundle_config(folder: Path) -> Path | None:
@@ -51,13 +49,7 @@ def read_bundle(folder: Path) -> ExternalModel:
     if "network_def" not in config:
         raise ValueError(f"{file}: no network_def in it")
     network = _build_network(config, folder, file)
-    state = read_weights(weights, "teacher")
-    if isinstance(state, dict) and (
-        key := next((key for key in _NETWORK_KEYS if isinstance(state.get(key), Mapping)), None)
-    ):
-        state = dict(state[key])
-    check_fit(network, state, f"teacher {weights}")
-    network.load_state_dict(state)
+    network.load_state_dict(fit_state(network, read_weights(weights, "teacher"), "teacher", weights))
     return ExternalModel(network, f"MONAI bundle {folder}", [read_scaling(config)], read_geometry(config))
 
 

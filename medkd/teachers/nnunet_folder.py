@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from medkd.networks.checkpoints import check_fit, read_weights
+from medkd.networks.checkpoints import fit_state
+from medkd.networks.weight_file import read_weights
 
 from .external import ExternalModel
 from .nnunet_plans import build_network, resolve_configuration
@@ -47,9 +47,7 @@ def read_nnunet(path: Path) -> ExternalModel:
         raise FileNotFoundError(f"{path}: no plans.json, expected a model folder of nnU-Net v2")
     plans, dataset = (_read_json(folder / name) for name in ("plans.json", "dataset.json"))
     file = _find_checkpoint(path)
-    with torch.serialization.safe_globals(_numpy_scalar_types()):
-        content = read_weights(file, "teacher")
-    weights, init_args = _split_checkpoint(content, file)
+    weights, init_args = _split_checkpoint(read_weights(file, "teacher"), file)
     try:
         plan = resolve_configuration(plans, init_args.get("configuration") or folder.name.split("__")[-1])
         _check_supported(plan, dataset)
@@ -60,8 +58,7 @@ def read_nnunet(path: Path) -> ExternalModel:
         raise ValueError(f"{folder}: plans.json or dataset.json without {error}") from None
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder}: {error}") from None
-    check_fit(network, weights, f"teacher {file}")
-    network.load_state_dict(weights)
+    network.load_state_dict(fit_state(network, weights, "teacher", file))
     return ExternalModel(network, f"nnU-Net {file}", scalings, geometry, network.multiple)
 
 
@@ -87,14 +84,6 @@ def _find_checkpoint(path: Path) -> Path:
     raise FileNotFoundError(f"{path}: no {' or '.join(_CHECKPOINTS)} in it or in a fold_* folder")
 
 
-def _numpy_scalar_types() -> list[Any]:
-    """Return the NumPy types in a checkpoint's log, under their names of NumPy 1 too, and no others."""
-    scalar = np.float64(0).__reduce__()[0]  # numpy._core.multiarray.scalar, in NumPy 1 numpy.core.multiarray.scalar
-    dtypes = {type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32, np.bool_)}
-    names = ["numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"]
-    return [*((scalar, name) for name in names), np.dtype, *dtypes]
-
-
 def _split_checkpoint(content: Any, file: Path) -> tuple[dict[str, torch.Tensor], Mapping[str, Any]]:
     """Return the state dict with the names of `NNUNet`, and the arguments that the run was started with."""
     state = content.get("network_weights") if isinstance(content, dict) else None
@@ -102,9 +91,8 @@ def _split_checkpoint(content: Any, file: Path) -> tuple[dict[str, torch.Tensor]
         raise ValueError(f"{file}: no network_weights in it, expected a checkpoint of nnU-Net v2")
     weights = {}
     for name, value in state.items():
-        name = name.removeprefix("module.").removeprefix("_orig_mod.")
         # second names of the same tensors: the decoder holds the encoder, a block holds its list of layers
-        if not name.startswith("decoder.encoder.") and ".all_modules." not in name:
+        if "decoder.encoder." not in name and ".all_modules." not in name:
             weights[name] = value
     init_args = content.get("init_args")
     return weights, init_args if isinstance(init_args, dict) else {}
@@ -120,7 +108,7 @@ def _check_supported(plan: Mapping[str, Any], dataset: Mapping[str, Any]) -> Non
 def _count_channels(weights: Mapping[str, torch.Tensor]) -> tuple[int, int]:
     """Return the channels of the image and of the logits: dataset.json would count an ignored label as a class."""
     first = [value for name, value in weights.items() if name.endswith("convs.0.conv.weight")]
-    last = [value for name, value in weights.items() if name.startswith("decoder.seg_layers.")]
+    last = [value for name, value in weights.items() if "decoder.seg_layers." in name]
     if not first or not last:
         raise ValueError("the weights are not those of a U-Net of nnU-Net")
     return first[0].shape[1], last[-1].shape[0]

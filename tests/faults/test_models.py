@@ -54,7 +54,7 @@ MODELS = {
     "truncated": (truncated, UNREADABLE + r"its \d+ bytes are damaged, truncated, or no file of PyTorch"),
     "text": (
         lambda folder, state: (folder / "model.pt").write_text("weights " * 50),
-        UNREADABLE + "its 400 bytes are damaged, truncated, or no file of PyTorch",
+        UNREADABLE + "it is a text that begins with 'weights weights weights weight': download the file of weights",
     ),
     "a folder": (
         lambda folder, state: ((folder / "model.pt").unlink(), (folder / "model.pt").mkdir()),
@@ -64,7 +64,7 @@ MODELS = {
     "a pickle of code": (plain_pickle_of_code, UNREADABLE + "(it holds|its .* bytes are damaged)"),
     "NumPy's arrays": (
         save(lambda state: {name: np.zeros(3) for name in state}),
-        UNREADABLE + "it holds numpy.* expected tensors",
+        "model.pt: holds dict .*, expected the state dict of a",
     ),
     "a whole network": (
         save(lambda state: torch.nn.Conv2d(1, 2, 1)),
@@ -166,7 +166,7 @@ def test_a_checkpoint_of_training_is_refused_when_damaged(teachers, kits19_data,
 
 def test_whatever_is_damaged_is_told(tmp_path):
     """Damaged pickles end in errors of many types; the same words are told of all."""
-    from medkd.networks.checkpoints import read_weights
+    from medkd.networks.weight_file import read_weights
 
     torch.save({"a": torch.zeros(3), "b": [1, "x"]}, tmp_path / "model.pt")
     content, generator = (tmp_path / "model.pt").read_bytes(), np.random.default_rng(0)

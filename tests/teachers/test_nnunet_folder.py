@@ -84,7 +84,7 @@ FAULTS = [
     (of_architecture(nonlin="torch.nn.Module"), ValueError, "found the layer torch.nn.Module"),
     (of_architecture(strides=[[1, 1]]), ValueError, "found lists of lengths"),
     (of_architecture(squeeze_excitation=True), ValueError, "a PlainConvUNet with squeeze_excitation cannot be built"),
-    (of_architecture(features_per_stage=[2, 4, 8]), ValueError, r"weights of another network, \d+ tensors"),
+    (of_architecture(features_per_stage=[2, 4, 8]), ValueError, r"weights of another network .*, \d+ tensors"),
     (
         lambda folder: edit_json(folder / "dataset.json", lambda d: d["labels"].update(whole=[1, 2])),
         ValueError,
