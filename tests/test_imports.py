@@ -13,7 +13,7 @@ ALLOWED = {
     "parallel": {"runs.errors", "runs.signals"},
     "io": {"runs.files", "runs.errors", "runs.case_names"},
     "phantoms": {"io"},
-    "data": {"io", "parallel", "runs.errors", "runs.case_names"},
+    "data": {"io", "parallel", "runs.errors", "runs.files", "runs.case_names"},
     "networks": {"runs.errors", "runs.file_kind", "runs.folder"},
     "metrics": set(),
     "losses": {"networks", "parallel", "runs.errors"},

@@ -1,21 +1,25 @@
 """Volume stores: one volume in one compressed file, chunked by slice, so that one slice can be read alone.
 
 The format is Blosc2's n-dimensional file (``.b2nd``), one chunk per slice, lossless. ``benchmarks/slice_store.py``
-compares it with other formats. The affine is in the file's variable-length metadata.
+compares it with other formats. The affine and the checksums are in the file's variable-length metadata.
 
 Axes: slice first, ``(S, H, W)``; the affine maps voxel indices ``(s, h, w)`` to millimetres in nibabel's RAS+ space.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import blosc2
 import numpy as np
 from monai.config import PathLike
+
+from medkd.runs.files import write_atomically
+
+from .store_checksums import add_checksums, check_chunks
 
 __all__ = ["SUFFIX", "read_region", "read_slice", "read_volume", "volume_shape", "write_volume"]
 
@@ -47,8 +51,8 @@ def write_volume(path: PathLike, array: np.ndarray, affine: np.ndarray) -> None:
     if affine.shape != (4, 4) or not np.isfinite(affine).all():
         raise ValueError(f"{path}: the affine has shape {affine.shape} or is not finite, expected finite 4x4")
     one_slice = (1, *array.shape[1:])
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{SUFFIX}")
-    try:
+
+    def write(temporary: Path) -> None:
         # The variable is needed: metadata can be written only while the array object exists.
         store = blosc2.asarray(
             np.ascontiguousarray(array),
@@ -59,12 +63,13 @@ def write_volume(path: PathLike, array: np.ndarray, affine: np.ndarray) -> None:
             mode="w",
         )
         store.vlmeta["affine"] = affine.tolist()
+        add_checksums(store)
         del store  # closes the file
-        os.replace(temporary, path)
+
+    try:
+        write_atomically(path, write)
     except RuntimeError as error:  # what blosc2 raises for a full disk
         raise OSError(f"{path}: cannot be written, is the disk full? ({_one_line(error)})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_slice(path: PathLike, index: int) -> np.ndarray:
@@ -78,13 +83,14 @@ def read_slice(path: PathLike, index: int) -> np.ndarray:
         FileNotFoundError: for a missing file.
         ValueError: for a slice outside the volume, or a damaged file.
     """
-    store = _open(path)
+    store, check = _open(path)
     if not 0 <= index < store.shape[0]:
         raise ValueError(f"{path}: found slice {index}, expected 0 to {store.shape[0] - 1}")
     one_slice = (1, *store.shape[1:])
     with _naming(path):
         if (store.chunks, store.blocks) != (one_slice, one_slice):
             return store[int(index)]  # written by another program
+        check([int(index)])
         plane = np.empty(store.shape[1:], store.dtype)
         # A slice is a chunk: decompressing it by number takes two thirds of the time of store[index].
         store.schunk.decompress_chunk(int(index), plane)
@@ -93,36 +99,41 @@ def read_slice(path: PathLike, index: int) -> np.ndarray:
 
 def read_region(path: PathLike, region: tuple[slice, slice, slice]) -> np.ndarray:
     """Return the voxels of a box inside the volume; only the chunks of its slices are read and decompressed."""
-    store = _open(path)
+    store, check = _open(path)
     with _naming(path):
+        check(range(*region[0].indices(store.shape[0])))
         return store[region]
 
 
 def read_volume(path: PathLike) -> tuple[np.ndarray, np.ndarray]:
     """Return the volume ``(S, H, W)`` and its affine ``(4, 4)`` (float64, mm, RAS+)."""
-    store = _open(path)
+    store, check = _open(path)
     with _naming(path):
+        check(range(store.shape[0]))
         return store[:], np.asarray(store.vlmeta["affine"], dtype=np.float64)
 
 
 def volume_shape(path: PathLike) -> tuple[int, int, int]:
     """Return ``(S, H, W)`` without reading a voxel."""
-    slices, rows, columns = _open(path).shape
+    slices, rows, columns = _open(path)[0].shape
     return int(slices), int(rows), int(columns)
 
 
-def _open(path: PathLike) -> blosc2.NDArray:
+def _open(path: PathLike) -> tuple[blosc2.NDArray, Callable[[Iterable[int]], None]]:
+    """Return the opened store, and the function that compares the checksums of slices before they are read."""
     # Opened in every call and with one thread: DataLoader workers share and inherit nothing.
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such volume store")
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such volume store") from None
     try:
         store = blosc2.open(str(path), mode="r", dparams={"nthreads": 1})
         complete = isinstance(store, blosc2.NDArray) and store.ndim == 3 and "affine" in store.vlmeta
-    except (RuntimeError, ValueError, OSError, KeyError) as error:
+    except Exception as error:  # a damaged header raises SyntaxError, OverflowError and others
         raise ValueError(f"{path}: not a readable volume store ({_one_line(error)})") from error
     if not complete:
         raise ValueError(f"{path}: not a volume store of medkd: expected three axes and an affine")
-    return store
+    return store, partial(check_chunks, str(path), status, store)
 
 
 @contextmanager
@@ -130,7 +141,7 @@ def _naming(path: PathLike) -> Iterator[None]:
     """Raise errors of blosc2 as ValueError with the name of the file."""
     try:
         yield
-    except (RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # a damaged header raises TypeError, OverflowError and others
         raise ValueError(f"{path}: damaged or truncated volume store ({_one_line(error)})") from error
 
 

@@ -4,7 +4,7 @@ import blosc2
 import numpy as np
 import pytest
 
-from medkd.data import read_slice, read_volume, volume_shape, write_volume
+from medkd.data import read_region, read_slice, read_volume, volume_shape, write_volume
 
 AFFINE = np.array([[0.01, 0, -0.7, 12.5], [0, -0.8, 0, 1 / 3], [-3.0, 0, 0.02, -881.32], [0, 0, 0, 1]])
 
@@ -143,3 +143,38 @@ def test_a_store_of_another_codec_gives_the_same_slices(tmp_path):
     del store
     assert all(np.array_equal(read_slice(path, index), array[index]) for index in range(5))
     assert np.array_equal(read_volume(path)[0], array)
+
+
+def test_every_changed_byte_is_told_or_changes_nothing(tmp_path):
+    array, path = np.cumsum(np.ones((3, 8, 8)), axis=-1).astype(np.int16), tmp_path / "a.b2nd"
+    write_volume(path, array, AFFINE)
+    content, told = path.read_bytes(), 0
+    for position in range(len(content)):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << position % 8
+        path.unlink()  # a file has another inode, or time, when its content changes
+        path.write_bytes(damaged)
+        try:
+            found, affine = read_volume(path)
+            slices = [read_slice(path, index) for index in range(3)]
+        except ValueError as error:
+            assert str(path) in str(error)
+            told += 1
+        else:
+            assert np.array_equal(found, array) and np.array_equal(slices, array) and np.array_equal(affine, AFFINE)
+    assert told > len(content) / 2
+
+
+def test_a_damaged_slice_is_told_and_the_others_are_read(tmp_path):
+    array, path = volume(), tmp_path / "a.b2nd"
+    write_volume(path, array, AFFINE)
+    content = bytearray(path.read_bytes())
+    content[content.index(array[2].tobytes()[:64]) + 40] ^= 1  # noise is stored as it is
+    path.write_bytes(content)
+    assert np.array_equal(read_slice(path, 1), array[1])
+    for _ in range(2):
+        with pytest.raises(ValueError, match="a.b2nd: .*the checksum of its slice 2 does not match"):
+            read_slice(path, 2)
+    with pytest.raises(ValueError, match="the checksum of its slice 2"):
+        read_region(path, (slice(1, 4), slice(0, 3), slice(0, 3)))
+    assert np.array_equal(read_region(path, (slice(3, 5), slice(0, 3), slice(0, 3))), array[3:, :3, :3])
