@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from ._cases import DiscoveredCases
 from ._splits import check_splits, save_split, split_discovered, warn_without_target
 from ._target import complete_or_absent
 
-__all__ = ["Options", "Preparation", "open_data_set", "refuse"]
+__all__ = ["Options", "Preparation", "open_data_set", "refuse", "shortened"]
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -74,6 +75,7 @@ class Preparation:
         self.cases, self.splits, self.options = cases, splits, options
         self.requested = [case for split in SPLITS for case in splits[split]]
         self.entries: dict[str, dict[str, Any]] = {}
+        self.notes: dict[str, list[str]] = {}
         # A split file need not name every case. A refused case is reported if it is requested or has no patient.
         self.refused = {
             case: reason
@@ -102,6 +104,11 @@ class Preparation:
                 raise
             self.refused[case] = " ".join(str(error).split())
 
+    def note(self, case: str, notes: Sequence[str]) -> None:
+        """Keep what the files of a case left open, for the console and the data list."""
+        for note in notes:
+            self.notes.setdefault(note, []).append(case)
+
     def add(self, entry: dict[str, Any]) -> None:
         """Add the entry of a stored case to the data list."""
         self.entries[entry["case"]] = entry
@@ -117,6 +124,8 @@ class Preparation:
             refuse(self.refused, len({*self.requested, *self.refused}))
         for case, reason in self.refused.items():
             tqdm.write(f"refused {case}: {reason}")
+        for note, cases in self.notes.items():
+            tqdm.write(f"note: {shortened(cases)}: {note}", file=sys.stderr)
         listed = self._listed()
         check_splits(self.source, listed, _origin(self.options, self.refused))
         return listed
@@ -132,6 +141,7 @@ class Preparation:
         """
         listed = self._listed()
         refused = {"refused": self.refused} if self.refused else {}
+        notes = {"notes": self.notes} if self.notes else {}
         save_datalist(
             self.folder,
             listed,
@@ -141,6 +151,7 @@ class Preparation:
             labels=labels,
             **extra,
             **refused,
+            **notes,
         )
         held_out = self.cases.held_out if self.options.split == self.cases.split_name else ""
         options = {name: getattr(self.options, name) for name in ("fold", "folds", "seed")}
@@ -197,6 +208,16 @@ def open_data_set(
     check_splits(source, usable if options.skip_bad else splits, _origin(options, cases.refused))
     with complete_or_absent(source, Path(target), options.overwrite) as folder:
         yield Preparation(source, folder, cases, splits, options, name)
+
+
+def shortened(names: Sequence[str], most: int = 10) -> str:
+    """Return the first names as one text, and how many more there are.
+
+    Example:
+        >>> shortened(["a", "b", "c"], most=2)
+        'a, b and 1 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def refuse(refused: Mapping[str, str], total: int) -> NoReturn:

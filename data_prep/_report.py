@@ -155,7 +155,9 @@ def _cell(value: Any) -> str:
 
 
 def odd_cases(measured: Mapping[str, CaseMeasures], labels: Mapping[int, str], is_hu: bool) -> dict[str, list[str]]:
-    """Return case -> how it differs from the others: spacing, shear, missing or tiny classes, intensities.
+    """Return case -> how it differs from the others, and what its files left open.
+
+    Compared are spacing, shear, missing or tiny classes, and intensities.
 
     Args:
         measured: case -> measures.
@@ -177,7 +179,7 @@ def odd_cases(measured: Mapping[str, CaseMeasures], labels: Mapping[int, str], i
 
 
 def _odd_geometry(case: CaseMeasures, spacing: np.ndarray) -> list[str]:
-    reasons = []
+    reasons = list(case.notes)
     if np.maximum(case.spacing / spacing, spacing / case.spacing).max() >= 2:
         reasons.append(f"spacing {_mm(case.spacing)} mm, the others' median is {_mm(spacing.tolist())}")
     if case.shear > SHEAR:

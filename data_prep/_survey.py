@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 from tqdm import tqdm
 
-from medkd.io import read_volume_file
+from medkd.io import read_volume
 
 from ._volumes import read_pair
 
@@ -51,6 +51,7 @@ class CaseMeasures:
         highest: highest intensity.
         voxels: label value -> number of voxels, without the background.
         foreground: sample of the intensities of labelled voxels.
+        notes: what the files left open, and how it was read.
     """
 
     shape: tuple[int, ...]
@@ -63,6 +64,7 @@ class CaseMeasures:
     highest: float
     voxels: dict[int, int]
     foreground: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 def survey_cases(files: Mapping[str, tuple[Path, Path]]) -> tuple[dict[str, CaseMeasures], dict[str, str]]:
@@ -78,7 +80,7 @@ def survey_cases(files: Mapping[str, tuple[Path, Path]]) -> tuple[dict[str, Case
 
 
 def _measure(image_path: Path, label_path: Path) -> CaseMeasures:
-    image, label, affine, orientation = read_pair(image_path, label_path)
+    image, label, affine, orientation, notes = read_pair(image_path, label_path)
     counts = np.bincount(label.ravel(), minlength=256)
     return CaseMeasures(
         shape=image.shape,
@@ -91,6 +93,7 @@ def _measure(image_path: Path, label_path: Path) -> CaseMeasures:
         highest=float(image.max()),
         voxels={int(value): int(counts[value]) for value in np.flatnonzero(counts) if value},
         foreground=_sample(image[label > 0], SAMPLES["foreground"]).astype(np.float32),
+        notes=notes,
     )
 
 
@@ -107,7 +110,7 @@ def _sample(values: np.ndarray, count: int) -> np.ndarray:
 def check_exchanged(image_path: Path, label_path: Path) -> None:
     """Raise ValueError where the image holds label values alone and the label does not."""
     try:
-        image, label = (read_volume_file(path)[0] for path in (image_path, label_path))
+        image, label = (read_volume(path).array for path in (image_path, label_path))
     except (ValueError, OSError):
         return
     if _is_label_map(image) and not _is_label_map(label):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,10 +11,11 @@ import nibabel as nib
 import numpy as np
 
 from medkd.data import SUFFIX, write_volume
-from medkd.io import is_dicom_folder, read_volume_file
+from medkd.io import is_dicom_folder, read_volume
+from medkd.io.grids import SHIFT_TOLERANCE, largest_shift, onto_axes
 
 from ._cases import DiscoveredCases, pair_volumes
-from ._prepare import Preparation
+from ._prepare import Preparation, shortened
 
 __all__ = [
     "AXES",
@@ -32,7 +33,6 @@ __all__ = [
 ]
 
 AXES = "IPL"  # slices downwards, rows backwards, columns to the left: KiTS19's own order
-AFFINE_TOLERANCE = 1e-3  # mm
 WHOLE_TOLERANCE = 1e-3
 OBLIQUE = np.deg2rad(1)
 # Folders of a plain source of CT: images and labels.
@@ -49,12 +49,14 @@ class VolumePair(NamedTuple):
         label: ``(slices, rows, columns)`` uint8, label values of the file.
         affine: ``(4, 4)``, voxel indices to mm in RAS+, of both.
         orientation: axis codes of the image file, such as ``"LPS"``, with " oblique" where it is.
+        notes: what the files left open, and how it was read.
     """
 
     image: np.ndarray
     label: np.ndarray
     affine: np.ndarray
     orientation: str
+    notes: tuple[str, ...] = ()
 
 
 def read_pair(image_path: Path, label_path: Path) -> VolumePair:
@@ -66,31 +68,43 @@ def read_pair(image_path: Path, label_path: Path) -> VolumePair:
         ValueError: an unreadable file, different grids, NaN or no variation in the image, label values that are not whole
             numbers from 0 to 255.
     """
-    image, affine = read_volume_file(image_path)
-    label, label_affine = read_volume_file(label_path)
+    (image, affine, image_notes), mask = read_volume(image_path), read_volume(label_path)
+    notes = _pair_notes(image_notes, mask.notes)
+    label, label_affine = onto_axes(mask.array, mask.affine, affine)
+    _check_same_grid(image, affine, label, label_affine, notes)
     orientation = "".join(nib.aff2axcodes(affine))
     if nib.affines.obliquity(affine).max() > OBLIQUE:
         orientation += " oblique"
-    # Files with the same axes are compared as they are: a flip multiplies rounded affines by the number of voxels.
-    has_same_axes = nib.aff2axcodes(affine) == nib.aff2axcodes(label_affine)
-    if has_same_axes:
-        _check_same_grid(image, affine, label, label_affine)
-    (image, affine), (label, label_affine) = to_stored_axes(image, affine), to_stored_axes(label, label_affine)
-    if not has_same_axes:
-        _check_same_grid(image, affine, label, label_affine)
+    label = to_stored_axes(label, affine)[0]
+    image, affine = to_stored_axes(image, affine)
     if not np.isfinite(image).all():
         raise ValueError(f"{image_path}: NaN or infinite voxels")
     if image.min() == image.max():
         raise ValueError(f"every voxel is {image.flat[0]:g}, expected an image")
-    return VolumePair(image, whole_numbers(label, np.uint8, "label values of the mask"), affine, orientation)
+    return VolumePair(image, whole_numbers(label, np.uint8, "label values of the mask"), affine, orientation, notes)
 
 
-def _check_same_grid(image: np.ndarray, affine: np.ndarray, label: np.ndarray, label_affine: np.ndarray) -> None:
+def _pair_notes(image: Sequence[str], mask: Sequence[str]) -> tuple[str, ...]:
+    """Return the notes on the two files of a case, each with the files that it is on."""
+    files = {
+        note: [name for name, notes in (("image", image), ("mask", mask)) if note in notes] for note in (*image, *mask)
+    }
+    return tuple(f"{' and '.join(names)}: {note}" for note, names in files.items())
+
+
+def _check_same_grid(
+    image: np.ndarray, affine: np.ndarray, label: np.ndarray, label_affine: np.ndarray, notes: Sequence[str]
+) -> None:
+    """Raise ValueError for two grids that differ; the notes on the files may tell why they do."""
+    reasons = "".join(f"; {note}" for note in notes)
     if image.shape != label.shape:
-        raise ValueError(f"image {image.shape} and mask {label.shape} have different shapes")
-    if not np.allclose(affine, label_affine, rtol=0, atol=AFFINE_TOLERANCE):
+        raise ValueError(f"image {image.shape} and mask {label.shape} have different shapes{reasons}")
+    if (shift := largest_shift(affine, label_affine, image.shape)) > SHIFT_TOLERANCE:
         difference = np.abs(affine - label_affine).max()
-        raise ValueError(f"affines of image and mask differ by up to {difference:.4g} (tolerance {AFFINE_TOLERANCE:g})")
+        raise ValueError(
+            f"affines of image and mask differ by up to {difference:.4g}: corners lie {shift:.3g} voxels apart "
+            f"(tolerance {SHIFT_TOLERANCE:g}){reasons}"
+        )
 
 
 def to_stored_axes(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -170,9 +184,8 @@ def without_negative(lowest: Mapping[str, float]) -> str:
     names = [case for case, value in lowest.items() if value >= 0]
     if not names:
         return ""
-    listed = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     return (
-        f"{listed}: no voxel is below 0, though air has -1000 HU: stored with an offset, 1024 for example? "
+        f"{shortened(names)}: no voxel is below 0, though air has -1000 HU: stored with an offset, 1024 for example? "
         "Intensities are taken as they are"
     )
 
@@ -212,6 +225,7 @@ def store_ct_cases(data_set: Preparation, values: Mapping[int, int]) -> None:
     for case, image_path, label_path in data_set.pairs():
         with data_set.refusing(case):
             pair = read_pair(image_path, label_path)
+            data_set.note(case, pair.notes)
             image = whole_numbers(pair.image, np.int16, "HU of the image")
             patient = data_set.cases.patients[case]
             data_set.add(store_volumes(case, patient, image, pair, data_set.folder, values))

@@ -98,6 +98,7 @@ def prepare(
         for case, image_path, label_path in data_set.pairs():
             with data_set.refusing(case):
                 pair = read_pair(image_path, label_path)
+                data_set.note(case, pair.notes)
                 image = _stored_intensities(case, pair.image, per_case)
                 data_set.add(store_volumes(case, cases.patients[case], image, pair, data_set.folder, values))
         listed = data_set.finish_cases()

@@ -10,26 +10,29 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from .dicom_files import dicom_tag, find_slices, is_dicom_folder, name_files, tag_numbers
+from .volume import Volume
+
 __all__ = ["LPS_TO_RAS", "is_dicom_folder", "kept_locale", "read_series"]
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-# ITK prints its warnings past Python. The ones that matter are raised here as errors.
-sitk.ProcessObject.SetGlobalWarningDisplay(False)
 # Scanners round positions: slices of 0.625 mm lie at steps of 0.6 and 0.7. A missing slice changes a step by a whole one.
 STEP_TOLERANCE = 0.1  # mm
-POSITION, ORIENTATION, DESCRIPTION = "0020|0032", "0020|0037", "0008|103e"
-
-
-def is_dicom_folder(folder: Path) -> bool:
-    """Return whether a file in the folder (not below it) has the mark of a DICOM file."""
-    return folder.is_dir() and any(_is_dicom(file) for file in sorted(folder.iterdir()))
-
-
-def _is_dicom(file: Path) -> bool:
-    if not file.is_file() or file.name == "DICOMDIR":
-        return False
-    with open(file, "rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
+SPACING_TOLERANCE = 1e-3  # of the pixel spacing
+POSITION, ORIENTATION, SPACING = "0020|0032", "0020|0037", "0028|0030"
+SERIES, DESCRIPTION, PHOTOMETRIC = "0020|000e", "0008|103e", "0028|0004"
+# Distances on a detector or a film, not in the patient.
+OTHER_SPACINGS = {"0018|1164": "ImagerPixelSpacing", "0018|2010": "NominalScannedPixelSpacing"}
+# What may tell the volumes apart that one series holds.
+VOLUME_TAGS = {
+    "0020|0012": "AcquisitionNumber",
+    "0018|0086": "EchoNumbers",
+    "0020|0100": "TemporalPositionIdentifier",
+    "0018|1060": "TriggerTime",
+    "0018|9087": "DiffusionBValue",
+    "0008|0008": "ImageType",
+    "0008|0032": "AcquisitionTime",
+}
 
 
 @contextmanager
@@ -46,98 +49,115 @@ def kept_locale() -> Iterator[None]:
 
 
 @kept_locale()
-def read_series(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_series(folder: Path) -> Volume:
     """Read the volume of a DICOM series.
 
     Slices are sorted by position. The affine takes the step between slices as it is, so a tilted gantry is kept.
 
     Returns:
-        The array ``(columns, rows, slices)`` float32, rescaled as the files say (HU in CT), and the affine ``(4, 4)``,
-        voxel indices to mm in RAS+.
+        The array ``(columns, rows, slices)`` float32, rescaled as the files say (HU in CT), the affine, and notes on skipped
+        files.
 
     Raises:
         ValueError: no series or several, one slice or a file of many frames, slices that are missing, uneven, doubled, or
-            of different orientation or size.
+            of different orientation, pixel spacing or size.
     """
-    files, infos = _sorted_slices(folder)
-    positions, axes = _geometry(folder, infos)
+    infos, skipped = find_slices(folder)
+    _check_one_series(folder, infos)
+    _check_placed(infos)
+    infos, affine = _sorted_slices(folder, infos)
     reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(files)
+    reader.SetFileNames([info.GetFileName() for info in infos])
     reader.SetOutputPixelType(sitk.sitkFloat32)  # the rescale factors may differ from slice to slice
     try:
         array = sitk.GetArrayFromImage(reader.Execute()).T
     except RuntimeError as error:
         reason = " ".join(str(error).strip().splitlines()[-1].split())
         raise ValueError(f"{folder}: DICOM slices are unreadable or of different sizes ({reason[:120]})") from error
-    columns, rows = infos[0].GetSpacing()[:2]
+    notes = [f"skipped {name_files(skipped)}: no slices of the series"] if skipped else []
+    if any(dicom_tag(info, PHOTOMETRIC) == "MONOCHROME1" for info in infos):
+        notes.append("its slices are MONOCHROME1 (high values are shown dark): values are taken as they are")
+    return Volume(array, LPS_TO_RAS @ affine, tuple(notes))
+
+
+def _check_one_series(folder: Path, infos: list[sitk.ImageFileReader]) -> None:
+    series: dict[str, list[sitk.ImageFileReader]] = {}
+    for info in infos:
+        series.setdefault(dicom_tag(info, SERIES), []).append(info)
+    if len(series) > 1:
+        names = ", ".join(
+            f"{dicom_tag(ones[0], DESCRIPTION) or uid} ({len(ones)} files)" for uid, ones in series.items()
+        )
+        raise ValueError(f"{folder}: {len(series)} DICOM series: {names}; expected one per folder")
+    if any(info.GetDimension() == 3 and info.GetSize()[2] > 1 for info in infos):
+        content = "one file" if len(infos) == 1 else "files"
+        raise ValueError(
+            f"{folder}: the DICOM series is {content} of many frames: convert it to NIfTI, expected one file per slice"
+        )
+    if len(infos) < 2:
+        raise ValueError(f"{folder}: the DICOM series is one slice, expected one file per slice")
+
+
+def _check_placed(infos: list[sitk.ImageFileReader]) -> None:
+    """Raise ValueError for a slice whose header lacks its position, orientation or pixel spacing, or is in colour."""
+    for info in infos:
+        file = info.GetFileName()
+        axes, spacing = tag_numbers(info, ORIENTATION, 6), tag_numbers(info, SPACING, 2)
+        if tag_numbers(info, POSITION, 3) is None or axes is None:
+            raise ValueError(f"{file}: no position or orientation of the slice in its DICOM header")
+        if not np.allclose(axes.reshape(2, 3) @ axes.reshape(2, 3).T, np.eye(2), atol=0.01):
+            raise ValueError(f"{file}: found orientation {axes.tolist()}, expected two unit vectors at a right angle")
+        if spacing is None or spacing.min() <= 0:
+            others = [name for tag, name in OTHER_SPACINGS.items() if dicom_tag(info, tag)]
+            reason = f" ({others[0]} is no distance in the patient)" if others else ""
+            raise ValueError(
+                f"{file}: no pixel spacing in its DICOM header (PixelSpacing), expected two lengths{reason}"
+            )
+        if info.GetNumberOfComponents() > 1:
+            raise ValueError(f"{file}: found a slice in colours ({dicom_tag(info, PHOTOMETRIC)}), expected grey values")
+
+
+def _numbers(infos: list[sitk.ImageFileReader], tag: str, count: int) -> np.ndarray:
+    """Return the numbers of a tag that every slice has, ``(slices, count)``."""
+    return np.array([tag_numbers(info, tag, count) for info in infos], dtype=np.float64)
+
+
+def _sorted_slices(folder: Path, infos: list[sitk.ImageFileReader]) -> tuple[list[sitk.ImageFileReader], np.ndarray]:
+    """Return the slices in order of position, and the affine ``(4, 4)``, voxel indices to mm in LPS."""
+    orientations, spacings = _numbers(infos, ORIENTATION, 6), _numbers(infos, SPACING, 2)
+    if np.ptp(orientations, axis=0).max() > 1e-3:
+        raise ValueError(f"{folder}: DICOM slices of different orientations: a localizer among them?")
+    low, high = spacings.min(axis=0), spacings.max(axis=0)
+    if (high > low * (1 + SPACING_TOLERANCE)).any():
+        raise ValueError(
+            f"{folder}: DICOM slices of different pixel spacing: {low[0]:g} x {low[1]:g} to {high[0]:g} x {high[1]:g} mm"
+        )
+    axes = _numbers(infos[:1], ORIENTATION, 6).reshape(2, 3)
+    normal = np.cross(*axes)
+    infos = sorted(infos, key=lambda info: float(normal @ _numbers([info], POSITION, 3)[0]))
+    positions, axes = _numbers(infos, POSITION, 3), _numbers(infos[:1], ORIENTATION, 6).reshape(2, 3)
+    _check_steps(folder, infos, np.diff(positions @ np.cross(*axes)))
+    rows, columns = _numbers(infos[:1], SPACING, 2)[0]
     affine = np.eye(4)
     affine[:3, :3] = np.column_stack(
         (axes[0] * columns, axes[1] * rows, positions[1:].mean(0) - positions[:-1].mean(0))
     )
     affine[:3, 3] = positions[0]
-    return array, LPS_TO_RAS @ affine
+    return infos, affine
 
 
-def _sorted_slices(folder: Path) -> tuple[list[str], list[sitk.ImageFileReader]]:
-    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    if not series and not is_dicom_folder(folder):
-        raise ValueError(f"{folder}: no DICOM series in it")
-    infos_of = {
-        uid: [_info(file) for file in sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid)] for uid in series
-    }
-    listed = {Path(info.GetFileName()) for infos in infos_of.values() for info in infos}
-    if unread := sorted(file for file in folder.iterdir() if _is_dicom(file) and file not in listed):
-        raise ValueError(f"{unread[0]}: unreadable or truncated DICOM file")  # GDCM skips it silently
-    if len(infos_of) > 1:
-        names = ", ".join(
-            f"{_tag(infos[0], DESCRIPTION) or uid} ({len(infos)} files)" for uid, infos in infos_of.items()
-        )
-        raise ValueError(f"{folder}: {len(infos_of)} DICOM series: {names}; expected one per folder")
-    (infos,) = infos_of.values()
-    if len(infos) < 2:
-        has_frames = infos[0].GetDimension() == 3 and infos[0].GetSize()[2] > 1
-        content = "one file of many frames: convert it to NIfTI" if has_frames else "one slice"
-        raise ValueError(f"{folder}: the DICOM series is {content}, expected one file per slice")
-    unplaced = [info.GetFileName() for info in infos if not (_tag(info, POSITION) and _tag(info, ORIENTATION))]
-    if unplaced:
-        raise ValueError(f"{unplaced[0]}: no position or orientation of the slice in its DICOM header")
-    normal = np.cross(*_numbers(infos[0], ORIENTATION).reshape(2, 3))
-    infos.sort(key=lambda info: float(normal @ _numbers(info, POSITION)))
-    return [info.GetFileName() for info in infos], infos
-
-
-def _geometry(folder: Path, infos: list[sitk.ImageFileReader]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions of the slices ``(slices, 3)`` and the directions of columns and rows ``(2, 3)``, in LPS."""
-    orientations = np.array([_numbers(info, ORIENTATION) for info in infos])
-    if np.ptp(orientations, axis=0).max() > 1e-3:
-        raise ValueError(f"{folder}: DICOM slices of different orientations: a localizer among them?")
-    positions = np.array([_numbers(info, POSITION) for info in infos])
-    axes = orientations[0].reshape(2, 3)
-    steps = np.diff(positions @ np.cross(*axes))
+def _check_steps(folder: Path, infos: list[sitk.ImageFileReader], steps: np.ndarray) -> None:
     if steps.min() < 1e-3:
-        raise ValueError(f"{folder}: two DICOM slices at one position: several volumes in the series?")
-    if np.ptp(steps) > max(STEP_TOLERANCE, 0.02 * np.median(steps)) + 1e-6:
+        pair = infos[steps.argmin()], infos[steps.argmin() + 1]
+        tags = [name for tag, name in VOLUME_TAGS.items() if len({dicom_tag(info, tag) for info in pair}) > 1]
+        names = " and ".join(Path(info.GetFileName()).name for info in pair)
+        difference = f", which differ in {', '.join(tags)}" if tags else ""
+        raise ValueError(
+            f"{folder}: two DICOM slices at one position: several volumes in the series? ({names}{difference}) Keep one"
+        )
+    step = float(np.median(steps))
+    if np.ptp(steps) > min(max(STEP_TOLERANCE, 0.02 * step), 0.5 * step) + 1e-6:
         raise ValueError(
             f"{folder}: DICOM slices are missing or uneven: steps of {steps.min():.4g} to {steps.max():.4g} mm "
             f"(between slices {steps.argmax() + 1} and {steps.argmax() + 2} of {len(infos)})"
         )
-    return positions, axes
-
-
-def _info(file: str) -> sitk.ImageFileReader:
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(file)
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise ValueError(f"{file}: unreadable DICOM header") from error
-    return reader
-
-
-def _tag(info: sitk.ImageFileReader, tag: str) -> str:
-    return info.GetMetaData(tag).strip() if info.HasMetaDataKey(tag) else ""
-
-
-def _numbers(info: sitk.ImageFileReader, tag: str) -> np.ndarray:
-    return np.array([float(number) for number in _tag(info, tag).split("\\")])

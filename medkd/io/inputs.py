@@ -6,7 +6,7 @@ from pathlib import Path
 
 from medkd.runs.case_names import check_case_name
 
-from .dicom_series import is_dicom_folder
+from .dicom_files import is_dicom_folder
 from .volume_files import VOLUMES
 
 __all__ = ["PICTURES", "case_name", "find_images"]

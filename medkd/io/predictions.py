@@ -11,6 +11,7 @@ from PIL import Image
 from medkd.runs.files import write_atomically
 
 from .inputs import PICTURES
+from .nifti_files import read_nifti_header
 from .volume_files import NIFTI
 
 __all__ = ["write_prediction"]
@@ -55,13 +56,12 @@ def _volume(array: np.ndarray, source: str, affine: np.ndarray | None) -> nib.Ni
     array = np.ascontiguousarray(array[0] if len(array) == 1 else np.moveaxis(array, 0, -1))
     if not source.lower().endswith(NIFTI):
         return nib.Nifti1Image(array, affine)
-    original = nib.load(source)
-    if not isinstance(original, nib.Nifti1Image):
-        raise ValueError(f"{source}: found {type(original).__name__}, expected NIfTI")
-    header = original.header.copy()
+    header = read_nifti_header(Path(source))
+    shape = header.get_data_shape()
     header.set_data_dtype(array.dtype)
     header.set_slope_inter(1, 0)
     header["cal_max"] = header["cal_min"] = 0  # the display window of the image, not of labels
-    if array.size == np.prod(original.shape):
-        array = array.reshape(original.shape)  # a fourth axis of length 1
-    return type(original)(array, None, header)
+    if array.size == np.prod(shape):
+        array = array.reshape(shape)  # a fourth axis of length 1
+    image_class = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+    return image_class(array, None, header)

@@ -17,6 +17,12 @@ KITS_AFFINE = np.array([[0, 0, -0.7, 30], [0, -0.8, 0, 40], [-3.0, 0, 0, 900], [
 SHAPE = (6, 8, 10)
 
 
+def moved(mm):
+    affine = KITS_AFFINE.copy()
+    affine[0, 3] += mm
+    return affine
+
+
 def case_arrays():
     image = np.arange(np.prod(SHAPE), dtype=np.int16).reshape(SHAPE) - 200
     label = np.zeros(SHAPE, np.uint8)
@@ -188,7 +194,7 @@ def nan_image():
             {"image": np.zeros((6, 8, 10, 2), np.int16)},
             r"imaging.nii.gz has shape \(6, 8, 10, 2\), expected three axes",
         ),
-        ({"label_affine": KITS_AFFINE + 0.002 * np.eye(4)[:, [3, 1, 2, 0]]}, r"affines .* differ by up to 0.002"),
+        ({"label_affine": moved(0.3)}, r"affines .* differ by up to 0.3"),
         ({"label": case_arrays()[1] * 3}, r"label values \[3, 6\] in the mask, expected only \[0, 1, 2\]"),
         ({"label": case_arrays()[1] * np.float32(0.5)}, "label values of the mask: 0.5 is not a whole number"),
         ({"label": case_arrays()[1].astype(np.int16) * -1}, "label values of the mask: -2|-1 is outside 0 to 255"),
@@ -207,12 +213,12 @@ def test_refused_cases(tmp_path, odd, message):
 def test_tolerances(tmp_path):
     """What scanners' headers and float storage do to whole numbers is no reason to refuse."""
     image = case_arrays()[0] + np.float32(5e-4)
-    source = source_of(tmp_path / "source", image=image, label_affine=KITS_AFFINE + 5e-4 * np.eye(4)[:, [3, 1, 2, 0]])
+    source = source_of(tmp_path / "source", image=image, label_affine=moved(0.05))
     kits19.prepare(source, tmp_path / "out")
     assert np.array_equal(read_volume(tmp_path / "out" / "imagesTr" / "case_00099.b2nd")[0], case_arrays()[0])
 
 
-@pytest.mark.parametrize("keep", [0, 40, -9, -60])
+@pytest.mark.parametrize("keep", [40, -9, -60])
 def test_truncated_file(tmp_path, keep):
     source = source_of(tmp_path / "source", image=np.random.default_rng(0).integers(0, 9, SHAPE, dtype=np.int16))
     path = source / "data" / "case_00099" / "imaging.nii.gz"

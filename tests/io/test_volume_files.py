@@ -87,7 +87,11 @@ def header(name, *shape):
         (no_affine, "a.nrrd", "affine without a volume|unreadable"),
         (short("a.mha"), "a.mha", "unreadable or truncated"),
         (short("a.nrrd"), "a.nrrd", "unreadable or truncated"),
-        (lambda folder: (folder / "a.mhd").write_text("no image"), "a.mhd", "unreadable or truncated"),
+        (
+            lambda folder: (folder / "a.mhd").write_text("no image"),
+            "a.mhd",
+            r"found text \(.no image.\), expected MetaImage",
+        ),
         (header("a.nii", 4, -5, 6), "a.nii", r"the header says shape \(4, -5, 6\), expected lengths above 0"),
         (header("a.nii.gz", *[32767] * 3), "a.nii.gz", r"the header says shape .* bytes, the file has \d+"),
         (header("a.nii", *[32767] * 7), "a.nii", r"the header says shape .* bytes, the fil"),

@@ -1,0 +1,131 @@
+"""Reading NRRD and MetaImage files with SimpleITK, and what their headers leave open."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from .dicom_series import LPS_TO_RAS
+from .file_content import describe_content, read_start
+from .volume import Volume
+
+__all__ = ["read_itk_file"]
+
+HEADER_LIMIT = 1 << 20  # bytes
+NRRD_SPACES = {"lps", "ras", "las", "left-posterior-superior", "right-anterior-superior", "left-anterior-superior"}
+MM_PER_UNIT = {"m": 1000.0, "cm": 10.0, "mm": 1.0, "um": 0.001, "\u00b5m": 0.001, "\u03bcm": 0.001, "nm": 1e-6}
+LONG_UNITS = {"meter": "m", "metre": "m", "centi": "cm", "milli": "mm", "micro": "um", "nano": "nm"}
+
+
+def read_itk_file(path: Path) -> Volume:
+    """Return the voxels and the place of an NRRD or MetaImage file.
+
+    Raises:
+        ValueError: for a file that is of neither format, is truncated or lacks its data, several values per voxel, or other
+            than three axes.
+    """
+    is_nrrd = path.name.lower().endswith((".nrrd", ".nhdr"))
+    start = read_start(path)
+    if not (start.startswith(b"NRRD") if is_nrrd else b"NDims" in start):
+        raise ValueError(f"{path}: found {describe_content(start)}, expected {'NRRD' if is_nrrd else 'MetaImage'}")
+    fields = _header_fields(path, is_nrrd)
+    _check_data_file(path, fields, is_nrrd)
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]  # the lines before it name ITK's source files
+        raise ValueError(f"{path} is unreadable or truncated ({' '.join(reason.split())[:120]})") from error
+    if (layers := image.GetNumberOfComponentsPerPixel()) > 1:
+        content = "overlapping segments: export them as one label map" if ".seg." in path.name else "colours or layers"
+        raise ValueError(f"{path} has {layers} values per voxel ({content}), expected one")
+    array = sitk.GetArrayFromImage(image).T
+    if (axes := image.GetDimension()) != 3:
+        raise ValueError(f"{path} has shape {array.shape}: {axes} axes, expected three axes")
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
+    affine[:3, 3] = image.GetOrigin()
+    notes = _missing_nrrd(path, fields) if is_nrrd else _missing_metaimage(fields)
+    unit, scale = _unit(path, fields)
+    if scale != 1:
+        affine[:3] *= scale
+        notes.append(f"the header's unit is {unit}: sizes and places are scaled to mm")
+    return Volume(array, LPS_TO_RAS @ affine, tuple(notes))
+
+
+def _header_fields(path: Path, is_nrrd: bool) -> dict[str, str]:
+    """Return the fields of a text header: name in lower case -> value."""
+    fields: dict[str, str] = {}
+    with path.open("rb") as stream:
+        while (line := stream.readline(HEADER_LIMIT)) and stream.tell() < HEADER_LIMIT:
+            text = line.decode("utf-8", "replace").strip()
+            if is_nrrd and not text:
+                break
+            name, _, value = text.partition(":" if is_nrrd else "=")
+            fields[name.strip().lower().replace(" ", "")] = value.strip()
+            if name.strip() == "ElementDataFile":
+                break
+    return fields
+
+
+def _check_data_file(path: Path, fields: Mapping[str, str], is_nrrd: bool) -> None:
+    """Raise ValueError when the data file of a detached header is absent, elsewhere or of another size."""
+    name = fields.get("datafile" if is_nrrd else "elementdatafile", "")
+    if not name or name.upper().startswith(("LOCAL", "LIST")) or "%" in name:
+        return
+    file = path.parent / name
+    if not file.resolve().is_relative_to(path.parent.resolve()):
+        raise ValueError(f"{path}: found the data file {name}, expected one in the folder of the header")
+    if not file.is_file():
+        raise ValueError(f"{path}: a header without its data: found no file {name} beside it, expected both")
+    encoding = fields.get("encoding", "raw" if fields.get("compresseddata", "false").lower() != "true" else "zlib")
+    skipped = {fields.get(key, "0") for key in ("byteskip", "headersize", "lineskip")}
+    if encoding != "raw" or skipped != {"0"}:
+        return
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        itemsize = sitk.GetArrayViewFromImage(sitk.Image([1, 1], reader.GetPixelID(), 1)).itemsize
+    except RuntimeError:
+        return  # told when the image is read
+    expected = math.prod(reader.GetSize()) * reader.GetNumberOfComponents() * itemsize
+    if (size := file.stat().st_size) != expected:
+        kind = sitk.GetPixelIDValueAsString(reader.GetPixelID())
+        raise ValueError(
+            f"{file}: found {size} bytes, expected {expected} by the header {path.name} "
+            f"({' x '.join(map(str, reader.GetSize()))} voxels, {kind})"
+        )
+
+
+def _missing_metaimage(fields: Mapping[str, str]) -> list[str]:
+    missing = [] if {"elementspacing", "elementsize"} & set(fields) else ["voxel sizes are taken for 1 mm"]
+    if not {"transformmatrix", "rotation", "orientation"} & set(fields):
+        missing.append("axes are taken for LPS")
+    return [f"the header does not say it all: {', '.join(missing)}"] if missing else []
+
+
+def _missing_nrrd(path: Path, fields: Mapping[str, str]) -> list[str]:
+    sizes = fields.get("spacedirections") or fields.get("spacings", "")
+    if "nan" in sizes.lower():
+        raise ValueError(f"{path}: found voxel sizes {sizes}, expected numbers")
+    missing = [] if sizes else ["voxel sizes are taken for 1 mm"]
+    space = fields.get("space", "")
+    if space.lower() not in NRRD_SPACES:
+        missing.append(f"axes of the space {space!r} are taken for LPS" if space else "axes are taken for LPS")
+    return [f"the header does not say it all: {', '.join(missing)}"] if missing else []
+
+
+def _unit(path: Path, fields: Mapping[str, str]) -> tuple[str, float]:
+    """Return the unit of lengths and its mm; a unit that is not known counts as mm."""
+    text = fields.get("spaceunits") or fields.get("units") or fields.get("distanceunits", "")
+    scales = {}
+    for word in text.replace('"', " ").split():
+        unit = next((short for long, short in LONG_UNITS.items() if word.lower().startswith(long)), word)
+        scales[unit] = MM_PER_UNIT.get(unit, 1.0)
+    if len(set(scales.values())) > 1:
+        raise ValueError(f"{path}: found units {text}, expected one unit for all axes")
+    return next(iter(scales.items()), ("mm", 1.0))
