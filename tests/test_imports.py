@@ -14,7 +14,7 @@ ALLOWED = {
     "io": {"runs.files", "runs.errors", "runs.case_names"},
     "phantoms": {"io"},
     "data": {"io", "parallel", "runs.errors", "runs.files", "runs.case_names"},
-    "networks": {"runs.errors", "runs.file_kind", "runs.folder"},
+    "networks": {"runs.checksums", "runs.errors", "runs.file_kind", "runs.folder"},
     "metrics": set(),
     "losses": {"networks", "parallel", "runs.errors"},
     "methods": {"losses", "networks", "runs.errors"},

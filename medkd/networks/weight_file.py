@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from medkd.runs.checksums import check_archive
 from medkd.runs.file_kind import file_kind
 
 __all__ = ["read_weights"]
@@ -37,6 +38,7 @@ def read_weights(file: Path, role: str = "model") -> Any:
             return _read_safetensors(file)
         if kind.name not in ("", "weights"):
             raise _OtherKind(f"it is {kind.description}: {kind.advice}")
+        _check_checksums(file)
         with warnings.catch_warnings(), torch.serialization.safe_globals(_plain_types()):
             warnings.simplefilter("ignore")  # of other pickles, which are refused below
             return torch.load(file, map_location="cpu", weights_only=True)
@@ -45,7 +47,14 @@ def read_weights(file: Path, role: str = "model") -> Any:
 
 
 class _OtherKind(ValueError):
-    """The file is of another kind; the message says which."""
+    """The file is of another kind, or damaged; the message says what it is."""
+
+
+def _check_checksums(file: Path) -> None:
+    try:
+        check_archive(file)
+    except ValueError as error:
+        raise _OtherKind(str(error)) from None
 
 
 def _reason(file: Path, error: Exception) -> str:

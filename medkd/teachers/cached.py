@@ -23,6 +23,7 @@ from medkd.correction import SoftLabels, TeacherTeam, TeamOutputs
 from medkd.networks import Features, required_multiple
 from medkd.parallel.group import all_gather_object, gather_in_order, progress_disabled, shard_indices
 from medkd.runs.case_names import check_case_name
+from medkd.runs.checksums import append_checksum, check_appended
 from medkd.runs.files import write_atomically
 
 from .protocol import NetworkTeacher
@@ -122,8 +123,13 @@ class CachedSoftLabels(Dataset):
         self.multiple = math.lcm(*(required_multiple(network, fallback=1) for network in teacher.networks))
         self.folder = Path(folder) / _fingerprint(teacher, self.multiple)
         self.files = self._fill(teacher, torch.device(device))
+        # in shared memory: each file is checked once, by whichever process reads it first
+        self._is_checked = torch.zeros(len(self.files), dtype=torch.bool).share_memory_()
 
     def _transform(self, index: int) -> dict[str, Any]:
+        if not self._is_checked[index]:
+            _check(self.files[index])
+            self._is_checked[index] = True
         return {**self.data[index], _KEY: torch.from_numpy(np.load(self.files[index]))}
 
     def _fill(self, teacher: NetworkTeacher, device: torch.device) -> list[Path]:
@@ -180,7 +186,18 @@ def _compute_outputs(teacher: NetworkTeacher, image: Tensor, device: torch.devic
 
 
 def _save(file: Path, maps: np.ndarray) -> None:
-    write_atomically(file, lambda path: np.save(path, maps))
+    def write(path: Path) -> None:
+        np.save(path, maps)
+        append_checksum(path)
+
+    write_atomically(file, write)
+
+
+def _check(file: Path) -> None:
+    try:
+        check_appended(file)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}: remove it, the same command computes it again") from None
 
 
 def _file_name(item: Mapping[str, Any], image: Tensor) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from medkd.networks.checkpoints import weights_file
+from medkd.runs.checksums import check_archive
 
 from .external import ExternalModel
 
@@ -33,6 +34,7 @@ def read_torchscript(path: Path) -> ExternalModel:
     """
     file = weights_file(path, "teacher")
     try:
+        check_archive(file)
         network = torch.jit.load(str(file), map_location="cpu")
     except (RuntimeError, ValueError, EOFError) as error:
         raise ValueError(f"teacher {file}: not a readable TorchScript file: {str(error).splitlines()[0]}") from error

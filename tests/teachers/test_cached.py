@@ -111,12 +111,25 @@ def test_files_are_found_again_by_weights_and_content(tmp_path, capsys):
 def test_a_truncated_file_is_computed_again(tmp_path, capsys):
     files = CachedSoftLabels(items(), SingleTeacher(tapped()), tmp_path, "cpu").files
     whole = files[0].read_bytes()
-    for rest in (b"", whole[:90], whole[:-10]):
+    for rest in (b"", whole[:90], whole[:-100]):
         files[0].write_bytes(rest)
         capsys.readouterr()
         data = CachedSoftLabels(items(), SingleTeacher(tapped()), tmp_path, "cpu")
         assert "1 of them new" in capsys.readouterr().out and files[0].read_bytes() == whole
         assert data[0]["soft_labels"].shape == (2, 32, 32)
+
+
+def test_a_changed_byte_is_told_and_a_file_without_checksum_is_read(tmp_path):
+    taps = tapped()
+    data = CachedSoftLabels(items(), SingleTeacher(taps), tmp_path, "cpu")
+    content = bytearray(data.files[1].read_bytes())
+    content[200] ^= 1
+    data.files[1].write_bytes(content)
+    np.save(data.files[2], np.load(data.files[2]))  # as earlier releases wrote it
+    data = CachedSoftLabels(items(), SingleTeacher(taps), tmp_path, "cpu")
+    assert data[0]["soft_labels"].shape == data[2]["soft_labels"].shape
+    with pytest.raises(ValueError, match=f"{data.files[1].name}: it is damaged: .* remove it, the same command"):
+        data[1]
 
 
 def test_an_image_in_another_shape_is_another_image(tmp_path):

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from medkd.deploy.runtime import KEY, ModelSpec, OnnxModel
+from medkd.runs.checksums import append_checksum
 
 __all__ = ["OnnxNetwork", "quiet", "save_onnx", "write_onnx", "write_torchscript"]
 
@@ -90,7 +91,9 @@ def save_onnx(model: Any, description: ModelSpec, path: Path) -> None:
     for node in (*model.graph.node, *(node for function in model.functions for node in function.node)):
         del node.metadata_props[:]
     onnx.helper.set_model_props(model, {KEY: description.to_json()})
+    model.DiscardUnknownFields()  # the checksum of the file that int8 was made from
     onnx.save(model, path)
+    append_checksum(path)
 
 
 class OnnxNetwork(nn.Module):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from medkd.runs.checksums import check_appended
+
 from .spec import KEY, ModelSpec
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class OnnxModel:
             raise FileNotFoundError(f"model {path}: no such file")
         self._path = path
         open(path, "rb").close()  # ONNX Runtime calls a file without read permission a broken one
+        _check(Path(path))
         self._session = _session(path, threads, device)
         self._input = self._session.get_inputs()[0].name
         text = self._session.get_modelmeta().custom_metadata_map.get(KEY)
@@ -55,6 +58,13 @@ class OnnxModel:
             return self._session.run(None, {self._input: np.ascontiguousarray(images, dtype=np.float32)})[0]
         except Exception as error:  # ONNX Runtime's own classes have no other common base
             raise ValueError(f"model {self._path}: ONNX Runtime stopped ({_reason(error)})") from error
+
+
+def _check(path: Path) -> None:
+    try:
+        check_appended(path)
+    except ValueError as error:
+        raise ValueError(f"model {path}: {error}: export it again") from None
 
 
 def _session(path: str | Path, threads: int | None, device: str | None) -> InferenceSession:

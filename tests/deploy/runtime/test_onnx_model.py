@@ -60,3 +60,11 @@ def test_a_device_that_is_not_there_is_named(exported, monkeypatch):
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(ValueError, match="--device cuda: ONNX Runtime finds no CUDA device here"):
         OnnxModel(exported["slices"], device="cuda")
+
+
+def test_a_changed_byte_is_told(exported, tmp_path):
+    content = bytearray(exported["slices"].read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "student.onnx").write_bytes(content)
+    with pytest.raises(ValueError, match="model .*student.onnx: it is damaged: .*: export it again"):
+        OnnxModel(tmp_path / "student.onnx")
