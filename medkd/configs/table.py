@@ -82,6 +82,13 @@ _OPTIONS = (
     Option(
         "teacher_classes", "list", "Class of the task for each output channel of an external teacher.", nullable=True
     ),
+    Option(
+        "teacher_output",
+        "text",
+        "Output of an external teacher: logits, or probabilities, whose logarithm is taken; auto: logits, and probabilities "
+        "are refused.",
+        choices=("auto", "logits", "probabilities"),
+    ),
     # assistants
     Option("init", "text", "Initial weights of an assistant.", choices=("teacher", "scratch")),
     Option("freeze_norm", "truth", "Keep the batch statistics of the teacher."),

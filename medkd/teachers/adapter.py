@@ -12,6 +12,7 @@ from medkd.networks.features import FeatureTaps, OutputError
 
 from .geometry import Axes
 from .intensity import Intensity
+from .outputs import OutputKind, are_probabilities, log_probabilities, select_output
 
 __all__ = ["TeacherAdapter"]
 
@@ -33,9 +34,12 @@ class TeacherAdapter(nn.Module):
         network_axes: from the task's axes to the network's; None if they are equal. Maps of taps are turned back as the
             logits are.
         code: tells networks with equal weights and equal repr apart, for cached soft labels.
+        output: what the network returns: "logits"; "probabilities", whose logarithm is taken; "auto", logits, and
+            probabilities are refused; or "detect", either.
 
     Raises:
-        ValueError: If channels and classes do not match, or the network takes such images at no usual size.
+        ValueError: If channels and classes do not match, the network takes such images at no usual size, or its outputs are
+            not what ``output`` says. They are looked at with noise, and with the first images.
 
     Example:
         >>> adapter = TeacherAdapter(nn.Conv2d(1, 3, 1), "my network", (2, 1), num_classes=2, classes=[0, 0, 1])
@@ -54,6 +58,7 @@ class TeacherAdapter(nn.Module):
         multiple: Sequence[int] | None = None,
         network_axes: Axes | None = None,
         code: str = "",
+        output: OutputKind = "auto",
     ) -> None:
         super().__init__()
         self.network, self.source, self.input_spec = network, source, input_spec
@@ -61,10 +66,15 @@ class TeacherAdapter(nn.Module):
         self.multiple = None if multiple is None else tuple(multiple)
         self.classes: tuple[int, ...] | None = None
         self.num_classes = num_classes
+        self.output, self.takes_logarithm = output, output == "probabilities"
+        self._channels = {1, num_classes} if classes is None else {len(classes)}
+        self._checks_left = 2  # of outputs: with noise, and with the first images
         self.eval()  # a frozen script has no other mode
-        channels = _count_channels(self, source)
-        if classes is not None or channels != num_classes:
-            self.classes = _check_classes(classes, channels, num_classes, source)
+        shape = _dry_shape(self, source)
+        if classes is not None or shape[1] != num_classes:
+            self.classes = _check_classes(classes, shape[1], num_classes, source)
+        with torch.no_grad():  # refuses outputs of another kind before anything is trained
+            self(torch.rand((1, input_spec[1], *shape[2:]), generator=torch.Generator().manual_seed(0)) * 2 - 1)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits (N, K, *spatial) of an image (N, C, *spatial) of the task."""
@@ -72,13 +82,39 @@ class TeacherAdapter(nn.Module):
         x = x if self.network_axes is None else self.network_axes.to_network(x)
         size = x.shape[2:]
         x = self._pad(x)
-        logits = _select_output(self.network(x), x.shape[2:], self.source)
+        logits = self._run(x)
+        if self._checks_left and bool(image.any()):  # zeros are a dry forward's
+            self._check(logits, x)
+        if self.takes_logarithm:
+            logits = log_probabilities(logits)
         for axis, edge in enumerate(size, start=2):
             logits = logits.narrow(axis, 0, edge)
         logits = logits if self.network_axes is None else self.network_axes.from_network(logits)
         if logits.shape[1] == 1:
             logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
         return logits if self.classes is None else self._merge_channels(logits, self.classes)
+
+    def _run(self, x: Tensor) -> Tensor:
+        """Return the output (N, channels, *spatial) that is taken, for an image of the network."""
+        return select_output(self.network(x), x.shape[2:], self.source, self._channels)
+
+    @torch.no_grad()
+    def _check(self, values: Tensor, x: Tensor) -> None:
+        """Check that the outputs are what `output` says; of "detect", see whether the logarithm is to be taken."""
+        self._checks_left -= 1
+        is_probability = are_probabilities(values, self.network, self._run, x, f"teacher {self.source}")
+        if is_probability and self.output == "auto":
+            raise ValueError(
+                f"teacher {self.source}: found probabilities (of a softmax or sigmoid), expected logits: give "
+                "--teacher_output probabilities, which takes their logarithm (--teacher_output logits if they are logits)"
+            )
+        if not is_probability and self.output == "probabilities":
+            raise ValueError(
+                f"teacher {self.source}: found values of {values.min():.3g} to {values.max():.3g}, expected probabilities as "
+                "--teacher_output says: leave it out for logits"
+            )
+        if self.output == "detect" and is_probability:
+            self.takes_logarithm = True
 
     def _pad(self, x: Tensor) -> Tensor:
         if self.multiple is None:
@@ -111,34 +147,21 @@ class TeacherAdapter(nn.Module):
     def extra_repr(self) -> str:
         """Return the settings, which also tell the cached soft labels of two such teachers apart."""
         axes = "" if self.network_axes is None else f", axes={self.network_axes.axcodes}"
-        return f"{self.code}, classes={self.classes}, intensity={self.intensity}, multiple={self.multiple}{axes}"
+        log = ", log" if self.takes_logarithm else ""
+        return f"{self.code}, classes={self.classes}, intensity={self.intensity}, multiple={self.multiple}{axes}{log}"
 
 
-def _count_channels(teacher: nn.Module, source: str) -> int:
+def _dry_shape(teacher: TeacherAdapter, source: str) -> torch.Size:
+    """Return the shape (1, channels, *spatial) of the outputs for the smallest image that the network takes."""
     try:
-        return FeatureTaps(teacher).shapes.logits.shape[1]
+        return FeatureTaps(teacher).shapes.logits.shape
+    except OutputError as error:
+        raise ValueError(f"teacher {error}") from None
     except ValueError as error:
         reason = str(error.__cause__ or error).strip().splitlines()
         raise ValueError(
             f"teacher {source} does not take the task's images: {reason[-1] if reason else error}"
         ) from None
-
-
-def _select_output(output: object, size: torch.Size, source: str) -> Tensor:
-    """Return the last output of the image's size.
-
-    BasicUNetPlusPlus returns its final logits last. With deep supervision, they are the only output of full size.
-    """
-    outputs = list(output) if isinstance(output, list | tuple) else [output]
-    tensors = [item for item in outputs if isinstance(item, Tensor)]
-    if not outputs or len(tensors) < len(outputs):
-        raise OutputError(f"{source}: found {type(output).__name__}, expected logits, or a list or tuple of them")
-    fitting = [tensor for tensor in tensors if tensor.shape[2:] == size]
-    if not fitting:
-        raise ValueError(
-            f"{source}: found an output {tuple(tensors[-1].shape)} for an image of {tuple(size)}, expected its size"
-        )
-    return fitting[-1]
 
 
 def _check_classes(classes: Sequence[int] | None, channels: int, num_classes: int, source: str) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from medkd.networks.features import input_spec
 from .adapter import TeacherAdapter
 from .geometry import Geometry, network_axes
 from .intensity import Intensity, Linear, Scaling, range_scaling
+from .outputs import OutputKind
 
 __all__ = ["ExternalModel", "Task", "adapt_model"]
 
@@ -59,6 +60,7 @@ def adapt_model(
     intensity: Sequence[float] | None = None,
     classes: Sequence[int] | None = None,
     fallback: Sequence[float] | None = None,
+    output: OutputKind = "auto",
 ) -> TeacherAdapter:
     """Return the model as a network that takes the task's images and gives the task's classes.
 
@@ -68,6 +70,7 @@ def adapt_model(
         intensity: (a_min, a_max, b_min, b_max), which replaces the scaling that its files state.
         classes: for each channel, the class of the task that it stands for.
         fallback: as ``intensity``, used only if the files state no scaling.
+        output: what the network returns, see `TeacherAdapter`.
 
     Raises:
         ValueError: If the network does not suit the task, or an option does not suit the network.
@@ -87,6 +90,7 @@ def adapt_model(
         multiple=model.multiple,
         network_axes=axes,
         code=model.code,
+        output=output,
     )
 
 

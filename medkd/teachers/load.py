@@ -8,15 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+from monai.networks.utils import eval_mode
 from torch import nn
 
 from medkd.networks.checkpoints import load_weights, weights_file
-from medkd.networks.features import input_spec
+from medkd.networks.features import FeatureTaps, input_spec
 
 from .bundle_folder import bundle_config, read_bundle
 from .ensemble import Ensemble
 from .external import ExternalModel, Task, adapt_model
 from .nnunet_folder import nnunet_folder, read_nnunet
+from .outputs import OutputKind, are_probabilities, check_kind
 from .torchscript import is_torchscript, read_torchscript
 
 __all__ = ["PathOrPaths", "load_teacher", "teacher_kind"]
@@ -53,6 +56,7 @@ def load_teacher(
     classes: Sequence[Any] | None = None,
     per_case: bool = False,
     spacing: Sequence[float] | None = None,
+    output: str = "auto",
 ) -> nn.Module:
     """Return a network with weights, from images of the task to logits (N, K, *spatial).
 
@@ -75,6 +79,8 @@ def load_teacher(
             also a list with one entry each.
         per_case: whether the window is in units of each case's percentiles, not in HU. A scaling of HU is then not used.
         spacing: mm per voxel of 3-D images; None: the volumes' own. Nothing is resampled: a note names a difference.
+        output: what an external teacher returns: "logits"; "probabilities", whose logarithm is taken (of several teachers:
+            of those that return them); or "auto", logits, and probabilities are refused.
 
     Raises:
         FileNotFoundError: If a path holds none of these.
@@ -83,16 +89,20 @@ def load_teacher(
     for name, option in (("intensity", intensity), ("classes", classes)):
         if option is not None and (isinstance(option, str) or not isinstance(option, Sequence)):
             raise ValueError(f"--teacher_{name}: found {option!r}, expected a list")
-    task = Task(network, num_classes, window, per_case, spacing)
+    task, kind = Task(network, num_classes, window, per_case, spacing), check_kind(output)
     if isinstance(teacher, str | Path):
-        return _load_one(teacher, task, intensity, classes)
+        return _load_one(teacher, task, intensity, classes, output=kind)
     if len(teacher) < 2:
         raise ValueError(f"teacher: found {list(teacher)}, expected a path, or several")
-    return _load_ensemble(teacher, task, intensity, classes)
+    return _load_ensemble(teacher, task, intensity, classes, "detect" if kind == "probabilities" else kind)
 
 
 def _load_ensemble(
-    paths: Sequence[str | Path], task: Task, intensity: Sequence[Any] | None, classes: Sequence[Any] | None
+    paths: Sequence[str | Path],
+    task: Task,
+    intensity: Sequence[Any] | None,
+    classes: Sequence[Any] | None,
+    output: OutputKind,
 ) -> Ensemble:
     has_entries = _has_entry_per_teacher(intensity)
     intensities = _entry_per_teacher("intensity", intensity if has_entries else None, len(paths))
@@ -103,7 +113,9 @@ def _load_ensemble(
         if teacher_kind(path) == "weights":  # options for all are not for medkd runs, and each needs its own weights
             members.append(_load_one(path, replace(task, network=copy.deepcopy(task.network))))
         else:
-            members.append(_load_one(path, task, own_intensity, own_classes, fallback))
+            members.append(_load_one(path, task, own_intensity, own_classes, fallback, output))
+    if output == "detect" and not any(getattr(member, "takes_logarithm", False) for member in members):
+        raise ValueError("--teacher_output probabilities: no teacher returns probabilities: leave it out for logits")
     return Ensemble(members, input_spec(task.network))
 
 
@@ -126,12 +138,24 @@ def _load_one(
     intensity: Sequence[float] | None = None,
     classes: Sequence[int] | None = None,
     fallback: Sequence[float] | None = None,
+    output: OutputKind = "auto",
 ) -> nn.Module:
     kind = teacher_kind(path)
     if kind != "weights":
-        return adapt_model(_READERS[kind](Path(path)), task, intensity, classes, fallback)
-    if (intensity, classes) != (None, None):
-        raise ValueError(
-            f"--teacher_intensity and --teacher_classes: found {path}, a medkd run, expected an external teacher"
-        )
-    return load_weights(task.network, path, "teacher")
+        return adapt_model(_READERS[kind](Path(path)), task, intensity, classes, fallback, output)
+    given = {"intensity": intensity is not None, "classes": classes is not None, "output": output == "probabilities"}
+    if names := [f"--teacher_{name}" for name, is_given in given.items() if is_given]:
+        raise ValueError(f"{', '.join(names)}: found {path}, a medkd run, expected an external teacher")
+    network = load_weights(task.network, path, "teacher")
+    if not type(network).__module__.startswith("medkd.networks.") and output != "logits":
+        _require_logits(network, path)
+    return network
+
+
+def _require_logits(network: nn.Module, path: str | Path) -> None:
+    """Check that a network of the user's own ``teacher_def`` returns logits, which those of medkd do."""
+    shape, source = FeatureTaps(network).shapes.logits.shape, f"teacher {path}"
+    image = torch.rand((1, input_spec(network)[1], *shape[2:]), generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad(), eval_mode(network):
+        if are_probabilities(network(image), network, network, image, source):
+            raise ValueError(f"{source}: found probabilities, expected logits: leave the softmax out of teacher_def")

@@ -19,6 +19,7 @@ def load_task_teacher(
     trained_with: Mapping[str, Any],
     intensity: Sequence[Any] | None = None,
     classes: Sequence[Any] | None = None,
+    output: str = "auto",
 ) -> nn.Module:
     """Load a teacher for images that are prepared as ``trained_with`` states.
 
@@ -29,6 +30,7 @@ def load_task_teacher(
         trained_with: the configuration's ``trained_with``, of which ``window``, ``per_case`` and ``spacing`` are read.
         intensity: ``--teacher_intensity``, see `load_teacher`.
         classes: ``--teacher_classes``, see `load_teacher`.
+        output: ``--teacher_output``, see `load_teacher`.
 
     Returns:
         A network from images (N, C, *spatial) of the task to logits (N, K, *spatial).
@@ -46,4 +48,5 @@ def load_task_teacher(
         classes=classes,
         per_case=trained_with.get("per_case", False),
         spacing=trained_with.get("spacing"),
+        output=output,
     )
