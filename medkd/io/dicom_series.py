@@ -20,7 +20,7 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 STEP_TOLERANCE = 0.1  # mm
 SPACING_TOLERANCE = 1e-3  # of the pixel spacing
 POSITION, ORIENTATION, SPACING = "0020|0032", "0020|0037", "0028|0030"
-SERIES, DESCRIPTION, PHOTOMETRIC = "0020|000e", "0008|103e", "0028|0004"
+SERIES, DESCRIPTION, PHOTOMETRIC, SYNTAX, INSTANCE = "0020|000e", "0008|103e", "0028|0004", "0002|0010", "0008|0018"
 # Distances on a detector or a film, not in the patient.
 OTHER_SPACINGS = {"0018|1164": "ImagerPixelSpacing", "0018|2010": "NominalScannedPixelSpacing"}
 # What may tell the volumes apart that one series holds.
@@ -67,16 +67,19 @@ def read_series(folder: Path) -> Volume:
     _check_placed(infos)
     infos, affine = _sorted_slices(folder, infos)
     reader = sitk.ImageSeriesReader()
+    reader.SetImageIO("GDCMImageIO")
     reader.SetFileNames([info.GetFileName() for info in infos])
     reader.SetOutputPixelType(sitk.sitkFloat32)  # the rescale factors may differ from slice to slice
     try:
         array = sitk.GetArrayFromImage(reader.Execute()).T
     except RuntimeError as error:
         reason = " ".join(str(error).strip().splitlines()[-1].split())
-        raise ValueError(f"{folder}: DICOM slices are unreadable or of different sizes ({reason[:120]})") from error
+        syntax = dicom_tag(infos[0], SYNTAX)
+        raise ValueError(
+            f"{folder}: DICOM slices are unreadable: truncated, or compressed in a way that is not known (transfer syntax "
+            f"{syntax}; {reason[:120]})"
+        ) from error
     notes = [f"skipped {name_files(skipped)}: no slices of the series"] if skipped else []
-    if any(dicom_tag(info, PHOTOMETRIC) == "MONOCHROME1" for info in infos):
-        notes.append("its slices are MONOCHROME1 (high values are shown dark): values are taken as they are")
     return Volume(array, LPS_TO_RAS @ affine, tuple(notes))
 
 
@@ -111,10 +114,13 @@ def _check_placed(infos: list[sitk.ImageFileReader]) -> None:
             others = [name for tag, name in OTHER_SPACINGS.items() if dicom_tag(info, tag)]
             reason = f" ({others[0]} is no distance in the patient)" if others else ""
             raise ValueError(
-                f"{file}: no pixel spacing in its DICOM header (PixelSpacing), expected two lengths{reason}"
+                f"{file}: found {dicom_tag(info, SPACING) or 'no'} pixel spacing in its DICOM header (PixelSpacing), expected "
+                f"two lengths above 0{reason}"
             )
-        if info.GetNumberOfComponents() > 1:
-            raise ValueError(f"{file}: found a slice in colours ({dicom_tag(info, PHOTOMETRIC)}), expected grey values")
+        if (kind := dicom_tag(info, PHOTOMETRIC)) == "MONOCHROME1" or info.GetNumberOfComponents() > 1:
+            # GDCM reads MONOCHROME1 inverted, whatever the numbers mean.
+            content = "inverted grey values" if kind == "MONOCHROME1" else "colours"
+            raise ValueError(f"{file}: found {content} ({kind}), expected MONOCHROME2: convert the series")
 
 
 def _numbers(infos: list[sitk.ImageFileReader], tag: str, count: int) -> np.ndarray:
@@ -127,6 +133,8 @@ def _sorted_slices(folder: Path, infos: list[sitk.ImageFileReader]) -> tuple[lis
     orientations, spacings = _numbers(infos, ORIENTATION, 6), _numbers(infos, SPACING, 2)
     if np.ptp(orientations, axis=0).max() > 1e-3:
         raise ValueError(f"{folder}: DICOM slices of different orientations: a localizer among them?")
+    if len(sizes := sorted({info.GetSize()[:2] for info in infos})) > 1:
+        raise ValueError(f"{folder}: DICOM slices of different sizes (columns, rows): {sizes[0]} and {sizes[1]}")
     low, high = spacings.min(axis=0), spacings.max(axis=0)
     if (high > low * (1 + SPACING_TOLERANCE)).any():
         raise ValueError(
@@ -152,6 +160,8 @@ def _check_steps(folder: Path, infos: list[sitk.ImageFileReader], steps: np.ndar
         tags = [name for tag, name in VOLUME_TAGS.items() if len({dicom_tag(info, tag) for info in pair}) > 1]
         names = " and ".join(Path(info.GetFileName()).name for info in pair)
         difference = f", which differ in {', '.join(tags)}" if tags else ""
+        if len({dicom_tag(info, INSTANCE) for info in pair}) == 1:
+            difference = ", copies of one slice"
         raise ValueError(
             f"{folder}: two DICOM slices at one position: several volumes in the series? ({names}{difference}) Keep one"
         )

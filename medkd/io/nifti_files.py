@@ -18,7 +18,7 @@ from nibabel.arrayproxy import ArrayProxy
 from nibabel.spatialimages import HeaderDataError
 
 from .file_content import START, describe_content, read_start
-from .grids import SHIFT_TOLERANCE, has_volume, largest_shift
+from .grids import SHIFT_TOLERANCE, has_volume, is_placeholder, largest_shift
 from .volume import Volume
 
 __all__ = ["read_nifti_file", "read_nifti_header"]
@@ -139,10 +139,11 @@ def _place(path: Path, header: nib.Nifti1Header) -> tuple[np.ndarray, tuple[str,
     shape = (*header.get_data_shape(), 1, 1, 1)[:3]
     if len(usable) == 2 and (shift := largest_shift(affine, usable["qform"], shape)) > SHIFT_TOLERANCE:
         axes = ["".join(nib.aff2axcodes(form)) for form in usable.values()]
-        notes.append(
-            f"sform (axes {axes[0]}) and qform (axes {axes[1]}) differ by up to {shift:.3g} voxels: the sform was taken, "
-            "programs built on ITK may take the qform"
-        )
+        differ = f"sform (axes {axes[0]}) and qform (axes {axes[1]}) differ by up to {shift:.3g} voxels"
+        # An identity is what programs write that know no geometry: the public ACDC has it beside a true qform.
+        if is_placeholder(affine):
+            return usable["qform"], (f"{differ}: the qform was taken, the sform is an identity",)
+        notes.append(f"{differ}: the sform was taken, programs built on ITK may take the qform")
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if "qform" not in forms and not np.allclose(lengths, sizes, rtol=SIZE_TOLERANCE, atol=0):
         notes.append(f"voxel sizes are {_mm(lengths)} by the sform, which was taken, and {_mm(sizes)} by pixdim")

@@ -43,14 +43,19 @@ def checked_volume(path: Path, volume: Volume) -> Volume:
         raise ValueError(f"{path} has voxels of type {array.dtype} ({content}), expected real numbers")
     if not has_volume(affine):
         raise ValueError(f"{path} has an affine without a volume or with NaN: {affine[:3].tolist()}")
-    if is_placeholder(affine):
+    if is_placeholder(affine) and _is_stack(array.shape):
         notes = (*notes, _placeholder_note(array.shape))
     array = array.astype(np.float64) if array.dtype.itemsize > 8 else array  # torch has no longer numbers
     return Volume(array.astype(array.dtype.newbyteorder("="), copy=False), affine, notes)
 
 
+def _is_stack(shape: tuple[int, ...]) -> bool:
+    """Return whether a shape is that of a stack of slices, whose voxels are seldom cubes: square slices, or few of them."""
+    return shape[0] == shape[1] or shape[1] == shape[2] or max(shape) >= 2 * min(shape)
+
+
 def _placeholder_note(shape: tuple[int, ...]) -> str:
     note = "the affine is the identity (voxels of 1 mm, no origin), often a placeholder: mm, ml, left and right may be wrong"
-    if shape[0] < shape[1] and shape[1] == shape[2]:
-        note += f"; shape {shape} looks like slices first, which then run from right to left here"
+    if shape[0] < min(shape[1:]):
+        note += f"; shape {shape} looks like slices first, which are then read from right to left"
     return note

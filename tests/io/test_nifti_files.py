@@ -73,8 +73,6 @@ NAN = np.nan
             LPS,
         ),
         ((None, RPS * 1000), {"xyzt_units": 3 + 8}, "unit is micrometres: sizes and places are scaled to mm", RPS),
-        ((np.eye(4), None), {}, "the affine is the identity", np.eye(4)),
-        ((np.diag([-1.0, -1, 1, 1]), None), {}, "the affine is the identity", np.diag([-1.0, -1, 1, 1])),
     ],
 )
 def test_what_is_guessed_is_said(tmp_path, forms, fields, note, affine):
@@ -86,9 +84,14 @@ def test_what_is_guessed_is_said(tmp_path, forms, fields, note, affine):
     assert re.search(note, found)
 
 
-def test_slices_first_under_the_identity_are_named(tmp_path):
-    volume = read_volume(write(tmp_path / "a.nii", np.eye(4), array=np.zeros((4, 9, 9), np.int16)))
-    assert "shape (4, 9, 9) looks like slices first" in volume.notes[0]
+@pytest.mark.parametrize("affine", [np.eye(4), np.diag([-1.0, -1, 1, 1])], ids=["RAS", "LPS"])
+def test_an_identity_of_a_stack_of_slices_is_named(tmp_path, affine):
+    for shape in ((4, 9, 9), (9, 9, 7), (10, 9, 5)):
+        (note,) = read_volume(write(tmp_path / "a.nii", affine, array=np.zeros(shape, np.int16))).notes
+        assert note.startswith("the affine is the identity")
+        assert ("shape (4, 9, 9) looks like slices first" in note) == (shape[0] == 4)
+    for shape, other in (((9, 10, 9), affine), ((4, 9, 9), affine + np.eye(4, k=3))):
+        assert read_volume(write(tmp_path / "a.nii", other, array=np.zeros(shape, np.int16))).notes == ()
 
 
 @pytest.mark.parametrize(
