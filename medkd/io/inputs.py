@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from medkd.runs.case_names import check_case_name
 
+from .beside import further_channels, image_of_label, other_content, print_skipped
 from .dicom_files import is_dicom_folder
 from .volume_files import VOLUMES
 
@@ -24,9 +26,13 @@ def case_name(path: str | Path) -> str:
         >>> case_name("scans/case_00000.nii.gz"), case_name("case_00001/imaging.nii.gz")
         ('case_00000', 'case_00001')
     """
-    name = Path(path).name
-    if name == _KITS19 and Path(path).absolute().parent.name:
+    if Path(path).name == _KITS19 and Path(path).absolute().parent.name:
         return Path(path).absolute().parent.name
+    return _stem(Path(path))
+
+
+def _stem(path: Path) -> str:
+    name = path.name
     suffix = next((s for s in (*VOLUMES, *PICTURES) if name.lower().endswith(s)), "")
     return name.removesuffix(name[len(name) - len(suffix) :]) if suffix else name
 
@@ -34,7 +40,9 @@ def case_name(path: str | Path) -> str:
 def find_images(
     source: str | Path, suffixes: tuple[str, ...], output_dir: str | Path, series: bool = False
 ) -> list[dict[str, str]]:
-    """Find the images of a file or folder, in order of their names.
+    """Find the images of a file or folder, in order of their names; print on stderr what else is there, and why.
+
+    Label maps beside their images (``a_seg``) and further channels in nnU-Net's names (``a_0001``) are no images.
 
     Args:
         source: one file, a folder of files, or a folder of KiTS19 cases (``case_00000/imaging.nii.gz``).
@@ -55,7 +63,7 @@ def find_images(
     if not source.exists():
         raise FileNotFoundError(f"input {source}: no such file or folder")
     folder = source.parent if source.is_file() else source
-    files = _files(source, suffixes, series)
+    files = _files(source, suffixes, series, Path(output_dir))
     if Path(output_dir).is_file():
         raise FileExistsError(f"output_dir {output_dir}: is a file, expected a folder")
     if Path(output_dir).resolve() == folder.resolve():
@@ -72,18 +80,56 @@ def find_images(
     return items
 
 
-def _files(source: Path, suffixes: tuple[str, ...], series: bool) -> list[Path]:
+def _files(source: Path, suffixes: tuple[str, ...], series: bool, output_dir: Path) -> list[Path]:
+    """Return the images of a source, and print what else a folder holds."""
     if source.is_file():
         if source.name.lower().endswith(suffixes):
             return [source]
         folder = " or a folder with a DICOM series" if series else ""
-        raise ValueError(f"input {source}: unknown suffix, expected one of {', '.join(suffixes)}{folder}")
-    files = [f for f in source.iterdir() if f.name.lower().endswith(suffixes) and not f.name.startswith(".")]
+        reason = other_content(source, suffixes, series)
+        raise ValueError(f"input {source}: {reason}, expected one of {', '.join(suffixes)}{folder}")
+    entries = sorted(path for path in source.iterdir() if path.resolve() != output_dir.resolve())
+    files = [path for path in entries if path.name.lower().endswith(suffixes) and not path.name.startswith(".")]
+    skipped = _beside(files, has_channels=series)
+    files = [path for path in files if path not in skipped]
+    is_series = series and is_dicom_folder(source)
     if series:
-        files += [source] if is_dicom_folder(source) else filter(is_dicom_folder, source.iterdir())
+        files += [source] if is_series else [path for path in entries if is_dicom_folder(path)]
     if not files and _KITS19.endswith(suffixes):
-        files = list(source.glob(f"*/{_KITS19}"))
+        files = sorted(source.glob(f"*/{_KITS19}"))
+    used = {*files, *skipped, *(path.parent for path in files if path.name == _KITS19)}
+    skipped |= {path: other_content(path, suffixes, series) for path in entries if path not in used}
+    skipped = {path: reason for path, reason in skipped.items() if not _is_usual(path, files, suffixes, is_series)}
     if not files:
         searched = "no DICOM series in it or in its folders" if series else "its folders are not searched"
-        raise FileNotFoundError(f"input {source}: no file that ends in {', '.join(suffixes)} ({searched})")
+        held = "; ".join(f"{path.name}: {reason}" for path, reason in list(skipped.items())[:3])
+        held = f"; found {held}" if held else ""
+        raise FileNotFoundError(f"input {source}: no file that ends in {', '.join(suffixes)} ({searched}){held}")
+    print_skipped({path.name: reason for path, reason in skipped.items()})
     return sorted(files)
+
+
+def _beside(files: Sequence[Path], has_channels: bool) -> dict[Path, str]:
+    """Return the label maps and further channels among the images of a folder, each with the reason to skip it."""
+    stems = {path: _stem(path) + ("_seg" if path.name.lower().endswith(".seg.nrrd") else "") for path in files}
+    names = set(stems.values())
+    labels = {path: image for path, stem in stems.items() if (image := image_of_label(stem, names))}
+    channels = further_channels(stem for path, stem in stems.items() if path not in labels) if has_channels else {}
+    return {
+        **dict.fromkeys(labels, "label maps beside their images"),
+        **{
+            path: "further channels beside the first one (_0000), which alone is read; were they cases, rename them"
+            for path, stem in stems.items()
+            if stem in channels
+        },
+    }
+
+
+def _is_usual(path: Path, files: Collection[Path], suffixes: tuple[str, ...], is_series: bool) -> bool:
+    """Return whether a skipped entry needs no word: hidden, data of a detached header, or listed by the reader of a series."""
+    if path.name.startswith(".") and not (path.is_file() and path.name.lower().endswith(suffixes)):
+        return True
+    if path.is_file() and is_series and not path.name.lower().endswith(suffixes):
+        return True
+    headers = {file.name.removesuffix(file.suffix) for file in files if file.suffix.lower() in (".mhd", ".nhdr")}
+    return path.name.partition(".raw")[0].partition(".zraw")[0] in headers

@@ -1,8 +1,12 @@
 """The images of a folder, and the names of their cases."""
 
+import re
+
+import numpy as np
 import pytest
 
-from medkd.io import case_name, find_images
+from medkd.io import PICTURES, VOLUMES, case_name, find_images
+from medkd.phantoms import write_dicom
 
 
 @pytest.mark.parametrize(
@@ -36,3 +40,83 @@ def test_files_are_found_by_suffix_and_sorted(tmp_path):
         (tmp_path / name).touch()
     found = find_images(tmp_path, (".nii.gz", ".nii"), tmp_path / "out")
     assert [item["case"] for item in found] == ["a", "b"]
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def found_and_said(folder, capsys, suffixes=VOLUMES, series=True):
+    found = find_images(folder, suffixes, folder / "out", series=series)
+    return [item["image"].removeprefix(f"{folder}/") for item in found], capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("names", "found", "said"),
+    [
+        (["a.nii.gz", "a_seg.nii.gz"], ["a.nii.gz"], "skipped: a_seg.nii.gz: label maps beside their images"),
+        (["a_0000.nii", "a_mask.nii"], ["a_0000.nii"], "skipped: a_mask.nii: label maps beside their images"),
+        (["a.nrrd", "a.seg.nrrd"], ["a.nrrd"], "skipped: a.seg.nrrd: label maps beside their images"),
+        (["volume-3.nii", "segmentation-3.nii"], ["volume-3.nii"], "skipped: segmentation-3.nii: label maps"),
+        (["imaging.nii.gz", "segmentation.nii.gz"], ["imaging.nii.gz"], "skipped: segmentation.nii.gz: label maps"),
+        (["a_0000.mha", "a_0001.mha", "b_0000.mha", "b_0001.mha"], ["a_0000.mha", "b_0000.mha"], "further channels"),
+        (["a.nii", "notes.txt", "b.csv"], ["a.nii"], "skipped: b.csv, notes.txt: not the suffix of an image"),
+        (
+            ["a.nii", "b.hdr", "b.img"],
+            ["a.nii"],
+            "skipped: b.hdr, b.img: Analyze or NIfTI pair: convert it to one .nii.gz",
+        ),
+        (["a.nii", "b.mgz"], ["a.nii"], "skipped: b.mgz: FreeSurfer volume: convert it to .nii.gz"),
+        (["a.nii", "._a.nii"], ["a.nii"], "skipped: ._a.nii: hidden file"),
+        (["a.nii", "sub/b.nii"], ["a.nii"], "skipped: sub: folder with images: give it as the input"),
+        (["a.nii", "sub/x/b.nii"], ["a.nii"], "skipped: sub: folder with images further down (.*/sub/x): give it as"),
+        (["a.nii", "notes/b.txt"], ["a.nii"], "skipped: notes: folder without images"),
+    ],
+)
+def test_what_is_skipped_is_said(tmp_path, capsys, names, found, said):
+    files, lines = found_and_said(touch(tmp_path, *names), capsys)
+    assert files == found and len(lines) == 1
+    assert re.match(re.escape(said).replace(r"\.\*", ".*"), lines[0]) or said in lines[0]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"scan_{number:04}.nii" for number in range(6)],
+        ["a_seg.nii", "b_seg.nii"],
+        ["a.mhd", "a.raw", "b.nhdr", "b.raw.gz", "c.mhd", "c.zraw", ".DS_Store", "out/old.nii.gz"],
+        ["case_1/imaging.nii.gz", "case_2/imaging.nii.gz"],
+    ],
+)
+def test_nothing_is_said_of_plain_folders(tmp_path, capsys, names):
+    files, lines = found_and_said(touch(tmp_path, *names), capsys)
+    images = [name for name in names if name.endswith(VOLUMES) and not name.startswith("out/")]
+    assert (files, lines) == (images, [])
+
+
+def test_series_and_what_lies_beside_them(tmp_path, capsys):
+    for name in ("a", "study/b"):
+        write_dicom(tmp_path / name, np.zeros((3, 3, 2)), np.eye(4))
+    files, lines = found_and_said(tmp_path, capsys)
+    assert files == ["a"] and lines == [
+        f"skipped: study: folder with DICOM series further down ({tmp_path}/study/b): give their parent folder"
+    ]
+    files, lines = found_and_said(touch(tmp_path / "a", "notes.txt"), capsys)
+    assert len(files) == 1 and lines == []  # the reader of the series tells
+
+
+def test_pictures_have_no_channels_but_masks(tmp_path, capsys):
+    names = ["f_0000.png", "f_0001.png", "x.jpg", "x_segmentation.png", "scan.nii.gz"]
+    files, lines = found_and_said(touch(tmp_path, *names), capsys, PICTURES, series=False)
+    assert files == ["f_0000.png", "f_0001.png", "x.jpg"]
+    assert [line.partition(": ")[2].partition(":")[0] for line in lines] == ["x_segmentation.png", "scan.nii.gz"]
+
+
+def test_a_folder_without_images_tells_what_it_holds(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no file that ends in .*; found a.mgz: FreeSurfer volume"):
+        find_images(touch(tmp_path, "a.mgz"), VOLUMES, tmp_path / "out", series=True)
+    with pytest.raises(ValueError, match="a.mgz: FreeSurfer volume: convert it to .nii.gz, expected one of"):
+        find_images(tmp_path / "a.mgz", VOLUMES, tmp_path / "out", series=True)
