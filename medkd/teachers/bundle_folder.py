@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TypeVar
 
 import yaml
 from monai.bundle import ConfigParser
 from torch import nn
 
 from medkd.networks.checkpoints import fit_state, weights_file
+from medkd.networks.features import input_spec
 from medkd.networks.weight_file import read_weights
 
-from .bundle_transforms import read_geometry, read_scaling
+from .bundle_transforms import read_geometry, read_scaling, scales_per_case
 from .external import ExternalModel
+from .geometry import Geometry
 
 __all__ = ["bundle_config", "read_bundle"]
+
+T = TypeVar("T")
 
 
 def bundle_config(folder: Path) -> Path | None:
@@ -48,25 +52,40 @@ def read_bundle(folder: Path) -> ExternalModel:
         raise ValueError(f"{file}: not a readable configuration: {' '.join(str(error).split())}") from None
     if "network_def" not in config:
         raise ValueError(f"{file}: no network_def in it")
-    network = _build_network(config, folder, file)
-    network.load_state_dict(fit_state(network, read_weights(weights, "teacher"), "teacher", weights))
-    return ExternalModel(network, f"MONAI bundle {folder}", [read_scaling(config)], read_geometry(config))
-
-
-def _build_network(config: dict[str, Any], folder: Path, file: Path) -> nn.Module:
     parser = ConfigParser({**config, "bundle_root": str(folder)})
     metadata = folder / "configs/metadata.json"
     if metadata.is_file():
         parser.read_meta(str(metadata))
     with _bundle_modules(folder):
-        try:
-            network = parser.get_parsed_content("network_def")
-        except Exception as error:  # the configuration's own code may raise anything
-            reason = " ".join(str(error.__cause__ or error).split())
-            raise ValueError(f"{file}: network_def cannot be built: {reason}") from error
+        network = _build_network(parser, file)
+        scaling, problem = _read_or_tell(read_scaling, parser, file)
+        geometry, geometry_problem = _read_or_tell(read_geometry, parser, file)
+        per_case = scales_per_case(parser)
+    network.load_state_dict(fit_state(network, read_weights(weights, "teacher"), "teacher", weights))
+    if geometry_problem and input_spec(network)[0] == 3:
+        raise ValueError(f"teacher {geometry_problem}")
+    return ExternalModel(
+        network, f"MONAI bundle {folder}", [scaling], geometry or Geometry(), problem=problem, per_case=per_case
+    )
+
+
+def _build_network(parser: ConfigParser, file: Path) -> nn.Module:
+    try:
+        network = parser.get_parsed_content("network_def")
+    except Exception as error:  # the configuration's own code may raise anything
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ValueError(f"{file}: network_def cannot be built: {reason}") from error
     if not isinstance(network, nn.Module):
         raise ValueError(f"{file}: network_def: found {type(network).__name__}, expected a network")
     return network
+
+
+def _read_or_tell(read: Callable[[ConfigParser], T], parser: ConfigParser, file: Path) -> tuple[T | None, str]:
+    """Return what is read of the preprocessing, and why it cannot be read (empty if it can)."""
+    try:
+        return read(parser), ""
+    except ValueError as error:
+        return None, f"{file}: {error}"
 
 
 @contextmanager

@@ -1,18 +1,24 @@
-"""Intensities, axes and spacing that a MONAI bundle's preprocessing states. Its configuration is read, not executed."""
+"""Intensities, axes and spacing that a MONAI bundle's preprocessing states.
+
+Its transforms are not built. Their arguments are: a window may be a reference, or an expression of MONAI such as
+``$@window[0]``, which executes code of the bundle as its network does.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from numbers import Real
 from typing import Any
 
 from monai.bundle import ConfigParser
+from monai.bundle.reference_resolver import ReferenceResolver
 from monai.transforms.intensity import array
 
 from .geometry import Geometry
 from .intensity import Linear, range_scaling
 
-__all__ = ["read_geometry", "read_scaling"]
+__all__ = ["read_geometry", "read_scaling", "scales_per_case"]
 
 # Transforms that may follow an Orientation and undo it.
 _TURNS = {"Transpose", "Flip", "Rotate90"}
@@ -22,57 +28,73 @@ _RANGE = "ScaleIntensityRange"
 _INTENSITY_TRANSFORMS = {"Lambda", *(name for name in array.__all__ if not name.startswith("Rand"))}
 
 
-def read_scaling(config: dict[str, Any]) -> Linear | None:
+def read_scaling(parser: ConfigParser) -> Linear | None:
     """Return the intensity range that the preprocessing scales.
 
     Args:
-        config: content of the bundle's configuration.
+        parser: of the bundle's configuration, parsed.
 
     Returns:
-        The scaling of the first preprocessing that has an intensity transform; None if there is none, if it is not a
-        single ScaleIntensityRange, or if its numbers are expressions.
+        The scaling of the first preprocessing that has an intensity transform; None if there is none, or if it is not a
+        single ScaleIntensityRange.
+
+    Raises:
+        ValueError: If an argument is no number, or cannot be computed.
     """
-    for transforms in _preprocessings(config):
-        candidates = [item for item in transforms if _name(item) in _INTENSITY_TRANSFORMS and not _is_for_labels(item)]
+    for transforms in _preprocessings(parser):
+        candidates = [id for id, name in transforms if name in _INTENSITY_TRANSFORMS and not _is_for_labels(parser, id)]
         if candidates:
-            return _range_of(config, candidates[0]) if len(candidates) == 1 else None
+            return _range_of(parser, candidates[0], transforms) if len(candidates) == 1 else None
     return None
 
 
-def _range_of(config: dict[str, Any], transform: dict[str, Any]) -> Linear | None:
-    if _name(transform) != _RANGE or isinstance(transform.get("_disabled_"), str):
-        return None
-    a_min, a_max, b_min, b_max = (_number(config, transform.get(name)) for name in ("a_min", "a_max", "b_min", "b_max"))
-    clip = _number(config, transform.get("clip", False))
-    if a_min is None or a_max is None or b_min is None or b_max is None or clip is None:
-        return None
-    return range_scaling(a_min, a_max, b_min, b_max, clip=bool(clip))
+def scales_per_case(parser: ConfigParser) -> bool:
+    """Return whether the preprocessing of a bundle that medkd packed maps percentiles of each case first."""
+    for transforms in _preprocessings(parser):
+        ids = [id for id, name in transforms if name == "NormaliseCase"]
+        if ids:
+            return bool(_value(parser, f"{ids[0]}::per_case", True))
+    return False
 
 
-def read_geometry(config: dict[str, Any]) -> Geometry:
+def _range_of(parser: ConfigParser, id: str, transforms: list[tuple[str, str]]) -> Linear | None:
+    if dict(transforms)[id] != _RANGE:
+        return None
+    a_min, a_max = (_number(parser, f"{id}::{name}") for name in ("a_min", "a_max"))
+    if all(_value(parser, f"{id}::{name}") is None for name in ("b_min", "b_max")):
+        return range_scaling(a_min, a_max, 0, 1, clip=False)
+    b_min, b_max = (_number(parser, f"{id}::{name}") for name in ("b_min", "b_max"))
+    return range_scaling(a_min, a_max, b_min, b_max, clip=bool(_value(parser, f"{id}::clip", False)))
+
+
+def read_geometry(parser: ConfigParser) -> Geometry:
     """Return axes by the Orientation and spacing by the Spacing of the first preprocessing that has one of them.
 
     Args:
-        config: content of the bundle's configuration.
+        parser: of the bundle's configuration, parsed.
+
+    Raises:
+        ValueError: If an argument cannot be computed.
     """
-    for transforms in _preprocessings(config):
-        last = {_name(item): item for item in transforms}
+    for transforms in _preprocessings(parser):
+        last = {name: id for id, name in transforms}
         if not {"Orientation", "Spacing"} & last.keys():
             continue
-        orientation = last.get("Orientation", {})
-        canonical = orientation.get("as_closest_canonical") is True
-        axcodes = "RAS" if canonical else _value(config, orientation.get("axcodes"))
-        is_certain = not isinstance(orientation.get("_disabled_"), str) and not _TURNS & last.keys()
-        spacing = _spacing_of(config, last.get("Spacing", {}))
-        return Geometry(axcodes, True, spacing) if _are_axes(axcodes) and is_certain else Geometry(spacing=spacing)
+        orientation, pixdim = last.get("Orientation"), None
+        canonical = _value(parser, f"{orientation}::as_closest_canonical") is True
+        axcodes = "RAS" if canonical else _value(parser, f"{orientation}::axcodes")
+        if "Spacing" in last:
+            pixdim = _value(parser, f"{last['Spacing']}::pixdim")
+        spacing = _spacing_of(pixdim)
+        is_certain = _are_axes(axcodes) and not _TURNS & last.keys()
+        return Geometry(axcodes, True, spacing) if is_certain else Geometry(spacing=spacing)
     return Geometry()
 
 
-def _spacing_of(config: dict[str, Any], transform: dict[str, Any]) -> list[Any] | None:
-    pixdim = _value(config, transform.get("pixdim"))
-    if isinstance(pixdim, int | float):
+def _spacing_of(pixdim: Any) -> list[Any] | None:
+    if isinstance(pixdim, Real):
         pixdim = [pixdim] * 3
-    return [_value(config, mm) for mm in pixdim] if isinstance(pixdim, list) and len(pixdim) == 3 else None
+    return list(pixdim) if isinstance(pixdim, list | tuple) and len(pixdim) == 3 else None
 
 
 def _are_axes(axcodes: Any) -> bool:
@@ -83,25 +105,31 @@ def _are_axes(axcodes: Any) -> bool:
     return sorted(pairs) == ["A", "I", "L"]
 
 
-def _preprocessings(config: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    """Yield the transforms of inference, validation and training, in this order."""
-    yield list(_components(config.get("preprocessing")))
-    for name in ("validate", "train"):
-        section = config.get(name)
-        flat = config.get(f"{name}::preprocessing")
-        yield list(_components(section.get("preprocessing") if isinstance(section, dict) else flat))
+def _preprocessings(parser: ConfigParser) -> Iterator[list[tuple[str, str]]]:
+    """Yield the ids and names of the transforms of inference, validation and training, in this order."""
+    for id in ("preprocessing", "validate::preprocessing", "train::preprocessing"):
+        yield [(id, _name(_content(parser, id))) for id in _components(parser, id)]
 
 
-def _components(content: Any) -> Iterator[dict[str, Any]]:
-    """Yield all components in order, without those that are disabled."""
+def _components(parser: ConfigParser, id: str, depth: int = 9) -> Iterator[str]:
+    """Yield the ids of all components in order, without those that are disabled; references are followed."""
+    content = _content(parser, id)
+    if isinstance(content, str) and content.startswith(("@", "$")) and depth:
+        for reference in ReferenceResolver.match_refs_pattern(content):
+            yield from _components(parser, reference, depth - 1)
     if isinstance(content, dict):
-        if str(content.get("_disabled_")).strip().lower() == "true":
+        if str(_value(parser, f"{id}::_disabled_")).strip().lower() == "true":
             return
         if "_target_" in content:
-            yield content
-        content = list(content.values())
-    for item in content if isinstance(content, list) else ():
-        yield from _components(item)
+            yield id
+    for key in content if isinstance(content, dict) else range(len(content)) if isinstance(content, list) else ():
+        yield from _components(parser, f"{id}::{key}", depth)
+
+
+def _content(parser: ConfigParser, id: str) -> Any:
+    """Return what the configuration has at an id, as it is written; None for nothing."""
+    item = parser.ref_resolver.items.get(id)
+    return None if item is None else item.get_config()
 
 
 def _name(component: dict[str, Any]) -> str:
@@ -109,15 +137,23 @@ def _name(component: dict[str, Any]) -> str:
     return re.sub(r"(d|D|Dict)$", "", str(component["_target_"]).rpartition(".")[2])
 
 
-def _is_for_labels(component: dict[str, Any]) -> bool:
-    return component.get("keys") in ("label", ["label"])
+def _is_for_labels(parser: ConfigParser, id: str) -> bool:
+    return _value(parser, f"{id}::keys") in ("label", ["label"], ("label",))
 
 
-def _number(config: dict[str, Any], value: Any) -> float | None:
-    value = _value(config, value)
-    return value if isinstance(value, int | float) else None
+def _number(parser: ConfigParser, id: str) -> float:
+    value = _value(parser, id)
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise ValueError(f"{id}: found {value!r}, expected a number")
+    return float(value)
 
 
-def _value(config: dict[str, Any], value: Any) -> Any:
-    """Return a value as it is written, or what it refers to. Expressions are not evaluated."""
-    return ConfigParser(config).get(value[1:]) if isinstance(value, str) and value.startswith("@") else value
+def _value(parser: ConfigParser, id: str, default: Any = None) -> Any:
+    """Return the value of an id: what is written, what it refers to, or what its expression gives."""
+    if id not in parser.ref_resolver.items:
+        return default
+    try:
+        return parser.get_parsed_content(id)
+    except Exception as error:  # the configuration's own code may raise anything
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ValueError(f"{id}: {_content(parser, id)!r} cannot be computed: {reason}") from None

@@ -33,6 +33,10 @@ class ExternalModel(NamedTuple):
     """Number of which each edge must be a multiple; None if any size is accepted."""
     code: str = ""
     """Tells networks with equal weights and equal repr apart."""
+    problem: str = ""
+    """Why the intensity scaling that its files state cannot be read; empty if it can, or if they state none."""
+    per_case: bool = False
+    """Whether the scaling is in units of each case's percentiles, not in HU."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +109,10 @@ def _choose_intensity(
     model: ExternalModel, task: Task, intensity: Sequence[float] | None, fallback: Sequence[float] | None
 ) -> Intensity | None:
     """Return the conversion of the options, else that of the model's files, else none with a note."""
-    has_hu = task.window is not None and not task.per_case
+    has_unit = task.window is not None and task.per_case == model.per_case
     scalings = [scaling for scaling in model.scalings if scaling is not None]
     is_complete = len(scalings) == len(model.scalings)
-    is_usable = is_complete and (has_hu or not any(isinstance(scaling, Linear) for scaling in scalings))
+    is_usable = is_complete and (has_unit or not any(isinstance(scaling, Linear) for scaling in scalings))
     values = fallback if intensity is None and not is_usable else intensity
     if values is not None:
         if len(values) != 4 or not all(isinstance(number, int | float) for number in values):
@@ -117,7 +121,12 @@ def _choose_intensity(
         return Intensity((range_scaling(a_min, a_max, b_min, b_max),), task.window)
     if is_usable:
         return Intensity(tuple(scalings), task.window)
-    reason = "applies to HU, which this task's images do not have" if is_complete and not has_hu else "is not known"
+    if model.problem:
+        raise ValueError(f"teacher {model.problem}: give --teacher_intensity a_min a_max b_min b_max")
+    unit = "percentiles of each case" if model.per_case else "HU"
+    reason = (
+        f"applies to {unit}, which this task's images do not have" if is_complete and not has_unit else "is not known"
+    )
     print(
         f"note: {model.source}: intensity scaling {reason}, images are passed on unscaled (--teacher_intensity)",
         flush=True,
