@@ -33,6 +33,7 @@ def read_itk_file(path: Path) -> Volume:
     if not (start.startswith(b"NRRD") if is_nrrd else b"NDims" in start):
         raise ValueError(f"{path}: found {describe_content(start)}, expected {'NRRD' if is_nrrd else 'MetaImage'}")
     fields = _header_fields(path, is_nrrd)
+    _check_spacing(path, fields.get("spacings" if is_nrrd else "elementspacing"))
     _check_data_file(path, fields, is_nrrd)
     try:
         image = sitk.ReadImage(str(path))
@@ -42,13 +43,15 @@ def read_itk_file(path: Path) -> Volume:
     if (layers := image.GetNumberOfComponentsPerPixel()) > 1:
         content = "overlapping segments: export them as one label map" if ".seg." in path.name else "colours or layers"
         raise ValueError(f"{path} has {layers} values per voxel ({content}), expected one")
+    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
+        image = image[:, :, :, 0]
     array = sitk.GetArrayFromImage(image).T
     if (axes := image.GetDimension()) != 3:
         raise ValueError(f"{path} has shape {array.shape}: {axes} axes, expected three axes")
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
     affine[:3, 3] = image.GetOrigin()
-    notes = _missing_nrrd(path, fields) if is_nrrd else _missing_metaimage(fields)
+    notes = _missing_nrrd(fields) if is_nrrd else _missing_metaimage(fields)
     unit, scale = _unit(path, fields)
     if scale != 1:
         affine[:3] *= scale
@@ -69,6 +72,16 @@ def _header_fields(path: Path, is_nrrd: bool) -> dict[str, str]:
             if name.strip() == "ElementDataFile":
                 break
     return fields
+
+
+def _check_spacing(path: Path, text: str | None) -> None:
+    """Raise ValueError for voxel sizes that are not above 0, which ITK would replace by 1 or take for a flipped axis."""
+    try:
+        sizes = [1.0] if text is None else [float(word) for word in text.split()]
+    except ValueError:
+        sizes = []
+    if not sizes or not all(0 < size < math.inf for size in sizes):
+        raise ValueError(f"{path}: found voxel sizes {text}, expected numbers above 0")
 
 
 def _check_data_file(path: Path, fields: Mapping[str, str], is_nrrd: bool) -> None:
@@ -105,18 +118,15 @@ def _missing_metaimage(fields: Mapping[str, str]) -> list[str]:
     missing = [] if {"elementspacing", "elementsize"} & set(fields) else ["voxel sizes are taken for 1 mm"]
     if not {"transformmatrix", "rotation", "orientation"} & set(fields):
         missing.append("axes are taken for LPS")
-    return [f"the header does not say it all: {', '.join(missing)}"] if missing else []
+    return [f"the header is incomplete: {', '.join(missing)}"] if missing else []
 
 
-def _missing_nrrd(path: Path, fields: Mapping[str, str]) -> list[str]:
-    sizes = fields.get("spacedirections") or fields.get("spacings", "")
-    if "nan" in sizes.lower():
-        raise ValueError(f"{path}: found voxel sizes {sizes}, expected numbers")
-    missing = [] if sizes else ["voxel sizes are taken for 1 mm"]
+def _missing_nrrd(fields: Mapping[str, str]) -> list[str]:
+    missing = [] if {"spacedirections", "spacings"} & set(fields) else ["voxel sizes are taken for 1 mm"]
     space = fields.get("space", "")
     if space.lower() not in NRRD_SPACES:
         missing.append(f"axes of the space {space!r} are taken for LPS" if space else "axes are taken for LPS")
-    return [f"the header does not say it all: {', '.join(missing)}"] if missing else []
+    return [f"the header is incomplete: {', '.join(missing)}"] if missing else []
 
 
 def _unit(path: Path, fields: Mapping[str, str]) -> tuple[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,9 @@ def write_dicom(
     rescale: tuple[float, float] = (1.0, -1024.0),
     description: str = "phantom",
     prefix: str = "slice",
+    tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a volume as a DICOM series. Stored values are (HU - intercept) / slope.
+    r"""Write a volume as a DICOM series. Stored values are (HU - intercept) / slope.
 
     Args:
         folder: output folder, created where missing. Files of earlier calls stay.
@@ -30,12 +32,13 @@ def write_dicom(
         rescale: slope and intercept.
         description: series description. Another description makes another series.
         prefix: prefix of the file names.
+        tags: further elements of every slice, such as ``{"0008|0008": "ORIGINAL\\PRIMARY"}``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lps = LPS_TO_RAS @ affine
     spacing = np.linalg.norm(lps[:3, :3], axis=0)
     axes = lps[:3, :2] / spacing[:2]
-    tags = {
+    shared = {
         "0008|0060": "CT",
         "0008|103e": description,
         "0020|000d": "1.2.826.0.1.1",
@@ -59,7 +62,7 @@ def write_dicom(
             "0020|0032": "\\".join(f"{x:.9g}" for x in position[:3]),
             "0020|0013": str(number + 1),
         }
-        for tag, value in {**tags, **slice_tags}.items():
+        for tag, value in {**shared, **slice_tags, **(tags or {})}.items():
             image.SetMetaData(tag, value)
         writer.SetFileName(str(folder / f"{prefix}_{number:03}.dcm"))
         writer.Execute(image)

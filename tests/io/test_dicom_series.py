@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from medkd.io import is_dicom_folder, read_volume_file
+from medkd.io import is_dicom_folder, read_volume, read_volume_file
 from medkd.phantoms import write_dicom
 
 TILTED = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
@@ -77,9 +77,95 @@ def cut_short(folder):
     file.write_bytes(file.read_bytes()[:-20])
 
 
+def edit(old, new, which=slice(None)):
+    """Change bytes of the files, such as an element of their headers."""
+
+    def spoil(folder):
+        for file in sorted(folder.iterdir())[which]:
+            content = file.read_bytes()
+            assert old in content
+            file.write_bytes(content.replace(old, new, 1))
+
+    return spoil
+
+
+SPACING = b"\x28\x00\x30\x00\x04\x00\x00\x00"  # the element (0028,0030), whose text is 1\1
+GREY = b"MONOCHROME2"
+LOCALIZER = {"0008|0008": "ORIGINAL\\PRIMARY\\LOCALIZER"}
+
+
+def of_class(folder, number, sop_class, name="other.dcm"):
+    """Copy a slice to a file of another SOP class."""
+    content = (folder / f"slice_{number:03}.dcm").read_bytes()
+    start = content.index(b"\x02\x00\x02\x00UI")
+    length = int.from_bytes(content[start + 6 : start + 8], "little")
+    uid = sop_class.encode() + b"\0" * (len(sop_class) % 2)
+    meta = content[: start + 6] + len(uid).to_bytes(2, "little") + uid + content[start + 8 + length :]
+    (folder / name).write_bytes(meta)
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "content"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.88.33", "report"),
+        ("1.2.840.10008.5.1.4.1.1.481.2", "radiotherapy dose"),
+        ("1.2.840.10008.5.1.4.1.1.481.3", "radiotherapy structures"),
+        ("1.2.840.10008.5.1.4.1.1.66.4", "segmentation"),
+        ("1.2.840.10008.5.1.4.1.1.104.1", "document"),
+        ("1.2.840.10008.5.1.4.1.1.11.1", "presentation state"),
+    ],
+)
+def test_what_holds_no_slices_is_skipped_and_named(tmp_path, sop_class, content):
+    write_dicom(tmp_path / "case", HU, np.diag([1, 1, 2, 1.0]))
+    of_class(tmp_path / "case", 3, sop_class)
+    (tmp_path / "case/desktop.ini").write_text("[x]")
+    (tmp_path / "case/.DS_Store").write_text("x")
+    volume = read_volume(tmp_path / "case")
+    np.testing.assert_allclose(volume.array, HU)
+    assert volume.notes == (f"skipped desktop.ini (no DICOM), other.dcm ({content}): no slices of the series",)
+    for file in (tmp_path / "case").glob("slice*"):
+        file.unlink()
+    assert not is_dicom_folder(tmp_path / "case")
+    with pytest.raises(
+        ValueError, match=rf"no DICOM series in it \(found desktop.ini .no DICOM., other.dcm .{content}"
+    ):
+        read_volume(tmp_path / "case")
+
+
+def test_a_localizer_is_skipped_beside_slices(tmp_path):
+    write_dicom(tmp_path / "case", HU, np.diag([1, 1, 2, 1.0]))
+    write_dicom(tmp_path / "scout", HU[:, :, :1], np.eye(4), description="scout", prefix="scout", tags=LOCALIZER)
+    (tmp_path / "scout/scout_000.dcm").rename(tmp_path / "case/scout.dcm")
+    volume = read_volume(tmp_path / "case")
+    np.testing.assert_allclose(volume.array, HU)
+    assert volume.notes == ("skipped scout.dcm (localizer): no slices of the series",)
+
+
+def test_slices_may_have_rescale_factors_of_their_own(tmp_path):
+    stored = np.arange(4 * 5 * 4, dtype=np.float64).reshape(4, 5, 4)
+    factors = [(2.0, -1024.0), (0.5, 3.0), (1.25, 0.0), (1.0, -1.0)]
+    expected = np.stack([stored[..., k] * slope + offset for k, (slope, offset) in enumerate(factors)], axis=-1)
+    for number, rescale in enumerate(factors):
+        affine = np.diag([1, 1, 2, 1.0])
+        affine[2, 3] = 2 * number
+        write_dicom(tmp_path, expected[..., number : number + 1], affine, rescale, prefix=f"s{number}")
+    np.testing.assert_allclose(read_volume(tmp_path).array, expected)
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
+        (
+            edit(SPACING, SPACING.replace(b"0", b"1")),
+            "found no pixel spacing in its DICOM header .PixelSpacing., expected two l",
+        ),
+        (edit(SPACING + b"1\\1 ", SPACING + b"    "), "found no pixel spacing"),
+        (edit(SPACING + b"1\\1 ", SPACING + b"0\\0 "), r"found 0\\0 pixel spacing"),
+        (
+            edit(SPACING + b"1\\1 ", SPACING + b"1\\2 ", slice(2, 3)),
+            "different pixel spacing: 1 x 1 to 1 x 2",
+        ),
+        (edit(GREY, b"MONOCHROME1"), r"found inverted grey values \(MONOCHROME1\), expected MONOCHROME2"),
         (without_a_slice, r"missing or uneven: steps of 2 to 4 mm \(between slices 2 and 3 of 5\)"),
         (two_series, r"2 DICOM series: .*thin \(6 files\).*; expected one per folder"),
         (one_position_twice, "two DICOM slices at one position"),
