@@ -17,7 +17,7 @@ ALLOWED = {
     "networks": {"runs.checksums", "runs.errors", "runs.file_kind", "runs.folder"},
     "metrics": set(),
     "losses": {"networks", "parallel", "runs.errors"},
-    "methods": {"losses", "networks", "runs.errors"},
+    "methods": {"configs", "losses", "networks", "runs.errors"},
     "correction": {"losses", "networks", "parallel"},
     "teachers": {"correction", "networks", "parallel", "runs"},
     "plckd": {"correction", "methods", "networks", "parallel", "runs", "teachers"},

@@ -64,12 +64,13 @@ def check_required(
         raise ValueError("; ".join(filter(None, [unknown_message(unknown()), message])))
 
 
-def check_options(options: dict[str, Any], config: dict[str, Any]) -> None:
+def check_options(options: dict[str, Any], config: dict[str, Any], is_evaluated: bool = False) -> None:
     """Check that each option names an id of the configuration, or an argument of the class that the id builds.
 
     Args:
         options: name and value.
         config: merged configuration.
+        is_evaluated: whether MONAI evaluates expressions in all options, see `check_value`.
 
     Raises:
         ValueError: for unknown options, with the nearest names; for options of the other mode; for values of another kind.
@@ -81,7 +82,7 @@ def check_options(options: dict[str, Any], config: dict[str, Any]) -> None:
         if _is_of_other_mode(name, config):
             raise ValueError(f"--{name}: has no effect with --mode {config['mode']}")
         if is_known(name, config):
-            check_value(name, value, get_nested(config, name))
+            check_value(name, value, get_nested(config, name), is_evaluated=is_evaluated)
     if unknown:
         raise ValueError(unknown_message(unknown))
 

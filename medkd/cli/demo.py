@@ -11,6 +11,7 @@ from monai.bundle import ConfigParser
 
 from medkd.configs.bundles import BUNDLES
 from medkd.configs.merge import merge_files
+from medkd.configs.table import data_as_literals
 from medkd.phantoms import make_kits19
 from medkd.reports.tables import experiment_of_runs, write_report
 from medkd.visuals import plot_runs
@@ -90,7 +91,8 @@ def _train(title: str, data: Path, folders: dict[str, Path], seed: int) -> None:
 def _write_results(output_dir: Path, data: Path, folders: dict[str, Path]) -> None:
     print(write_report(experiment_of_runs(folders, "student"), output_dir).text)
     parser = ConfigParser(merge_files([BUNDLES / "kits19/configs/train.yaml"]))
-    for name, value in {**_OPTIONS, "dataset_dir": str(data), "output_dir": str(output_dir)}.items():
+    options = {**_OPTIONS, "dataset_dir": str(data), "output_dir": str(output_dir)}
+    for name, value in data_as_literals(options).items():
         parser[name] = value
     cases, preprocessing = (parser.get_parsed_content(name) for name in ("test::data", "validate::preprocessing"))
     plot_runs(folders, cases, preprocessing, output_dir / "overlays")

@@ -63,7 +63,7 @@ def check_command(
         return None
     # MONAI warns of its own use of an argument that it will remove
     warnings.filterwarnings("ignore", message=".*always_return_as_numpy", category=FutureWarning)
-    check_options(options, config)
+    check_options(options, config, is_evaluated=invocation is None)
     _check_processes(files)
     if output_dir is not None:
         _check_output(Path(output_dir), resume, results)

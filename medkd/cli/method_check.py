@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medkd.configs.bundles import config_files
+from medkd.configs.ids import is_expression
 from medkd.configs.merge import merge_files
 from medkd.configs.values import convert_words
 from medkd.methods import check_arguments, check_reads_logits
@@ -41,8 +42,8 @@ def check_method(options: Mapping[str, Any], config: Mapping[str, Any], soft_lab
             reads more than logits when the soft labels are cached.
     """
     method, arguments = method_of(options, config)
-    if method.startswith(("$", "@")):
-        return  # MONAI evaluates it
+    if "method" not in options and is_expression(method):
+        return  # of an overlay: MONAI evaluates it
     check_arguments(method, arguments)
     if soft_labels == "cached":
         check_reads_logits(method, arguments)

@@ -9,6 +9,7 @@ from typing import Any
 from medkd.configs.bundles import tasks
 from medkd.configs.option import Option
 from medkd.configs.table import ID_OPTIONS
+from medkd.configs.values import check_expanded
 from medkd.runs.errors import did_you_mean
 
 from .checks import check_no_files, check_positionals, unknown_message, with_hint
@@ -22,6 +23,8 @@ _ARITIES: dict[str, Arity] = {
     "flag": "none",
     "truth": "truth",
     "list": "all",
+    "sizes": "all",
+    "numbers": "all",
     "window": "all",
     "paths": "all",
     "any": "all",
@@ -108,6 +111,8 @@ def _read_setting(option: Option, words: list[str]) -> Any:
         raise UsageError(f"--{option.name}: found no value, expected {option.usage}")
     if option.choices:
         check_choice(f"--{option.name}", words[0], option.choices)
+    if option.kind == "path":
+        check_expanded(option.name, words[0])
     if option.kind in ("whole", "count"):
         least = 0 if option.kind == "whole" else 1
         if not words[0].isdecimal() or int(words[0]) < least:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from medkd.configs.ids import is_expression
 from medkd.methods import load_preset
 from medkd.runs.folder import RunFolder
 from medkd.runs.record import check_model
@@ -36,7 +37,7 @@ def split_member_options(
         ValueError: for an unknown method.
     """
     method, _ = method_of(options, config)
-    if method.startswith(("$", "@")) or "team" not in load_preset(method):
+    if ("method" not in options and is_expression(method)) or "team" not in load_preset(method):
         return options, {}
     members = {
         role: {name.removeprefix(f"{role}::"): value for name, value in options.items() if name.startswith(f"{role}::")}

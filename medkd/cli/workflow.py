@@ -12,6 +12,7 @@ from typing import Any
 
 from medkd.configs.bundles import BUNDLES, config_files
 from medkd.configs.merge import merge_files
+from medkd.configs.table import data_as_literals
 from medkd.runs.invocation import Invocation, invoked
 from medkd.runs.lock import release_locks
 
@@ -28,16 +29,22 @@ class BundleRun:
     Attributes:
         files: the configuration files, in the order in which they are merged.
         options: ids of the configuration and their values, ``bundle_root`` among them, and arguments of MONAI's workflow.
+            Options of the table are data; any other id is part of the configuration, and may be code.
     """
 
     files: tuple[str, ...]
     options: dict[str, Any]
 
     @property
+    def overrides(self) -> dict[str, Any]:
+        """The options in a form of which MONAI's parser evaluates nothing that is data."""
+        return data_as_literals(self.options)
+
+    @property
     def words(self) -> list[str]:
         """What follows ``python -m monai.bundle``."""
         files = ", ".join(f"'{file}'" for file in self.files)
-        return ["run", "--config_file", f"[{files}]", *format_options(self.options)]
+        return ["run", "--config_file", f"[{files}]", *format_options(self.overrides)]
 
     @property
     def command_line(self) -> str:
@@ -94,7 +101,7 @@ def run_bundle(run: BundleRun) -> None:
     _silence_monai()
     try:
         with invoked(Invocation(run.files, run.options, ("monai.bundle", *run.words))):
-            workflow = ConfigWorkflow(config_file=list(run.files), **run.options)
+            workflow = ConfigWorkflow(config_file=list(run.files), **run.overrides)
             workflow.initialize()
             workflow.run()
             workflow.finalize()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ Kind = Literal[
     "truth",  # True or False
     "flag",  # without a value
     "list",
+    "sizes",  # whole numbers from 1 on
+    "numbers",
     "window",  # the lowest and the highest intensity
     "mapping",  # names and values
     "computed",  # computed from the data set, not an option
@@ -32,6 +35,8 @@ _METAVARS: dict[str, str] = {
     "truth": "True|False",
     "flag": "",
     "list": "A B ...",
+    "sizes": "A B ...",
+    "numbers": "A B ...",
     "window": "LOW HIGH",
     "mapping": "NAME=VALUE",
     "any": "VALUE",
@@ -48,6 +53,7 @@ class Option:
         help: one sentence.
         default: of an option of the command itself; that of an id stands in the configuration.
         choices: the values that are accepted; empty for any of the kind.
+        most: the largest number that is accepted.
         nullable: whether ``None`` (``null``) is a value.
         example: shown where the value is of another kind.
         repeat: whether it may be given several times.
@@ -60,6 +66,7 @@ class Option:
     help: str
     default: Any = None
     choices: tuple[str, ...] = ()
+    most: float = math.inf
     nullable: bool = False
     example: str = ""
     repeat: bool = False

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from .option import Option
+from .plain import as_literal
 
-__all__ = ["COMMON_IDS", "ID_OPTIONS", "option_of"]
+__all__ = ["COMMON_IDS", "ID_OPTIONS", "data_as_literals", "option_of"]
 
+_WIDEST = 65536  # channels
 _OPTIONS = (
     # paths
     Option("dataset_dir", "path", "Folder of the prepared data set."),
@@ -28,11 +33,11 @@ _OPTIONS = (
     # the task
     Option("target", "text", "Classes: tumour, organ or both; for nifti, all or the name of one class."),
     Option("window", "window", "Lowest and highest intensity, which are scaled to -1 and 1.", example="[-200,300]"),
-    Option("image_size", "list", "Rows and columns of the network's input.", example="[64,64]"),
-    Option("patch_size", "list", "Slices, rows and columns of a training patch.", example="[32,64,64]", mode="3d"),
+    Option("image_size", "sizes", "Rows and columns of the network's input.", example="[64,64]"),
+    Option("patch_size", "sizes", "Slices, rows and columns of a training patch.", example="[32,64,64]", mode="3d"),
     Option(
         "spacing",
-        "list",
+        "numbers",
         "Voxel spacing in mm to which volumes are resampled: slices, rows, columns.",
         example="[3.0,0.8,0.8] (or None: as they are)",
         nullable=True,
@@ -71,9 +76,9 @@ _OPTIONS = (
     Option("patches_per_case", "count", "Number of patches sampled from a case in an epoch."),
     Option("positive", "number", "Fraction of patches that are sampled around a voxel of the target."),
     # networks and method
-    Option("student_width", "number", "Channels of the student's first stage."),
-    Option("teacher_width", "number", "Channels of the teacher's first stage."),
-    Option("teacher_layers", "number", "Number of Transformer layers of the teacher."),
+    Option("student_width", "number", "Channels of the student's first stage.", most=_WIDEST),
+    Option("teacher_width", "number", "Channels of the teacher's first stage.", most=_WIDEST),
+    Option("teacher_layers", "number", "Number of Transformer layers of the teacher.", most=1000),
     Option("method", "text", "Distillation method: one of `medkd methods`."),
     Option("method_args", "mapping", "Arguments of the method; a single one: --method_args::NAME VALUE."),
     Option(
@@ -126,3 +131,23 @@ def option_of(name: str) -> Option | None:
     """Return the table's entry of an id; a nested id such as ``team_figures::output_dir`` has that of its last part."""
     option = ID_OPTIONS.get(name) or ID_OPTIONS.get(name.split("::")[-1])
     return option if option is None or option.name == name or option.kind in ("path", "paths") else None
+
+
+def data_as_literals(options: Mapping[str, Any]) -> dict[str, Any]:
+    r"""Return options in a form of which MONAI's parser evaluates nothing that is data, see `as_literal`.
+
+    Args:
+        options: ids and their values. Those of the table, and arguments of a method, are data. Any other id overrides the
+            configuration, and stays as it is.
+
+    Example:
+        >>> data_as_literals({"dataset_dir": "@data", "decide": "@train::decide", "spacing": "$None"})
+        {'dataset_dir': "$'\\x40data'", 'decide': '@train::decide', 'spacing': '$None'}
+    """
+    return {
+        name: as_literal(value) if value != "$None" and _is_data(name) else value for name, value in options.items()
+    }
+
+
+def _is_data(name: str) -> bool:
+    return option_of(name) is not None or name.startswith("method_args::")

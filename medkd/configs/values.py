@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
 from typing import Any
 
-from .ids import get_nested
+from .ids import get_nested, is_expression
 from .option import Option
 from .table import option_of
 
-__all__ = ["check_monai_words", "check_value", "convert_words"]
+__all__ = ["check_expanded", "check_monai_words", "check_value", "convert_words", "fits"]
 
+# what a shell, or a scheduler's template, would have replaced
+_UNEXPANDED = re.compile(r"\$\{?\w|^~|\{\{|%\w+%")
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
 
 
@@ -48,14 +52,16 @@ def check_monai_words(options: dict[str, Any], config: dict[str, Any]) -> None:
             raise ValueError(f"--{name} {word} does not mean {word} to MONAI: write {write}")
 
 
-def check_value(name: str, value: Any, default: Any, option: Option | None = None) -> None:
+def check_value(name: str, value: Any, default: Any, option: Option | None = None, is_evaluated: bool = False) -> None:
     """Check the kind of an option's value.
 
     Args:
         name: of the option.
         value: as the command line was read.
         default: what the configuration has.
-        option: entry of the table; None: that of the name, if there is one.
+        option: entry of the table; None: that of the name, if there is one. An option of the table is data. An id without an
+            entry overrides the configuration, which may be code.
+        is_evaluated: whether MONAI evaluates expressions in options of the table too, as its own command line does.
 
     Raises:
         ValueError: for a value of another kind.
@@ -65,21 +71,44 @@ def check_value(name: str, value: Any, default: Any, option: Option | None = Non
         raise ValueError(
             "--mode: add bundles/overlays/volumetric.yaml and volumetric_train.yaml to --config_file instead"
         )
-    if isinstance(value, str) and value.startswith(("$", "@", "%")):
+    if is_expression(value) and (option is None or is_evaluated):
         value = None  # MONAI evaluates it
-    elif value is None and not _is_nullable(name, default, option):
-        raise ValueError(f"--{name}: found None, expected {_expected(name, default, option)}")
+    elif value is None or value == "$None":
+        if not _is_nullable(name, default, option):
+            raise ValueError(f"--{name}: found None, expected {_expected(name, default, option)}")
+        value = None
     if option is not None and option.kind == "computed":
         if str(default).startswith("$"):
             raise ValueError(f"--{name}: is computed from the data set (and --target), it is not an option")
-    elif value is not None and not _fits(value, default, option):
+    elif value is not None and not fits(value, default, option):
         found = list(value) if isinstance(value, tuple) else value
         raise ValueError(f"--{name}: found {found!r}, expected {_expected(name, default, option, value)}")
+    elif option is not None and option.kind in ("path", "paths") and value is not None and not is_evaluated:
+        for path in [value] if isinstance(value, str) else value:
+            check_expanded(name, path)
     if name == "device" and value is not None:
         _check_device(str(value))
 
 
-def _fits(value: Any, default: Any, option: Option | None) -> bool:
+def check_expanded(name: str, path: str) -> None:
+    """Check that nothing in a path looks like a variable that a shell would have replaced.
+
+    Args:
+        name: of the option.
+        path: its value. A folder that is really named like a variable is taken.
+
+    Raises:
+        FileNotFoundError: for a path such as ``$SCRATCH/data`` or ``~/data``.
+    """
+    found = None if "://" in path else _UNEXPANDED.search(path)
+    if found is not None:
+        end = path.find("/", found.start())
+        if not os.path.lexists(path if end < 0 else path[:end]):
+            raise FileNotFoundError(f"--{name}: no such folder: {path} (is a variable unexpanded?)")
+
+
+def fits(value: Any, default: Any, option: Option | None) -> bool:
+    """Return whether a value is of the kind of an option, or without an option of that of a default."""
     if option is None or option.kind in ("any", "text"):
         if option is not None and option.choices:
             return value in option.choices
@@ -92,17 +121,22 @@ def _fits(value: Any, default: Any, option: Option | None) -> bool:
         case "paths":
             return isinstance(value, str) or _is_list(value) and all(isinstance(path, str) for path in value)
         case "number":
-            return not isinstance(value, str)
+            return _is_number(value) and math.isfinite(value) and value <= option.most
         case "whole":
             return _is_number(value) and isinstance(value, int) and value >= 0
         case "count":
-            return _is_number(value) and isinstance(value, int) and value > 0
+            return _is_number(value) and isinstance(value, int) and 0 < value <= option.most
         case "truth":
             return isinstance(value, bool | int)
         case "list":
             return _is_list(value)
+        case "sizes":
+            return _is_list(value) and all(isinstance(edge, int) and _is_number(edge) and edge > 0 for edge in value)
+        case "numbers":
+            return _is_list(value) and all(_is_number(item) and math.isfinite(item) for item in value)
         case "window":
-            return _is_list(value) and len(value) == 2 and all(map(_is_number, value)) and value[0] < value[1]
+            is_pair = _is_list(value) and len(value) == 2 and all(_is_number(v) and math.isfinite(v) for v in value)
+            return is_pair and value[0] < value[1]
         case "mapping":
             return isinstance(value, dict)
     return True
@@ -115,14 +149,14 @@ def _expected(name: str, default: Any, option: Option | None, value: Any = None)
         case "path" | "paths":
             return f"a path: write ./{'NAME' if value is None else value}"
         case "number":
-            return "a number"
+            return "a number" if option is None or option.most == math.inf else f"a number up to {option.most}"
         case "whole":
             return "a whole number from 0 on"
         case "count":
             return "a whole number from 1 on"
         case "truth":
             return "True or False"
-        case "list" if option is not None and option.example:
+        case "list" | "sizes" | "numbers" if option is not None and option.example:
             return f"a list such as {option.example}, or its values as words"
         case "window":
             return "the lowest and the highest intensity: [-200,300]"
@@ -154,7 +188,7 @@ def _is_word(value: Any, name: str, default: Any) -> bool:
 
 def _is_nullable(name: str, default: Any, option: Option | None = None) -> bool:
     option = option or option_of(name)
-    if option is not None and option.kind in ("number", "count", "whole", "truth", "path", "list", "window"):
+    if option is not None and option.kind not in ("any", "text", "paths", "mapping", "computed"):
         return option.nullable or default is None
     return default is None or isinstance(default, str) or (option is not None and option.nullable)
 

@@ -8,6 +8,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 from torch import Tensor
 
+from medkd.configs.plain import as_literal
 from medkd.losses import CombinedLoss
 from medkd.losses.taps import tap_pair
 from medkd.networks import FeatureTaps
@@ -54,7 +55,7 @@ def build(
         _check_teacher_maps(name, preset, arguments, teacher)
     parser = ConfigParser(
         {
-            "args": arguments,
+            "args": {**arguments, **{key: as_literal(value) for key, value in (args or {}).items()}},
             "terms": preset["terms"],
             "spatial_dims": student.spatial_dims,
             "student": student.channels._asdict(),

@@ -35,7 +35,6 @@ def test_options_of_monai_are_those_of_its_function():
     "options",
     [
         {"max_epochs": 3},
-        {"max_epochs": "$1 + 2"},
         {"method": "none"},
         {"method_args::anything": 1},
         {"train::trainer::clip_norm": 2},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from medkd.configs.bundles import config_files
 from medkd.configs.merge import merge_files, set_value
 from medkd.configs.option import Option
+from medkd.configs.table import data_as_literals
 
 from ..bundle_verbs import checked_options
 from ..verb import MODE, OVERLAY, Command, Verb
@@ -16,7 +17,7 @@ def _run(command: Command) -> None:
     settings = command.settings
     options, mode = checked_options(_without_role(command), "train")
     config = merge_files([*config_files("train", command.task, mode=mode), *settings["overlay"]])
-    for name, value in options.items():
+    for name, value in data_as_literals(options).items():
         set_value(config, name, value)
     import torch
     from monai.bundle import ConfigParser

@@ -8,6 +8,8 @@ from monai.bundle import ConfigParser
 
 from medkd.configs.bundles import BUNDLES, config_files
 from medkd.configs.merge import merge_files
+from medkd.configs.plain import as_literal
+from medkd.configs.table import data_as_literals
 from medkd.runs.record import recorded
 
 from .closure import Closure
@@ -35,6 +37,7 @@ _ROOT_IMPORTS = ["$import os", "$import sys", "$from traceback import walk_stack
 _ROOT_IMPORTS += ["$from importlib import import_module as load_module"]
 _SCRIPTS = "$sys.path.append(os.path.abspath(@bundle_root + '/scripts')) or load_module('{name}')"
 
+_NOT_RECORDED = object()
 # A new training does not take these from the record of the old one.
 _NOT_BAKED = (
     *("imports", "initialize", "run", "command", "bundle_root", "dataset_dir", "output_dir"),
@@ -49,7 +52,8 @@ def training_source(student: Student) -> dict[str, Any]:
     for name, default in config.items():
         is_component = isinstance(default, dict) or str(default).startswith(("@", "%"))
         if name not in _NOT_BAKED and not is_component:
-            config[name] = student.values.get(name, recorded(student.model, name, default))
+            value = student.values.get(name, recorded(student.model, name, _NOT_RECORDED))
+            config |= {} if value is _NOT_RECORDED else data_as_literals({name: value})
     return config
 
 
@@ -110,7 +114,8 @@ def overlay_configs(student: Student) -> dict[str, dict[str, Any]]:
     files = [file for file in sorted((BUNDLES / "overlays").glob("*.yaml")) if file.stem not in omitted]
     configs = {f"{file.stem}.json": ConfigParser.load_config_file(file) for file in files}
     if student.record.get("method", "none") != "none":
-        configs["distill.json"] |= {name: student.record[name] for name in ("method", "method_args")}
+        method = {name: student.record[name] for name in ("method", "method_args") if name in student.record}
+        configs["distill.json"] |= data_as_literals(method)
     return configs
 
 
@@ -122,9 +127,8 @@ def to_json(value: Any) -> Any:
         {'classes': "${1: 'tumour'}", 'size': [32, 32]}
     """
     if isinstance(value, dict):
-        if all(isinstance(key, str) for key in value):
-            return {key: to_json(item) for key, item in value.items()}
-        return f"${value!r}"
+        is_json = all(isinstance(key, str) for key in value)
+        return {key: to_json(item) for key, item in value.items()} if is_json else as_literal(value)
     return [to_json(item) for item in value] if isinstance(value, list | tuple) else value
 
 

@@ -11,6 +11,8 @@ from monai.bundle import ConfigParser
 from torch import nn
 
 from medkd.cli.pack_options import RECORDED, read_pack_options
+from medkd.configs.plain import as_literal
+from medkd.configs.table import data_as_literals
 from medkd.networks import load_weights, weights_file
 from medkd.runs.folder import RunFolder
 from medkd.runs.record import check_model, check_student
@@ -104,14 +106,14 @@ def _apply_options(
     config: dict[str, Any], options: dict[str, Any], model: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the configuration with the options, and the values of these and of all ids that read the record."""
-    parser = ConfigParser({**config, "model": model})
-    for name, value in options.items():
+    parser = ConfigParser({**config, "model": as_literal(model)})
+    for name, value in data_as_literals(options).items():
         parser[name] = value
     merged = parser.config
     assert isinstance(merged, dict)
     computed = [name for name, value in merged.items() if value == "$None" or str(value).startswith(RECORDED)]
     values = options | {name: _resolve(merged, name) for name in computed}
-    return {**merged, **values, "model": config["model"]}, values
+    return {**merged, **data_as_literals(values), "model": config["model"]}, values
 
 
 def _resolve(config: dict[str, Any], name: str) -> Any:

@@ -9,6 +9,7 @@ from monai.bundle import ConfigParser
 from monai.transforms import Transform
 
 import medkd
+from medkd.configs.table import data_as_literals
 from medkd.data import load_datalist
 from medkd.deploy.runtime import ModelSpec
 from medkd.networks import input_spec, load_weights, required_multiple
@@ -19,9 +20,9 @@ __all__ = ["TrainedStudent", "apply_overrides"]
 
 
 def apply_overrides(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration with the options of a command."""
+    """Return a configuration with the options of a command, those of the table as data."""
     parser = ConfigParser(config)
-    for name, value in options.items():
+    for name, value in data_as_literals(options).items():
         parser[name] = value
     assert isinstance(parser.config, dict)
     return parser.config
