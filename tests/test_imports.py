@@ -25,8 +25,8 @@ ALLOWED = {
     "inferers": {"io.geometry", "parallel", "runs.errors"},
     "handlers": {"configs", "losses", "metrics", "parallel", "runs"},
     "visuals": {"correction", "io", "losses", "networks", "parallel", "runs", "teachers"},
-    "reports": {"io", "metrics", "networks", "runs", "visuals"},
-    "experiments": {"methods", "reports", "runs"},
+    "reports": {"configs", "io", "metrics", "networks", "runs", "visuals"},
+    "experiments": {"configs", "methods", "reports", "runs"},
     "deploy": {"cli", "configs", "data", "inferers", "io", "networks", "runs"},
     "cli": None,  # all
 }

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-import yaml
+from medkd.configs.yaml_text import load_yaml
 
 __all__ = ["Arity", "format_options", "format_value", "read_value", "split_words"]
 
@@ -92,8 +92,8 @@ def _read_word(word: str) -> Any:
     if not word.startswith(("[", "{")):
         return word
     try:
-        return _read_exponents(yaml.safe_load(word))
-    except yaml.YAMLError:
+        return _read_exponents(load_yaml(word))
+    except ValueError:
         return word
 
 

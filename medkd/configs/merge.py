@@ -11,10 +11,9 @@ import yaml
 
 from medkd.runs.errors import did_you_mean
 
-__all__ = ["all_ids", "merge_files", "set_value", "top_ids"]
+from .yaml_text import load_yaml
 
-# the one in C is ten times as fast, where PyYAML was built with it
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+__all__ = ["all_ids", "merge_files", "set_value", "top_ids"]
 
 
 def merge_files(files: Sequence[str | Path]) -> dict[str, Any]:
@@ -91,9 +90,9 @@ def _read(file: str | Path) -> dict[str, Any]:
     if not Path(file).is_file():
         raise FileNotFoundError(f"--config_file: {file}: no such file")
     try:
-        content = yaml.load(Path(file).read_text(encoding="utf-8"), _LOADER)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"--config_file: {file}: not a YAML or JSON file: {' '.join(str(error).split())}") from None
+        content = load_yaml(Path(file).read_text(encoding="utf-8"))
+    except ValueError as error:  # of the text's encoding too
+        raise ValueError(f"--config_file: {file}: not a YAML or JSON file: {error}") from None
     if not isinstance(content, dict):
         raise ValueError(f"--config_file: {file}: found {type(content).__name__}, expected names and values")
     return content

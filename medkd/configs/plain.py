@@ -78,7 +78,9 @@ def check_size(value: Any, name: str) -> None:
         elif isinstance(item, list | tuple):
             pending += item
         if count + len(pending) > _MOST_VALUES:
-            raise ValueError(f"{name}: found more than {_MOST_VALUES} values, expected the record of a run")
+            raise ValueError(
+                f"{name}: found more than {_MOST_VALUES} values (parts that are named and repeated count each time)"
+            )
 
 
 def _is_inert(value: Any) -> bool:

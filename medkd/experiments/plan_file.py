@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from medkd.configs.plain import check_size
+from medkd.configs.yaml_text import load_yaml
 from medkd.runs.errors import did_you_mean
 
 from .bundles import Bundles
@@ -61,9 +61,10 @@ def load_plan(file: Path) -> dict[str, Any]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file}: not a YAML file: {' '.join(str(error).split())}") from None
+        content = load_yaml(file.read_text(encoding="utf-8"))
+    except ValueError as error:  # of the text's encoding too
+        raise ValueError(f"{file}: not a YAML file: {error}") from None
+    check_size(content, str(file))
     if not isinstance(content, dict):
         raise ValueError(f"{file}: found {type(content).__name__}, expected names and values")
     return content

@@ -11,18 +11,19 @@ from .plan import Plan
 __all__ = ["report", "write_and_print"]
 
 
-def report(plan: Plan, output_dir: Path, html: bool = False) -> str:
+def report(plan: Plan, output_dir: Path, html: bool = False, trust_record: bool = False) -> str:
     """Write ``table.md``, ``table.tex`` and ``table.csv`` of an experiment, which may be unfinished.
 
     Args:
         plan: of the experiment.
         output_dir: folder of the files.
         html: whether to write ``report.html`` too.
+        trust_record: whether the records of the runs are executed as configurations, see `medkd.runs.load_parser`.
 
     Returns:
         The Markdown.
     """
-    return write_and_print(_experiment_of_plan(plan), output_dir, html)
+    return write_and_print(_experiment_of_plan(plan, trust_record), output_dir, html)
 
 
 def write_and_print(experiment: tables.Experiment, output_dir: Path, html: bool = False) -> str:
@@ -36,7 +37,7 @@ def write_and_print(experiment: tables.Experiment, output_dir: Path, html: bool 
     return written.text
 
 
-def _experiment_of_plan(plan: Plan) -> tables.Experiment:
+def _experiment_of_plan(plan: Plan, trust_record: bool) -> tables.Experiment:
     content = plan.content
     return tables.Experiment(
         title=content["title"],
@@ -47,4 +48,5 @@ def _experiment_of_plan(plan: Plan) -> tables.Experiment:
         published=tables.load_published(content["published"]) if "published" in content else None,
         data={task: Path(plan.data_folder(task)) for task in plan.tasks},
         kinds={task: content["tasks"][task].get("task", task) for task in plan.tasks},
+        trust_record=trust_record,
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .finished import FinishedRun
     from .folder import RunFolder
     from .handler import RunRecord
+    from .rebuild import load_parser
     from .record import check_assistant, check_model, check_student, recorded
     from .results import collapsed_runs, read_cases
     from .resume import ResumableRun
@@ -28,6 +29,7 @@ __all__ = [
     "check_student",
     "collapsed_runs",
     "did_you_mean",
+    "load_parser",
     "one_line_errors",
     "read_cases",
     "recorded",
@@ -44,6 +46,7 @@ _LAZY = {
     "check_model": "record",
     "check_student": "record",
     "collapsed_runs": "results",
+    "load_parser": "rebuild",
     "read_cases": "results",
     "recorded": "record",
 }

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from medkd.networks import FeatureTaps, default_taps, load_weights
 
 from .folder import RunFolder
+from .rebuild import load_parser
 
 __all__ = ["Examples", "FinishedRun"]
 
@@ -32,18 +33,20 @@ class FinishedRun:
 
     Args:
         folder: output folder of a student, teacher or assistant. The data set must still be at its path.
+        trust_record: whether the whole record is executed as the run's configuration, see `load_parser`: needed for a run whose
+            overlays named networks or transforms beyond medkd's. Without it a stranger's record is data.
 
     Attributes:
         network: the network with the weights of the best validation, in eval mode.
 
     Raises:
         FileNotFoundError: if the record ``config.yaml``, or the weights, are missing.
-        ValueError: if the weights are not of the recorded network.
+        ValueError: if the weights are not of the recorded network, or see `load_parser`.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, trust_record: bool = False) -> None:
         self.folder = Path(folder)
-        self._config = RunFolder(folder).load_parser()
+        self._config = load_parser(RunFolder(folder), trust_record)
         self.network: nn.Module = load_weights(self.value("network_def"), folder).eval().requires_grad_(False)
 
     def value(self, name: str) -> Any:

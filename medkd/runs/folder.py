@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from medkd.configs.ids import is_expression
-
 from .escapes import escape_csv, unescape_csv
 from .files import save_atomically, write_atomically
-from .renames import rename_config
+from .plain_record import plain_options, read_content
 
 if TYPE_CHECKING:
     import pandas as pd
-    from monai.bundle import ConfigParser
 
 __all__ = ["RunFolder"]
 
@@ -135,26 +132,35 @@ class RunFolder:
         return self.metrics.is_file() and self.summary.is_file()
 
     def read_config(self) -> dict[str, Any] | None:
-        """Return the configuration of the run, with today's names of classes and functions."""
-        import yaml  # inference with an exported network imports this package, and needs no yaml
+        """Return the options of the run as plain data, see `plain_options`.
 
-        try:
-            content = yaml.safe_load(self.config.read_text(encoding="utf-8")) if self.config.is_file() else None
-        except (yaml.YAMLError, UnicodeDecodeError):
-            return None
-        # Configurations of other tools are named config.yaml too. Each record, old or new, has one of these two ids.
-        if not isinstance(content, dict) or not {"bundle_root", "trained_with"} & content.keys():
-            return None
-        return rename_config(content)
+        Raises:
+            ValueError: for a record with an option that is no plain data, or of another kind: a stranger may have written it.
+        """
+        content = self.read_content()
+        return None if content is None else plain_options(content, self.config)
 
     def require_config(self) -> dict[str, Any]:
-        """Return the configuration of the run, with today's names of classes and functions.
+        """Return the options of the run as plain data, see `plain_options`.
+
+        Raises:
+            FileNotFoundError: if there is no record.
+            ValueError: for a file that is not a record, or one with an option that is no plain data.
+        """
+        return plain_options(self.require_content(), self.config)
+
+    def read_content(self) -> dict[str, Any] | None:
+        """Return the whole record, as text: it holds the run's configuration, which is code, see `read_content`."""
+        return read_content(self.config)
+
+    def require_content(self) -> dict[str, Any]:
+        """Return the whole record, as text: it holds the run's configuration, which is code, see `read_content`.
 
         Raises:
             FileNotFoundError: if there is none.
             ValueError: for a file that is not a record.
         """
-        return _require(self.read_config(), self.config, "the record of a run")
+        return _require(self.read_content(), self.config, "the record of a run")
 
     def read_environment(self) -> dict[str, Any] | None:
         """Return command, seed, versions and machine of the run."""
@@ -211,28 +217,6 @@ class RunFolder:
         lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
         return lines[-1] if lines else ""
 
-    def load_parser(self) -> ConfigParser:
-        """Return a parser of the record, whose ids can be built even if the data set is gone.
-
-        The ids of ``trained_with`` (classes, window, ...) are values there, not expressions. A run of a GPU is built on
-        the CPU if there is no GPU.
-
-        Raises:
-            FileNotFoundError: if there is no record.
-            ValueError: for a file that is not a record.
-        """
-        import torch
-        from monai.bundle import ConfigParser
-
-        config = self.require_config()
-        for name, value in (config.get("trained_with") or {}).items():
-            if name in config and not is_expression(value):
-                # As an expression: the parser would take the numbers that are keys of ``classes`` for ids.
-                config[name] = f"${value!r}"
-        if "cuda" in str(config.get("device")) and not torch.cuda.is_available():
-            config["device"] = "cpu"
-        return ConfigParser(config)
-
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write the record."""
         import yaml
@@ -276,7 +260,7 @@ def _require(content: T | None, file: Path, expected: str) -> T:
 def _read_json(file: Path) -> dict[str, Any] | None:
     try:
         content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
-    except ValueError:  # no JSON, or no text
+    except (ValueError, RecursionError):  # no JSON, no text, or nested too deep
         return None
     return content if isinstance(content, dict) else None
 

@@ -196,8 +196,9 @@ def test_a_dicom_folder_by_itself_and_a_bad_one(student, prepared, medkd_run, tm
 def test_volumes(prepared, medkd_run, tmp_path):
     """By what prepare proposed, thin volumes: eight slices of 3 mm are padded to a patch of sixteen."""
     data, images, names = prepared
-    words = ["--mode", "3d", "--dataset_dir", data, "--patches_per_case", 1, "--image_size", "@patch_size"]
-    assert medkd_run("train", "nifti", *words, "--output_dir", tmp_path / "run") == 0
+    words = ["--mode", "3d", "--dataset_dir", data, "--patches_per_case", 1, "--student_width", 2]
+    words += ["--max_epochs", 1, "--device", "cpu", "--output_dir", tmp_path / "run"]
+    assert medkd_run("train", "nifti", *words, tiny=False) == 0
     config = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
     assert config["patch_size"] == config["image_size"] == dataset_property(data, "patch_3d")
     assert config["trained_with"]["spacing"] == dataset_property(data, "spacing_3d")

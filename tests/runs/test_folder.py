@@ -147,14 +147,3 @@ def test_missing_permission_is_raised(folder, ordinary_user):
     folder.config.chmod(0)
     with ordinary_user(), pytest.raises(PermissionError):
         folder.read_config()
-
-
-def test_parser_of_a_record_without_its_data(folder):
-    config = {"bundle_root": "b", "classes": "$data.gone()", "num_classes": "$len(@classes)", "window": "$data.gone()"}
-    config |= {"device": "cuda:3", "trained_with": {"classes": {1: "a", 2: "b"}, "window": [-1, 2], "spacing": None}}
-    folder.write_config(config)
-    parser = folder.load_parser()
-    assert parser.get_parsed_content("num_classes") == 2
-    assert parser.get_parsed_content("window") == [-1, 2]
-    with pytest.raises(FileNotFoundError, match="gone/config.yaml: no such file, expected the record of a run"):
-        RunFolder(folder.path / "gone").load_parser()

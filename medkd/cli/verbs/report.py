@@ -12,7 +12,7 @@ from ..run_folders import folders_by_title, read_runs
 from ..verb import Command, Verb
 from ..words import read_value
 
-__all__ = ["RUN", "VERB"]
+__all__ = ["RUN", "TRUST_RECORD", "VERB"]
 
 _REQUIRED = ("output_dir",)
 RUN = Option(
@@ -21,6 +21,11 @@ RUN = Option(
     "Title and folders of runs, one folder per seed; may be repeated.",
     repeat=True,
     metavar="TITLE=FOLDER,FOLDER",
+)
+TRUST_RECORD = Option(
+    "trust_record",
+    "flag",
+    "Execute the records of the runs as configurations: to measure networks beyond medkd's. For runs that you trust.",
 )
 
 
@@ -36,9 +41,9 @@ def _run(command: Command) -> None:
     check_required("report", [name for name, value in settings.items() if value], _REQUIRED)
     output_dir = Path(settings["output_dir"])
     if "experiment" in sources:
-        _report_experiment(Path(settings["experiment"]), settings["baseline"], output_dir, settings["html"])
+        _report_experiment(Path(settings["experiment"]), output_dir, settings)
     else:
-        _report_runs(_read_sources(sources), settings["baseline"], output_dir, settings["html"])
+        _report_runs(_read_sources(sources), output_dir, settings)
 
 
 def _read_sources(sources: dict[str, Any]) -> dict[str, list[str]]:
@@ -54,7 +59,7 @@ def _read_sources(sources: dict[str, Any]) -> dict[str, list[str]]:
     return {str(title): [folders] if isinstance(folders, str) else list(folders) for title, folders in runs.items()}
 
 
-def _report_runs(runs: dict[str, list[str]], baseline: str | None, output_dir: Path, html: bool) -> None:
+def _report_runs(runs: dict[str, list[str]], output_dir: Path, settings: dict[str, Any]) -> None:
     if (output_dir / "table.csv").exists():
         raise FileExistsError(f"output_dir {output_dir} already holds results (table.csv): choose another folder")
     for title, folders in runs.items():
@@ -64,15 +69,16 @@ def _report_runs(runs: dict[str, list[str]], baseline: str | None, output_dir: P
     from medkd.experiments import write_and_print  # imports pandas
     from medkd.reports.tables import experiment_of_runs
 
-    write_and_print(experiment_of_runs(runs, baseline), output_dir, html)
+    experiment = experiment_of_runs(runs, settings["baseline"], settings["trust_record"])
+    write_and_print(experiment, output_dir, settings["html"])
 
 
-def _report_experiment(folder: Path, baseline: str | None, output_dir: Path, html: bool) -> None:
-    if baseline is not None:
+def _report_experiment(folder: Path, output_dir: Path, settings: dict[str, Any]) -> None:
+    if settings["baseline"] is not None:
         raise ValueError("--baseline: has no effect with --experiment, whose plan names the baseline")
     from medkd.experiments import read_plan, report  # imports pandas
 
-    report(read_plan(folder), output_dir, html)
+    report(read_plan(folder), output_dir, settings["html"], settings["trust_record"])
 
 
 VERB = Verb(
@@ -86,6 +92,7 @@ VERB = Verb(
         Option("baseline", "text", "Title of the runs with which the others are compared."),
         Option("output_dir", "path", "Folder for table.md, table.tex and table.csv."),
         Option("html", "flag", "Also write an HTML page, report.html."),
+        TRUST_RECORD,
     ),
     required=_REQUIRED,
     names="[FOLDER ...]",

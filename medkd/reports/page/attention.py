@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from medkd.networks import load_weights
 from medkd.runs.errors import one_line_errors
 from medkd.runs.folder import RunFolder
+from medkd.runs.rebuild import load_parser
 from medkd.visuals import first_and_last, grad_cam, mid_target_slice, scale_to_unit
 
 from .cases import Data
@@ -63,7 +64,7 @@ def attention(
     size: tuple[int, ...] = ()
     for row, run in shown_runs.items():
         try:
-            parser = RunFolder(run.folder).load_parser()
+            parser = load_parser(RunFolder(run.folder), run.trust_record)
             parser["device"] = "cpu"
             run_size = tuple(parser.get_parsed_content("image_size"))
             if not inputs:

@@ -13,6 +13,7 @@ import pandas as pd
 from medkd.io import PICTURES, read_picture
 from medkd.runs.errors import one_line_errors
 from medkd.runs.folder import RunFolder
+from medkd.runs.rebuild import load_parser
 from medkd.visuals import scale_to_unit
 
 from .pictures import Picture, embed, outline_path
@@ -81,7 +82,7 @@ def open_data(runs: Sequence[RunFacts]) -> Data:
     recorded = [run for run in runs if run.config]
     if not recorded:
         raise ValueError("no run left its configuration")
-    parser = RunFolder(recorded[0].folder).load_parser()
+    parser = load_parser(RunFolder(recorded[0].folder), recorded[0].trust_record)
     try:
         entries = parser.get_parsed_content("test::data")
         preprocessing = parser.get_parsed_content("validate::preprocessing")
@@ -113,7 +114,7 @@ def worst_cases(
     sentences = []
     for row, run in shown_runs.items():
         try:
-            labels[row], sentence = predictions(run.folder, [data.entries[name] for name in names])
+            labels[row], sentence = predictions(run, [data.entries[name] for name in names])
         except Exception as error:  # one run's missing model must not remove the others from the page
             sentence = f"no predictions: {one_line_errors(error) or error}"
         if sentence:

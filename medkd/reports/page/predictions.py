@@ -11,19 +11,23 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from medkd.configs.plain import as_literal
 from medkd.io import read_nifti
 from medkd.networks import load_weights
 from medkd.runs.case_names import check_case_name
 from medkd.runs.folder import RunFolder
+from medkd.runs.rebuild import load_parser
+
+from .runs import RunFacts
 
 __all__ = ["predictions"]
 
 
-def predictions(folder: Path, entries: Sequence[Mapping[str, Any]]) -> tuple[dict[str, np.ndarray], str]:
+def predictions(run: RunFacts, entries: Sequence[Mapping[str, Any]]) -> tuple[dict[str, np.ndarray], str]:
     """Return the predictions of a run, and compute those that it did not store.
 
     Args:
-        folder: of a run that has ended.
+        run: that has ended.
         entries: of the data list, one for each case.
 
     Returns:
@@ -33,7 +37,7 @@ def predictions(folder: Path, entries: Sequence[Mapping[str, Any]]) -> tuple[dic
         FileNotFoundError: if predictions are missing, and the model or its data too.
         ValueError: if the model does not fit its configuration.
     """
-    stored = RunFolder(folder).predictions
+    stored = RunFolder(run.folder).predictions
     labels: dict[str, np.ndarray] = {}
     missing = []
     for entry in entries:
@@ -45,11 +49,11 @@ def predictions(folder: Path, entries: Sequence[Mapping[str, Any]]) -> tuple[dic
         return labels, ""
     start = time.monotonic()
     with TemporaryDirectory() as temporary:
-        _predict(Path(folder), missing, Path(temporary))
+        _predict(run, missing, Path(temporary))
         for entry in missing:
             prediction = _read(RunFolder(temporary).predictions, str(entry["case"]))
             if prediction is None:
-                raise FileNotFoundError(f"run {folder}: no prediction of case {entry['case']}")
+                raise FileNotFoundError(f"run {run.folder}: no prediction of case {entry['case']}")
             labels[str(entry["case"])] = prediction
     seconds = time.monotonic() - start
     return labels, f"{len(missing)} prediction(s) were not stored and computed from model.pt in {seconds:.0f} s"
@@ -63,11 +67,11 @@ def _read(folder: Path, case: str) -> np.ndarray | None:
     return np.asarray(Image.open(picture)) if picture.is_file() else None
 
 
-def _predict(folder: Path, entries: Sequence[Mapping[str, Any]], output_dir: Path) -> None:
+def _predict(run: RunFacts, entries: Sequence[Mapping[str, Any]], output_dir: Path) -> None:
     """Repeat the test of the run on some cases, without its handlers."""
-    parser = RunFolder(folder).load_parser()
+    parser = load_parser(RunFolder(run.folder), run.trust_record)
     parser["output_dir"] = str(output_dir)
-    parser["test"]["data"] = [dict(entry) for entry in entries]
+    parser["test"]["data"] = [as_literal(dict(entry)) for entry in entries]
     parser["test"]["handlers"] = []
-    load_weights(parser.get_parsed_content("network"), folder)
+    load_weights(parser.get_parsed_content("network"), run.folder)
     parser.get_parsed_content("test::evaluator").run()

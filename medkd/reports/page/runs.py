@@ -32,6 +32,8 @@ class RunFacts(NamedTuple):
     """JSON; empty if there is none."""
     config: str
     """YAML; empty if there is none."""
+    trust_record: bool = False
+    """See `medkd.runs.load_parser`."""
 
     @property
     def name(self) -> str:
@@ -47,21 +49,21 @@ class RunFacts(NamedTuple):
 def run_facts(experiment: Experiment) -> list[RunFacts]:
     """Return the facts of all runs, in the order of the tables."""
     return [
-        _facts(task, row, seed, Path(folder))
+        _facts(task, row, seed, Path(folder), experiment.trust_record)
         for task, rows in experiment.runs.items()
         for row, runs in rows.items()
         for seed, folder in runs.items()
     ]
 
 
-def _facts(task: str, row: str, seed: int, folder: Path) -> RunFacts:
+def _facts(task: str, row: str, seed: int, folder: Path, trust_record: bool) -> RunFacts:
     run = RunFolder(folder)
     environment, config = (_text(file) for file in (run.environment, run.config))
     state = "ended" if run.has_ended else "unfinished" if config else "no result"
     command = shlex.join(map(str, (run.read_environment() or {}).get("command", [])[1:]))
     method = str((run.read_config() or {}).get("method", ""))
     reason = "" if run.has_ended else run.read_last_line()[:_LONGEST_LINE]
-    return RunFacts(task, row, seed, folder, state, reason, method, command, environment, config)
+    return RunFacts(task, row, seed, folder, state, reason, method, command, environment, config, trust_record)
 
 
 def _text(file: Path) -> str:

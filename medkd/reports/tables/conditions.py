@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from medkd.runs import RunFolder
+from medkd.runs.rebuild import network_class
 
 from .experiment import Experiment
 
 __all__ = ["Conditions", "conditions"]
 
+_NETWORK = "network"
 # always shown; further conditions are shown if the paper beside the table states them
 _SHOWN = ("image_size", "student_network", "student_width", "teacher_network", "teacher_width", "max_epochs")
 
@@ -71,15 +73,15 @@ def _value(record: Mapping[str, Any], name: str, is_teacher: bool) -> Any:
         return None
     if not name.endswith("_network"):
         return record.get(name)
-    definition = record.get("network_def")
-    if definition == "%teacher_def":
-        definition = record["teacher_def"]
-    return definition["_target_"].rpartition(".")[2] if isinstance(definition, dict) else None
+    return record.get(_NETWORK) or None
 
 
 def _read_record(runs: Mapping[int, Path]) -> dict[str, Any]:
-    """Return the record of one run of a row: all seeds have the same options."""
-    return next(filter(None, (RunFolder(folder).read_config() for folder in runs.values())), {})
+    """Return the options of one run of a row, and its network's class: all seeds have the same."""
+    for folder in map(RunFolder, runs.values()):
+        if content := folder.read_content():
+            return {**folder.require_config(), _NETWORK: network_class(content)}
+    return {}
 
 
 def _count_cases(data: Path | None) -> dict[str, int]:

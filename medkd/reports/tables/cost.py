@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from medkd.runs.folder import RunFolder
+from medkd.runs import RunFolder, load_parser
 
 __all__ = ["Cost", "cost_of_run"]
 
@@ -21,15 +21,17 @@ class Cost(NamedTuple):
     """Rows and columns, or slices, rows and columns, of the input."""
 
 
-def cost_of_run(folder: Path, device: str = "cpu") -> Cost:
-    """Build the network of a run from its ``config.yaml`` and measure it.
+def cost_of_run(folder: Path, device: str = "cpu", trust_record: bool = False) -> Cost:
+    """Build the network of a run by its ``config.yaml`` and measure it.
 
     Args:
         folder: output folder of the run.
         device: on which the time is measured.
+        trust_record: see `medkd.runs.load_parser`.
 
     Raises:
         FileNotFoundError: if the run left no ``config.yaml``.
+        ValueError: see `medkd.runs.load_parser`.
     """
     # tables of runs that cannot be measured, and the check of a plan, need no torch
     import torch
@@ -38,7 +40,7 @@ def cost_of_run(folder: Path, device: str = "cpu") -> Cost:
     from medkd.metrics import milliseconds_per_slice
     from medkd.networks import input_spec
 
-    parser = RunFolder(folder).load_parser()
+    parser = load_parser(RunFolder(folder), trust_record)
     network = parser.get_parsed_content("network_def").eval()
     size = tuple(parser.get_parsed_content("image_size"))
     image = torch.zeros(1, input_spec(network)[1], *size)

@@ -33,6 +33,8 @@ class Experiment:
     """Task -> prepared data set."""
     kinds: Mapping[str, str] = field(default_factory=dict)
     """Task -> name of its bundle, under which its published values are listed."""
+    trust_record: bool = False
+    """Whether the records of the runs are executed as their configurations, see `medkd.runs.load_parser`."""
 
 
 def results(experiment: Experiment) -> pd.DataFrame:

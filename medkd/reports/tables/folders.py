@@ -14,7 +14,7 @@ __all__ = ["experiment_of_runs"]
 
 
 def experiment_of_runs(
-    runs: Mapping[str, str | Path | Sequence[str | Path]], baseline: str | None = None
+    runs: Mapping[str, str | Path | Sequence[str | Path]], baseline: str | None = None, trust_record: bool = False
 ) -> Experiment:
     """Return an experiment with the runs as rows, and one task for each bundle.
 
@@ -23,6 +23,7 @@ def experiment_of_runs(
     Args:
         runs: title -> output folder of a run, or folders of runs with several seeds. Runs may be unfinished.
         baseline: title of the row that differences are to; None: the student alone, if there is one.
+        trust_record: whether the records are executed as configurations, see `medkd.runs.load_parser`.
 
     Raises:
         ValueError: if the baseline is not a title, two runs of a title have the same seed, or no run has a record.
@@ -54,6 +55,7 @@ def experiment_of_runs(
         metrics=["dice", "iou", "hd95"],
         baseline=baseline or next((title for title, method in methods.items() if method == "none"), ""),
         teacher=next((title for title, method in methods.items() if method == "teacher"), None),
+        trust_record=trust_record,
     )
 
 

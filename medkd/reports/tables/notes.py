@@ -31,14 +31,14 @@ def costs(experiment: Experiment) -> tuple[dict[tuple[str, str], Cost], list[str
     for task, rows in experiment.runs.items():
         for row, runs in rows.items():
             folder = next((f for f in runs.values() if RunFolder(f).has_ended), None)
-            if folder is None or not (record := RunFolder(folder).read_config()):
+            if folder is None or not (record := RunFolder(folder).read_content()):
                 continue
-            definition = str(record["network_def"])
+            definition = str(record.get("network_def"))
             values = [record.get(name) for name in _NETWORK_IDS if name == "image_size" or f"@{name}" in definition]
             network = str([task, definition, values])
             if network not in measured:
                 try:
-                    measured[network] = cost_of_run(folder)
+                    measured[network] = cost_of_run(folder, trust_record=experiment.trust_record)
                 except (
                     Exception
                 ) as error:  # a class or file that no longer exists must not remove results from the table
