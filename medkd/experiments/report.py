@@ -37,7 +37,7 @@ def write_and_print(experiment: tables.Experiment, output_dir: Path, html: bool 
     return written.text
 
 
-def _experiment_of_plan(plan: Plan, trust_record: bool) -> tables.Experiment:
+def _experiment_of_plan(plan: Plan, trust_record: bool = False) -> tables.Experiment:
     content = plan.content
     return tables.Experiment(
         title=content["title"],

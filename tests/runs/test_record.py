@@ -39,24 +39,28 @@ def test_file_of_another_tool_is_no_record(tmp_path, text):
 
 
 def test_recorded_value_or_default(tmp_path):
-    (tmp_path / "config.yaml").write_text("bundle_root: b\nwidth: 3\nratio: $1 / 2\n")
-    assert recorded(tmp_path / "model.pt", "width", 5) == recorded(tmp_path, "width", 5) == 3
-    assert recorded(tmp_path, "ratio", 1.0) == 1.0 and recorded(tmp_path, "other", 7) == 7
-    assert recorded(tmp_path / "nowhere/model.pt", "width", 5) == 5
+    (tmp_path / "config.yaml").write_text("bundle_root: b\nstudent_width: 3\nboundary_ratio: $1 / 2\n")
+    assert recorded(tmp_path / "model.pt", "student_width", 5) == recorded(tmp_path, "student_width", 5) == 3
+    assert recorded(tmp_path, "boundary_ratio", 1.0) == 1.0 and recorded(tmp_path, "other", 7) == 7
+    assert recorded(tmp_path / "nowhere/model.pt", "student_width", 5) == 5
 
 
 def test_resolved_values_come_before_expressions(tmp_path):
-    resolved = "trained_with: {classes: {1: liver}, window: [0, 9], target: all, size: '@size'}\n"
-    (tmp_path / "config.yaml").write_text(f"window: $data.window()\nsize: 3\nother: $1\n{resolved}")
+    resolved = "trained_with: {classes: {1: liver}, window: [0, 9], target: all, image_size: '@size'}\n"
+    (tmp_path / "config.yaml").write_text(f"window: $data.window()\nimage_size: [3]\noverlap: $1\n{resolved}")
     assert recorded(tmp_path, "window") == [0, 9] and recorded(tmp_path, "target") == "all"
-    assert recorded(tmp_path, "size") == 3  # a record of before: its trained_with is as the configuration has it
-    check_model(tmp_path, classes={1: "liver"}, window=(0, 9), size=3, other=5)
+    assert recorded(tmp_path, "image_size") == [
+        3
+    ]  # a record of before: its trained_with is as the configuration has it
+    check_model(tmp_path, classes={1: "liver"}, window=(0, 9), image_size=[3], overlap=5)
     with pytest.raises(
         ValueError, match=r"trained on data with classes \{1: 'liver'\}, this data set has \{1: 'spleen'\}"
     ):
         check_model(tmp_path, classes={1: "spleen"})
-    with pytest.raises(ValueError, match="no config.yaml beside it says its other: give the output folder of the run"):
-        recorded(tmp_path, "other")
+    with pytest.raises(
+        ValueError, match="no config.yaml beside it says its overlap: give the output folder of the run"
+    ):
+        recorded(tmp_path, "overlap")
 
 
 def test_students_alone(tmp_path):

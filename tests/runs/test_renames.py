@@ -102,4 +102,4 @@ class TestRenameConfig:
 
 def test_old_record_is_read(tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(OLD))
-    assert RunFolder(tmp_path).read_config() == rename_config(OLD)
+    assert RunFolder(tmp_path).read_content() == rename_config(OLD)

@@ -114,7 +114,9 @@ def overlay_configs(student: Student) -> dict[str, dict[str, Any]]:
     files = [file for file in sorted((BUNDLES / "overlays").glob("*.yaml")) if file.stem not in omitted]
     configs = {f"{file.stem}.json": ConfigParser.load_config_file(file) for file in files}
     if student.record.get("method", "none") != "none":
-        method = {name: student.record[name] for name in ("method", "method_args") if name in student.record}
+        method: dict[str, Any] = {
+            name: student.record[name] for name in ("method", "method_args") if name in student.record
+        }
         configs["distill.json"] |= data_as_literals(method)
     return configs
 

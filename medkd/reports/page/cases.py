@@ -114,7 +114,7 @@ def worst_cases(
     sentences = []
     for row, run in shown_runs.items():
         try:
-            labels[row], sentence = predictions(run, [data.entries[name] for name in names])
+            labels[row], sentence = predictions(run.folder, [data.entries[name] for name in names], run.trust_record)
         except Exception as error:  # one run's missing model must not remove the others from the page
             sentence = f"no predictions: {one_line_errors(error) or error}"
         if sentence:

@@ -18,17 +18,18 @@ from medkd.runs.case_names import check_case_name
 from medkd.runs.folder import RunFolder
 from medkd.runs.rebuild import load_parser
 
-from .runs import RunFacts
-
 __all__ = ["predictions"]
 
 
-def predictions(run: RunFacts, entries: Sequence[Mapping[str, Any]]) -> tuple[dict[str, np.ndarray], str]:
+def predictions(
+    folder: Path, entries: Sequence[Mapping[str, Any]], trust_record: bool = False
+) -> tuple[dict[str, np.ndarray], str]:
     """Return the predictions of a run, and compute those that it did not store.
 
     Args:
-        run: that has ended.
+        folder: of a run that has ended.
         entries: of the data list, one for each case.
+        trust_record: see `medkd.runs.load_parser`.
 
     Returns:
         Case -> labels (*spatial), and a sentence about computed predictions, or an empty text.
@@ -37,7 +38,7 @@ def predictions(run: RunFacts, entries: Sequence[Mapping[str, Any]]) -> tuple[di
         FileNotFoundError: if predictions are missing, and the model or its data too.
         ValueError: if the model does not fit its configuration.
     """
-    stored = RunFolder(run.folder).predictions
+    stored = RunFolder(folder).predictions
     labels: dict[str, np.ndarray] = {}
     missing = []
     for entry in entries:
@@ -49,11 +50,11 @@ def predictions(run: RunFacts, entries: Sequence[Mapping[str, Any]]) -> tuple[di
         return labels, ""
     start = time.monotonic()
     with TemporaryDirectory() as temporary:
-        _predict(run, missing, Path(temporary))
+        _predict(Path(folder), missing, Path(temporary), trust_record)
         for entry in missing:
             prediction = _read(RunFolder(temporary).predictions, str(entry["case"]))
             if prediction is None:
-                raise FileNotFoundError(f"run {run.folder}: no prediction of case {entry['case']}")
+                raise FileNotFoundError(f"run {folder}: no prediction of case {entry['case']}")
             labels[str(entry["case"])] = prediction
     seconds = time.monotonic() - start
     return labels, f"{len(missing)} prediction(s) were not stored and computed from model.pt in {seconds:.0f} s"
@@ -67,11 +68,11 @@ def _read(folder: Path, case: str) -> np.ndarray | None:
     return np.asarray(Image.open(picture)) if picture.is_file() else None
 
 
-def _predict(run: RunFacts, entries: Sequence[Mapping[str, Any]], output_dir: Path) -> None:
+def _predict(folder: Path, entries: Sequence[Mapping[str, Any]], output_dir: Path, trust_record: bool) -> None:
     """Repeat the test of the run on some cases, without its handlers."""
-    parser = load_parser(RunFolder(run.folder), run.trust_record)
+    parser = load_parser(RunFolder(folder), trust_record)
     parser["output_dir"] = str(output_dir)
     parser["test"]["data"] = [as_literal(dict(entry)) for entry in entries]
     parser["test"]["handlers"] = []
-    load_weights(parser.get_parsed_content("network"), run.folder)
+    load_weights(parser.get_parsed_content("network"), folder)
     parser.get_parsed_content("test::evaluator").run()

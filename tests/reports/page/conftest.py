@@ -12,6 +12,8 @@ import yaml
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
+from medkd.data.datalist import save_datalist
+from medkd.data.volume_store import write_volume
 from medkd.networks import UNet
 from medkd.reports.tables import Experiment, load_published
 
@@ -58,45 +60,37 @@ def _write(file: Path, array: np.ndarray) -> str:
 
 
 def _data(folder: Path, volume: bool) -> list[dict]:
+    """Write a prepared data set whose test cases are `CASES`; return their entries."""
     generator = np.random.default_rng(0)
-    entries, end = [], ".nii.gz" if volume else ".png"
+    entries, end = [], ".b2nd" if volume else ".png"
     for case in CASES:
         truth = truth_of(case, volume)
         noise = generator.integers(0, 90, (*truth.shape, *(() if volume else (3,))), dtype=np.uint8)
         image = noise + (120 * (truth if volume else truth[..., None])).astype(np.uint8)
-        image, label = (
-            _write(folder / f"{subfolder}/{case}{end}", array) for subfolder, array in (("i", image), ("l", truth))
-        )
-        entries.append({"case": case, "image": image, "label": label})
+        entry = {"case": case, "patient": case}
+        for name, array in (("image", image.astype(np.int16) if volume else image), ("label", truth)):
+            entry[name] = f"{name}s/{case}{end}"
+            if volume:
+                (folder / f"{name}s").mkdir(parents=True, exist_ok=True)
+                write_volume(folder / entry[name], array, np.eye(4))
+            else:
+                _write(folder / entry[name], array)
+        entries.append(entry)
+    splits = {"training": [], "validation": [], "test": entries}
+    save_datalist(folder, splits, name="n", description="d", modality={"0": "x"}, labels={"0": "background", "1": "x"})
     return entries
 
 
-def _config(entries: list[dict], method: str, seed: int, volume: bool) -> dict:
-    reader = {"reader": "NibabelReader"} if volume else {"reader": "PILReader", "reverse_indexing": False}
-    load = {
-        "_target_": "monai.transforms.LoadImaged",
-        "keys": ["image", "label"],
-        "ensure_channel_first": True,
-        **reader,
-    }
+def _config(data: Path, method: str, seed: int, volume: bool) -> dict:
+    """What a run records, as far as a page reads it: an expression of a bundle, and options."""
+    record = {"bundle_root": "bundles/kits19" if volume else "bundles/isic2018", "num_classes": "$len(@classes) + 1"}
+    record |= {"method": method, "seed": seed, "device": "cpu", "image_size": [EDGE, EDGE], "dataset_dir": str(data)}
+    trained_with = {"target": "organ", "window": [0, 255], "mode": "2d"} if volume else {"image_size": [EDGE, EDGE]}
+    network = {"_target_": "medkd.networks.UNet", "spatial_dims": 2, "in_channels": 1 if volume else 3}
     return {
-        "bundle_root": "bundles/kits19" if volume else "bundles/isic2018",
-        "method": method,
-        "seed": seed,
-        "device": "cpu",
-        "image_size": [EDGE, EDGE],
-        "classes": "$nobody.knows",
-        "num_classes": "$len(@classes) + 1",
-        "trained_with": {"classes": {1: "tumour" if volume else "lesion"}},
-        "network_def": {
-            "_target_": "medkd.networks.UNet",
-            "spatial_dims": 2,
-            "in_channels": 1 if volume else 3,
-            "out_channels": "@num_classes",
-            "width": 2,
-        },
-        "test": {"data": entries},
-        "validate": {"preprocessing": {"_target_": "monai.transforms.Compose", "transforms": [load]}},
+        **record,
+        "trained_with": trained_with,
+        "network_def": {**network, "out_channels": "@num_classes", "width": 2},
     }
 
 
@@ -116,10 +110,10 @@ def _finish(folder: Path, row: str, seed: int, entries: list[dict], volume: bool
         _write(folder / f"predictions/{entry['case']}{'.nii.gz' if volume else '.png'}", prediction)
 
 
-def _run(folder: Path, row: str, seed: int, ended: bool, entries: list[dict], volume: bool) -> None:
+def _run(folder: Path, row: str, seed: int, ended: bool, data: Path, entries: list[dict], volume: bool) -> None:
     folder.mkdir(parents=True)
     method = ROWS[row][0]
-    (folder / "config.yaml").write_text(yaml.safe_dump(_config(entries, method, seed, volume), sort_keys=False))
+    (folder / "config.yaml").write_text(yaml.safe_dump(_config(data, method, seed, volume), sort_keys=False))
     (folder / "environment.json").write_text(
         json.dumps({"command": ["python", "run", "--seed", str(seed)], "seed": seed})
     )
@@ -145,7 +139,15 @@ def made_runs(tmp_path_factory) -> Path:
         entries = _data(root / "data" / task, volume)
         for number, (row, (_, ended, not_ended)) in enumerate(ROWS.items()):
             for seed in (*ended, *(not_ended if row != "Never" else ())):
-                _run(root / f"{task}/{number}/seed_{seed}", row, seed, seed in ended, entries, volume)
+                _run(
+                    root / f"{task}/{number}/seed_{seed}",
+                    row,
+                    seed,
+                    seed in ended,
+                    root / "data" / task,
+                    entries,
+                    volume,
+                )
         log = root / f"logs/{task}/5/seed_0.log"
         log.parent.mkdir(parents=True)
         log.write_text("epoch 1\nmedkd: error: batch_size 0 <found>\n")
