@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from medkd.configs.bundles import tasks
@@ -13,7 +12,7 @@ from medkd.configs.values import check_expanded
 from medkd.runs.errors import did_you_mean
 
 from .checks import check_no_files, check_positionals, unknown_message, with_hint
-from .trained import task_of_model
+from .trained import check_path, task_of_model
 from .verb import Command, UsageError, Verb
 from .words import Arity, read_value, split_words
 
@@ -139,8 +138,7 @@ def _read_task(verb: Verb, positionals: list[str], command: Command) -> str:
         if misspelt:
             raise UsageError(f"{unknown_message([with_hint(name, ['model']) for name in misspelt])}; no task either")
         if "model" in command.options:
-            if not Path(str(command.options["model"])).exists():
-                raise FileNotFoundError(f"--model {command.options['model']}: no such file or folder")
+            check_path(str(command.options["model"]), "model")
             raise UsageError(
                 f"task: found none, and no record beside --model {command.options['model']} names it: "
                 f"medkd {verb.name} TASK --model ..."

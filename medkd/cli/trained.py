@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from medkd.configs.bundles import tasks
+from medkd.runs.file_kind import file_kind
 from medkd.runs.record import recorded
 
-__all__ = ["options_from_record", "task_of_model"]
+__all__ = ["check_path", "options_from_record", "task_of_model"]
 
 # A model is used with these as it was trained; the rest of its record is about its training.
 MODEL_OPTIONS = (
@@ -37,7 +38,9 @@ def options_from_record(verb: str, task: str, options: dict[str, Any], mode: str
     option, names = _model_option(verb, options)
     models = _paths(options.get(option))
     for path in models:
-        _check_model(path, option if option in ("teacher", "model") else "model", task)
+        name = option if option in ("teacher", "model") else "model"
+        check_path(path, name)
+        _check_task(path, name, task)
     values = {name: recorded(models, name, ...) for name in names} if models else {}
     record = {name: "$None" if value is None else value for name, value in values.items() if value is not ...}
     mode = mode or str(record.get("mode", "2d"))
@@ -72,9 +75,28 @@ def _paths(value: Any) -> list[str]:
     return list(paths) if are_paths else []
 
 
-def _check_model(path: str, option: str, task: str) -> None:
+def check_path(path: str, option: str) -> None:
+    """Check that a path may hold a model, by its first bytes: nothing heavy is imported for one that does not.
+
+    Args:
+        path: of a file or folder.
+        option: "model" or "teacher", which may be a bundle or TorchScript too.
+
+    Raises:
+        FileNotFoundError: for a path that does not exist.
+        ValueError: for a file of another kind.
+    """
     if not Path(path).exists():
         raise FileNotFoundError(f"--{option} {path}: no such file or folder")
+    kind = file_kind(path)
+    if kind.name in ("other", "onnx") or (option != "teacher" and kind.name in ("torchscript", "bundle")):
+        expected = "the folder of a run or its model.pt"
+        if option == "teacher":
+            expected = "a run, a MONAI bundle, a TorchScript file or an nnU-Net folder"
+        raise ValueError(f"--{option} {path}: found {kind.description}, expected {expected}: {kind.advice}")
+
+
+def _check_task(path: str, option: str, task: str) -> None:
     trained = Path(str(recorded(path, "bundle_root", ""))).name
     if trained != task and trained in tasks():
         raise ValueError(f"--{option} {path}: found a model of the task {trained}, expected one of {task}")

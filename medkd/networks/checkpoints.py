@@ -17,6 +17,7 @@ from .weight_file import read_weights
 
 __all__ = ["fit_state", "load_weights", "weights_file"]
 
+_SUFFIXES = {".pt", ".pth", ".ckpt", ".safetensors", ".ts"}
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -62,8 +63,10 @@ def weights_file(path: str | Path, role: str = "model") -> Path:
     file = Path(path)
     file = RunFolder(file).model if file.is_dir() else file
     if not file.is_file():
+        others = sorted(item.name for item in file.parent.glob("*") if item.suffix in _SUFFIXES)
+        hint = f"; the folder holds {', '.join(others)}: give one by its path" if others else ""
         raise FileNotFoundError(
-            f"{role} {file}: no such file, expected the model.pt of a finished training run (--{role} PATH)"
+            f"{role} {file}: no such file, expected the model.pt of a finished training run (--{role} PATH){hint}"
         )
     return file
 

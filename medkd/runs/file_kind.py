@@ -34,8 +34,8 @@ _TORCHSCRIPT = FileKind(
 _ONNX = FileKind("onnx", "an ONNX file", "it serves medkd infer alone: give the run that it was exported from")
 _BUNDLE = FileKind(
     "bundle",
-    "a packed MONAI bundle",
-    "give the run that it was packed from, or unpack it and run its configs/inference.json by python -m monai.bundle run",
+    "a MONAI bundle",
+    "give the run that it was packed from, or run its configs/inference.json by python -m monai.bundle run",
 )
 _SAFETENSORS = FileKind("safetensors", "a file of safetensors", "")
 
@@ -44,6 +44,7 @@ def _other(description: str, advice: str) -> FileKind:
     return FileKind("other", description, advice)
 
 
+_CONFIGS = {f"configs/{name}.{suffix}" for name in ("inference", "train") for suffix in ("json", "yaml", "yml")}
 # the first bytes of a file
 _HEADS = {
     b"version https://git-lfs": _other("a Git LFS pointer without its content", "fetch the content: git lfs pull"),
@@ -60,10 +61,10 @@ _HEADS = {
 
 
 def file_kind(file: str | Path) -> FileKind:
-    """Return what a file is.
+    """Return what a file is, or a folder with the configurations of a MONAI bundle.
 
     Args:
-        file: an existing file.
+        file: an existing file or folder.
 
     Raises:
         OSError: if it cannot be read.
@@ -75,6 +76,8 @@ def file_kind(file: str | Path) -> FileKind:
         >>> file_kind(page).description
         'an HTML page'
     """
+    if Path(file).is_dir():
+        return _BUNDLE if any((Path(file) / name).is_file() for name in _CONFIGS) else _UNKNOWN
     with open(file, "rb") as stream:
         head = stream.read(1024)
     if zipfile.is_zipfile(file):
@@ -98,7 +101,7 @@ def _kind_of_archive(file: str | Path) -> FileKind:
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return _UNKNOWN
     inner = {name.partition("/")[2] for name in names}
-    if {"configs/metadata.json", "configs/inference.json"} & (inner | set(names)):
+    if _CONFIGS & (inner | set(names)):
         return _BUNDLE
     if "constants.pkl" in inner and any(name.startswith("code/") for name in inner):
         return _TORCHSCRIPT
@@ -118,9 +121,8 @@ def _kind_of_text(head: bytes) -> FileKind:
     except UnicodeDecodeError:
         return _UNKNOWN
     begin = text.lstrip("\ufeff \t\r\n").lower()
-    advice = "download the file of weights itself"
     if begin.startswith(("<!doctype html", "<html")):
-        return _other("an HTML page", advice)
+        return _other("an HTML page", "download the file of weights itself")
     if begin and all(character.isprintable() or character.isspace() for character in text):
-        return _other(f"a text that begins with {text.strip()[:30]!r}", advice)
+        return _other(f"a text that begins with {text.strip()[:30]!r}", "expected a file of weights")
     return _UNKNOWN

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,8 +34,8 @@ def bundle_config(folder: Path) -> Path | None:
     return next((file for name in names if (file := folder / "configs" / name).is_file()), None)
 
 
-def read_bundle(folder: Path) -> ExternalModel:
-    """Build ``network_def`` and load ``models/model.pt``.
+def read_bundle(path: Path) -> ExternalModel:
+    """Build ``network_def`` and load ``models/model.pt`` of a bundle's folder, or of a zip of it.
 
     A configuration of MONAI executes code: its imports, and what ``network_def`` refers to. Load bundles that you trust.
     The weights are read as tensors alone.
@@ -42,6 +44,23 @@ def read_bundle(folder: Path) -> ExternalModel:
         FileNotFoundError: If the configuration or the weights are missing.
         ValueError: If ``network_def`` is missing or cannot be built, or the weights do not fit it.
     """
+    if path.is_dir():
+        return _read_folder(path)
+    with tempfile.TemporaryDirectory() as unpacked:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(unpacked)  # leaves out ".." of names
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"teacher {path}: damaged: {error}") from None
+        folders = [Path(unpacked), *sorted(item for item in Path(unpacked).iterdir() if item.is_dir())]
+        folder = next((folder for folder in folders if bundle_config(folder) is not None), folders[0])
+        try:
+            return _read_folder(folder)._replace(source=f"MONAI bundle {path}")
+        except (ValueError, OSError) as error:
+            raise type(error)(str(error).replace(str(folder), str(path))) from error
+
+
+def _read_folder(folder: Path) -> ExternalModel:
     file = bundle_config(folder)
     if file is None:
         raise FileNotFoundError(f"{folder}/configs: no inference or train configuration, expected a MONAI bundle")

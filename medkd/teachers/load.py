@@ -14,13 +14,14 @@ from torch import nn
 
 from medkd.networks.checkpoints import load_weights, weights_file
 from medkd.networks.features import FeatureTaps, input_spec
+from medkd.runs.file_kind import file_kind
 
 from .bundle_folder import bundle_config, read_bundle
 from .ensemble import Ensemble
 from .external import ExternalModel, Task, adapt_model
 from .nnunet_folder import nnunet_folder, read_nnunet
 from .outputs import OutputKind, are_probabilities, check_kind
-from .torchscript import is_torchscript, read_torchscript
+from .torchscript import read_torchscript
 
 __all__ = ["PathOrPaths", "load_teacher", "teacher_kind"]
 
@@ -44,7 +45,8 @@ def teacher_kind(path: str | Path) -> str:
         return "nnunet"
     if path.is_dir() and bundle_config(path) is not None:
         return "bundle"
-    return "torchscript" if is_torchscript(weights_file(path, "teacher")) else "weights"
+    kind = file_kind(weights_file(path, "teacher")).name
+    return kind if kind in _READERS else "weights"
 
 
 def load_teacher(
@@ -63,7 +65,8 @@ def load_teacher(
     A path holds one of these:
 
     - a run's folder or a state dict: its weights are loaded into ``network``;
-    - a MONAI bundle folder: its ``network_def``. This executes code of its configuration: load bundles that you trust;
+    - a MONAI bundle, a folder or a zip: its ``network_def``. This executes code of its configuration: load bundles that you
+      trust;
     - a TorchScript file, which gives logits alone: its stages have no names here;
     - a model folder of nnU-Net v2, a fold of it, or a checkpoint: the network of its plans.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from pathlib import Path
 
 import torch
@@ -13,16 +12,7 @@ from medkd.runs.checksums import check_archive
 
 from .external import ExternalModel
 
-__all__ = ["is_torchscript", "read_torchscript"]
-
-
-def is_torchscript(file: Path) -> bool:
-    """Return whether a file holds TorchScript: a state dict is a zip archive too, but one without code."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return any("/code/" in name for name in archive.namelist())
-    except zipfile.BadZipFile:
-        return False
+__all__ = ["read_torchscript"]
 
 
 def read_torchscript(path: Path) -> ExternalModel:

@@ -1,9 +1,11 @@
 """Options that the record of a model fills."""
 
+import zipfile
+
 import pytest
 import yaml
 
-from medkd.cli.trained import options_from_record, task_of_model
+from medkd.cli.trained import check_path, options_from_record, task_of_model
 
 
 @pytest.fixture
@@ -35,3 +37,42 @@ def test_task_stands_in_the_record(run, tmp_path):
         and task_of_model(None) is None
         and task_of_model(3) is None
     )
+
+
+def archive(path, *names):
+    with zipfile.ZipFile(path, "w") as file:
+        for name in names:
+            file.writestr(name, "{}")
+
+
+MAKE = {
+    "a TorchScript file": lambda path: archive(path, "t/data.pkl", "t/code/x.py", "t/constants.pkl"),
+    "a MONAI bundle": lambda path: archive(path, "b/configs/inference.json"),
+    "an ONNX file": lambda path: path.write_bytes(b"\x08\x07\x12\x07pytorch"),
+    "an HTML page": lambda path: path.write_text("<html>"),
+    "a Git LFS pointer": lambda path: path.write_text("version https://git-lfs.github.com/spec/v1"),
+    "a file of PyTorch": lambda path: archive(path, "m/data.pkl"),
+}
+TAKEN = {"model": {"a file of PyTorch"}, "teacher": {"a file of PyTorch", "a TorchScript file", "a MONAI bundle"}}
+
+
+@pytest.mark.parametrize("option", TAKEN)
+@pytest.mark.parametrize("kind", MAKE)
+def test_files_of_another_kind_are_told_with_what_to_do(tmp_path, option, kind):
+    path = tmp_path / ("student.onnx" if "ONNX" in kind else "student.ts")
+    MAKE[kind](path)
+    if kind in TAKEN[option]:
+        return check_path(str(path), option)
+    with pytest.raises(ValueError, match=f"--{option} .*student.*: found {kind}.*, expected .* run.*: .*") as caught:
+        check_path(str(path), option)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_of_a_packed_bundle_is_no_model(tmp_path):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/inference.json").write_text("{}")
+    with pytest.raises(
+        ValueError, match="found a MONAI bundle, expected the folder of a run .*: give the run that it was"
+    ):
+        check_path(str(tmp_path), "model")
+    check_path(str(tmp_path), "teacher")

@@ -54,7 +54,7 @@ MODELS = {
     "truncated": (truncated, UNREADABLE + r"its \d+ bytes are damaged, truncated, or no file of PyTorch"),
     "text": (
         lambda folder, state: (folder / "model.pt").write_text("weights " * 50),
-        UNREADABLE + "it is a text that begins with 'weights weights weights weight': download the file of weights",
+        UNREADABLE + "it is a text that begins with 'weights weights weights weight': expected a file of weights",
     ),
     "a folder": (
         lambda folder, state: ((folder / "model.pt").unlink(), (folder / "model.pt").mkdir()),

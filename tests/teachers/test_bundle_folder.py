@@ -1,13 +1,15 @@
 """MONAI bundle folders: their checkpoints, their own code, their stages."""
 
 import copy
+import shutil
 import sys
 from types import ModuleType
 
+import pytest
 import torch
 
 from medkd.networks import FeatureTaps, default_taps
-from medkd.teachers import load_teacher
+from medkd.teachers import load_teacher, teacher_kind
 
 from .builders import make_bundle, make_monai_unet, make_task_teacher
 
@@ -50,3 +52,24 @@ def test_bundles_run_their_own_code(tmp_path, monkeypatch):
         torch.testing.assert_close(a, network["c"](image))
         torch.testing.assert_close(b, -a)
     assert sys.modules["scripts"] is stranger and "scripts.net" not in sys.modules
+
+
+@pytest.mark.parametrize("base", ["b", "."])
+def test_a_zip_of_a_bundle(tmp_path, base):
+    """As medkd pack writes it, its folder inside, or the folder's content alone."""
+    network = make_monai_unet()
+    folder = make_bundle(tmp_path / "in/b", network)
+    root = tmp_path / "in" if base == "b" else folder
+    path = shutil.make_archive(str(tmp_path / "packed"), "zip", root, base)
+    shutil.rmtree(tmp_path / "in")
+    assert teacher_kind(path) == "bundle"
+    image = torch.rand(1, 1, 16, 16)
+    torch.testing.assert_close(load_teacher(path, make_task_teacher(), 2)(image), network(image))
+
+
+def test_faults_in_a_zip_are_told_of_the_zip(tmp_path):
+    folder = make_bundle(tmp_path / "in/b", make_monai_unet())
+    (folder / "models/model.pt").unlink()
+    path = shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "in", "b")
+    with pytest.raises(FileNotFoundError, match=f"teacher {path}/models/model.pt: no such file"):
+        load_teacher(path, make_task_teacher(), 2)
