@@ -6,6 +6,7 @@ import re
 import resource
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
@@ -50,6 +51,22 @@ def test_bad_cases_can_be_left_out(tmp_path, capsys):
     write_folders(tmp_path, 6, **nan_case())
     assert run_command(tmp_path, "--skip_bad", "True") == 0
     assert "c1" in dataset_property(tmp_path / "out", "refused") and len(entries(tmp_path / "out")) == 5
+
+
+def test_what_was_guessed_is_said_in_report_data_list_and_console(tmp_path, capsys):
+    write_folders(tmp_path)
+    for kind in ("images", "labels"):
+        image = nib.load(tmp_path / kind / "c1.nii.gz")
+        bare = nib.Nifti1Image(np.asarray(image.dataobj), image.affine)
+        bare.set_sform(None, 0)
+        bare.set_qform(None, 0)
+        nib.save(bare, tmp_path / kind / "c1.nii.gz")
+    assert run_command(tmp_path) == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    note = line.removeprefix("note: c1: ")
+    assert note.startswith("image and mask: the header has no orientation")
+    assert dataset_property(tmp_path / "out", "notes") == {note: ["c1"]}
+    assert f"- c1: {note}" in (tmp_path / "out/report.md").read_text().splitlines()
 
 
 def options(**changes):

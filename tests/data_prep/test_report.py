@@ -78,6 +78,7 @@ def test_equal_cases_are_not_odd():
         ({"voxels": {1: 5000}}, "no tumour"),
         ({"voxels": {1: 5000, 2: 9}}, "little tumour: 9 voxels, 0.0173 ml (median 1.73 ml)"),
         ({"lowest": 0.0}, "lowest value 0: no air, no fat"),
+        ({"notes": ("image: a guess",)}, "image: a guess"),
         (
             {"foreground": np.full(50, 1124.0)},
             "labelled voxels have a median of 1124 HU, the others of 100 (an offset of 1024: values stored without their "

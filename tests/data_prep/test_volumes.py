@@ -62,6 +62,50 @@ def test_a_pair_is_on_one_grid(tmp_path):
         read_pair(tmp_path / "flat.nii.gz", tmp_path / "label.nrrd")
 
 
+@pytest.mark.parametrize("angle", [0.0, np.pi / 4, 0.8])
+def test_a_mask_on_other_axes_of_the_grid_is_turned_to_its_image(tmp_path, angle):
+    """Near 45 degrees rounding decides how axes are called: the mask follows its image, not its own names."""
+    image, label = make_ct()
+    affine = nib.affines.from_matvec(nib.eulerangles.euler2mat(angle) @ CT[:3, :3], [10, 20, 30])
+    save(tmp_path / "image.nii.gz", image, affine)
+    rounded = affine * (1 + 1e-6)
+    rounded[3, 3] = 1
+    pairs = []
+    for number, axes in enumerate(([[0, 1], [1, 1], [2, 1]], [[2, -1], [0, 1], [1, -1]])):
+        turned = nib.Nifti1Image(label, rounded).as_reoriented(axes)
+        nib.save(turned, tmp_path / f"label{number}.nii.gz")
+        pairs.append(read_pair(tmp_path / "image.nii.gz", tmp_path / f"label{number}.nii.gz"))
+    assert np.array_equal(pairs[0].label, pairs[1].label) and np.array_equal(pairs[0].image, pairs[1].image)
+    assert np.median(pairs[0].image[pairs[0].label == 2]) > 150
+
+
+def test_the_tolerance_is_a_share_of_the_voxel(tmp_path):
+    image, label = make_ct()
+    for size, moved, is_refused in ((0.001, 0.0002, False), (0.001, 0.0005, True), (5.0, 0.5, False), (5.0, 2.5, True)):
+        affine = np.diag([-size, -size, size, 1])
+        save(tmp_path / "image.nii.gz", image, affine)
+        save(tmp_path / "label.nii.gz", label, affine + moved * np.eye(4, k=3))
+        if is_refused:
+            with pytest.raises(ValueError, match="corners lie 0.5 voxels apart"):
+                read_pair(tmp_path / "image.nii.gz", tmp_path / "label.nii.gz")
+        else:
+            assert read_pair(tmp_path / "image.nii.gz", tmp_path / "label.nii.gz").notes == ()
+
+
+def test_notes_name_the_files_of_a_pair_and_explain_a_refusal(tmp_path):
+    image, label = make_ct()
+    for name, array in (("image", image), ("label", label)):
+        bare = nib.Nifti1Image(array, CT)
+        bare.set_sform(None, 0)
+        bare.set_qform(None, 0)
+        nib.save(bare, tmp_path / f"{name}.nii.gz")
+    (note,) = read_pair(tmp_path / "image.nii.gz", tmp_path / "label.nii.gz").notes
+    assert note.startswith("image and mask: the header has no orientation")
+    save(tmp_path / "label.nii.gz", label)
+    with pytest.raises(ValueError, match="affines of image and mask differ .*; image: the header has no orientation"):
+        read_pair(tmp_path / "image.nii.gz", tmp_path / "label.nii.gz")
+
+
 def test_stored_volumes_have_the_stored_values(tmp_path):
     label = np.zeros((3, 4, 4), np.uint8)
     label[1, 0, 0], label[2, 1, 1] = 5, 9

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from medkd.io import read_volume, write_prediction
+from medkd.io import read_volume, read_volume_file, write_prediction
 
 ARRAY = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6) - 50
 LPS = np.diag([-0.8, -0.8, 2.0, 1.0])
@@ -176,3 +176,27 @@ def test_what_else_a_file_holds_is_said(tmp_path, name, content, message):
     with pytest.raises(ValueError, match=message) as error:
         read_volume(tmp_path / name)
     assert str(error.value).startswith(str(tmp_path / name)) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("forms", "fields"),
+    [
+        ((None, None), {}),
+        ((LPS, RPS), {}),
+        ((np.eye(4), RPS), {}),
+        ((LPS, RPS), {"quatern_b": 3}),
+        ((LPS, RPS), {"pixdim": pixdim(0, 0.8, 2)}),
+        ((LPS, RPS), {"pixdim": pixdim(NAN, -0.8, 2)}),
+        ((LPS, RPS), {"srow_x": NAN}),
+        ((LPS / 1000, None), {"pixdim": pixdim(8e-4, 8e-4, 2e-3), "xyzt_units": 1}),
+    ],
+)
+def test_a_prediction_lies_where_its_image_is_read(tmp_path, capsys, forms, fields):
+    path = write(tmp_path / "a.nii", *forms, **fields)
+    affine = read_volume_file(path)[1]
+    said = capsys.readouterr().err.splitlines()
+    assert [line.removeprefix(f"note: {path}: ") for line in said] == list(read_volume(path).notes) and said
+    labels = np.ones((1, 4, 5, 6), np.uint8)
+    written = read_volume(write_prediction(labels, tmp_path / "out", "a", str(path)))
+    np.testing.assert_allclose(written.affine, affine)
+    np.testing.assert_array_equal(written.array, labels[0])
