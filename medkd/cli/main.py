@@ -27,19 +27,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raised instead.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    continues = words[:1] in (["experiment"], ["infer"])  # where it was
+    hint = "the same command continues" if continues else "a training that has begun continues with --resume True"
     try:
         with raise_on_sigterm():
             _run(words)
             sys.stdout.flush()
     except KeyboardInterrupt:
-        is_experiment = words[:1] == ["experiment"]
-        hint = (
-            "the same command continues" if is_experiment else "a training that has begun continues with --resume True"
-        )
         print(f"medkd: interrupted; {hint}", file=sys.stderr)
         return 130
     except Terminated as error:
-        print(f"medkd: error: {error}", file=sys.stderr)
+        print(f"medkd: error: {Terminated(hint) if continues else error}", file=sys.stderr)
         return EXIT_CODE
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _is_output_closed():

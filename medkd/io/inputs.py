@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from medkd.runs.case_names import check_case_name
+from medkd.runs.predicted import PROGRESS
 
 from .beside import further_channels, image_of_label, other_content, print_skipped
 from .dicom_files import is_dicom_folder
@@ -70,9 +71,10 @@ def find_images(
         raise ValueError(f"output_dir {output_dir} is the folder of the input: predictions would overwrite the images")
     items = [{"image": str(file), "case": check_case_name(case_name(file))} for file in files]
     images: dict[str, str] = {}
+    is_interrupted = (Path(output_dir) / PROGRESS).is_file()  # `PredictedCases` checks what is there
     for item in items:
         outputs = (Path(output_dir) / f"{item['case']}{suffix}" for suffix in (".nii.gz", ".png"))
-        if existing := next((path for path in outputs if path.exists()), None):
+        if not is_interrupted and (existing := next((path for path in outputs if path.exists()), None)):
             raise FileExistsError(f"output_dir {output_dir}: {existing.name} is there already: choose another folder")
         other = images.setdefault(item["case"], item["image"])
         if other != item["image"]:

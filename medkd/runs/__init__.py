@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .finished import FinishedRun
     from .folder import RunFolder
     from .handler import RunRecord
+    from .predicted import PredictedCases
     from .rebuild import load_parser
     from .record import check_assistant, check_model, check_student, recorded
     from .results import collapsed_runs, read_cases
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FinishedRun",
+    "PredictedCases",
     "ResumableRun",
     "RunFolder",
     "RunRecord",
@@ -39,6 +41,7 @@ __all__ = [
 
 _LAZY = {
     "FinishedRun": "finished",
+    "PredictedCases": "predicted",
     "ResumableRun": "resume",
     "RunFolder": "folder",
     "RunRecord": "handler",

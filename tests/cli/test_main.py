@@ -40,10 +40,14 @@ def test_errors_of_the_input_are_one_line(error, code, line, raising, capsys):
     assert capsys.readouterr().err == f"{line}\n"
 
 
-def test_an_interrupted_experiment_continues_by_the_same_command(raising, capsys):
+@pytest.mark.parametrize("verb", ["experiment", "infer"])
+def test_an_interrupted_experiment_and_inference_continue_by_the_same_command(verb, raising, capsys):
     raising(KeyboardInterrupt())
-    assert main(["experiment", "desk"]) == 130
+    assert main([verb, "desk"]) == 130
     assert capsys.readouterr().err == "medkd: interrupted; the same command continues\n"
+    raising(Terminated())
+    assert main([verb, "desk"]) == 143
+    assert capsys.readouterr().err == "medkd: error: stopped by SIGTERM: the same command continues\n"
 
 
 def test_refused_cases_of_a_preparation_keep_their_lines(raising, capsys):

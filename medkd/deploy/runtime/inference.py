@@ -11,6 +11,7 @@ import numpy as np
 from medkd.inferers.blending import Windows, blend_windows, resize_stretches
 from medkd.io import PICTURES, VOLUMES, find_images, size_at_spacing, write_prediction
 from medkd.runs.errors import one_line_errors
+from medkd.runs.predicted import PredictedCases
 
 from .onnx_model import OnnxModel
 from .resample import NUMPY, resize
@@ -39,33 +40,35 @@ def infer(
 
     Raises:
         ValueError: at the end, when any case failed; the predictions of the others are written by then. See also
-            `medkd.io.find_images`.
+            `medkd.io.find_images` and `PredictedCases`.
+        OSError: at once, when a prediction cannot be written. The same command goes on with the next case.
     """
     spec, folder = model.description, Path(output_dir)
     is_pictures = spec.kind == "pictures"
     items = find_images(source, PICTURES if is_pictures else VOLUMES, folder, series=not is_pictures)
+    options = {"save_probabilities": save_probabilities, "overlap": overlap, "batch": batch}
     failed = []
-    for item in items:
-        path = Path(item["image"])
-        try:
-            labels, probabilities, affine = (
-                _predict_picture(path, model)
-                if is_pictures
-                else _predict_scan(path, model, save_probabilities, overlap, batch)
-            )
-            write_prediction(labels, folder, item["case"], str(path), affine, spec.num_classes)
-            if save_probabilities and probabilities is not None:
-                write_prediction(
-                    probabilities, folder, f"{item['case']}_probabilities", str(path), affine, spec.num_classes
+    with PredictedCases(folder, model.path, options) as predicted:
+        for item in (items[index] for index in predicted.remaining(items)):
+            path, case = Path(item["image"]), item["case"]
+            try:
+                labels, probabilities, affine = (
+                    _predict_picture(path, model)
+                    if is_pictures
+                    else _predict_scan(path, model, save_probabilities, overlap, batch)
                 )
-        except Exception as error:
-            message = one_line_errors(error)
-            if message is None:
-                raise
-            failed.append(item["case"])
-            print(f"{path}: {message}", file=sys.stderr, flush=True)
-            continue
-        print(f"{path}: done", flush=True)
+            except Exception as error:
+                message = one_line_errors(error)
+                if message is None:
+                    raise
+                failed.append(case)
+                print(f"{path}: {message}", file=sys.stderr, flush=True)
+                continue
+            if save_probabilities and probabilities is not None:
+                write_prediction(probabilities, folder, f"{case}_probabilities", str(path), affine, spec.num_classes)
+            write_prediction(labels, folder, case, str(path), affine, spec.num_classes)
+            predicted.add(case, str(path))
+            print(f"{path}: done", flush=True)
     if failed:
         raise ValueError(f"{len(failed)} of {len(items)} cases failed: {', '.join(failed)}")
 

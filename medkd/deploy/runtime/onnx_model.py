@@ -27,6 +27,7 @@ class OnnxModel:
         device: "cpu" or "cuda"; None: a GPU if ONNX Runtime finds one.
 
     Attributes:
+        path: of the file.
         description: what its images must be, and what its classes are.
 
     Raises:
@@ -39,7 +40,7 @@ class OnnxModel:
     def __init__(self, path: str | Path, threads: int | None = None, device: str | None = None) -> None:
         if not Path(path).is_file():
             raise FileNotFoundError(f"model {path}: no such file")
-        self._path = path
+        self.path = path
         open(path, "rb").close()  # ONNX Runtime calls a file without read permission a broken one
         _check(Path(path))
         self._session = _session(path, threads, device)
@@ -57,7 +58,7 @@ class OnnxModel:
         try:
             return self._session.run(None, {self._input: np.ascontiguousarray(images, dtype=np.float32)})[0]
         except Exception as error:  # ONNX Runtime's own classes have no other common base
-            raise ValueError(f"model {self._path}: ONNX Runtime stopped ({_reason(error)})") from error
+            raise ValueError(f"model {self.path}: ONNX Runtime stopped ({_reason(error)})") from error
 
 
 def _check(path: Path) -> None:

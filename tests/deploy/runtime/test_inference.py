@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from medkd.cli.main import main
+from medkd.runs.predicted import PredictedCases
 
 
 def rotation(degrees):
@@ -111,6 +112,37 @@ def test_pictures(both):
     for name, same in (("grey", "grey16"), ("noise", "noise_alpha")):
         one, other = (np.asarray(Image.open(by_onnx / f"{n}_probabilities.png")) for n in (name, same))
         assert np.array_equal(one, other) and one.min() < one.max()
+
+
+@pytest.mark.parametrize("runtime", ["torch", "onnx"])
+def test_an_interrupted_inference_goes_on(runtime, students, exported, inputs, tmp_path, capfd, monkeypatch):
+    task, model, _ = students["pictures"]
+    words = ["infer", task, "--model", model, "--device", "cpu"]
+    if runtime == "onnx":
+        words = ["infer", "--model", exported["pictures"]]
+    words = [*map(str, [*words, "--input", inputs["pictures"], "--output_dir", tmp_path / "out"])]
+    add, added = PredictedCases.add, []
+
+    def interrupted(self, case, image):
+        if added:
+            raise KeyboardInterrupt
+        added.append(case)
+        add(self, case, image)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PredictedCases, "add", interrupted)
+        assert main(words) == 130
+    assert "the same command continues" in capfd.readouterr().err
+    assert main([*words, "--save_probabilities", "True"]) == 1
+    assert "holds predictions of another model or of other options" in capfd.readouterr().err
+    assert main(words) == 0
+    output = capfd.readouterr().out
+    assert "predicted 1 of 6 cases: they are skipped" in output and output.count(": done") == 5
+    assert sorted(path.stem for path in (tmp_path / "out").iterdir()) == sorted(
+        path.stem for path in inputs["pictures"].iterdir()
+    )
+    assert main(words) == 1
+    assert "is there already: choose another folder" in capfd.readouterr().err
 
 
 CODE = """
