@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["as_literal", "check_plain", "check_size"]
+__all__ = ["as_literal", "check_plain", "check_size", "is_plain"]
 
 _MARKS = ("$", "@", "%")
 # More than any record of a run has; the names that YAML gives to shared parts can stand for any number of values.
@@ -53,13 +53,27 @@ def check_plain(value: Any, name: str) -> None:
     """
     check_size(value, name)
     for place, item in _leaves(value):
-        if (isinstance(item, str) and item.startswith(_MARKS)) or not _is_plain(item):
+        if (isinstance(item, str) and item.startswith(_MARKS)) or not _is_plain_item(item):
             shown = repr(item)
             shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
             raise ValueError(
                 f"{name}{place}: found {shown}, expected plain data: finite numbers, text, lists and dictionaries of these "
                 "(nothing of it was executed)"
             )
+
+
+def is_plain(value: Any) -> bool:
+    """Return whether a value is plain data.
+
+    Example:
+        >>> is_plain({"size": [96, 96]}), is_plain(["$1", 96]), is_plain({"_target_": "a.b"})
+        (True, False, False)
+    """
+    try:
+        check_plain(value, "")
+    except ValueError:
+        return False
+    return True
 
 
 def check_size(value: Any, name: str) -> None:
@@ -129,5 +143,5 @@ def _is_keyword(key: str) -> bool:
     return key.startswith("_") and key.endswith("_")
 
 
-def _is_plain(item: Any) -> bool:
+def _is_plain_item(item: Any) -> bool:
     return item is None or isinstance(item, str | bool | int) or (isinstance(item, float) and math.isfinite(item))

@@ -13,7 +13,7 @@ from medkd.runs.errors import did_you_mean
 from .bundles import Bundles
 from .run_options import ASSISTANTS, check_runs, row_folder
 
-__all__ = ["check_plan"]
+__all__ = ["check_form", "check_plan"]
 
 _METRICS = ("dice", "iou", "rvd", "abs_rvd", "hd95")
 _TASK_NAME = re.compile(r"\w[\w.-]*")
@@ -65,6 +65,20 @@ def check_plan(content: dict[str, Any], file: str, bundles: Bundles, check_optio
     if check_options and not problems:
         problems = list(check_runs(content, bundles.check_options))
     if problems:
+        raise ValueError(f"{file}: {'; '.join(problems)}")
+
+
+def check_form(content: dict[str, Any], file: str) -> None:
+    """Check names and kinds of values of a plan, without its bundles.
+
+    Args:
+        content: of the plan.
+        file: name of the plan for the message.
+
+    Raises:
+        ValueError: names all problems.
+    """
+    if problems := list(_check_form(content)):
         raise ValueError(f"{file}: {'; '.join(problems)}")
 
 

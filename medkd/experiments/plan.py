@@ -11,7 +11,7 @@ from typing import Any
 
 from medkd.runs.folder import RunFolder
 
-from .run_options import ASSISTANTS, merge_options, row_folder, rows_of_task, team_of_row, uses_cached_labels
+from .run_options import ASSISTANTS, is_code, merge_options, row_folder, rows_of_task, team_of_row, uses_cached_labels
 
 __all__ = ["Job", "Plan"]
 
@@ -33,6 +33,8 @@ class Job:
     """Without ``--resume``: the Snakefile adds it if there is something to resume."""
     needs: tuple[str, ...] = ()
     """Folders of the runs that it learns from."""
+    expressions: Mapping[str, Any] = field(default_factory=dict)
+    """Options that are code: of a plan that its user trusts."""
 
     @property
     def result(self) -> str:
@@ -89,6 +91,10 @@ class Plan:
         """Return the command of a job for this Python: nodes of a cluster may find another medkd, or none."""
         return f"{shlex.quote(sys.executable)} -m {self.command(folder)}"
 
+    def overlay(self, folder: str) -> Path:
+        """Return the file with the expressions of a job."""
+        return self.folder / "overlays" / f"{folder}.yaml"
+
     def data_folder(self, task: str) -> str:
         """Return the data set of a task.
 
@@ -138,21 +144,23 @@ class Plan:
         title = next((row for row, spec in self.content["rows"].items() if spec.get("role") == "teacher"), kind)
         needs = () if kind == "teacher" else (teacher,)
         row = title if kind == "teacher" else kind
-        return Job(kind, task, row, seed, folder, self._command("train", task, words), needs)
+        expressions = self._expressions(task, kind)
+        return Job(kind, task, row, seed, folder, self._command("train", task, words), needs, expressions)
 
     def _student(self, task: str, row: str, seed: int) -> Job:
         folder = f"{task}/{row_folder(row)}/seed_{seed}"
-        words = self._options(task, row, seed, folder)
+        words, code = self._options(task, row, seed, folder), self._expressions(task, row)
         method = self.content["rows"][row].get("method", "none")
         if method == "none":
-            return Job("student", task, row, seed, folder, self._command("train", task, words))
+            return Job("student", task, row, seed, folder, self._command("train", task, words), expressions=code)
         team_seed = self._teacher_seed(seed)
         team = {kind: f"{task}/{kind}/seed_{team_seed}" for kind in team_of_row(self.content, task, row)}
         words = ["--method", method, *words]
         if uses_cached_labels(self.content, row):
             words = ["--soft_labels", "cached", *words]
         words += [word for kind, member in team.items() for word in (f"--{kind}", str(self.folder / member))]
-        return Job("student", task, row, seed, folder, self._command("distill", task, words), tuple(team.values()))
+        command = self._command("distill", task, words)
+        return Job("student", task, row, seed, folder, command, tuple(team.values()), code)
 
     def _teacher_seed(self, seed: int) -> int:
         """Return the seed of a student's teacher: that of the student if a teacher has it, else the teachers alternate."""
@@ -168,4 +176,9 @@ class Plan:
     def _options(self, task: str, who: str, seed: int, folder: str) -> list[str]:
         fixed = {"seed": seed, "dataset_dir": self.data_folder(task), "output_dir": str(self.folder / folder)}
         options = {**merge_options(self.content, task, who), **fixed}
-        return [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        code = self._expressions(task, who)
+        words = [word for name, value in options.items() if name not in code for word in (f"--{name}", str(value))]
+        return [*words, *(["--overlay", str(self.overlay(folder))] if code else [])]
+
+    def _expressions(self, task: str, who: str) -> dict[str, Any]:
+        return {name: value for name, value in merge_options(self.content, task, who).items() if is_code(value)}

@@ -11,12 +11,12 @@ from medkd.runs.errors import did_you_mean
 
 from .bundles import Bundles
 
-__all__ = ["load_plan", "plan_file", "plans"]
+__all__ = ["load_plan", "plan_file", "plans", "read_yaml"]
 
 
 def plans(bundles: Bundles) -> list[str]:
     """Return the names of the experiments that come with medkd, sorted."""
-    return sorted(path.stem for path in (bundles.folder / "experiments").glob("*.yaml") if "rows" in _read(path))
+    return sorted(path.stem for path in (bundles.folder / "experiments").glob("*.yaml") if "rows" in read_yaml(path))
 
 
 def plan_file(name: str, bundles: Bundles) -> Path:
@@ -48,7 +48,7 @@ def load_plan(file: Path) -> dict[str, Any]:
     Raises:
         ValueError: for a file that is not YAML, that holds no names and values, or that names a missing overlay.
     """
-    content = _read(file)
+    content = read_yaml(file)
     tasks = content.get("tasks")
     for name, settings in tasks.items() if isinstance(tasks, dict) else ():
         if isinstance(settings, dict) and isinstance(settings.get("overlay"), str):
@@ -59,7 +59,12 @@ def load_plan(file: Path) -> dict[str, Any]:
     return content
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Return names and values of a YAML file.
+
+    Raises:
+        ValueError: for a file that is not YAML, or that holds no names and values.
+    """
     try:
         content = load_yaml(file.read_text(encoding="utf-8"))
     except ValueError as error:  # of the text's encoding too

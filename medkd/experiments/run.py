@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from medkd.runs.folder import RunFolder
 from medkd.runs.lock import FolderLock
 
 from .bundles import Bundles
-from .check_plan import check_plan
+from .check_plan import check_form, check_plan
 from .plan import Job, Plan
 from .plan_changes import change_plan
-from .plan_file import load_plan, plan_file
+from .plan_file import load_plan, plan_file, read_yaml
+from .plan_trust import check_trust
 from .report import report
 from .snakemake import check_arguments, check_lock, run_snakemake
 
@@ -35,6 +37,7 @@ def experiment(
     cores: int | None,
     arguments: Sequence[str],
     bundles: Bundles,
+    trust_plan: bool = False,
 ) -> None:
     """Plan, run and report an experiment.
 
@@ -46,10 +49,12 @@ def experiment(
         cores: number of runs at once on this machine, see `run_snakemake`.
         arguments: for Snakemake, such as ``--executor slurm``.
         bundles: the bundles of the tasks.
+        trust_plan: whether the plan may hold code, see `check_trust`.
 
     Raises:
-        ValueError: for an unknown plan, data set, row, option or argument of a method, before anything runs; for a folder
-            that holds runs of other options; at the end for a failed run, when the table is already written.
+        ValueError: for a plan with code that is not trusted, an unknown plan, data set, row, option or argument of a method,
+            before anything runs; for a folder that holds runs of other options; at the end for a failed run, when the table is
+            already written.
         FileExistsError: while an earlier call, or a run that it left behind, is at work in the folder.
     """
     check_arguments(arguments)
@@ -59,6 +64,8 @@ def experiment(
     content = load_plan(file)
     check_plan(content, str(file), bundles, check_options=False)
     content = change_plan(content, changes)
+    if not trust_plan:
+        check_trust(content, str(file), bundles)
     check_plan(content, name, bundles)
     plan = Plan(content, _check_data(data), folder.absolute())
     before = _read_record(plan.folder) if (plan.folder / _RECORD).is_file() else {}
@@ -68,12 +75,13 @@ def experiment(
         # the record of this call would name this machine: another machine's lock would look like an old one of this machine
         check_lock(plan.folder, arguments, before.get("machine", platform.node()))
         _write_record(plan, before)
+        _write_overlays(plan)
         code = run_snakemake(plan.folder, cores, arguments, lock, bundles.folder / "Snakefile")
         missing = [job for job in plan.jobs.values() if not (plan.folder / job.result).is_file()]
         if code == 0 and missing:  # --dry-run, --unlock: nothing was to be done
             _restore_record(plan.folder, before)
         else:
-            _finish(plan, missing)
+            _finish(plan, missing, trust_plan)
 
 
 @contextmanager
@@ -93,9 +101,9 @@ def _lock(folder: Path) -> Iterator[FolderLock]:
         lock.release()
 
 
-def _finish(plan: Plan, missing: Sequence[Job]) -> None:
+def _finish(plan: Plan, missing: Sequence[Job], trust_plan: bool) -> None:
     """Write the table, and print the last line of each failed run."""
-    report(plan, plan.folder)
+    report(plan, plan.folder, trust_record=trust_plan)
     for job in missing:
         run = RunFolder(plan.folder / job.folder)
         last_line = run.read_last_line()
@@ -112,15 +120,22 @@ def read_plan(folder: Path) -> Plan:
 
     Raises:
         FileNotFoundError: for a folder without one.
+        ValueError: for a file that is not the plan of an experiment: a stranger may have written it.
     """
     if not (folder / _RECORD).is_file():
         raise FileNotFoundError(f"experiment {folder}: no {_RECORD}, expected the output folder of `medkd experiment`")
     content = _read_record(folder)
-    return Plan(content["plan"], content["data"], folder.absolute())
+    plan, data = content.get("plan"), content.get("data")
+    if not isinstance(plan, dict) or not isinstance(data, dict):
+        raise ValueError(f"{folder / _RECORD}: found another content, expected the plan and the data of an experiment")
+    check_form(plan, str(folder / _RECORD))
+    return Plan(plan, {str(name): str(path) for name, path in data.items()}, folder.absolute())
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
-    record: dict[str, Any] = yaml.safe_load((folder / _RECORD).read_text())
+    record = read_yaml(folder / _RECORD)
+    if not isinstance(record.get("commands", {}), dict):
+        raise ValueError(f"{folder / _RECORD}: commands: found {record['commands']!r:.60}, expected names and values")
     return record
 
 
@@ -129,6 +144,14 @@ def _write_record(plan: Plan, before: Mapping[str, Any]) -> None:
     commands = {folder: plan.command(folder) for folder in plan.jobs}
     record = {"plan": plan.content, "data": dict(plan.data), "machine": platform.node()}
     _write(plan.folder, {**record, "commands": {**before.get("commands", {}), **commands}})
+
+
+def _write_overlays(plan: Plan) -> None:
+    """Write the expressions of each run's options, which only an overlay hands to MONAI."""
+    for job in plan.jobs.values():
+        if job.expressions:
+            text = yaml.safe_dump(dict(job.expressions), sort_keys=False)
+            write_atomically(plan.overlay(job.folder), partial(Path.write_text, data=text))
 
 
 def _restore_record(folder: Path, before: Mapping[str, Any]) -> None:

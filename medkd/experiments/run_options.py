@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from medkd.configs.plain import is_plain
 from medkd.methods import load_preset, team_arguments
 
 from .bundles import OptionCheck
@@ -12,6 +13,7 @@ from .bundles import OptionCheck
 __all__ = [
     "ASSISTANTS",
     "check_runs",
+    "is_code",
     "merge_options",
     "row_folder",
     "rows_of_task",
@@ -23,6 +25,11 @@ ASSISTANTS = ("false_pixel_assistant", "boundary_assistant")
 _ARGUMENT = "method_args::"
 
 Content = Mapping[str, Any]
+
+
+def is_code(value: Any) -> bool:
+    """Return whether the value of an option in a plan is no plain data, so that its run evaluates it."""
+    return value != "$None" and not is_plain(value)
 
 
 def row_folder(row: str) -> str:
@@ -134,7 +141,7 @@ def _problem(
         check_options(
             verb,
             settings.get("task", task),
-            options,
+            {name: value for name, value in options.items() if not is_code(value)},  # a run evaluates them
             role=role,
             overlays=overlays,
             soft_labels=soft_labels,

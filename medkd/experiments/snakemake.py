@@ -18,7 +18,17 @@ from .supervise import supervised
 
 __all__ = ["check_arguments", "check_lock", "run_snakemake"]
 
-_OPTIONS = ("--data", "--output_dir", "--cores", "--seeds", "--tasks", "--rows", "--options", "--teacher")
+_OPTIONS = (
+    "--data",
+    "--output_dir",
+    "--cores",
+    "--seeds",
+    "--tasks",
+    "--rows",
+    "--options",
+    "--teacher",
+    "--trust_plan",
+)
 # options that decide where jobs run and how many at once
 _WHERE_JOBS_RUN = ("--executor", "-e", "--profile", "--workflow-profile", "--jobs", "-j")
 

@@ -38,7 +38,8 @@ def _run(command: Command) -> None:
     from medkd.experiments import experiment  # imports pandas
 
     folder = Path(settings["output_dir"])
-    experiment(command.names[0], data, folder, changes, settings["cores"], command.rest, installed_bundles())
+    trust_plan, bundles = settings["trust_plan"] or False, installed_bundles()
+    experiment(command.names[0], data, folder, changes, settings["cores"], command.rest, bundles, trust_plan)
 
 
 def installed_bundles() -> Bundles:
@@ -94,6 +95,7 @@ VERB = Verb(
             repeat=True,
         ),
         Option("teacher", "mapping", "Option for the teachers; may be repeated.", repeat=True),
+        Option("trust_plan", "flag", "Execute code of the plan: $ expressions, classes that it names, its overlays."),
     ),
     required=_REQUIRED,
     options="snakemake",

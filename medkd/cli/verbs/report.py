@@ -69,7 +69,7 @@ def _report_runs(runs: dict[str, list[str]], output_dir: Path, settings: dict[st
     from medkd.experiments import write_and_print  # imports pandas
     from medkd.reports.tables import experiment_of_runs
 
-    experiment = experiment_of_runs(runs, settings["baseline"], settings["trust_record"])
+    experiment = experiment_of_runs(runs, settings["baseline"], bool(settings["trust_record"]))
     write_and_print(experiment, output_dir, settings["html"])
 
 
@@ -78,7 +78,7 @@ def _report_experiment(folder: Path, output_dir: Path, settings: dict[str, Any])
         raise ValueError("--baseline: has no effect with --experiment, whose plan names the baseline")
     from medkd.experiments import read_plan, report  # imports pandas
 
-    report(read_plan(folder), output_dir, settings["html"], settings["trust_record"])
+    report(read_plan(folder), output_dir, settings["html"], bool(settings["trust_record"]))
 
 
 VERB = Verb(
