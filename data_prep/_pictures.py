@@ -1,30 +1,52 @@
-"""Pictures: pairs of folders, reading with a reason for each refusal, reduced copies, stored PNGs."""
+"""Pictures with masks: pairs of folders, reading a pair with a reason for each refusal, stored PNGs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from medkd.io import UPRIGHT, Mask, PictureFile, open_picture, to_rgb, turn_upright
+
 from ._cases import DiscoveredCases, pair_files
+from ._picture_report import PictureMeasures, measure_pair, write_picture_report
+from ._prepare import Preparation
 
 __all__ = [
     "SUFFIXES",
-    "check_ends",
+    "PicturePair",
     "check_size",
     "discover_plain_pairs",
     "mask_suffixes",
-    "open_picture",
-    "read_grey",
-    "read_image",
+    "read_pair",
+    "store_picture_cases",
     "store_pictures",
 ]
 
 SUFFIXES = (".bmp", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
 SMALLEST = 16  # pixels
+TRANSPOSED = "; their rows and columns are exchanged: is one of them turned?"
+
+
+class PicturePair(NamedTuple):
+    """An image and its mask on one grid, upright as viewers show them.
+
+    Attributes:
+        image: ``(H, W, 3)`` uint8, RGB.
+        label: ``(H, W)`` uint8, 0 background and 1 foreground.
+        file: the image's file.
+        mask: the mask as it was read.
+        is_turned: whether the mask was turned by the EXIF orientation of its image.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    file: PictureFile
+    mask: Mask
+    is_turned: bool
 
 
 def mask_suffixes(ending: str) -> tuple[str, ...]:
@@ -57,6 +79,30 @@ def check_size(size: int | None) -> None:
         )
 
 
+def store_picture_cases(
+    data_set: Preparation, read_mask: Callable[[Path], Mask], foreground: str, size: int | None = None
+) -> None:
+    """Read, check and store every case, and write the report.
+
+    Args:
+        data_set: the data set.
+        read_mask: reader of this data set's masks.
+        foreground: name of the class.
+        size: see `store_pictures`.
+
+    Raises:
+        ValueError: refused cases.
+    """
+    measured: dict[str, PictureMeasures] = {}
+    for case, image_path, mask_path in data_set.pairs():
+        with data_set.refusing(case):
+            pair = read_pair(image_path, mask_path, read_mask)
+            patient = data_set.cases.patients[case]
+            data_set.add(store_pictures(case, patient, pair.image, pair.label, data_set.folder, size))
+            measured[case] = measure_pair(pair.label, pair.file, pair.mask, pair.is_turned)
+    write_picture_report(data_set.folder, data_set.finish_cases(), measured, foreground, data_set.refused)
+
+
 def store_pictures(
     case: str, patient: str, image: np.ndarray, mask: np.ndarray, folder: Path, size: int | None = None
 ) -> dict[str, Any]:
@@ -72,12 +118,7 @@ def store_pictures(
 
     Returns:
         The case's entry of the data list.
-
-    Raises:
-        ValueError: when image and mask have different sizes.
     """
-    if image.shape[:2] != mask.shape:
-        raise ValueError(f"image {image.shape[:2]} and mask {mask.shape} (height, width) have different sizes")
     names = {"image": f"images/{case}.png", "label": f"labels/{case}.png"}
     # No value lies between two classes: a mask takes its nearest pixel. An image is antialiased.
     for key, array, resampling in (
@@ -98,64 +139,36 @@ def _reduce(picture: Image.Image, size: int | None, resampling: Image.Resampling
     return picture.resize((width, height), resampling)
 
 
-def open_picture(path: Path) -> Image.Image:
-    """Return the picture, read completely.
+def read_pair(image_path: Path, mask_path: Path, read_mask: Callable[[Path], Mask]) -> PicturePair:
+    """Read an image and its mask.
 
     Raises:
-        ValueError: for an unreadable or truncated file.
+        ValueError: for a file that the readers refuse, an image of one value, different sizes, or an image that EXIF turns
+            while nothing tells whether its mask was drawn on the turned picture.
     """
-    try:
-        with Image.open(path) as file:
-            file.load()
-            return file.copy()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} is unreadable or truncated ({' '.join(str(error).split())[:120]})") from error
+    file = open_picture(image_path)
+    image = np.asarray(to_rgb(file))
+    if image.min() == image.max():
+        raise ValueError(f"{image_path}: every pixel is {image.flat[0]}, expected an image")
+    mask = read_mask(mask_path)
+    label = mask.foreground.astype(np.uint8)
+    drawings = [label]  # as it is; or, where EXIF turns the image alone, as if drawn on the picture before it is turned
+    if file.orientation != UPRIGHT and mask.file.orientation == UPRIGHT:
+        drawings.append(turn_upright(label, file.orientation))
+    fitting = [drawing for drawing in drawings if drawing.shape == image.shape[:2]]
+    if not fitting:
+        raise ValueError(_different_sizes(image, label, file, mask))
+    if not np.array_equal(fitting[0], fitting[-1]):
+        raise ValueError(
+            f"{image_path} is turned by EXIF (orientation {file.orientation}), and {mask_path} fits it turned and as it is: "
+            "expected one that fits one way alone, or an image saved upright, without EXIF orientation, as the mask was drawn"
+        )
+    return PicturePair(image, fitting[0], file, mask, fitting[0] is not label)
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Return an RGB picture ``(H, W, 3)`` uint8.
-
-    Raises:
-        ValueError: for an unreadable file, another mode than RGB with 8 bit, a picture of one value.
-    """
-    image = open_picture(path)
-    if image.mode != "RGB":
-        kind = {"L": "greyscale", "1": "black and white", "RGBA": "with an alpha channel", "P": "with a palette"}
-        raise ValueError(f"{path} is {kind.get(image.mode, f'of mode {image.mode}')}, expected RGB with 8 bit")
-    array = np.asarray(image)
-    if array.min() == array.max():
-        raise ValueError(f"{path}: every pixel is {array.flat[0]}, expected an image")
-    return array
-
-
-def read_grey(path: Path) -> np.ndarray:
-    """Return the values of a mask ``(H, W)``; RGB is accepted when its channels are equal.
-
-    Raises:
-        ValueError: for an unreadable file, or unequal channels.
-    """
-    picture = open_picture(path)
-    mask = np.asarray(picture)
-    if picture.mode == "RGB" and (mask == mask[..., :1]).all():
-        mask = mask[..., 0]
-    if mask.ndim != 2:
-        raise ValueError(f"{path} is a mask of mode {picture.mode} with unequal channels, expected greyscale")
-    return mask
-
-
-def check_ends(path: Path, values: np.ndarray, expected: str) -> None:
-    """Check that all values of a mask are within 10 of 0 or 255 (lossy files), and some are near 255.
-
-    Args:
-        path: file of the mask, for messages.
-        values: the values of the mask, of any shape.
-        expected: the values that the mask should hold, for messages.
-
-    Raises:
-        ValueError: for other values.
-    """
-    values = np.unique(values)
-    between = values[((values > 10) & (values < 245)) | (values > 255)]
-    if between.size or values.max() < 245:
-        listed = (between if between.size else values)[:8].tolist()
-        raise ValueError(f"{path} holds the mask values {listed}, expected {expected}")
+def _different_sizes(image: np.ndarray, label: np.ndarray, file: PictureFile, mask: Mask) -> str:
+    message = f"image {image.shape[:2]} and mask {label.shape} (height, width) have different sizes"
+    turned = {"image": file.orientation, "mask": mask.file.orientation}
+    turns = [f"EXIF turns the {name} (orientation {turn})" for name, turn in turned.items() if turn != UPRIGHT]
+    exchanged = TRANSPOSED if label.shape == image.shape[1::-1] else ""
+    return "; ".join([message, *turns]) + exchanged

@@ -15,7 +15,7 @@ from medkd.runs.escapes import markdown_cell, markdown_text
 
 from ._survey import AIR, PERCENTS, CaseMeasures, propose_spacing
 
-__all__ = ["describe_patients", "describe_settings", "odd_cases", "write_report"]
+__all__ = ["describe_patients", "describe_settings", "odd_cases", "write_report", "write_rows"]
 
 LONGEST_TABLE = 30
 LEGEND = (
@@ -48,11 +48,34 @@ def write_report(
     splits = {entry["case"]: split for split, entries in listed.items() for entry in entries}
     cases = {case: _row(measured[case], split, labels) for case, split in splits.items()}
     odd = odd_cases({case: measured[case] for case in splits}, labels, not settings["per_case"])
+    write_rows(folder, listed, cases, odd, settings, notes, LEGEND)
+
+
+def write_rows(
+    folder: Path,
+    listed: Mapping[str, Sequence[Mapping[str, Any]]],
+    cases: Mapping[str, Mapping[str, Any]],
+    odd: Mapping[str, Sequence[str]],
+    settings: Mapping[str, Any],
+    notes: Sequence[str],
+    legend: str,
+) -> None:
+    """Write the two reports of cases of any kind.
+
+    Args:
+        folder: folder of the data set.
+        listed: split -> entries of the data list.
+        cases: case -> what it is measured by: numbers, lists of numbers, and texts, with the same keys in every case.
+        odd: case -> how it differs from the others.
+        settings: further keys of ``report.json``.
+        notes: lines on the data set as a whole.
+        legend: what the columns of the table are.
+    """
     content = {**settings, "cases": cases, "odd": odd}
     (folder / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     counts = ", ".join(f"{len(listed[split])} {split}" for split in listed)
     lines = [
-        f"# {len(splits)} cases: {counts}",
+        f"# {len(cases)} cases: {counts}",
         "",
         *(f"- {markdown_text(note)}" for note in notes),
         "",
@@ -63,7 +86,7 @@ def write_report(
     lines += [f"- {markdown_text(case)}: {markdown_text('; '.join(reasons))}" for case, reasons in by_name] or ["None."]
     tabled = list(cases) if len(cases) <= LONGEST_TABLE else list(odd)[:LONGEST_TABLE]
     lines += ["", "## Cases" if len(tabled) == len(cases) else "## Range, and odd cases (all are in report.json)", ""]
-    lines += [_table({**_range(list(cases.values())), **{case: cases[case] for case in tabled}}), "", LEGEND]
+    lines += [_table({**_range(list(cases.values())), **{case: cases[case] for case in tabled}}), "", legend]
     (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -137,8 +160,10 @@ def _range(cases: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     rows = {}
     for name, reduce in (("smallest", np.min), ("median", np.median), ("largest", np.max)):
         columns = {key: [case[key] for case in cases] for key in cases[0]}
-        words = ("part", "axes")
-        rows[name] = {key: "" if key in words else reduce(column, axis=0).tolist() for key, column in columns.items()}
+        rows[name] = {
+            key: "" if isinstance(column[0], str) else reduce(column, axis=0).tolist()
+            for key, column in columns.items()
+        }
     return rows
 
 

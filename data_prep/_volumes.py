@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 
 from medkd.data import SUFFIX, write_volume
-from medkd.io import is_dicom_folder, read_volume
+from medkd.io import is_dicom_folder, read_volume, whole_numbers
 from medkd.io.grids import SHIFT_TOLERANCE, largest_shift, onto_axes
 
 from ._cases import DiscoveredCases, pair_volumes
@@ -28,12 +28,10 @@ __all__ = [
     "store_ct_cases",
     "store_volumes",
     "to_stored_axes",
-    "whole_numbers",
     "without_negative",
 ]
 
 AXES = "IPL"  # slices downwards, rows backwards, columns to the left: KiTS19's own order
-WHOLE_TOLERANCE = 1e-3
 OBLIQUE = np.deg2rad(1)
 # Folders of a plain source of CT: images and labels.
 CT_PAIRS = (("imagesTr", "labelsTr"), ("images", "masks"))
@@ -112,33 +110,6 @@ def to_stored_axes(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, n
     change = nib.orientations.ornt_transform(nib.io_orientation(affine), nib.orientations.axcodes2ornt(AXES))
     reoriented = nib.orientations.apply_orientation(array, change)
     return np.ascontiguousarray(reoriented), affine @ nib.orientations.inv_ornt_aff(change, array.shape)
-
-
-def whole_numbers(array: np.ndarray, dtype: type[np.integer], content: str) -> np.ndarray:
-    """Cast to an integer type.
-
-    Args:
-        array: any volume.
-        dtype: the integer type.
-        content: what the numbers are, for messages.
-
-    Raises:
-        ValueError: for a value that the cast would change by more than the tolerance.
-    """
-    result, limits = np.empty(array.shape, dtype), np.iinfo(dtype)
-    # Plane by plane: a volume of a thousand slices is not copied as floats.
-    for number, plane in enumerate(array):
-        if not np.isfinite(plane).all():
-            raise ValueError(f"{content}: NaN or infinite voxels")
-        rounded = np.rint(plane)
-        if rounded.min() < limits.min or rounded.max() > limits.max:
-            worst = min if rounded.min() < limits.min else max
-            raise ValueError(f"{content}: {worst(plane.ravel()):g} is outside {limits.min} to {limits.max}")
-        fractional = np.abs(plane - rounded) > WHOLE_TOLERANCE
-        if fractional.any():
-            raise ValueError(f"{content}: {plane[fractional][0]:g} is not a whole number")
-        result[number] = rounded
-    return result
 
 
 def store_volumes(

@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from monai.config import PathLike
 
+from medkd.io import Mask, read_mask
+
 from ._cases import DiscoveredCases, files_by_name, merge_cases, pair_files, require_source
-from ._pictures import SUFFIXES, check_ends, discover_plain_pairs, read_grey, read_image, store_pictures
+from ._pictures import SUFFIXES, discover_plain_pairs, store_picture_cases
 from ._prepare import Options, open_data_set
 from ._splits import require_published
 
@@ -33,7 +34,6 @@ PUBLISHED: dict[str, dict[str, list[tuple[int, int]]]] = {
     },
 }
 FOLDERS_912 = {"train": "training", "valid": "validation", "test": "test"}
-POLYP = 1
 HIGHEST_CLASS = {"masks2": 2, "masks3": 4, "masks4": 4}  # 2 is void, or lumen with other classes above it
 
 
@@ -54,15 +54,14 @@ def prepare(
     consecutive frames of it stands for one patient. In CVC-912 a whole split stands for one patient. In other folders
     every file counts as one patient: ``split="random"`` can separate frames of one video, a split file cannot.
 
-    Masks hold 0 and 255 (threshold 127; lossy values within 10 of either end are accepted), or 0, 1 and 2. Value 2 is
-    void, the frame's dark border, and becomes background. In masks3 and masks4 the values 2 to 4 (lumen, specularity,
-    void) become background.
+    Masks hold 0 and 255 (see `medkd.io.read_mask`), or 0, 1 and 2. Value 2 is void, the frame's dark border, and becomes
+    background. In masks3 and masks4 the values 2 to 4 (lumen, specularity, void) become background.
 
     Args:
         source: ``CVC-300`` and/or ``CVC-612`` with ``bbdd`` and ``gtpolyp``; or ``CVC-912/{train,valid,test}``, or these
             three folders themselves, with ``images`` and ``masks2``, ``masks3`` or ``masks4``; or ``images`` +
             ``masks``: when all names are numbers within 1 to 612 they are read as frame numbers of CVC-612.
-        target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``.
+        target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``, ``report.md``, ``report.json``.
         split: ``"published"``; ``"random"``: patients permuted by ``seed``; ``"sorted"``: patients in the order of their
             names; or a JSON file with the case names of ``training``, ``validation`` and ``test``.
         fold: number of the test fold, from 0; no effect with the published split or with a file.
@@ -83,11 +82,7 @@ def prepare(
     require_published(source, cases, split, "these file names (expected numbers from 1 to 612)")
     options = Options(split, fold, folds, seed, overwrite, skip_bad)
     with open_data_set(folder, target, cases, options, "cvc_endoscene") as data_set:
-        for case, image_path, mask_path in data_set.pairs():
-            with data_set.refusing(case):
-                image, mask = read_image(image_path), _read_mask(mask_path)
-                data_set.add(store_pictures(case, cases.patients[case], image, mask, data_set.folder))
-        data_set.finish_cases()
+        store_picture_cases(data_set, _read_mask, "polyp")
         data_set.save(
             description="Colonoscopy frames, RGB, original size; void is background",
             modality={"0": "red", "1": "green", "2": "blue"},
@@ -161,10 +156,7 @@ def _discover_912(folder: Path) -> DiscoveredCases:
     return cases
 
 
-def _read_mask(path: Path) -> np.ndarray:
-    """Return the mask ``(H, W)`` uint8, 0 background and 1 polyp."""
-    mask = read_grey(path)
-    if mask.max() <= HIGHEST_CLASS.get(path.parent.name, 2):
-        return (mask == POLYP).astype(np.uint8)
-    check_ends(path, mask, "0 and 255, or 0, 1 and 2 (void)")
-    return (mask > 127).astype(np.uint8)
+def _read_mask(path: Path) -> Mask:
+    """Read the polyp of a mask."""
+    highest = HIGHEST_CLASS.get(path.parent.name, 2)
+    return read_mask(path, "0 and 255, or 0, 1 and 2 (void)", highest)

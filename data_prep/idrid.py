@@ -9,20 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from monai.config import PathLike
 
+from medkd.io import Mask, read_mask
+
 from ._cases import DiscoveredCases, SplitFolder, discover_split_folders, image_counts, require_source
-from ._pictures import (
-    SUFFIXES,
-    check_ends,
-    check_size,
-    discover_plain_pairs,
-    mask_suffixes,
-    open_picture,
-    read_image,
-    store_pictures,
-)
+from ._pictures import SUFFIXES, check_size, discover_plain_pairs, mask_suffixes, store_picture_cases
 from ._prepare import Options, open_data_set
 from ._splits import hold_out, require_published
 
@@ -33,7 +25,6 @@ PLAIN = {"train": (54, "training"), "test": (27, "test")}
 SEGMENTATION, IMAGES, MASKS = "A. Segmentation", "1. Original Images", "2. All Segmentation Groundtruths"
 DISC = "5. Optic Disc"
 ENDING = "_OD"
-MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
 
 
 def prepare(
@@ -55,14 +46,14 @@ def prepare(
     patient.
 
     The official masks are red on black, as RGB or as a palette. The disc is where any channel is above 0: as grey it
-    would be 76, below the threshold of other data sets. Alpha is ignored. A mask of more than two colours is refused,
-    unless all its values are within 10 of 0 or 255 (lossy files, threshold 127).
+    would be 76, below the threshold of other data sets. A mask of more than two colours is refused, unless the others are
+    what a lossy format leaves at the edge of the disc (see `medkd.io.read_mask`).
 
     Args:
         source: the folder that holds ``A. Segmentation``, or that folder itself; or ``train`` and ``test`` with
             ``images`` and ``masks`` each, which have the published split too; or ``images`` + ``masks``, which have
             none. In plain folders a mask has the name of its image, or that name and ``_OD``.
-        target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``.
+        target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``, ``report.md``, ``report.json``.
         split: ``"published"``; ``"random"``: patients permuted by ``seed``; ``"sorted"``: patients in the order of their
             names; or a JSON file with the case names of ``training``, ``validation`` and ``test``.
         fold: number of the test fold, from 0; no effect with the published split or with a file.
@@ -90,11 +81,7 @@ def prepare(
         hold_out(cases, seed)
     options = Options(split, fold, folds, seed, overwrite, skip_bad)
     with open_data_set(folder, target, cases, options, "idrid") as data_set:
-        for case, image_path, mask_path in data_set.pairs():
-            with data_set.refusing(case):
-                image, mask = read_image(image_path), _read_mask(mask_path)
-                data_set.add(store_pictures(case, cases.patients[case], image, mask, data_set.folder, size))
-        data_set.finish_cases()
+        store_picture_cases(data_set, _read_mask, "optic disc", size)
         data_set.save(
             description=f"Fundus photographs, RGB, {f'longest edge at most {size} pixels' if size else 'original size'}",
             modality={"0": "red", "1": "green", "2": "blue"},
@@ -132,19 +119,9 @@ def _discover_plain(source: Path) -> DiscoveredCases:
     )
 
 
-def _read_mask(path: Path) -> np.ndarray:
-    """Return the mask ``(H, W)`` uint8, 0 background and 1 optic disc."""
-    picture = open_picture(path)
-    if picture.mode not in MODES:
-        raise ValueError(f"{path} is a mask of mode {picture.mode}, expected RGB, a palette or greyscale with 8 bit")
-    rgb = picture.convert("RGB")
-    brightest = np.maximum.reduce([np.asarray(channel) for channel in rgb.split()])
-    colours = [colour for _, colour in rgb.getcolors(2) or []]  # none when there are more than two
-    if not brightest.any():
+def _read_mask(path: Path) -> Mask:
+    """Read the optic disc of a mask; every image shows one."""
+    mask = read_mask(path, "two colours: black, and one for the disc", any_value=True)
+    if not mask.foreground.any():
         raise ValueError(f"{path} is black all over, expected the colour of a disc")
-    if (0, 0, 0) in colours:
-        return (brightest > 0).astype(np.uint8)
-    check_ends(path, np.asarray(rgb), "two colours: black, and one for the disc")
-    if brightest.min() > 127:
-        raise ValueError(f"{path} has no black background, found the colours {colours[:2]}")
-    return (brightest > 127).astype(np.uint8)
+    return mask

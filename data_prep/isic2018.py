@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from monai.config import PathLike
 
+from medkd.io import Mask, read_mask
+
 from ._cases import DiscoveredCases, SplitFolder, discover_split_folders, image_counts, require_source
-from ._pictures import check_ends, check_size, discover_plain_pairs, read_grey, read_image, store_pictures
+from ._pictures import check_size, discover_plain_pairs, store_picture_cases
 from ._prepare import Options, open_data_set
 from ._splits import hold_out, require_published
 
@@ -43,14 +44,14 @@ def prepare(
     by ``seed``, is held out of training: a student here sees 2425 images, in the papers it sees 2694. Patients are not
     published with the images; every image counts as one.
 
-    Masks hold 0 and 255 (threshold 127; lossy values within 10 of either end are accepted) or 0 and 1.
+    Masks hold 0 and 255 (see `medkd.io.read_mask`) or 0 and 1.
 
     Args:
         source: the folder with ``ISIC2018_Task1-2_Training_Input`` and ``ISIC2018_Task1_Training_GroundTruth`` and the
             same of ``Validation`` (may be missing) and ``Test``; or ``images`` + ``masks``, which have no
             published split; there a mask has the name of its image, or that name and ``_segmentation``. Superpixels
             are ignored.
-        target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``.
+        target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``, ``report.md``, ``report.json``.
         split: ``"published"``; ``"random"``: patients permuted by ``seed``; ``"sorted"``: patients in the order of their
             names; or a JSON file with the case names of ``training``, ``validation`` and ``test``.
         fold: number of the test fold, from 0; no effect with the published split or with a file.
@@ -77,11 +78,7 @@ def prepare(
         hold_out(cases, seed)
     options = Options(split, fold, folds, seed, overwrite, skip_bad)
     with open_data_set(folder, target, cases, options, "isic2018") as data_set:
-        for case, image_path, mask_path in data_set.pairs():
-            with data_set.refusing(case):
-                image, mask = read_image(image_path), _read_mask(mask_path)
-                data_set.add(store_pictures(case, cases.patients[case], image, mask, data_set.folder, size))
-        data_set.finish_cases()
+        store_picture_cases(data_set, _read_mask, "lesion", size)
         data_set.save(
             description=f"Dermoscopic images, RGB, {f'longest edge at most {size} pixels' if size else 'original size'}",
             modality={"0": "red", "1": "green", "2": "blue"},
@@ -119,10 +116,6 @@ def _is_image(stem: str) -> bool:
     return not stem.lower().endswith("_superpixels")
 
 
-def _read_mask(path: Path) -> np.ndarray:
-    """Return the mask ``(H, W)`` uint8, 0 background and 1 lesion."""
-    mask = read_grey(path)
-    if mask.max() <= 1:
-        return mask.astype(np.uint8)
-    check_ends(path, mask, "0 and 255, or 0 and 1")
-    return (mask > 127).astype(np.uint8)
+def _read_mask(path: Path) -> Mask:
+    """Read the lesion of a mask."""
+    return read_mask(path, "0 and 255, or 0 and 1")

@@ -11,6 +11,7 @@ import numpy as np
 from monai.config import PathLike
 
 from medkd.data import SPLITS, NormaliseCased, natural_key, split_cases
+from medkd.io import whole_numbers
 
 from ._cases import DiscoveredCases, pair_volumes, require_source
 from ._prepare import Options, open_data_set, refuse
@@ -27,7 +28,7 @@ from ._survey import (
     survey_cases,
 )
 from ._target import check_target
-from ._volumes import AXES, read_pair, store_volumes, whole_numbers, without_negative
+from ._volumes import AXES, read_pair, store_volumes, without_negative
 
 __all__ = ["prepare"]
 

@@ -3,8 +3,11 @@
 from .dicom_files import is_dicom_folder
 from .geometry import size_at_spacing
 from .inputs import PICTURES, case_name, find_images
+from .labels import whole_numbers
+from .masks import Mask, read_mask
 from .normalise import normalise_case
-from .pictures import as_rgb, read_picture
+from .picture_files import UPRIGHT, PictureFile, open_picture, turn_upright
+from .pictures import as_rgb, describe_conversion, read_picture, to_rgb
 from .predictions import write_prediction
 from .volume import Volume
 from .volume_files import NIFTI, VOLUMES, read_nifti, read_volume, read_volume_file
@@ -12,17 +15,26 @@ from .volume_files import NIFTI, VOLUMES, read_nifti, read_volume, read_volume_f
 __all__ = [
     "NIFTI",
     "PICTURES",
+    "UPRIGHT",
     "VOLUMES",
+    "Mask",
+    "PictureFile",
     "Volume",
     "as_rgb",
     "case_name",
+    "describe_conversion",
     "find_images",
     "is_dicom_folder",
     "normalise_case",
+    "open_picture",
+    "read_mask",
     "read_nifti",
     "read_picture",
     "read_volume",
     "read_volume_file",
     "size_at_spacing",
+    "to_rgb",
+    "turn_upright",
+    "whole_numbers",
     "write_prediction",
 ]

@@ -173,11 +173,10 @@ SOFT = MASK * 255 - np.eye(20, 30, dtype=np.uint8) * 100
     [
         ({"mask": RED[:, :29]}, r"image \(20, 30\) and mask \(20, 29\) \(height, width\) have different sizes"),
         ({"mask": SOFT}, r"eye_0_OD.png holds the mask values \[156\], expected two colours: black, and one"),
-        ({"mask": FUNDUS}, r"holds the mask values \[11, 12, 13, .*expected two colours"),
-        ({"mask": palette([255, 255, 255, 255, 0, 0])}, r"no black background, found the colours \[\(255, 255, 255\)"),
-        ({"mask": palette([80, 80, 80, 255, 0, 0])}, r"holds the mask values \[80\], expected two colours"),
-        ({"mask": MASK.astype(np.uint16)}, "is a mask of mode I;16, expected RGB, a palette or greyscale with 8 bit"),
-        ({"image": FUNDUS[..., 0]}, "images/eye_0.png is greyscale, expected RGB"),
+        ({"mask": FUNDUS}, "no black background, found the colours .*expected two colours"),
+        ({"mask": palette([255, 255, 255, 255, 0, 0])}, r"no black background, found the colours .*\[255, 255, 255\]"),
+        ({"mask": palette([80, 80, 80, 255, 0, 0])}, r"no black background, found the colours \[\[80, 80, 80\]"),
+        ({"image": FUNDUS * 0 + 7}, "images/eye_0.png: every pixel is 7, expected an image"),
     ],
 )
 def test_refused_images(tmp_path, odd, message):

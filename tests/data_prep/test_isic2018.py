@@ -206,8 +206,8 @@ def test_reduced_size(tmp_path):
         ({"mask": MASK[:, :29]}, r"image \(20, 30\) and mask \(20, 29\) \(height, width\) have different sizes"),
         ({"mask": MASK * 200}, r"ISIC_0_segmentation.png holds the mask values \[200\], expected 0 and 255"),
         ({"mask": MASK * 2}, r"mask values \[0, 2\], expected 0 and 255, or 0 and 1"),
-        ({"mask": SKIN}, "mask of mode RGB with unequal channels"),
-        ({"image": SKIN[..., 0]}, "images/ISIC_0.png is greyscale, expected RGB"),
+        ({"mask": SKIN}, "no black background, found the colours"),
+        ({"image": SKIN * 0 + 7}, "images/ISIC_0.png: every pixel is 7, expected an image"),
     ],
 )
 def test_refused_images(tmp_path, odd, message):

@@ -4,16 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medkd.data_prep._pictures import (
-    check_ends,
-    check_size,
-    discover_plain_pairs,
-    mask_suffixes,
-    open_picture,
-    read_grey,
-    read_image,
-    store_pictures,
-)
+from medkd.data_prep._pictures import check_size, discover_plain_pairs, mask_suffixes, read_pair, store_pictures
+from medkd.io import read_mask
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 MASK = np.zeros((20, 30), np.uint8)
@@ -52,43 +44,83 @@ def test_stored_pictures_are_reduced_and_never_enlarged(tmp_path):
         image, label = (Image.open(tmp_path / entry[key]) for key in ("image", "label"))
         assert image.size == label.size == stored and np.unique(label).tolist() == [0, 1]
         assert np.array_equal(image, PICTURE) == (size != 16)
-    with pytest.raises(ValueError, match=r"image \(20, 30\) and mask \(19, 30\) .* have different sizes"):
-        store_pictures("c", "p", PICTURE, MASK[1:], tmp_path)
 
 
-def test_images_are_rgb_and_vary(tmp_path):
-    assert np.array_equal(read_image(save(PICTURE, tmp_path / "a.png")), PICTURE)
-    for array, message in [
-        (PICTURE[..., 0], "is greyscale, expected RGB with 8 bit"),
-        (PICTURE[..., 0].astype(np.uint16), "is of mode I;16, expected RGB"),
-        (PICTURE * 0 + 9, "every pixel is 9, expected an image"),
-    ]:
-        with pytest.raises(ValueError, match=f"b.png:? {message}"):
-            read_image(save(array, tmp_path / "b.png"))
+def pair(image, mask):
+    return read_pair(image, mask, lambda path: read_mask(path, "0 and 255"))
 
 
-def test_masks_are_grey_or_have_equal_channels(tmp_path):
-    for array in (MASK, np.stack([MASK] * 3, -1)):
-        assert np.array_equal(read_grey(save(array, tmp_path / "a.png")), MASK)
-    with pytest.raises(ValueError, match="a.png is a mask of mode RGB with unequal channels"):
-        read_grey(save(PICTURE, tmp_path / "a.png"))
+def test_images_are_converted_and_vary(tmp_path):
+    mask = save(MASK * 255, tmp_path / "mask.png")
+    assert np.array_equal(pair(save(PICTURE, tmp_path / "a.png"), mask).image, PICTURE)
+    grey = PICTURE[..., 0]
+    for array in (grey, grey.astype(np.uint16) * 257, np.stack([grey] * 3, -1)):
+        assert np.array_equal(pair(save(array, tmp_path / "a.png"), mask).image, np.stack([grey] * 3, -1))
+    with pytest.raises(ValueError, match="b.png: every pixel is 9, expected an image"):
+        pair(save(PICTURE * 0 + 9, tmp_path / "b.png"), mask)
 
 
-def test_unreadable_pictures_are_named(tmp_path):
-    path = save(PICTURE, tmp_path / "a.png")
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="a.png is unreadable or truncated"):
-        open_picture(path)
+def test_masks_of_another_size_are_refused_with_a_hint(tmp_path):
+    image = save(PICTURE, tmp_path / "a.png")
+    with pytest.raises(
+        ValueError, match=r"image \(20, 30\) and mask \(19, 30\) \(height, width\) have different sizes$"
+    ):
+        pair(image, save(MASK[1:], tmp_path / "m.png"))
+    with pytest.raises(ValueError, match="sizes; their rows and columns are exchanged: is one of them turned?"):
+        pair(image, save(np.ascontiguousarray(MASK.T), tmp_path / "m.png"))
 
 
-@pytest.mark.parametrize(
-    ("values", "listed"),
-    [([0, 255], None), ([10, 245], None), ([0, 11, 255], [11]), ([0, 244], [244]), ([0, 1], [0, 1]), ([0, 300], [300])],
-)
-def test_mask_values_near_both_ends(tmp_path, values, listed):
-    if listed is None:
-        check_ends(tmp_path / "a.png", np.array(values), "0 and 255")
+def exif(orientation):
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags
+
+
+@pytest.mark.parametrize("turn", [None, *Image.Transpose])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_turns_image_and_mask(tmp_path, orientation, turn):
+    """Whatever the file's own turn, image and mask lie on each other as viewers show them."""
+    bright = np.stack([MASK * 200] * 3, -1)
+    lying = [
+        Image.fromarray(array) if turn is None else Image.fromarray(array).transpose(turn) for array in (bright, MASK)
+    ]
+    for picture, name in zip(lying, ("image", "mask"), strict=True):
+        picture.save(tmp_path / f"{name}.png", exif=exif(orientation))
+    found = pair(tmp_path / "image.png", tmp_path / "mask.png")
+    assert np.array_equal(found.image[..., 0] > 100, found.label > 0) and not found.is_turned
+
+
+TURNED_BACK = {3: Image.Transpose.ROTATE_180, 5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90}
+
+
+@pytest.mark.parametrize("orientation", TURNED_BACK)
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_exif_of_the_image_alone(tmp_path, orientation, suffix):
+    path = tmp_path / f"image.{suffix}"
+    stored = Image.fromarray(PICTURE).transpose(TURNED_BACK[orientation])
+    stored.save(path, exif=exif(orientation))
+    upright = save(MASK, tmp_path / "upright.png")
+    lying = save(np.asarray(Image.fromarray(MASK).transpose(TURNED_BACK[orientation])), tmp_path / "lying.png")
+    if orientation == 3:  # both fit, and differ
+        for mask in (upright, lying):
+            with pytest.raises(
+                ValueError, match=r"image\..* is turned by EXIF \(orientation 3\), and .* fits it turned and as"
+            ):
+                pair(path, mask)
+        assert np.array_equal(pair(path, save(MASK * 0, tmp_path / "empty.png")).image, PICTURE)
         return
-    with pytest.raises(ValueError) as error:
-        check_ends(tmp_path / "a.png", np.array(values), "0 and 255")
-    assert str(error.value) == f"{tmp_path}/a.png holds the mask values {listed}, expected 0 and 255"
+    for mask, is_turned in ((upright, False), (lying, True)):
+        found = pair(path, mask)
+        assert (
+            np.array_equal(found.image, PICTURE) and np.array_equal(found.label, MASK) and found.is_turned == is_turned
+        )
+    with pytest.raises(ValueError, match=rf"sizes; EXIF turns the image \(orientation {orientation}\)"):
+        pair(path, save(MASK[1:], tmp_path / "m.png"))
+
+
+def test_square_pictures_that_exif_turns_need_a_mask_that_is_clear(tmp_path):
+    Image.fromarray(PICTURE[:, :20]).save(tmp_path / "image.jpg", exif=exif(6))
+    with pytest.raises(ValueError, match="EXIF"):
+        pair(tmp_path / "image.jpg", save(MASK[:, :20], tmp_path / "m.png"))
+    Image.fromarray(MASK[:, :20]).save(tmp_path / "m.png", exif=exif(6))
+    pair(tmp_path / "image.jpg", tmp_path / "m.png")

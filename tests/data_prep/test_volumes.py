@@ -13,7 +13,6 @@ from medkd.data_prep._volumes import (
     read_pair,
     store_volumes,
     to_stored_axes,
-    whole_numbers,
     without_negative,
 )
 
@@ -30,17 +29,6 @@ def test_stored_axes_keep_every_voxel_at_its_millimetres(codes):
     for index in ((0, 0, 0), (3, 1, 0)):
         original = np.rint(np.linalg.inv(image.affine) @ affine @ [*index, 1])[:3].astype(int)
         assert stored[index] == image.dataobj[tuple(original)]
-
-
-def test_whole_numbers_within_a_tolerance():
-    array = np.array([[[1.0004, -2.0]]], np.float32)
-    assert whole_numbers(array, np.int16, "HU").tolist() == [[[1, -2]]]
-    for value, message in [(0.5, "HU: 0.5 is not a whole number"), (np.nan, "HU: NaN or infinite voxels")]:
-        with pytest.raises(ValueError, match=message):
-            whole_numbers(np.full((1, 1, 1), value), np.int16, "HU")
-    for value in (-1, 256):
-        with pytest.raises(ValueError, match=f"labels: {value} is outside 0 to 255"):
-            whole_numbers(np.full((1, 1, 1), value), np.uint8, "labels")
 
 
 def test_a_pair_is_on_one_grid(tmp_path):

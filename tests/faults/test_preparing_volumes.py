@@ -119,7 +119,7 @@ REFUSED_CASES = {
     "constant": (array_of(IMAGE, lambda a: a * 0 + 7), "c1: .*every voxel is 7, expected an image"),
     "complex numbers": (array_of(IMAGE, lambda a: a.astype(np.complex64)), "c1: .*type complex64, expected numbers"),
     "HU that are none": (array_of(IMAGE, with_voxel(70000, np.int32)), "c1: HU of the image: 70000 is outside -32768"),
-    "NaN in the mask": (array_of(LABEL, with_voxel(np.nan, np.float32)), "c1: .*mask: NaN or infinite voxels"),
+    "NaN in the mask": (array_of(LABEL, with_voxel(np.nan, np.float32)), "c1: .*mask: NaN or infinite values"),
     "soft mask": (array_of(LABEL, with_voxel(0.5, np.float32)), "c1: .*mask: 0.5 is not a whole number"),
     "negative label": (array_of(LABEL, with_voxel(-1, np.int16)), "c1: .*mask: -1 is outside 0 to 255"),
     "label above 255": (array_of(LABEL, with_voxel(300, np.int16)), "c1: .*mask: 300 is outside 0 to 255"),
