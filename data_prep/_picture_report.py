@@ -21,8 +21,8 @@ INVERTED = 0.75  # share of the picture's border, from which a mask looks invert
 SMALL, FEW = 20, 10  # times smaller than the median share; pixels
 OTHER_SIZE = 4  # times longer or shorter than the median edge
 LEGEND = (
-    "size: rows x columns, upright; image, mask: type and bits of the pixels in the file; %: share of the mask's pixels; "
-    "soft %: share of the mask's pixels between both ends"
+    "size: rows x columns, upright; image, mask: type and bits of the pixels in the file, colour of the foreground; "
+    "%: share of the mask's pixels; soft %: share of the mask's pixels between both ends"
 )
 
 
@@ -33,7 +33,7 @@ class PictureMeasures:
     Attributes:
         size: rows and columns.
         image: type and bits of the image's pixels.
-        mask: type and bits of the mask's pixels.
+        mask: type and bits of the mask's pixels, and the colour of the foreground where it is no grey.
         pixels: number of foreground pixels.
         border: share of foreground in the picture's outermost pixels, from 0 to 1.
         soft: share of mask pixels between both ends, from 0 to 1.
@@ -75,12 +75,10 @@ def measure_pair(label: np.ndarray, image: PictureFile, mask: Mask, is_turned: b
         remarks.append("mask: turned upright by its EXIF")
     if mask.file.remark:
         remarks.append(f"mask: {mask.file.remark}")
-    if len(set(mask.colour)) > 1:
-        remarks.append(f"mask: {mask.colour} is the foreground")
     return PictureMeasures(
         size=(label.shape[0], label.shape[1]),
         image=f"{image.mode} {image.bits} bit",
-        mask=f"{mask.file.mode} {mask.file.bits} bit",
+        mask=f"{mask.file.mode} {mask.file.bits} bit" + (f" {mask.colour}" if len(set(mask.colour)) > 1 else ""),
         pixels=int(np.count_nonzero(label)),
         border=float(np.concatenate([label[0], label[-1], label[:, 0], label[:, -1]]).astype(bool).mean()),
         soft=mask.soft,
@@ -95,7 +93,7 @@ def write_picture_report(
     foreground: str,
     refused: Mapping[str, str],
 ) -> None:
-    """Write ``report.md`` and ``report.json``; warn of what was guessed, and of masks that look inverted.
+    """Write ``report.md`` and ``report.json``; warn of masks that were cut at a threshold or look inverted.
 
     Args:
         folder: folder of the data set.
@@ -141,7 +139,7 @@ def odd_pictures(cases: Mapping[str, PictureMeasures], foreground: str) -> dict[
 
 
 def _guesses(cases: Mapping[str, PictureMeasures], foreground: str) -> list[str]:
-    """Return sentences on what a user should look at: lossy masks, masks that were turned, masks that look inverted."""
+    """Return sentences on what a user should look at: lossy masks, masks that look inverted."""
     sentences = []
     soft = [case.soft for case in cases.values() if case.soft]
     if soft:
@@ -149,9 +147,6 @@ def _guesses(cases: Mapping[str, PictureMeasures], foreground: str) -> list[str]
             f"{len(soft)} of {len(cases)} masks hold values between both ends at their edges, as lossy formats and smooth "
             f"drawings do (at most {max(soft):.2%} of the pixels of a mask): cut at 127"
         )
-    turned = sum(any("EXIF of its image" in remark for remark in case.remarks) for case in cases.values())
-    if turned:
-        sentences.append(f"{turned} of {len(cases)} masks were turned as the EXIF of their images says")
     inverted = sum(case.looks_inverted for case in cases.values())
     if inverted * 2 > len(cases):
         sentences.append(f"in {inverted} of {len(cases)} masks {foreground} surrounds the rest: are they inverted?")

@@ -100,6 +100,7 @@ def store_picture_cases(
             patient = data_set.cases.patients[case]
             data_set.add(store_pictures(case, patient, pair.image, pair.label, data_set.folder, size))
             measured[case] = measure_pair(pair.label, pair.file, pair.mask, pair.is_turned)
+            data_set.note(case, measured[case].remarks)
     write_picture_report(data_set.folder, data_set.finish_cases(), measured, foreground, data_set.refused)
 
 

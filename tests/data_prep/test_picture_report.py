@@ -100,18 +100,18 @@ def test_conversions_and_refused_cases_are_listed(tmp_path):
     (source / "masks/p6.png").write_bytes(b"")
     text, report = prepare(source, tmp_path / "out", skip_bad=True)
     assert "- 1 of 9: image: grey, copied to three channels" in text
-    assert "- 1 of 9: mask: (255, 0, 0) is the foreground" in text
+    assert report["cases"]["p3"]["mask"] == "RGB 8 bit (255, 0, 0)"
     assert "- left out: p6: " in text and list(report["refused"]) == ["p6"]
 
 
-def test_a_mask_turned_by_the_exif_of_its_image_is_told(tmp_path):
+def test_a_mask_turned_by_the_exif_of_its_image_is_told(tmp_path, capsys):
     source = folders(tmp_path / "raw")
     tags = Image.Exif()
     tags[0x0112] = 6
     image = Image.open(source / "images/p4.png")
     image.save(source / "images/p4.png", exif=tags)
-    with pytest.warns(UserWarning, match="^1 of 10 masks were turned as the EXIF of their images says"):
-        text, _ = prepare(source, tmp_path / "out")
+    text, _ = prepare(source, tmp_path / "out")
+    assert "note: p4: mask: turned as the EXIF of its image says" in capsys.readouterr().err
     assert "- 1 of 10: image: turned upright by EXIF" in text and "mask: turned as the EXIF of its image says" in text
     stored = np.asarray(Image.open(tmp_path / "out/images/p4.png"))
     assert np.array_equal(stored, np.rot90(np.asarray(image), -1))
