@@ -188,7 +188,7 @@ def _is_word(value: Any, name: str, default: Any) -> bool:
 
 def _is_nullable(name: str, default: Any, option: Option | None = None) -> bool:
     option = option or option_of(name)
-    if option is not None and option.kind not in ("any", "text", "paths", "mapping", "computed"):
+    if option is not None and option.kind not in ("any", "text", "mapping", "computed"):
         return option.nullable or default is None
     return default is None or isinstance(default, str) or (option is not None and option.nullable)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -138,7 +138,13 @@ def _architecture(file: Shapes) -> str | None:
             ResNetFCN(dims, 1, 2, 4),
             TransUNet(dims, 1, 2, 32, deep_supervision=heads, **sizes),
         )
-    return next((type(network).__name__ for network in networks if network.state_dict().keys() == file.keys()), None)
+    names = _without_counters(file)
+    fitting = [network for network in networks if _without_counters(network.state_dict()) == names]
+    return type(fitting[0]).__name__ if fitting else None
+
+
+def _without_counters(names: Iterable[str]) -> set[str]:
+    return {name for name in names if not name.endswith("num_batches_tracked")}
 
 
 def _first_difference(here: Shapes, file: Shapes) -> str:

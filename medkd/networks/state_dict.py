@@ -55,11 +55,11 @@ def find_candidates(network: nn.Module, content: Any) -> list[Candidate]:
         content: of the file.
 
     Returns:
-        Candidates, those first whose names are exactly those of the network.
+        Candidates, those first whose names are exactly those of the network, and the large ones.
     """
     expected = network.state_dict()
     candidates = [candidate for keys, table in _tables(content) for candidate in _without_prefix(keys, table, expected)]
-    return sorted(candidates, key=lambda candidate: -_overlap(candidate, expected))
+    return sorted(candidates, key=lambda candidate: (-_overlap(candidate, expected), -len(candidate.state)))
 
 
 def _overlap(candidate: Candidate, expected: Mapping[str, Tensor]) -> float:
@@ -97,7 +97,11 @@ def _without_prefix(
             for name, full in names.items()
             if name in expected or name.rpartition(".")[2] not in _IGNORED
         }
-        counters = {name: value for name, value in expected.items() if name.endswith(_COUNTER) and name not in state}
+        counters = {
+            name: value
+            for name, value in expected.items()
+            if name.endswith(_COUNTER) and name not in state and name.replace(_COUNTER, "running_mean") in state
+        }
         if not state:
             continue
         name, full = next(iter(names.items()))

@@ -13,7 +13,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from medkd.networks import UNet, load_weights
+from medkd.networks import ResNetFCN, UNet, load_weights
 
 
 @pytest.fixture
@@ -214,3 +214,12 @@ def test_what_does_not_fit_exactly_is_refused(tmp_path, network, name):
             load_weights(network, tmp_path)
     assert "\n" not in str(caught.value)
     assert all(torch.equal(value, network.state_dict()[key]) for key, value in before.items())
+
+
+def test_the_nearest_network_of_a_file_is_compared(tmp_path):
+    """Not the state of its optimizer, and without counters of the network that is asked for."""
+    network = ResNetFCN(2, 1, 2, width=2)
+    optimizer = {"state": {0: {"exp_avg": torch.ones(2)}, 1: {"exp_avg": torch.ones(2)}}, "param_groups": []}
+    torch.save({"objects": {"optimizer": optimizer, "network": network.state_dict()}}, tmp_path / "resume.pt")
+    with pytest.raises(ValueError, match="below objects.network, .* the file holds a ResNetFCN, expected a UNet$"):
+        load_weights(UNet(2, 1, 2, width=2), tmp_path / "resume.pt")

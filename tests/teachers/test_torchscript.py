@@ -1,5 +1,7 @@
 """TorchScript files: scripted, traced and frozen networks, and broken files."""
 
+import json
+
 import pytest
 import torch
 
@@ -25,3 +27,37 @@ def test_a_torchscript_file(tmp_path, save):
     torch.testing.assert_close(taps(image).logits, network((to_hu(image).clamp(-100, 200) + 100) / 300))
     assert taps.shapes.logits.shape == (1, 2, 32, 32) and input_spec(teacher) == (2, 1)
     assert not any(p.requires_grad for p in taps.parameters()) and not any(m.training for m in taps.modules())
+
+
+SPEC = {
+    "kind": "slices",
+    "intensities": [-100, 200],
+    "clip": True,
+    "per_case": None,
+    "orientation": "IPL",
+    "spacing": None,
+}
+
+
+def describe(path, **changes):
+    network = make_monai_unet()
+    text = json.dumps({**SPEC, **changes})
+    torch.jit.save(torch.jit.script(network), str(path), _extra_files={"medkd.json": text})
+    return network
+
+
+def test_an_export_of_medkd_states_its_intensities(tmp_path, capsys):
+    network, image = describe(tmp_path / "student.ts"), torch.rand(1, 1, 32, 32) * 2 - 1
+    teacher = load_teacher(tmp_path / "student.ts", make_task_teacher(), 2, WINDOW).eval()
+    scaled = (to_hu(image).clamp(-100, 200) + 100) / 150 - 1
+    torch.testing.assert_close(teacher(image), network(scaled), rtol=1e-4, atol=1e-4)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("changes", [{"per_case": True}, {"intensities": "wide"}, {"kind": "pictures"}])
+def test_a_description_that_does_not_suit_leaves_a_note(tmp_path, capsys, changes):
+    network, image = describe(tmp_path / "student.ts", **changes), torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(
+        load_teacher(tmp_path / "student.ts", make_task_teacher(), 2, WINDOW)(image), network(image)
+    )
+    assert "images are passed on unscaled" in capsys.readouterr().out
