@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,11 +107,8 @@ def _read_start(file: Path) -> bytes | None:
 
 def _meta_uid(start: bytes, element: int) -> str:
     """Return a UID of group 2: the SOP class (element 2) or the transfer syntax (16); empty where there is none."""
-    position = start.find(struct.pack("<HH", 2, element) + b"UI")
-    if position < 0:
-        return ""
-    length = int.from_bytes(start[position + 6 : position + 8], "little")
-    return start[position + 8 : position + 8 + length].rstrip(b"\0 ").decode("ascii", "replace")
+    match = re.search(re.escape(struct.pack("<HH", 2, element)) + rb"UI..([0-9.]{1,64})", start, re.DOTALL)
+    return match[1].decode() if match else ""
 
 
 def _other_content(sop_class: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["START", "describe_content", "read_start"]
+__all__ = ["DEFLATE_LIMIT", "START", "describe_content", "read_start"]
 
+DEFLATE_LIMIT = 1032  # highest compression ratio of deflate, the method of gzip
 START = 560  # bytes: a NIfTI-2 header is the longest that is looked at
 
 _SIGNATURES = (

@@ -10,13 +10,18 @@ import numpy as np
 import SimpleITK as sitk
 
 from .dicom_series import LPS_TO_RAS
-from .file_content import describe_content, read_start
+from .file_content import DEFLATE_LIMIT, describe_content, read_start
 from .volume import Volume
 
 __all__ = ["read_itk_file"]
 
 HEADER_LIMIT = 1 << 20  # bytes
 NRRD_SPACES = {"lps", "ras", "las", "left-posterior-superior", "right-anterior-superior", "left-anterior-superior"}
+# Fields with a number for each axis, or for each pair of axes, which MetaIO reads without looking.
+METAIMAGE_NUMBERS = (
+    *((name, 1) for name in ("elementspacing", "elementsize", "offset", "position", "origin", "centerofrotation")),
+    *((name, 2) for name in ("transformmatrix", "rotation", "orientation")),
+)
 MM_PER_UNIT = {"m": 1000.0, "cm": 10.0, "mm": 1.0, "um": 0.001, "\u00b5m": 0.001, "\u03bcm": 0.001, "nm": 1e-6}
 LONG_UNITS = {"meter": "m", "metre": "m", "centi": "cm", "milli": "mm", "micro": "um", "nano": "nm"}
 
@@ -33,6 +38,7 @@ def read_itk_file(path: Path) -> Volume:
     if not (start.startswith(b"NRRD") if is_nrrd else b"NDims" in start):
         raise ValueError(f"{path}: found {describe_content(start)}, expected {'NRRD' if is_nrrd else 'MetaImage'}")
     fields = _header_fields(path, is_nrrd)
+    _check_shape(path, fields, is_nrrd)
     _check_spacing(path, fields.get("spacings" if is_nrrd else "elementspacing"))
     _check_data_file(path, fields, is_nrrd)
     try:
@@ -64,7 +70,7 @@ def _header_fields(path: Path, is_nrrd: bool) -> dict[str, str]:
     fields: dict[str, str] = {}
     with path.open("rb") as stream:
         while (line := stream.readline(HEADER_LIMIT)) and stream.tell() < HEADER_LIMIT:
-            text = line.decode("utf-8", "replace").strip()
+            text = line.decode("utf-8", "replace").replace("\0", "\ufffd").strip()
             if is_nrrd and not text:
                 break
             name, _, value = text.partition(":" if is_nrrd else "=")
@@ -72,6 +78,26 @@ def _header_fields(path: Path, is_nrrd: bool) -> dict[str, str]:
             if name.strip() == "ElementDataFile":
                 break
     return fields
+
+
+def _check_shape(path: Path, fields: Mapping[str, str], is_nrrd: bool) -> None:
+    """Raise ValueError for lengths that ITK would crash on or allocate memory for, though no such data can be there."""
+    axes, text = fields.get("dimension" if is_nrrd else "ndims", ""), fields.get("sizes" if is_nrrd else "dimsize", "")
+    lengths = [int(word) if word.isdecimal() else 0 for word in text.split()]
+    if not axes.isdecimal() or int(axes) != len(lengths) or not 1 <= len(lengths) <= 8 or min(lengths) < 1:
+        raise ValueError(
+            f"{path}: found {axes or 'no'} axes of lengths {text or 'none'}, expected three lengths above 0"
+        )
+    for name, count in () if is_nrrd else METAIMAGE_NUMBERS:
+        if name in fields and len(fields[name].split()) != len(lengths) ** count:
+            raise ValueError(f"{path}: found {name} {fields[name]}, expected {len(lengths) ** count} numbers")
+    name = fields.get("datafile" if is_nrrd else "elementdatafile", "")
+    data = path.parent / name
+    most = (data if name and data.is_file() else path).stat().st_size * DEFLATE_LIMIT
+    if not name.upper().startswith("LIST") and "%" not in name and math.prod(lengths) > most:
+        raise ValueError(
+            f"{path}: found lengths {text}, expected no more voxels than {most}, which the file could hold"
+        )
 
 
 def _check_spacing(path: Path, text: str | None) -> None:

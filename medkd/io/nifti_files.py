@@ -17,13 +17,12 @@ import numpy as np
 from nibabel.arrayproxy import ArrayProxy
 from nibabel.spatialimages import HeaderDataError
 
-from .file_content import START, describe_content, read_start
+from .file_content import DEFLATE_LIMIT, START, describe_content, read_start
 from .grids import SHIFT_TOLERANCE, has_volume, is_placeholder, largest_shift
 from .volume import Volume
 
 __all__ = ["read_nifti_file", "read_nifti_header"]
 
-DEFLATE_LIMIT = 1032  # highest compression ratio of deflate
 GZIP = b"\x1f\x8b"
 HEADERS = (nib.Nifti1Header, nib.Nifti2Header)
 MM_PER_UNIT = {1: ("metres", 1000.0), 3: ("micrometres", 0.001)}  # code in the header; 0 is unknown, 2 is mm
