@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -116,7 +117,8 @@ def _check_data_file(path: Path, fields: Mapping[str, str], is_nrrd: bool) -> No
     if not name or name.upper().startswith(("LOCAL", "LIST")) or "%" in name:
         return
     file = path.parent / name
-    if not file.resolve().is_relative_to(path.parent.resolve()):
+    # By the names alone: the file itself may be a link to a store.
+    if not Path(os.path.abspath(file)).is_relative_to(os.path.abspath(path.parent)):
         raise ValueError(f"{path}: found the data file {name}, expected one in the folder of the header")
     if not file.is_file():
         raise ValueError(f"{path}: a header without its data: found no file {name} beside it, expected both")
