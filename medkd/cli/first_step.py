@@ -22,6 +22,7 @@ from medkd.runs.invocation import current_invocation
 from medkd.runs.lock import FolderLock
 from medkd.runs.signals import catch_sigterm
 
+from .changes import changed_ids
 from .checks import MONAI_OPTIONS, check_options, check_positionals
 from .words import read_value, split_words
 
@@ -67,10 +68,11 @@ def check_command(
     _check_processes(files)
     if output_dir is not None:
         _check_output(Path(output_dir), resume, results)
+    changed = changed_ids(files, options, config)
     for name, value in options.items():
         if name not in MONAI_OPTIONS:
             set_value(config, name, value)
-    return config
+    return {**config, "changed": changed} if changed else config
 
 
 def _runs_monai_bundle() -> bool:

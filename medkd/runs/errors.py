@@ -17,6 +17,9 @@ __all__ = ["did_you_mean", "one_line_errors", "print_one_line"]
 # Raised by medkd's checks, by readers of broken files (the last two for an impossible size), and by the file system.
 _INPUT_ERRORS = (ValueError, OSError, EOFError, zlib.error, MemoryError, OverflowError)
 _WORKER = re.compile(r"^(?:ValueError|EOFError|OSError|FileNotFoundError|zlib\.error): (.+)$", re.MULTILINE)
+_ALLOCATION = re.compile(
+    r"can't allocate memory: you tried to allocate \d+ bytes|Storage size calculation overflowed|numel: .*overflow"
+)
 _READERS = "cannot find a suitable reader for file"
 _COMPONENT = re.compile(r"^Failed to instantiate component '([\w.]+)'")
 
@@ -67,6 +70,9 @@ def one_line_errors(error: BaseException) -> str | None:
             # Raised on purpose from a reader's error, or by the file system: this message names the file.
             if str(cause) and (cause.__cause__ is not None or getattr(cause, "errno", None)):
                 break
+        # PyTorch's error of a size that is too large for any machine
+        if isinstance(cause, RuntimeError) and (size := _ALLOCATION.search(str(cause))):
+            message = f"not enough memory for a network or an image of this size ({size[0]})"
         # MONAI tries other readers after the one that a bundle names. The message of the first one comes first.
         if _READERS in str(cause):
             message = _first_reader(str(cause))

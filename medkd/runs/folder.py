@@ -164,7 +164,9 @@ class RunFolder:
 
     def read_environment(self) -> dict[str, Any] | None:
         """Return command, seed, versions and machine of the run."""
-        return _read_json(self.environment)
+        content = _read_json(self.environment) or {}
+        is_of_run = type(content.get("seed")) is int
+        return content if is_of_run and isinstance(content.get("command", []), list) else None
 
     def read_summary(self) -> dict[str, Any] | None:
         """Return mean, standard deviation and number of cases: class -> metric -> ``{"mean", "std", "n"}``."""

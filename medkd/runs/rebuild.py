@@ -135,8 +135,13 @@ def _check_changes(content: Mapping[str, Any], folder: RunFolder) -> None:
     """
     read = {name: content.get(name) for name in _READ}
     read |= {f"train::{name}": get_nested(content, f"train::{name}") for name in _READ_OF_TRAINING}
-    changed = [id_ for id_ in content.get("changed") or () if str(id_).startswith(tuple(f"{name}::" for name in read))]
-    changed += [id_ for id_ in content.get("changed") or () if id_ in read]
+    ids = content.get("changed")
+    # a part of what is read, the whole of it, or what it is part of
+    changed = [
+        str(id_)
+        for id_ in (ids if isinstance(ids, list) else ())
+        if any(f"{id_}::".startswith(f"{name}::") or name.startswith(f"{id_}::") for name in read)
+    ]
     changed += [target for value in read.values() for target in _targets(value) if not target.startswith(_PACKAGES)]
     if changed:
         raise ValueError(f"{folder.config}: found {changed[0]!r:.80}, which is not of the bundle ({_TRUST})")

@@ -24,7 +24,7 @@ from .folder import RunFolder
 __all__ = ["ResumableRun"]
 
 # Ids that may differ when a run is resumed: where it runs, and the steps around the training.
-_FREE_IDS = {"bundle_root", "command", "dataset_dir", "device", "initialize", "output_dir", "resume", "run"}
+_FREE_IDS = {"bundle_root", "changed", "command", "dataset_dir", "device", "initialize", "output_dir", "resume", "run"}
 _FREE_IDS |= {"boundary_assistant", "false_pixel_assistant", "mlflow", "soft_labels_dir", "teacher"}
 
 

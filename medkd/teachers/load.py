@@ -15,6 +15,7 @@ from torch import nn
 from medkd.networks.checkpoints import load_weights, weights_file
 from medkd.networks.features import FeatureTaps, input_spec
 from medkd.runs.file_kind import file_kind
+from medkd.runs.folder import RunFolder
 
 from .bundle_folder import bundle_config, read_bundle
 from .ensemble import Ensemble
@@ -41,6 +42,9 @@ def teacher_kind(path: str | Path) -> str:
         FileNotFoundError: If the path holds none of these.
     """
     path = Path(path)
+    # data alone is read of a run: beside its record, nothing that looks like a bundle is executed
+    if path.is_dir() and RunFolder(path).model.is_file() and RunFolder(path).read_content() is not None:
+        return "weights"
     if path.exists() and nnunet_folder(path) is not None:
         return "nnunet"
     if path.is_dir() and bundle_config(path) is not None:

@@ -112,7 +112,7 @@ def test_a_bundle_of_volumes_sees_its_axes(kits19_data, medkd_run, tmp_path, cap
     config = {"network_def": {**definition, "strides": [2, 2]}, "preprocessing": {"transforms": transforms}}
     (folder / "configs/inference.json").write_text(json.dumps(config))
     torch.save(network.state_dict(), folder / "models/model.pt")
-    words = ["--mode", "3d", "--patch_size", "[16,32,32]", "--spacing", "[2.5,1,1]", "--image_size", "@patch_size"]
+    words = ["--mode", "3d", "--patch_size", "[16,32,32]", "--spacing", "[2.5,1,1]", "--image_size", "[16,32,32]"]
     words += ["--patches_per_case", 1, "--method", "spkd", "--teacher_intensity", "[-100,200,0,1]"]
     words += ["--teacher_taps", "{'encoder': ['network.model.1.submodule.1.submodule']}"]
     assert distil(medkd_run, kits19_data, tmp_path / "run", folder, *words) == 0

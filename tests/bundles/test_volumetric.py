@@ -10,7 +10,7 @@ import torch
 from medkd.cli.workflow import compose
 from medkd.networks import UNet
 
-VOLUMES = ["--mode", "3d", "--patch_size", "[16,32,32]", "--spacing", "[2.5,1.0,1.0]", "--image_size", "@patch_size"]
+VOLUMES = ["--mode", "3d", "--patch_size", "[16,32,32]", "--spacing", "[2.5,1.0,1.0]", "--image_size", "[16,32,32]"]
 SHORT = ["--patches_per_case", 1, "--batch_size", 2]
 
 

@@ -184,3 +184,16 @@ def test_seeding_depends_on_seed_epoch_and_rank_alone():
 
     assert draw(0, 1) == draw(0, 1)
     assert len({draw(0, 1), draw(0, 2), draw(1, 1), draw(0, 1, rank=1)}) == 4
+
+
+class _Code:
+    def __reduce__(self):
+        return open, ("executed", "w")
+
+
+def test_code_in_a_checkpoint_is_not_executed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"run": {}, "objects": {}, "trainer": _Code()}, tmp_path / "resume.pt")
+    with pytest.raises(ValueError, match=r"resume: .*resume.pt: .*\(nothing in it was executed\)"):
+        ResumableRun(tmp_path / "resume.pt", {}, seed=0)._load(None)
+    assert not (tmp_path / "executed").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,7 +46,14 @@ def correction(run: RunFacts) -> Correction | None:
     files = sorted((run.folder / "figures").glob("soft_labels_*.png"))
     if report is None and not files:
         return None
-    report = report or {}
+    try:
+        return _content(run, report or {}, files)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        file = RunFolder(run.folder).correction
+        raise ValueError(f"{file}: found another content, expected the report of PLC-KD's correction") from error
+
+
+def _content(run: RunFacts, report: dict[str, Any], files: Sequence[Path]) -> Correction:
     pixels = report.get("pixels", 0)
     images = f" of {report['images']} training images" if "images" in report else " of the training images"
     heading = f"Incorrect pixels among {pixels:,} pixels{images}, after each step of the correction." if pixels else ""
