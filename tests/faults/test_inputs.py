@@ -58,7 +58,7 @@ PICTURES = {
     ),
     "numbers of 32 bit": (
         lambda path, volume: Image.fromarray(np.ones((40, 48), np.float32)).save(path, format="TIFF"),
-        r"p1.png: picture of mode F \(32-bit numbers\), expected colours or grey of 8 or 16 bit",
+        r"p1.png is of mode F \(32-bit numbers\), expected colours or grey of 8 or 16 bit",
     ),
 }
 
@@ -177,9 +177,13 @@ def test_pictures_of_any_mode_are_read_as_rgb(pictures, students, tmp_path):
     grey.convert("RGBA").save(folder / "rgba.png")
     grey.save(folder / "grey.png")
     Image.fromarray(np.zeros((1, 1, 3), np.uint8)).save(folder / "one pixel.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # viewers turn it by 90 degrees: rgb.png again
+    grey.convert("RGB").transpose(Image.Transpose.ROTATE_90).save(folder / "turned.png", exif=exif)
     infer_pictures(students, folder, tmp_path / "out")
     found = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "out").iterdir()}
     assert len(np.unique(found["rgb_probabilities"])) > 1  # else nothing was compared
     assert np.array_equal(found["rgb_probabilities"], found["rgba_probabilities"])
     assert np.array_equal(found["rgb"], found["rgba"]) and np.array_equal(found["rgb"], found["grey"])
+    assert np.array_equal(found["rgb_probabilities"], found["turned_probabilities"])
     assert found["rgb"].shape == (40, 48) and found["one pixel"].shape == (1, 1)

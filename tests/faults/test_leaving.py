@@ -211,7 +211,9 @@ def spoilt(folder, kind, volume):
         (folder / "empty.png").write_bytes(b"")
         (folder / "text.png").write_text("no picture " * 50)
         (folder / "short.png").write_bytes((folder / "good.png").read_bytes()[:-2000])
-        return {"empty": "cannot identify image", "short": "truncated|broken", "text": "cannot identify image"}
+        Image.fromarray(good).save(folder / "two.png", save_all=True, append_images=[Image.fromarray(255 - good)])
+        unreadable = "unreadable or truncated"
+        return {"empty": unreadable, "short": unreadable, "text": unreadable, "two": "2 pages or frames"}
     volume(folder / "good.nii.gz", np.zeros((12, 12, 6), np.int16))
     volume(folder / "flat.nii.gz", np.zeros((12, 12), np.int16))
     volume(folder / "four.nii.gz", np.zeros((12, 12, 6, 2), np.int16))
@@ -278,11 +280,14 @@ def test_pictures_of_any_mode_are_read_as_rgb(exported, pictures, tmp_path):
     grey.save(folder / "grey.png")
     Image.fromarray(np.asarray(grey).astype(np.uint16) * 257).save(folder / "sixteen.png")
     Image.fromarray(np.zeros((1, 1, 3), np.uint8)).save(folder / "one pixel.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # viewers turn it by 90 degrees: rgb.png again
+    grey.convert("RGB").transpose(Image.Transpose.ROTATE_90).save(folder / "turned.png", exif=exif)
     words = ["--model", exported["pictures"], "--input", folder, "--output_dir", tmp_path / "out"]
     assert main(["infer", *map(str, words), "--save_probabilities", "True"]) == 0
     found = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "out").glob("*_probabilities.png")}
     first = found["rgb_probabilities"]
     assert len(np.unique(first)) > 1  # else nothing was compared
-    for name in ("rgba", "grey", "sixteen"):
+    for name in ("rgba", "grey", "sixteen", "turned"):
         assert np.array_equal(first, found[f"{name}_probabilities"]), name
     assert np.asarray(Image.open(tmp_path / "out/one pixel.png")).shape == (1, 1)

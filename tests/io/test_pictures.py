@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import tifffile
+from monai.transforms import LoadImage
 from PIL import Image
 
 from medkd.io import as_rgb, describe_conversion, open_picture, read_picture
@@ -99,3 +100,41 @@ def test_what_was_converted_is_told(tmp_path):
         assert describe_conversion(open_picture(tmp_path / "a.png")) == told
     colour.convert("CMYK").save(tmp_path / "a.jpg")
     assert describe_conversion(open_picture(tmp_path / "a.jpg")) == "CMYK converted to RGB without its colour profile"
+
+
+def odd_files(folder):
+    """One file of each kind that is read, and of each that is refused."""
+    colour = Image.fromarray(COLOURS)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    colour.save(folder / "turned.jpg", exif=exif)
+    colour.save(folder / "turned.tif", exif=exif)
+    colour.quantize(4).save(folder / "palette.png", transparency=1)
+    colour.convert("LA").save(folder / "grey.png")
+    colour.convert("CMYK").save(folder / "cmyk.jpg")
+    colour.save(folder / "mpo.jpg", format="MPO", save_all=True, append_images=[colour])
+    colour.save(folder / "jpeg.png", format="JPEG")
+    Image.fromarray(GREY * 257).save(folder / "deep.png")
+    tifffile.imwrite(folder / "white.tif", GREY * 257, photometric="miniswhite")
+    colour.save(folder / "pages.tif", save_all=True, append_images=[colour])
+    colour.save(folder / "postscript.png", format="EPS")
+    Image.fromarray(GREY).save(folder / "dark.png")
+    tifffile.imwrite(folder / "float.tif", np.ones((4, 4), np.float32))
+    (folder / "damaged.png").write_bytes((folder / "grey.png").read_bytes()[:60])
+    return sorted(folder.iterdir())
+
+
+def test_infer_reads_and_refuses_what_prepare_does(tmp_path):
+    """MONAI's reader with the converter of the bundles, beside the reader of prepare and of the runtime."""
+    load = LoadImage("PILReader", converter=as_rgb, reverse_indexing=False)
+    refused = []
+    for path in odd_files(tmp_path):
+        try:
+            expected = read_picture(path)
+        except ValueError:
+            refused.append(path.stem)
+            with pytest.raises(RuntimeError):
+                load(path)
+        else:
+            assert np.array_equal(np.moveaxis(load(path).numpy(), -1, 0), expected), path
+    assert refused == ["damaged", "dark", "float", "pages", "postscript"]

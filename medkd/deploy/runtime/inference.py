@@ -62,7 +62,7 @@ def infer(
                 if message is None:
                     raise
                 failed.append(case)
-                print(f"{path}: {message}", file=sys.stderr, flush=True)
+                print(message if str(path) in message else f"{path}: {message}", file=sys.stderr, flush=True)
                 continue
             if save_probabilities and probabilities is not None:
                 write_prediction(probabilities, folder, f"{case}_probabilities", str(path), affine, spec.num_classes)
