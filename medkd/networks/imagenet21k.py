@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,12 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from medkd.runs.file_kind import file_kind
+
 from .transunet import TransUNet
 
 __all__ = ["load_imagenet21k"]
 
 # Tensors of the classifier, which TransUNet does not have.
 _UNUSED = ("cls", "head/kernel", "head/bias", "pre_logits/kernel", "pre_logits/bias")
+_OPTIMIZER = "opt/target/"
 _POSITIONS = "Transformer/posembed_input/pos_embedding"
 
 _Convert = Callable[[list[Tensor]], Tensor]
@@ -43,11 +47,7 @@ def load_imagenet21k(network: TransUNet, path: str | Path) -> TransUNet:
         raise ValueError(f"weights {file}: are of 2-D images, the network is {len(network.grid)}-D")
     if not file.is_file():
         raise FileNotFoundError(f"weights {file}: no such file, expected R50+ViT-B_16.npz")
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise ValueError(f"weights {file}: not a readable .npz file") from error
+    arrays = _read_arrays(file)
     entries = dict(_entries(network))
     values = {}
     for name, (parameter, convert) in entries.items():
@@ -59,6 +59,8 @@ def load_imagenet21k(network: TransUNet, path: str | Path) -> TransUNet:
             raise ValueError(
                 f"weights {file}: {name} gives {tuple(value.shape)}, the network has {tuple(parameter.shape)}"
             )
+        if not torch.isfinite(value).all():
+            raise ValueError(f"weights {file}: {name} holds NaN or infinity")
         values[name] = value
     expected = {part for name in entries for part in name.split(" ")} | set(_UNUSED)
     if unknown := sorted(set(arrays) - expected):
@@ -69,6 +71,20 @@ def load_imagenet21k(network: TransUNet, path: str | Path) -> TransUNet:
         for name, (parameter, _) in entries.items():
             parameter.copy_(values[name])
     return network
+
+
+def _read_arrays(file: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of the file by name; of a checkpoint of JAX those of its network."""
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError, TypeError, zlib.error) as error:
+        kind = file_kind(file)
+        reason = f": it is {kind.description}" if kind.name else ", expected R50+ViT-B_16.npz"
+        raise ValueError(f"weights {file}: not a readable .npz file{reason}") from error
+    if any(name.startswith(_OPTIMIZER) for name in arrays):
+        arrays = {name.removeprefix(_OPTIMIZER): value for name, value in arrays.items() if name.startswith(_OPTIMIZER)}
+    return arrays
 
 
 def _entries(network: TransUNet) -> Iterator[tuple[str, tuple[nn.Parameter, _Convert]]]:

@@ -15,7 +15,7 @@ import yaml
 from monai.bundle import ConfigParser
 from torch import nn
 
-from medkd.networks.checkpoints import fit_state, weights_file
+from medkd.networks.checkpoints import fit_state
 from medkd.networks.features import input_spec
 from medkd.networks.weight_file import read_weights
 
@@ -64,7 +64,11 @@ def _read_folder(folder: Path) -> ExternalModel:
     file = bundle_config(folder)
     if file is None:
         raise FileNotFoundError(f"{folder}/configs: no inference or train configuration, expected a MONAI bundle")
-    weights = weights_file(folder / "models/model.pt", "teacher")
+    weights = folder / "models/model.pt"
+    if not weights.is_file():
+        large = any(folder.glob("large_files.y*ml"))
+        hint = ": python -m monai.bundle download fetches what large_files.yml names" if large else ""
+        raise FileNotFoundError(f"teacher {weights}: no such file, expected the weights of the bundle{hint}")
     try:
         config = ConfigParser.load_config_file(file)
     except (ValueError, yaml.YAMLError) as error:

@@ -91,6 +91,7 @@ def test_positions_of_another_size_are_interpolated(tmp_path):
     [
         ({"conv_root/kernel": None}, "tensor conv_root/kernel is missing"),
         ({"embedding/bias": np.zeros(7)}, r"embedding/bias gives \(7,\), the network has \(12,\)"),
+        ({"embedding/bias": np.full(12, np.nan)}, "embedding/bias holds NaN or infinity"),
         ({"block4/unit01/conv1/kernel": np.zeros(3)}, "1 tensors have no place in a TransUNet, the first is block4"),
     ],
 )
@@ -101,6 +102,38 @@ def test_a_file_that_does_not_fit_changes_nothing(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         load_imagenet21k(network, save(tmp_path, arrays))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_checkpoint_with_its_optimizer(tmp_path):
+    arrays = official_arrays()
+    expected = load_imagenet21k(small_transunet(), save(tmp_path, arrays)).state_dict()
+    whole = {f"opt/target/{name}": value for name, value in arrays.items()} | {"opt/state/step": np.ones(1)}
+    network = load_imagenet21k(small_transunet(), save(tmp_path, whole))
+    assert all(
+        torch.equal(value, expected[name]) for name, value in network.resnet.state_dict(prefix="resnet.").items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"<!DOCTYPE html>", "an HTML page"),
+        (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
+        (b"PK\x03\x04", "expected R50"),
+    ],
+)
+def test_files_of_another_kind_are_named(tmp_path, content, kind):
+    (tmp_path / "w.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=f"w.npz: not a readable .npz file.*{kind}"):
+        load_imagenet21k(small_transunet(), tmp_path / "w.npz")
+
+
+def test_an_array_or_a_state_dict_in_its_place(tmp_path):
+    np.save((tmp_path / "w.npy").open("wb"), np.zeros(3))
+    torch.save({}, tmp_path / "w.pt")
+    for name in ("w.npy", "w.pt"):
+        with pytest.raises(ValueError, match=f"{name}: (not a readable .npz file|tensor conv_root/kernel is missing)"):
+            load_imagenet21k(small_transunet(), tmp_path / name)
 
 
 def test_files_that_are_none(tmp_path):
