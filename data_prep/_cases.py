@@ -39,16 +39,20 @@ class DiscoveredCases:
         patients: case -> patient.
         refused: case -> reason, of cases that cannot be used.
         published: case -> split of the published split, where there is one.
+        validation_seed: samples validation cases from the training cases of the published split; None: it has its own.
         held_out: sentence for ``split.json`` on the cases that were held out of the published split.
         split_name: the value of ``--split`` that asks for ``published``.
+        drawn_as: the kind of `medkd.data.split_cases` that ``split_name`` stands for, where nothing is published.
     """
 
     files: dict[str, tuple[Path, Path]] = field(default_factory=dict)
     patients: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     published: dict[str, str] = field(default_factory=dict)
+    validation_seed: int | None = None
     held_out: str = ""
     split_name: str = "published"
+    drawn_as: str = ""
 
 
 @dataclass(frozen=True)

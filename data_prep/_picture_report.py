@@ -92,6 +92,7 @@ def write_picture_report(
     measured: Mapping[str, PictureMeasures],
     foreground: str,
     refused: Mapping[str, str],
+    notes: Sequence[str] = (),
 ) -> None:
     """Write ``report.md`` and ``report.json``; warn of masks that were cut at a threshold or look inverted.
 
@@ -101,17 +102,16 @@ def write_picture_report(
         measured: case -> measures.
         foreground: name of the class.
         refused: case -> reason, of the cases that were left out.
+        notes: further lines on the data set as a whole.
     """
     splits = {entry["case"]: split for split, entries in listed.items() for entry in entries}
     cases = {case: measured[case] for case in splits}
     guesses = _guesses(cases, foreground)
     for sentence in guesses:
         warnings.warn(sentence, stacklevel=4)
-    notes = [*_range_of_shares(cases, foreground), *guesses, *_remarks(cases)]
-    notes += [f"left out: {case}: {reason}" for case, reason in refused.items()]
+    notes = [*_range_of_shares(cases, foreground), *guesses, *_remarks(cases), *notes]
     rows = {case: _row(measures, splits[case], foreground) for case, measures in cases.items()}
-    settings = {"refused": dict(refused)} if refused else {}
-    write_rows(folder, listed, rows, odd_pictures(cases, foreground), settings, notes, LEGEND)
+    write_rows(folder, listed, rows, odd_pictures(cases, foreground), {}, notes, refused, LEGEND)
 
 
 def odd_pictures(cases: Mapping[str, PictureMeasures], foreground: str) -> dict[str, list[str]]:

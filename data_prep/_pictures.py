@@ -12,6 +12,7 @@ from PIL import Image
 from medkd.io import UPRIGHT, Mask, PictureFile, open_picture, to_rgb, turn_upright
 
 from ._cases import DiscoveredCases, pair_files
+from ._equal_images import describe_groups
 from ._picture_report import PictureMeasures, measure_pair, write_picture_report
 from ._prepare import Preparation
 
@@ -98,10 +99,12 @@ def store_picture_cases(
         with data_set.refusing(case):
             pair = read_pair(image_path, mask_path, read_mask)
             patient = data_set.cases.patients[case]
-            data_set.add(store_pictures(case, patient, pair.image, pair.label, data_set.folder, size))
+            data_set.add(store_pictures(case, patient, pair.image, pair.label, data_set.folder, size), pair.image)
             measured[case] = measure_pair(pair.label, pair.file, pair.mask, pair.is_turned)
             data_set.note(case, measured[case].remarks)
-    write_picture_report(data_set.folder, data_set.finish_cases(), measured, foreground, data_set.refused)
+    listed = data_set.finish_cases()
+    notes = [f"look: {sentence}" for sentence in describe_groups(data_set.equal_images)]
+    write_picture_report(data_set.folder, listed, measured, foreground, data_set.refused, notes)
 
 
 def store_pictures(

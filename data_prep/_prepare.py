@@ -12,12 +12,14 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 from monai.config import PathLike
 from tqdm import tqdm
 
 from medkd.data import SPLITS, natural_key, save_datalist
 
 from ._cases import DiscoveredCases
+from ._equal_images import describe_groups, equal_images, find_leaks, image_digest, merge_patients
 from ._splits import check_splits, save_split, split_discovered, warn_without_target
 from ._target import complete_or_absent
 
@@ -76,6 +78,8 @@ class Preparation:
         self.requested = [case for split in SPLITS for case in splits[split]]
         self.entries: dict[str, dict[str, Any]] = {}
         self.notes: dict[str, list[str]] = {}
+        self.digests: dict[str, str] = {}
+        self.equal_images: list[list[str]] = []
         # A split file need not name every case. A refused case is reported if it is requested or has no patient.
         self.refused = {
             case: reason
@@ -109,9 +113,10 @@ class Preparation:
         for note in notes:
             self.notes.setdefault(note, []).append(case)
 
-    def add(self, entry: dict[str, Any]) -> None:
-        """Add the entry of a stored case to the data list."""
+    def add(self, entry: dict[str, Any], image: np.ndarray) -> None:
+        """Add the entry of a stored case, with its image as it was read, to the data list."""
         self.entries[entry["case"]] = entry
+        self.digests[entry["case"]] = image_digest(image)
 
     def finish_cases(self) -> dict[str, list[dict[str, Any]]]:
         """Report the refused cases and return the entries of each split.
@@ -119,6 +124,8 @@ class Preparation:
         Raises:
             ValueError: when cases are refused and ``skip_bad`` is off, or when a split is empty.
         """
+        if not self.refused or self.options.skip_bad:
+            self._find_equal_images()
         self.refused = dict(sorted(self.refused.items(), key=lambda item: natural_key(item[0])))
         if self.refused and not self.options.skip_bad:
             refuse(self.refused, len({*self.requested, *self.refused}))
@@ -126,9 +133,38 @@ class Preparation:
             tqdm.write(f"refused {case}: {reason}")
         for note, cases in self.notes.items():
             tqdm.write(f"note: {shortened(cases)}: {note}", file=sys.stderr)
+        for sentence in describe_groups(self.equal_images):
+            tqdm.write(f"note: {sentence}", file=sys.stderr)
         listed = self._listed()
         check_splits(self.source, listed, _origin(self.options, self.refused))
         return listed
+
+    def _find_equal_images(self) -> None:
+        """Take cases with one image for one patient, and refuse those that a file or the publishers put into two splits."""
+        groups = equal_images(self.digests)
+        if not groups:
+            return
+        options = self.options
+        same_patient = merge_patients(groups, {case: entry["patient"] for case, entry in self.entries.items()})
+        try:
+            self.splits = split_discovered(
+                self.cases, options.split, options.fold, options.folds, options.seed, same_patient
+            )
+        except ValueError as error:  # too few patients are left
+            raise ValueError(f"{error}; {describe_groups(groups)[0]} (one patient each)") from error
+        leaks = find_leaks(groups, self.splits)
+        for case, reason in leaks.items():
+            self.refused[case] = reason
+            entry = self.entries.pop(case)
+            for key in ("image", "label"):
+                (self.folder / entry[key]).unlink()
+        kept = [[case for case in group if case not in leaks] for group in groups]
+        self.equal_images = [group for group in kept if len(group) > 1]
+        if not leaks:
+            self.entries = {
+                case: {**entry, "patient": same_patient.get(case, entry["patient"])}
+                for case, entry in self.entries.items()
+            }
 
     def save(self, *, description: str, modality: Mapping[str, str], labels: Mapping[str, str], **extra: Any) -> None:
         """Write ``datalist.json`` and ``split.json``; warn of classes that no validation case has.

@@ -34,6 +34,7 @@ def write_report(
     labels: Mapping[int, str],
     settings: Mapping[str, Any],
     notes: Sequence[str],
+    refused: Mapping[str, str],
 ) -> None:
     """Write ``report.json`` (everything, case by case) and ``report.md`` (short).
 
@@ -44,11 +45,12 @@ def write_report(
         labels: label value in the files -> name.
         settings: window, spacing and further settings of the data list.
         notes: lines on how the settings were decided.
+        refused: case -> reason, of the cases that were left out.
     """
     splits = {entry["case"]: split for split, entries in listed.items() for entry in entries}
     cases = {case: _row(measured[case], split, labels) for case, split in splits.items()}
     odd = odd_cases({case: measured[case] for case in splits}, labels, not settings["per_case"])
-    write_rows(folder, listed, cases, odd, settings, notes, LEGEND)
+    write_rows(folder, listed, cases, odd, settings, notes, refused, LEGEND)
 
 
 def write_rows(
@@ -58,6 +60,7 @@ def write_rows(
     odd: Mapping[str, Sequence[str]],
     settings: Mapping[str, Any],
     notes: Sequence[str],
+    refused: Mapping[str, str],
     legend: str,
 ) -> None:
     """Write the two reports of cases of any kind.
@@ -69,9 +72,10 @@ def write_rows(
         odd: case -> how it differs from the others.
         settings: further keys of ``report.json``.
         notes: lines on the data set as a whole.
+        refused: case -> reason, of the cases that were left out.
         legend: what the columns of the table are.
     """
-    content = {**settings, "cases": cases, "odd": odd}
+    content = {**settings, "cases": cases, "odd": odd, **({"refused": dict(refused)} if refused else {})}
     (folder / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     counts = ", ".join(f"{len(listed[split])} {split}" for split in listed)
     lines = [
@@ -84,6 +88,9 @@ def write_rows(
     ]
     by_name = sorted(odd.items(), key=lambda item: natural_key(item[0]))
     lines += [f"- {markdown_text(case)}: {markdown_text('; '.join(reasons))}" for case, reasons in by_name] or ["None."]
+    if refused:
+        lines += ["", "## Refused cases, left out", ""]
+        lines += [f"- {markdown_text(case)}: {markdown_text(reason)}" for case, reason in refused.items()]
     tabled = list(cases) if len(cases) <= LONGEST_TABLE else list(odd)[:LONGEST_TABLE]
     lines += ["", "## Cases" if len(tabled) == len(cases) else "## Range, and odd cases (all are in report.json)", ""]
     lines += [_table({**_range(list(cases.values())), **{case: cases[case] for case in tabled}}), "", legend]

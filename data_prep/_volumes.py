@@ -199,7 +199,7 @@ def store_ct_cases(data_set: Preparation, values: Mapping[int, int]) -> None:
             data_set.note(case, pair.notes)
             image = whole_numbers(pair.image, np.int16, "HU of the image")
             patient = data_set.cases.patients[case]
-            data_set.add(store_volumes(case, patient, image, pair, data_set.folder, values))
+            data_set.add(store_volumes(case, patient, image, pair, data_set.folder, values), image)
             lowest[case] = float(image.min())
     data_set.finish_cases()
     if 2 in values and not any(entry["slices_with"].get("2") for entry in data_set.entries.values()):

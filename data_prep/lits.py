@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
-from medkd.data import natural_key, split_cases
+from medkd.data import natural_key
 
 from ._cases import DiscoveredCases, require_source
 from ._prepare import Options, open_data_set
@@ -142,9 +142,7 @@ def _assign_splits(source: Path, cases: DiscoveredCases, options: Options) -> No
     if options.split == "5fold":
         if options.folds != FOLDS:
             raise ValueError(f"split '5fold' with folds {options.folds}: expected 5 (split 'random' takes any number)")
-        splits = split_cases(cases.patients, "random", options.fold, FOLDS, options.seed)
-        cases.split_name = "5fold"
-        cases.published = {case: split for split, names in splits.items() for case in names}
+        cases.split_name, cases.drawn_as = "5fold", "random"
     elif options.split == "hlfd_61_70":
         if len(cases.patients) != LABELLED:
             raise ValueError(

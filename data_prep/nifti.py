@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
-from medkd.data import SPLITS, NormaliseCased, natural_key, split_cases
+from medkd.data import SPLITS, NormaliseCased, natural_key
 from medkd.io import whole_numbers
 
 from ._cases import DiscoveredCases, pair_volumes, require_source
+from ._equal_images import describe_groups
 from ._prepare import Options, open_data_set, refuse
 from ._report import describe_patients, describe_settings, write_report
-from ._splits import read_patients, split_discovered
+from ._splits import split_discovered
 from ._survey import (
     CaseMeasures,
     check_exchanged,
@@ -89,7 +90,7 @@ def prepare(
         raise ValueError(f"modality {modality!r} is unknown, expected one of {', '.join(MODALITIES)}")
     options = Options(split, fold, folds, seed, overwrite, skip_bad)
     cases = pair_volumes(folders[0], folders[1])
-    splits = _split(cases, options)
+    splits = split_discovered(cases, options.split, fold, folds, seed)
     measured = _survey(cases, splits, skip_bad)
     names = _class_names(classes, measured)
     _check_classes(names, [measured[case] for case in splits["training"] if case in measured])
@@ -101,7 +102,7 @@ def prepare(
                 pair = read_pair(image_path, label_path)
                 data_set.note(case, pair.notes)
                 image = _stored_intensities(case, pair.image, per_case)
-                data_set.add(store_volumes(case, cases.patients[case], image, pair, data_set.folder, values))
+                data_set.add(store_volumes(case, cases.patients[case], image, pair, data_set.folder, values), image)
         listed = data_set.finish_cases()
         training = [measured[entry["case"]] for entry in listed["training"]]
         _check_classes(names, training)  # again: further cases may be refused now
@@ -110,8 +111,11 @@ def prepare(
         if not per_case and (sentence := without_negative({case: measured[case].lowest for case in data_set.entries})):
             notes.append(f"look: {sentence}")
             warnings.warn(sentence, stacklevel=2)
-        notes.append(describe_patients(listed, cases.patients))
-        write_report(data_set.folder, listed, measured, names, settings, notes)
+        notes += [
+            describe_patients(listed, cases.patients),
+            *(f"look: {sentence}" for sentence in describe_groups(data_set.equal_images)),
+        ]
+        write_report(data_set.folder, listed, measured, names, settings, notes, data_set.refused)
         scale = "per-case scale 0 to 1000" if per_case else "HU as int16"
         data_set.save(
             description=f"axes {AXES} (slices, rows, columns), {scale}",
@@ -132,15 +136,6 @@ def _check_numbers(name: str, value: Sequence[float] | None, count: int) -> list
             return finite
     expected = "two numbers, the lower first" if name == "window" else "three lengths in mm: slice, row, column"
     raise ValueError(f"{name}: found {' '.join(map(str, numbers))}, expected {expected}")
-
-
-def _split(cases: DiscoveredCases, options: Options) -> dict[str, list[str]]:
-    """Return the case names of each split; a CSV file also sets the patients."""
-    if not str(options.split).lower().endswith(".csv"):
-        return split_discovered(cases, options.split, options.fold, options.folds, options.seed)
-    patients, splits = read_patients(Path(options.split), cases.patients)
-    cases.patients.update(patients)
-    return splits or split_cases(patients, "random", options.fold, options.folds, options.seed)
 
 
 def _survey(cases: DiscoveredCases, splits: Mapping[str, Sequence[str]], skip_bad: bool) -> dict[str, CaseMeasures]:

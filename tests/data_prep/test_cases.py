@@ -20,8 +20,8 @@ from .own_volumes import entries, make_ct, only_line, prepare, run_command, save
 
 
 def test_numbers_are_no_channels(tmp_path):
-    image, label = make_ct()
     for number in range(5):
+        image, label = make_ct(number)
         save(tmp_path / f"images/scan_000{number}.nii.gz", image)
         save(tmp_path / f"labels/scan_000{number}_seg.nii.gz", label)
     prepare(tmp_path)
@@ -30,7 +30,7 @@ def test_numbers_are_no_channels(tmp_path):
 
 def test_one_folder_for_both_needs_names_that_tell(tmp_path, capsys):
     for number in range(5):
-        save(tmp_path / f"both/c{number}_0000.nii.gz", make_ct()[0])
+        save(tmp_path / f"both/c{number}_0000.nii.gz", make_ct(number)[0])
         save(tmp_path / f"both/c{number}_seg.nii.gz", make_ct()[1])
     prepare(tmp_path, "one", images=tmp_path / "both", labels=tmp_path / "both")
     assert sorted(entries(tmp_path / "one")) == [f"c{number}" for number in range(5)]

@@ -12,6 +12,8 @@ from medkd.data import SPLITS, load_datalist
 from medkd.data_prep import cvc_endoscene
 from medkd.phantoms import make_cvc_endoscene
 
+from .own_pictures import numbered
+
 MASK = np.zeros((20, 30), np.uint8)
 MASK[5:9, 10:20] = 1
 FRAME = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -26,7 +28,7 @@ def pairs(folder, names=("1", "26", "27", "51", "200"), image=None, mask=None, s
     """A plain pair of folders; the first name's image or mask may be replaced. 1 test, 26, 27, 200 training, 51 val."""
     for number, name in enumerate(names):
         first = number == 0
-        save(image if first and image is not None else FRAME, folder / "images" / f"{name}{suffix}")
+        save(image if first and image is not None else numbered(FRAME, number), folder / "images" / f"{name}{suffix}")
         save(mask if first and mask is not None else MASK * 255, folder / "masks" / f"{name}{mask_suffix}")
     return folder
 
@@ -48,7 +50,10 @@ def test_all_official_frames_get_the_published_split(tmp_path):
     frame, mask = FRAME[:2, :2], MASK[5:7, 9:11]
     for name, count, suffix in (("CVC-300", 300, ".bmp"), ("CVC-612", 612, ".tif")):
         for number in range(1, count + 1):
-            save(frame, tmp_path / "source" / name / "bbdd" / f"{number}.bmp")
+            save(
+                numbered(frame, number + (300 if name == "CVC-612" else 0)),
+                tmp_path / "source" / name / "bbdd" / f"{number}.bmp",
+            )
             save(mask * 255, tmp_path / "source" / name / "gtpolyp" / f"{number}{suffix}")
     summary = cvc_endoscene.prepare(tmp_path / "source", tmp_path / "out")
     assert summary["cases"] == {"training": 547, "validation": 183, "test": 182}
@@ -58,7 +63,7 @@ def test_all_official_frames_get_the_published_split(tmp_path):
     assert {"case": "cvc612_001", "patient": "cvc612_001-025"}.items() <= splits["test"][60].items()
     assert {"cvc300_076", "cvc612_612"} <= {entry["case"] for entry in splits["training"]}
     assert {"cvc300_077", "cvc612_051"} <= {entry["case"] for entry in splits["validation"]}
-    assert np.array_equal(np.asarray(Image.open(splits["test"][0]["image"])), frame)
+    assert np.array_equal(np.asarray(Image.open(splits["test"][0]["image"])), numbered(frame, 149))
     assert np.asarray(Image.open(splits["test"][0]["label"])).tolist() == [[0, 1], [0, 1]]
 
 
@@ -81,8 +86,8 @@ def test_phantoms(tmp_path, variant):
 def test_masks_with_more_classes(tmp_path):
     mask = MASK.copy()
     mask[0, :5] = range(5)
-    for split in ("train", "valid", "test"):
-        save(FRAME, tmp_path / "source" / split / "images" / "1.bmp")
+    for number, split in enumerate(("train", "valid", "test")):
+        save(numbered(FRAME, number), tmp_path / "source" / split / "images" / "1.bmp")
         save(mask, tmp_path / "source" / split / "masks4" / "1.tif")
     cvc_endoscene.prepare(tmp_path / "source", tmp_path / "out")
     stored = np.asarray(Image.open(load_datalist(tmp_path / "out", "test")[0]["label"]))

@@ -12,6 +12,8 @@ from medkd.data import SPLITS, load_datalist
 from medkd.data_prep import idrid
 from medkd.phantoms import make_idrid
 
+from .own_pictures import numbered
+
 MASK = np.zeros((20, 30), np.uint8)
 MASK[5:9, 10:20] = 1
 FUNDUS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -27,7 +29,7 @@ def official(folder, train=range(1, 55), test=range(55, 82)):
     root = folder / "A. Segmentation"
     for split, numbers in (("a. Training Set", train), ("b. Testing Set", test)):
         for n in numbers:
-            save(FUNDUS, root / "1. Original Images" / split / f"IDRiD_{n:02d}.jpg")
+            save(numbered(FUNDUS, n), root / "1. Original Images" / split / f"IDRiD_{n:02d}.jpg")
             masks = root / "2. All Segmentation Groundtruths" / split
             save(RED, masks / "5. Optic Disc" / f"IDRiD_{n:02d}_OD.tif")
             save(RED, masks / "1. Microaneurysms" / f"IDRiD_{n:02d}_MA.tif")
@@ -37,7 +39,7 @@ def official(folder, train=range(1, 55), test=range(55, 82)):
 def plain(folder, count=10, image=None, mask=None, suffix=".png", ending="_OD"):
     """A plain pair of folders; the first image or mask may be replaced."""
     for n in range(count):
-        save(FUNDUS if n or image is None else image, folder / "images" / f"eye_{n}.png")
+        save(numbered(FUNDUS, n) if n or image is None else image, folder / "images" / f"eye_{n}.png")
         save(RED if n or mask is None else mask, folder / "masks" / f"eye_{n}{ending}{suffix}")
     return folder
 
@@ -87,7 +89,7 @@ def test_phantoms(tmp_path):
 def test_train_and_test_folders_have_the_published_split(tmp_path, capsys):
     for split, numbers in (("train", range(1, 55)), ("test", range(55, 82, 2))):
         for n in numbers:
-            save(FUNDUS, tmp_path / "source" / split / "images" / f"IDRiD_{n:02d}.jpg")
+            save(numbered(FUNDUS, n), tmp_path / "source" / split / "images" / f"IDRiD_{n:02d}.jpg")
             save(MASK * 255, tmp_path / "source" / split / "masks" / f"IDRiD_{n:02d}_OD.png")
     summary = idrid.prepare(tmp_path / "source", tmp_path / "out")
     assert summary["cases"] == {"training": 49, "validation": 5, "test": 14}

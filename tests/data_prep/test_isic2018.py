@@ -12,6 +12,8 @@ from medkd.data import SPLITS, load_datalist
 from medkd.data_prep import isic2018
 from medkd.phantoms import make_isic2018
 
+from .own_pictures import numbered
+
 MASK = np.zeros((20, 30), np.uint8)
 MASK[5:9, 10:20] = 1
 SKIN = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -19,21 +21,22 @@ SKIN = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 
 def save(array, path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array).save(path)
+    Image.fromarray(array).save(path, **({"quality": 95, "subsampling": 0} if path.suffix == ".jpg" else {}))
 
 
 def official(folder, names):
-    """Official folders with one 2x2 picture under all names: ``{"Training": [0, 1], ...}``."""
-    save(SKIN[:2, :2], folder / "image.jpg")
+    """Official folders with 2x2 pictures: ``{"Training": [0, 1], ...}``."""
     save(MASK[5:7, 9:11] * 255, folder / "mask.png")
-    image, mask = ((folder / name).read_bytes() for name in ("image.jpg", "mask.png"))
+    mask = (folder / "mask.png").read_bytes()
+    count = 0
     for split, numbers in names.items():
         images, masks = folder / f"ISIC2018_Task1-2_{split}_Input", folder / f"ISIC2018_Task1_{split}_GroundTruth"
         for path in (images, masks):
             path.mkdir(parents=True)
             (path / "ATTRIBUTION.txt").write_text("CC-0")
         for number in numbers:
-            (images / f"ISIC_{number:07d}.jpg").write_bytes(image)
+            count += 1
+            save(numbered(SKIN[:2, :2], count), images / f"ISIC_{number:07d}.jpg")
             (masks / f"ISIC_{number:07d}_segmentation.png").write_bytes(mask)
     return folder
 
@@ -41,7 +44,7 @@ def official(folder, names):
 def pairs(folder, count=10, image=None, mask=None):
     """A plain pair of folders; the first image or mask may be replaced."""
     for n in range(count):
-        save(SKIN if n or image is None else image, folder / "images" / f"ISIC_{n}.png")
+        save(numbered(SKIN, n) if n or image is None else image, folder / "images" / f"ISIC_{n}.png")
         save(MASK * 255 if n or mask is None else mask, folder / "masks" / f"ISIC_{n}_segmentation.png")
     return folder
 
@@ -168,7 +171,7 @@ def test_plain_folders(tmp_path):
     isic2018.prepare(source, tmp_path / "out", split="sorted")
     found = cases(tmp_path / "out")
     assert found["test"] == ["ISIC_0", "ISIC_1"] and found["validation"] == ["ISIC_2"] and len(found["training"]) == 7
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "images" / "ISIC_0.png")), SKIN)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "images" / "ISIC_0.png")), numbered(SKIN, 0))
     (tmp_path / "split.json").write_text(
         json.dumps({"training": ["ISIC_5"], "validation": ["ISIC_9"], "test": ["ISIC_1"]})
     )

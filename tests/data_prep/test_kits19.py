@@ -30,10 +30,20 @@ def case_arrays():
     return image, label
 
 
+def numbered(image, number):
+    """Return the image with the number in its first voxel: equal images under two names are a finding of their own."""
+    image = image.copy()
+    image[0, 0, 0] = -300 - number
+    return image
+
+
 def save(folder, name, image=None, label=None, affine=KITS_AFFINE, label_affine=None, suffix=".nii.gz"):
     default = case_arrays()
     (folder / name).mkdir(parents=True, exist_ok=True)
-    image, label = default[0] if image is None else image, default[1] if label is None else label
+    image, label = (
+        numbered(default[0], int(name[-5:])) if image is None else image,
+        default[1] if label is None else label,
+    )
     nib.save(nib.Nifti1Image(image, affine), folder / name / f"imaging{suffix}")
     nib.save(
         nib.Nifti1Image(label, affine if label_affine is None else label_affine),
@@ -66,7 +76,7 @@ def test_known_voxels_and_entry(tmp_path):
     assert sorted(entry["case"] for entry in entries) == [f"case_{n:05d}" for n in range(5)]
     for entry in entries:
         found, affine = read_volume(entry["image"])
-        assert found.dtype == np.int16 and np.array_equal(found, image)
+        assert found.dtype == np.int16 and np.array_equal(found, numbered(image, int(entry["case"][-5:])))
         assert np.allclose(affine, KITS_AFFINE, atol=1e-6)
         assert read_slice(entry["label"], 4).dtype == np.uint8
         assert np.array_equal(read_volume(entry["label"])[0], label)
@@ -83,12 +93,12 @@ def test_every_orientation_gives_the_same_store(tmp_path, tilt):
     image, label = case_arrays()
     affine = tilt @ KITS_AFFINE
     for number, codes in enumerate(("IPL", "RAS", "LPS", "SLA", "PIR")):
-        turned, turned_affine = reoriented(image, affine, codes)
-        assert codes == "IPL" or turned.shape != image.shape or not np.array_equal(turned, image)
+        turned, turned_affine = reoriented(numbered(image, number), affine, codes)
+        assert codes == "IPL" or turned.shape != image.shape or not np.array_equal(turned, numbered(image, number))
         save(tmp_path / "source", f"case_{number:05d}", turned, reoriented(label, affine, codes)[0], turned_affine)
     kits19.prepare(tmp_path / "source", tmp_path / "out")
     for number in range(5):
-        for kind, expected in (("imagesTr", image), ("labelsTr", label)):
+        for kind, expected in (("imagesTr", numbered(image, number)), ("labelsTr", label)):
             found, found_affine = read_volume(tmp_path / "out" / kind / f"case_{number:05d}.b2nd")
             assert np.array_equal(found, expected)
             assert np.allclose(found_affine, affine, atol=1e-4)
@@ -171,8 +181,9 @@ def test_plain_pairs(tmp_path, folders, values, stored):
     image, label = case_arrays()
     for folder, array in zip(folders, (image.astype(np.float32), (label == 2).astype(np.float64)), strict=True):
         (tmp_path / "source" / folder).mkdir(parents=True)
-        for name in ("p1.nii.gz", "p2.nii", "p10.nii.gz"):
-            nib.save(nib.Nifti1Image(array, KITS_AFFINE), tmp_path / "source" / folder / name)
+        for number, name in enumerate(("p1.nii.gz", "p2.nii", "p10.nii.gz")):
+            image = numbered(array, number) if folder == folders[0] else array
+            nib.save(nib.Nifti1Image(image, KITS_AFFINE), tmp_path / "source" / folder / name)
     kits19.prepare(tmp_path / "source", tmp_path / "out", split="sorted", folds=3, label_values=values)
     assert load_datalist(tmp_path / "out", "test")[0]["case"] == "p1"
     entry = load_datalist(tmp_path / "out", "training")[0]
@@ -336,7 +347,9 @@ def test_a_label_on_other_axes_and_other_formats_are_read(tmp_path):
     for folder in ("imagesTr", "labelsTr"):
         (tmp_path / "source" / folder).mkdir(parents=True)
     for number in range(5):
-        nib.save(nib.Nifti1Image(image, KITS_AFFINE), tmp_path / f"source/imagesTr/c{number}_0000.nii.gz")
+        nib.save(
+            nib.Nifti1Image(numbered(image, number), KITS_AFFINE), tmp_path / f"source/imagesTr/c{number}_0000.nii.gz"
+        )
         other = reoriented(label, KITS_AFFINE, "RAS") if number == 1 else (label, KITS_AFFINE)
         nib.save(nib.Nifti1Image(*other), tmp_path / f"source/labelsTr/c{number}.nii.gz")
     nrrd = sitk.ReadImage(str(tmp_path / "source/labelsTr/c2.nii.gz"))

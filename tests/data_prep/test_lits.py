@@ -118,7 +118,7 @@ def test_five_folds(tmp_path):
 def test_61_of_training_and_70_of_test(tmp_path):
     for number in range(131):
         label = np.full((2, 2, 2), number % 3, np.uint8)
-        image = np.arange(-4, 4, dtype=np.int16).reshape(2, 2, 2)
+        image = np.arange(-4, 4, dtype=np.int16).reshape(2, 2, 2) - number
         write(image, tmp_path / f"raw/volume-{number}.nii")
         write(label, tmp_path / f"raw/segmentation-{number}.nii")
     splits = []
@@ -253,7 +253,13 @@ def test_a_real_liver_on_other_axes(tmp_path):
             turned = file.as_reoriented(nib.orientations.ornt_transform(nib.io_orientation(file.affine), to))
             (tmp_path / "raw").mkdir(exist_ok=True)
             nib.save(turned, tmp_path / f"raw/{kind}-{number}.nii")
+    # one scan three times is one patient: the two others are there to be split
+    make_lits(tmp_path / "others", cases=2, size=48, slices=(8, 10))
+    for file in (tmp_path / "others").rglob("*-?.nii*"):
+        kind, _, rest = file.name.partition("-")
+        file.rename(tmp_path / f"raw/{kind}-{int(rest[0]) + 3}{rest[1:]}")
     lits.prepare(tmp_path / "raw", tmp_path / "out", split="random", folds=3)
+    assert len({entry["patient"] for split in SPLITS for entry in load_datalist(tmp_path / "out", split)}) == 3
     stores = [
         [read_volume(tmp_path / f"out/{k}/volume-{n}.b2nd")[0] for n in range(3)] for k in ("imagesTr", "labelsTr")
     ]

@@ -109,7 +109,7 @@ def store(data_set, fail=None):
             names = {"image": f"{case}.png", "label": f"{case}_mask.png"}
             for name in names.values():
                 Image.fromarray(np.ones((2, 2), np.uint8)).save(data_set.folder / name)
-            data_set.add({**names, "case": case, "patient": case})
+            data_set.add({**names, "case": case, "patient": case}, np.frombuffer(case.encode(), np.uint8))
     data_set.finish_cases()
     data_set.save(description="d", modality={"0": "CT"}, labels={"0": "background", "1": "kidney"}, further=[1])
 

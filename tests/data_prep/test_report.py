@@ -96,7 +96,7 @@ def test_a_case_that_differs_is_odd(change, reason):
 def test_long_tables_list_odd_cases_alone(tmp_path):
     measured = {f"c{number}": CASE for number in range(31)} | {"c7": replace(CASE, voxels={1: 5000})}
     listed = {"training": [{"case": case} for case in measured], "validation": [], "test": []}
-    write_report(tmp_path, listed, measured, LABELS, SETTINGS, ["a note"])
+    write_report(tmp_path, listed, measured, LABELS, SETTINGS, ["a note"], {})
     text = (tmp_path / "report.md").read_text()
     assert text.startswith("# 31 cases: 31 training, 0 validation, 0 test\n\n- a note\n")
     assert "- c7: no tumour" in text and "| c7 " in text and "| c8 " not in text and "| median " in text

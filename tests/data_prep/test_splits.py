@@ -12,7 +12,6 @@ from medkd.data_prep._cases import DiscoveredCases
 from medkd.data_prep._splits import (
     check_splits,
     hold_out,
-    read_patients,
     require_published,
     save_split,
     split_discovered,
@@ -81,16 +80,15 @@ def test_a_tenth_of_the_training_patients_is_held_out():
         cases.patients["c1"] = "c0"  # two cases of one patient
         cases.refused = refused
         hold_out(cases, seed)
-        chosen.append(
-            sorted((case for case, split in cases.published.items() if split == "validation"), key=natural_key)
-        )
-        assert len({cases.patients[case] for case in chosen[-1]}) == 2 and cases.published["s1"] == "test"
+        splits = split_discovered(cases, "published", 0, 5, 0)
+        chosen.append(sorted(splits["validation"], key=natural_key))
+        assert len({cases.patients[case] for case in chosen[-1]}) == 2 and splits["test"] == ["s1"]
         assert ("c0" in chosen[-1]) == ("c1" in chosen[-1])
         assert cases.held_out.startswith("validation: 2 of 19 training patients")
     assert chosen[0] == chosen[1] != chosen[2]
     few = published(3)
     hold_out(few, 0)
-    assert list(few.published.values()).count("validation") == 1
+    assert len(split_discovered(few, "published", 0, 5, 0)["validation"]) == 1
 
 
 def test_the_split_by_name_or_published():
@@ -129,11 +127,3 @@ def test_a_class_that_no_validation_case_has_is_warned_about(tmp_path, recwarn):
         warn_without_target(tmp_path, [picture], labels)
     with pytest.warns(UserWarning, match="no validation case has kidney: "):
         warn_without_target(tmp_path, [volume], labels)
-
-
-def test_a_row_without_a_case_is_named_after_its_patient(tmp_path):
-    table = write_table(tmp_path, "Patient,Age\nc10,4\nc2,5\n")
-    assert read_patients(table, ["c2", "c10"]) == ({"c2": "c2", "c10": "c10"}, None)
-    table.write_bytes("patient\nMüller\n".encode("latin-1"))
-    with pytest.raises(ValueError, match="patients.csv: not a CSV file in UTF-8"):
-        read_patients(table, [])
