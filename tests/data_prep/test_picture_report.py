@@ -101,7 +101,7 @@ def test_conversions_and_refused_cases_are_listed(tmp_path):
     text, report = prepare(source, tmp_path / "out", skip_bad=True)
     assert "- 1 of 9: image: grey, copied to three channels" in text
     assert report["cases"]["p3"]["mask"] == "RGB 8 bit (255, 0, 0)"
-    assert "- left out: p6: " in text and list(report["refused"]) == ["p6"]
+    assert "- p6: " in text and list(report["refused"]) == ["p6"]
 
 
 def test_a_mask_turned_by_the_exif_of_its_image_is_told(tmp_path, capsys):
