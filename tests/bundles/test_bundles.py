@@ -235,15 +235,22 @@ def test_inference_gives_the_evaluations_prediction(scribbler, data, medkd_run, 
     np.testing.assert_array_equal(probabilities > 0.5, np.asarray(written.dataobj) == 1)
 
 
-def test_inference_turns_with_the_scan(scribbler, data, medkd_run, tmp_path):
+def test_inference_turns_with_the_scan(scribbler, data, medkd_run, tmp_path, capfd):
     """The same body on other axes gives the same labels at the same places in the world."""
     case = load_datalist(data["kits19"], "test")[0]["case"]
     source = nib.load(data["kits19"].parent / "raw" / "data" / case / "imaging.nii.gz")
     (tmp_path / "in").mkdir()
     nib.save(source, tmp_path / "in/kits.nii.gz")
-    nib.save(nib.as_closest_canonical(source), tmp_path / "in/ras.nii.gz")
+    canonical = nib.as_closest_canonical(source)
+    canonical.set_qform(np.diag([-1, -1, 1, 1]) @ canonical.affine, 1)  # another one: what is taken is said
+    nib.save(canonical, tmp_path / "in/ras.nii.gz")
+    nib.save(canonical, tmp_path / "in/ras_seg.nii.gz")
     options = ["--model", scribbler[1], "--network_def::_target_", "medkd.networks.UNet"]
     assert medkd_run("infer", "kits19", *options, "--input", tmp_path / "in", "--output_dir", tmp_path / "out") == 0
+    said = capfd.readouterr().err
+    assert "skipped: ras_seg.nii.gz: label maps beside their images" in said
+    assert f"note: {tmp_path / 'in/ras.nii.gz'}: sform (axes RAS) and qform (axes LPS) differ" in said
+    assert len(list((tmp_path / "out").glob("*.nii.gz"))) == 2
     first, second = (nib.load(tmp_path / f"out/{name}.nii.gz") for name in ("kits", "ras"))
     assert nib.aff2axcodes(first.affine) == ("I", "P", "L") and nib.aff2axcodes(second.affine) == ("R", "A", "S")
     assert is_mixed(first.dataobj)
