@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from .file_content import describe_content, read_start
+
 __all__ = ["dicom_tag", "find_slices", "is_dicom_folder", "tag_numbers"]
 
 # ITK prints its warnings past Python. The ones that matter are raised here as errors.
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
 START = 1024  # bytes
+SUFFIXES = (".dcm", ".ima", ".dicom")
 # What files without the mark DICM begin with: an element of group 2 or 8, little-endian.
 BARE_STARTS = tuple(struct.pack("<HH", *tag) for tag in ((2, 0), (2, 1), (2, 2), (8, 0), (8, 5), (8, 8), (8, 22)))
 STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -55,11 +58,15 @@ def find_slices(folder: Path) -> tuple[list[sitk.ImageFileReader], dict[str, str
     """
     infos: list[sitk.ImageFileReader] = []
     skipped: dict[str, str] = {}
+    damaged: dict[str, str] = {}
     for file in sorted(path for path in folder.iterdir() if path.is_file()):
         start = _read_start(file)
-        if start is None:
-            if not file.name.startswith("."):
-                skipped[file.name] = "no DICOM"
+        if start is None and file.name.startswith("."):
+            continue
+        if start is None and file.name.lower().endswith(SUFFIXES):
+            damaged[file.name] = describe_content(read_start(file))
+        elif start is None:
+            skipped[file.name] = "no DICOM"
         elif content := _other_content(_meta_uid(start, 2)):
             skipped[file.name] = content
         else:
@@ -69,7 +76,11 @@ def find_slices(folder: Path) -> tuple[list[sitk.ImageFileReader], dict[str, str
         skipped |= {Path(info.GetFileName()).name: beside[id(info)] for info in infos if beside[id(info)]}
         infos = [info for info in infos if not beside[id(info)]]
     if not infos:
-        raise ValueError(f"{folder}: no DICOM series in it{_listed(skipped)}")
+        below = next((path for path in sorted(folder.rglob("*")) if is_dicom_folder(path)), None)
+        place = f"; there is one in {below}" if below else ""
+        raise ValueError(f"{folder}: no DICOM series in it{_listed({**skipped, **damaged})}{place}")
+    for name, content in damaged.items():
+        raise ValueError(f"{folder / name}: found {content}, expected DICOM")
     return infos, skipped
 
 

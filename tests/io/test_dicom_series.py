@@ -72,6 +72,12 @@ def no_dicom(folder):
         file.write_text("no image")
 
 
+def further_down(folder):
+    (folder / "series").mkdir()
+    for file in folder.glob("*.dcm"):
+        file.rename(folder / "series" / file.name)
+
+
 def cut_short(folder):
     file = sorted(folder.iterdir())[3]
     file.write_bytes(file.read_bytes()[:-20])
@@ -172,6 +178,11 @@ def test_slices_may_have_rescale_factors_of_their_own(tmp_path):
         (one_slice, "the DICOM series is one slice"),
         (no_dicom, "no DICOM series in it"),
         (cut_short, "unreadable"),
+        (
+            lambda folder: (folder / "slice_005.dcm").write_bytes(b""),
+            "slice_005.dcm: found an empty file .*, expected DICOM",
+        ),
+        (further_down, "no DICOM series in it; there is one in .*/case/series"),
     ],
 )
 def test_refused_folders(tmp_path, spoil, message):
