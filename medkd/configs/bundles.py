@@ -9,8 +9,9 @@ from pathlib import Path
 __all__ = ["BUNDLES", "all_config_files", "config_files", "tasks"]
 
 _PACKAGE = Path(__file__).parents[1]
-# in a wheel the bundles lie inside the package, in a clone beside it
-BUNDLES = next(path for path in (_PACKAGE / "bundles", _PACKAGE.parent / "bundles") if path.is_dir())
+# in a wheel the bundles lie inside the package, in a clone beside it; a copy in a packed bundle has none
+_INSIDE = _PACKAGE / "bundles"
+BUNDLES = _INSIDE if _INSIDE.is_dir() else _PACKAGE.parent / "bundles"
 _EXTRA_FILES = {
     "distill": ("distill.yaml",),
     "figures": ("distill.yaml", "team_figures.yaml"),

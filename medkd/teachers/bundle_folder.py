@@ -96,7 +96,8 @@ def _build_network(parser: ConfigParser, file: Path) -> nn.Module:
     try:
         network = parser.get_parsed_content("network_def")
     except Exception as error:  # the configuration's own code may raise anything
-        reason = " ".join(str(error.__cause__ or error).split())
+        cause = error.__cause__ or error
+        reason = " ".join((str(cause) or repr(cause)).split())
         raise ValueError(f"{file}: network_def cannot be built: {reason}") from error
     if not isinstance(network, nn.Module):
         raise ValueError(f"{file}: network_def: found {type(network).__name__}, expected a network")
