@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +13,12 @@ from tqdm import tqdm
 
 from medkd.data import natural_key
 from medkd.io import VOLUMES
+from medkd.runs.case_names import check_case_name
 
 __all__ = [
     "DiscoveredCases",
     "SplitFolder",
+    "check_names",
     "discover_split_folders",
     "files_by_name",
     "image_counts",
@@ -22,11 +26,14 @@ __all__ = [
     "pair_files",
     "pair_volumes",
     "require_source",
+    "unnested",
 ]
 
 # Endings behind a case's name that tell images and labels apart; _0000 is nnU-Net's first channel.
 IMAGE_ENDINGS = ("_0000", "_image", "_img")
 LABEL_ENDINGS = ("_label", "_mask", "_seg")
+# nnU-Net's number of a channel.
+CHANNEL = re.compile(r"(.+)_\d{4}")
 FilesByName = dict[str, list[Path]]
 
 
@@ -96,14 +103,27 @@ def require_source(source: PathLike, option: str = "source") -> Path:
     return path
 
 
+def unnested(folder: Path) -> Path:
+    """Return the folder, or the one of the same name in it, as some programs unpack an archive."""
+    inner = folder / folder.name
+    return inner if inner.is_dir() else folder
+
+
 def files_by_name(folder: Path, suffixes: Sequence[str]) -> FilesByName:
-    """Return the files of a folder by name without suffix, in natural order, without hidden files."""
+    """Return the files of a folder by name without suffix, in natural order, without hidden files.
+
+    Names are in Unicode's composed form: macOS writes an accent as a character of its own.
+    """
     files: FilesByName = {}
     for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
         suffix = next((suffix for suffix in suffixes if path.name.lower().endswith(suffix)), None)
         if suffix and path.is_file() and not path.name.startswith("."):
-            files.setdefault(path.name[: -len(suffix)], []).append(path)
+            files.setdefault(_composed(path.name[: -len(suffix)]), []).append(path)
     return files
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def pair_files(
@@ -125,7 +145,11 @@ def pair_files(
         keep: whether a file name without suffix counts; other files are ignored.
     """
     image_files, label_files = files_by_name(images, image_suffixes), files_by_name(labels, label_suffixes)
-    return _pair(image_files, label_files, images, labels, name, keep)
+    image_files, refused = _without_channels(image_files, label_files)
+    image_files = _by_case(image_files, ("_0000",), label_files)
+    cases = _pair(image_files, label_files, images, labels, name, keep)
+    _refuse(cases, {name(stem): reason for stem, reason in refused.items()})
+    return cases
 
 
 def pair_volumes(images: Path, labels: Path, is_case_folder: Callable[[Path], bool] = Path.is_dir) -> DiscoveredCases:
@@ -149,10 +173,12 @@ def pair_volumes(images: Path, labels: Path, is_case_folder: Callable[[Path], bo
     for folder in sorted(path for path in images.iterdir() if path.is_dir() and not path.name.startswith(".")):
         if folder.resolve() != labels.resolve() and is_case_folder(folder):
             suffix = next((suffix for suffix in VOLUMES if folder.name.lower().endswith(suffix)), "")
-            image_files.setdefault(folder.name.removesuffix(suffix), []).append(folder)
+            image_files.setdefault(_composed(folder.name.removesuffix(suffix)), []).append(folder)
     # Labels first: in scan_0000_seg the digits are a number, not a channel, and stay.
     label_cases = _by_case(label_files, LABEL_ENDINGS, image_files)
+    image_files, refused = _without_channels(image_files, label_cases)
     cases = _pair(_by_case(image_files, IMAGE_ENDINGS, label_cases), label_cases, images, labels)
+    _refuse(cases, refused)
     for case, (image, label) in list(cases.files.items()):
         if image.samefile(label):
             del cases.files[case]
@@ -240,6 +266,43 @@ def _pair(
             cases.refused[case] = f"several files of one name: {', '.join(str(path) for path in repeated)}; keep one"
         cases.patients[case] = case
     return cases
+
+
+def _without_channels(images: FilesByName, labels: Collection[str]) -> tuple[FilesByName, dict[str, str]]:
+    """Return the images that are whole cases, and case -> reason of those that are channels beside each other.
+
+    A name such as ``c_0001`` is a channel of ``c`` where the label has that name, and a case where it has its own label.
+    """
+    channels: dict[str, list[str]] = {}
+    for stem in images:
+        match = CHANNEL.fullmatch(stem)
+        if match and stem not in labels and match[1] in labels:
+            channels.setdefault(match[1], []).append(stem)
+    refused = {}
+    for case, stems in channels.items():
+        if stems != [f"{case}_0000"]:
+            found = f"{len(stems)} channel{'s' if len(stems) > 1 else ''} ({', '.join(stems)})"
+            expected = f"{case} or {case}_0000"
+            refused[case] = (
+                f"{found}, expected one image, {expected}: a network here reads one; keep the channel to train with"
+            )
+    further = {stem for case in refused for stem in channels[case]}
+    return {stem: paths for stem, paths in images.items() if stem not in further}, refused
+
+
+def _refuse(cases: DiscoveredCases, refused: Mapping[str, str]) -> None:
+    for case, reason in refused.items():
+        cases.files.pop(case, None)
+        cases.refused[case] = reason
+
+
+def check_names(cases: DiscoveredCases) -> None:
+    """Refuse the cases whose names cannot be those of files in every folder."""
+    for case in list(cases.files):
+        try:
+            check_case_name(case)
+        except ValueError as error:
+            _refuse(cases, {case: str(error)})
 
 
 def _check_endings(folder: Path, stems: Collection[str]) -> None:

@@ -29,6 +29,7 @@ __all__ = [
 
 SUFFIXES = (".bmp", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
 SMALLEST = 16  # pixels
+PAIRS = (("images", "masks"), ("imagesTr", "labelsTr"))  # plain folders, and those of nnU-Net
 TRANSPOSED = "; their rows and columns are exchanged: is one of them turned?"
 
 
@@ -58,17 +59,17 @@ def mask_suffixes(ending: str) -> tuple[str, ...]:
 def discover_plain_pairs(
     source: Path, ending: str = "", keep: Callable[[str], bool] = lambda stem: True
 ) -> DiscoveredCases | None:
-    """Return the pairs of ``images/`` and ``masks/``; None when one of the two folders is missing.
+    """Return the pairs of the first of `PAIRS` whose two folders exist; None when there is no such pair.
 
     Args:
         source: folder that holds the two folders.
         ending: what may stand behind an image's name in the name of its mask.
         keep: whether a file name without suffix counts; other files are ignored.
     """
-    images, masks = source / "images", source / "masks"
-    if not (images.is_dir() and masks.is_dir()):
-        return None
-    return pair_files(images, masks, SUFFIXES, mask_suffixes(ending), keep=keep)
+    for images, masks in PAIRS:
+        if (source / images).is_dir() and (source / masks).is_dir():
+            return pair_files(source / images, source / masks, SUFFIXES, mask_suffixes(ending), keep=keep)
+    return None
 
 
 def check_size(size: int | None) -> None:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from medkd.data import SPLITS, natural_key, save_datalist
 
-from ._cases import DiscoveredCases
+from ._cases import DiscoveredCases, check_names
 from ._equal_images import describe_groups, equal_images, find_leaks, image_digest, merge_patients
 from ._splits import check_splits, save_split, split_discovered, warn_without_target
 from ._target import complete_or_absent
@@ -238,6 +238,7 @@ def open_data_set(
     """
     if not cases.files and not cases.refused:
         raise ValueError(f"source {source}: no cases found")
+    check_names(cases)
     splits = splits or split_discovered(cases, options.split, options.fold, options.folds, options.seed)
     # Checked here too, before hours of storing cases. finish_cases lists the refused cases unless they may be left out.
     usable = {split: [case for case in splits[split] if case in cases.files] for split in SPLITS}

@@ -13,7 +13,7 @@ from monai.config import PathLike
 
 from medkd.io import Mask, read_mask
 
-from ._cases import DiscoveredCases, SplitFolder, discover_split_folders, image_counts, require_source
+from ._cases import DiscoveredCases, SplitFolder, discover_split_folders, image_counts, require_source, unnested
 from ._pictures import SUFFIXES, check_size, discover_plain_pairs, mask_suffixes, store_picture_cases
 from ._prepare import Options, open_data_set
 from ._splits import hold_out, require_published
@@ -73,8 +73,8 @@ def prepare(
     """
     check_size(size)
     folder = require_source(source)
-    split_folders, suffixes = _split_folders(folder, split == "published")
-    cases = discover_split_folders(folder, split_folders, *suffixes) if split_folders else _discover_plain(folder)
+    split_folders = _split_folders(folder, split == "published")
+    cases = _discover(folder, split_folders)
     require_published(folder, cases, split, "images/ + masks/ (train/ and test/ with these two have one)")
     counts = image_counts(folder, cases, split_folders)
     if cases.published:
@@ -90,27 +90,23 @@ def prepare(
     return {**data_set.summary(target), "folders": counts}
 
 
-def _split_folders(
-    source: Path, is_published: bool
-) -> tuple[list[SplitFolder], tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Return the folders of the published split (none where there are none), and the suffixes of images and masks."""
-    root = source / SEGMENTATION if (source / SEGMENTATION).is_dir() else source
+def _split_folders(source: Path, is_published: bool) -> list[SplitFolder]:
+    """Return the folders of the published split; none where there are none."""
+    root = unnested(source / SEGMENTATION) if (source / SEGMENTATION).is_dir() else source
     if any((root / name).is_dir() for name in (IMAGES, MASKS)):
         folders = {name: (root / IMAGES / name, root / MASKS / name / DISC) for name in OFFICIAL}
-        suffixes: tuple[tuple[str, ...], tuple[str, ...]] = ((".jpg",), (f"{ENDING.lower()}.tif",))
-        return [
-            SplitFolder(split, *folders[name], count, not is_published) for name, (count, split) in OFFICIAL.items()
-        ], suffixes
-    suffixes = (SUFFIXES, mask_suffixes(ENDING))
-    if not any((source / name).is_dir() for name in PLAIN):
-        return [], suffixes
-    folders = {name: (source / name / "images", source / name / "masks") for name in PLAIN}
-    return [
-        SplitFolder(split, *folders[name], count, not is_published) for name, (count, split) in PLAIN.items()
-    ], suffixes
+        splits = OFFICIAL
+    elif any((source / name).is_dir() for name in PLAIN):
+        folders = {name: (source / name / "images", source / name / "masks") for name in PLAIN}
+        splits = PLAIN
+    else:
+        return []
+    return [SplitFolder(split, *folders[name], count, not is_published) for name, (count, split) in splits.items()]
 
 
-def _discover_plain(source: Path) -> DiscoveredCases:
+def _discover(source: Path, split_folders: list[SplitFolder]) -> DiscoveredCases:
+    if split_folders:
+        return discover_split_folders(source, split_folders, SUFFIXES, mask_suffixes(ENDING))
     if cases := discover_plain_pairs(source, ENDING):
         return cases
     raise ValueError(

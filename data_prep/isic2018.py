@@ -13,8 +13,8 @@ from monai.config import PathLike
 
 from medkd.io import Mask, read_mask
 
-from ._cases import DiscoveredCases, SplitFolder, discover_split_folders, image_counts, require_source
-from ._pictures import check_size, discover_plain_pairs, store_picture_cases
+from ._cases import DiscoveredCases, SplitFolder, discover_split_folders, image_counts, require_source, unnested
+from ._pictures import SUFFIXES, check_size, discover_plain_pairs, mask_suffixes, store_picture_cases
 from ._prepare import Options, open_data_set
 from ._splits import hold_out, require_published
 
@@ -92,13 +92,14 @@ def _split_folders(source: Path, is_published: bool) -> list[SplitFolder]:
     folders = []
     for name, (count, split) in OFFICIAL.items():
         images, masks = source / f"ISIC2018_Task1-2_{name}_Input", source / f"ISIC2018_Task1_{name}_GroundTruth"
+        images, masks = unnested(images), unnested(masks)
         folders.append(SplitFolder(split, images, masks, count, optional=name == "Validation" or not is_published))
     return folders if any(folder.images.is_dir() or folder.masks.is_dir() for folder in folders) else []
 
 
 def _discover(source: Path, split_folders: list[SplitFolder]) -> DiscoveredCases:
     if split_folders:
-        return discover_split_folders(source, split_folders, (".jpg",), (f"{ENDING}.png",), _is_official_image)
+        return discover_split_folders(source, split_folders, SUFFIXES, mask_suffixes(ENDING), _is_official_image)
     if cases := discover_plain_pairs(source, ENDING, _is_image):
         return cases
     raise ValueError(

@@ -7,6 +7,7 @@ import pytest
 from medkd.data_prep._cases import (
     DiscoveredCases,
     SplitFolder,
+    check_names,
     discover_split_folders,
     files_by_name,
     image_counts,
@@ -14,6 +15,7 @@ from medkd.data_prep._cases import (
     pair_files,
     pair_volumes,
     require_source,
+    unnested,
 )
 
 from .own_volumes import entries, make_ct, only_line, prepare, run_command, save, write_folders
@@ -148,3 +150,42 @@ def test_volumes_and_masks_in_one_folder_are_told_apart_by_their_endings(tmp_pat
     touch(folder, "c.nii.gz")
     with pytest.raises(ValueError, match="name the same folder .*: found c, expected names that end in _0000"):
         pair_volumes(folder, folder)
+
+
+def pictures_of(folder, images, labels):
+    return pair_files(touch(folder / "a", *images), touch(folder / "b", *labels), (".png", ".jpg"), (".png",))
+
+
+def test_a_channel_in_the_name_of_a_picture(tmp_path):
+    cases = pictures_of(tmp_path, ["x_0000.png", "y.jpg", "z_0001.png"], ["x.png", "y.png", "z_0001.png"])
+    assert sorted(cases.files) == ["x", "y", "z_0001"] and not cases.refused
+
+
+@pytest.mark.parametrize("kind", [pictures_of, lambda *a: pair_volumes_of(*a)])
+def test_channels_beside_each_other_are_no_cases(tmp_path, kind):
+    suffix = ".png" if kind is pictures_of else ".nii.gz"
+    images = [f"{name}{suffix}" for name in ("x_0000", "x_0001", "y", "y_0001", "z_0001", "w")]
+    cases = kind(tmp_path, images, [f"{name}{suffix}" for name in "xyzw"])
+    assert list(cases.files) == ["w"] and sorted(cases.refused) == ["x", "y", "z"]
+    assert "2 channels (x_0000, x_0001), expected one image, x or x_0000" in cases.refused["x"]
+    assert "1 channel (z_0001)" in cases.refused["z"]
+
+
+def pair_volumes_of(folder, images, labels):
+    return pair_volumes(touch(folder / "a", *images), touch(folder / "b", *labels))
+
+
+def test_names_in_two_forms_of_unicode_are_one(tmp_path):
+    cases = pictures_of(tmp_path, ["Mu\u0308ller.png"], ["M\u00fcller.png"])
+    assert list(cases.files) == ["M\u00fcller"]
+
+
+def test_names_that_are_no_file_names_are_refused(tmp_path):
+    cases = pictures_of(tmp_path, ["a\nb.png", "c.png"], ["a\nb.png", "c.png"])
+    check_names(cases)
+    assert list(cases.files) == ["c"] and "control character" in cases.refused["a\nb"]
+
+
+def test_a_folder_in_a_folder_of_its_name(tmp_path):
+    touch(tmp_path / "X/X", "a")
+    assert unnested(tmp_path / "X") == tmp_path / "X/X" and unnested(tmp_path / "X/X") == tmp_path / "X/X"

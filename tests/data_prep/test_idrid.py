@@ -86,6 +86,15 @@ def test_phantoms(tmp_path):
         assert np.unique(np.asarray(label)).tolist() == [0, 1]
 
 
+def test_converted_files_in_the_official_folders(tmp_path):
+    """As people convert the 4288 x 2848 photographs to work with them."""
+    source = official(tmp_path / "source")
+    for file in [*source.rglob("*.tif"), *source.rglob("*.jpg")]:
+        Image.open(file).save(file.with_suffix(".png" if file.suffix == ".tif" else ".bmp"))
+        file.unlink()
+    assert idrid.prepare(source, tmp_path / "out")["cases"] == {"training": 49, "validation": 5, "test": 27}
+
+
 def test_train_and_test_folders_have_the_published_split(tmp_path, capsys):
     for split, numbers in (("train", range(1, 55)), ("test", range(55, 82, 2))):
         for n in numbers:

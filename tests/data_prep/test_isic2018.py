@@ -161,6 +161,14 @@ def test_an_image_in_two_splits_is_refused(tmp_path):
     assert list(summary["refused"]) == ["ISIC_0000049"] and sum(summary["cases"].values()) == 58
 
 
+def test_converted_files_in_the_official_folders(tmp_path):
+    source = small(tmp_path / "source")
+    for file in source.rglob("*.jpg"):
+        Image.open(file).save(file.with_suffix(".png"))
+        file.unlink()
+    assert isic2018.prepare(source, tmp_path / "out")["cases"] == {"training": 54, "validation": 6, "test": 10}
+
+
 def test_plain_folders(tmp_path):
     source = pairs(tmp_path / "source")
     with pytest.raises(
