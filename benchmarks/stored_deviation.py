@@ -10,16 +10,14 @@ lesion, of the teacher and at the end of the chain.
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
 
 import fire
 import numpy as np
 import torch
-import yaml
-from monai.bundle import ConfigParser
 from torch import Tensor
 from torch.utils.data import Subset
 
+from medkd.runs import RunFolder, load_parser
 from medkd.teachers import CachedSoftLabels, CachedTeacher
 
 
@@ -32,7 +30,7 @@ def oriented(x: Tensor, rotations: int, flipped: bool) -> Tensor:
 def main(run: str, images: int = 64) -> None:
     """Print a table: mean and largest difference, and the share of pixels with another decision of the teacher."""
     torch.set_num_threads(1)
-    config = ConfigParser(yaml.safe_load((Path(run) / "config.yaml").read_text()))
+    config = load_parser(RunFolder(run), trust_record=True)  # with the team: executes the record
     config["device"] = "cpu"
     team, source = config.get_parsed_content("teacher_team").eval(), config.get_parsed_content("train::source")
     indices = np.unique(np.linspace(0, len(source) - 1, images).round().astype(int)).tolist()

@@ -103,7 +103,8 @@ def _ids(verb: Verb, config: Mapping[str, Any], needed: set[str]) -> list[str]:
     listed = [*rest, *(_line(Option(name, "any", ""), config[name]) for name in others)]
     lines += _section("all other ids of the configuration", listed)
     nested = ", ".join(name for name in names if isinstance(config[name], dict) and "_target_" not in config[name])
-    note = f"Nested ids are options as well: --train::trainer::clip_norm 1. They begin with {nested}."
+    note = "Nested ids override MONAI's configuration, which may be code: --train::trainer::clip_norm 1. "
+    note += f"They begin with {nested}."
     return [*lines, "", *textwrap.wrap(note, _WIDTH)]
 
 

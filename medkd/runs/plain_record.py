@@ -15,11 +15,11 @@ from medkd.configs.yaml_text import load_yaml
 
 from .renames import rename_config
 
-__all__ = ["plain_options", "read_content"]
+__all__ = ["NONE", "plain_options", "read_content"]
 
 _LARGEST = 2**24  # bytes; records have some 10 kB
 _MODES = ("2d", "3d")
-_NONE = "$None"  # how the command line hands None to MONAI
+NONE = "$None"  # how the command line hands None to MONAI
 
 
 def read_content(file: Path) -> dict[str, Any] | None:
@@ -72,11 +72,11 @@ def _options(content: Mapping[str, Any], place: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in content.items():
         option = ID_OPTIONS.get(str(name))
-        if (option is None and name != "mode") or (is_expression(value) and value != _NONE):
+        if (option is None and name != "mode") or (is_expression(value) and value != NONE):
             continue
-        check_plain(None if value == _NONE else value, f"{place}{name}")
-        values[name] = None if value == _NONE else value
-        if value not in (None, _NONE) and not _is_of_kind(name, option, value):
+        check_plain(None if value == NONE else value, f"{place}{name}")
+        values[name] = None if value == NONE else value
+        if value not in (None, NONE) and not _is_of_kind(name, option, value):
             raise ValueError(f"{place}{name}: found {value!r:.60}, expected {_expected(name, option)}")
     return values
 

@@ -10,9 +10,10 @@ from medkd.configs.bundles import BUNDLES, config_files, tasks
 from medkd.configs.ids import get_nested, is_expression
 from medkd.configs.merge import merge_files
 from medkd.configs.plain import as_literal, check_plain
+from medkd.configs.table import ID_OPTIONS
 
 from .folder import RunFolder
-from .plain_record import plain_options
+from .plain_record import NONE, plain_options
 
 if TYPE_CHECKING:
     from monai.bundle import ConfigParser
@@ -95,7 +96,7 @@ def _rebuild(content: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:
     role = method if method in _ROLES else "student"
     config = merge_files(config_files("train", task, role, mode=mode))
     networks = {name: _network(content, config, name, folder) for name in _NETWORKS if name in content}
-    _check_changes(content, folder)
+    _check_changes(content, config, folder)
     values = {name: value for name, value in options.items() if name not in _NOT_READ} | trained_with
     config |= {name: as_literal(value) for name, value in values.items() if name in config}
     config |= {**networks, "bundle_root": as_literal(str(BUNDLES / task)), "output_dir": as_literal(str(folder.path))}
@@ -127,7 +128,7 @@ def _network(content: Mapping[str, Any], config: Mapping[str, Any], name: str, f
     return network
 
 
-def _check_changes(content: Mapping[str, Any], folder: RunFolder) -> None:
+def _check_changes(content: Mapping[str, Any], config: Mapping[str, Any], folder: RunFolder) -> None:
     """Check that nothing that is read of the configuration itself was changed by the run's overlays.
 
     Raises:
@@ -143,8 +144,16 @@ def _check_changes(content: Mapping[str, Any], folder: RunFolder) -> None:
         if any(f"{id_}::".startswith(f"{name}::") or name.startswith(f"{id_}::") for name in read)
     ]
     changed += [target for value in read.values() for target in _targets(value) if not target.startswith(_PACKAGES)]
+    # an option that an overlay computes, where the bundle has a value
+    changed += [
+        name for name in ID_OPTIONS if _is_computed(content.get(name)) and not is_expression(config.get(name, "$"))
+    ]
     if changed:
         raise ValueError(f"{folder.config}: found {changed[0]!r:.80}, which is not of the bundle ({_TRUST})")
+
+
+def _is_computed(value: Any) -> bool:
+    return is_expression(value) and value != NONE
 
 
 def _targets(value: Any) -> Iterator[str]:

@@ -144,8 +144,14 @@ def test_predictions_lie_at_the_same_millimetres_however_the_scan_is_stored(
             ["--spacing", "[3.0,1.0,1.0]"],
             "was trained with --spacing [2.5, 1.0, 1.0], this command has [3.0, 1.0, 1.0]",
         ),
-        (["--patch_size", "[64,32,32]"], "--patch_size [64, 32, 32]: 64 slices are more than any training volume has"),
-        (["--patch_size", "[16,32]"], "--patch_size: found [16, 32], expected three positive numbers"),
+        (
+            ["--patch_size", "[64,32,32]", "--image_size", "[64,32,32]"],
+            "--patch_size [64, 32, 32]: 64 slices are more than any training volume has",
+        ),
+        (
+            ["--patch_size", "[16,32]", "--image_size", "[16,32]"],
+            "--patch_size: found [16, 32], expected three positive numbers",
+        ),
         (["--soft_labels", "cached"], "with --mode 3d use --soft_labels online"),
     ],
 )

@@ -70,6 +70,9 @@ def test_another_network_of_medkd_is_built(write):
         },
         {"changed": ["validate::preprocessing"]},
         {"changed": ["inferer"]},
+        {"changed": ["validate"]},
+        {"student_width": "$2 * 4"},
+        {"student_width": "@teacher_width"},
         {"bundle_root": "elsewhere/mine"},
     ],
 )
