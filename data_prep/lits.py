@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import re
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,7 @@ def prepare(
     therefore has the same numbers, not the same cases. A tenth of the 61 is held out here to choose the best epoch. The
     official test volumes (``test-volume-*``) are never read.
 
-    LiTS does not publish which volumes show one patient: each counts as one patient. The volumes that it took from
-    3D-IRCADb, 28 to 47, have a placeholder as affine (LITS-CHALLENGE, issue 14), as the notes say.
+    LiTS does not publish which volumes show one patient: each counts as one patient.
 
     Args:
         source: a folder with ``volume-<n>.nii`` and ``segmentation-<n>.nii`` (or ``.nii.gz``), in it or in folders below
@@ -85,6 +85,7 @@ def prepare(
     values = ct_label_values("lits", label_values)
     with open_data_set(folder, target, cases, options, "lits") as data_set:
         store_ct_cases(data_set, values)
+        _warn_of_placeholders(data_set.entries.values())
         data_set.save(**ct_properties("liver", label_values))
     return data_set.summary(target)
 
@@ -158,4 +159,18 @@ def _assign_splits(source: Path, cases: DiscoveredCases, options: Options) -> No
     elif options.split not in ("random", "sorted") and not Path(options.split).is_file():
         raise FileNotFoundError(
             f"split {str(options.split)!r}: neither '5fold', 'hlfd_61_70', 'random', 'sorted' nor an existing JSON file"
+        )
+
+
+def _warn_of_placeholders(entries: Collection[dict[str, Any]]) -> None:
+    """Warn of volumes with a placeholder for an affine.
+
+    The volumes that LiTS took from 3D-IRCADb, 28 to 47, have the identity as affine (LITS-CHALLENGE, issue 14).
+    """
+    cases = [entry["case"] for entry in entries if entry["spacing"] == [1, 1, 1]]
+    if cases:
+        warnings.warn(
+            f"{len(cases)} cases have voxels of 1 x 1 x 1 mm ({', '.join(sorted(cases, key=natural_key))}): in LiTS's "
+            "volumes 28 to 47 that is a placeholder, hence their mm, ml, left and right are not to be trusted",
+            stacklevel=3,
         )
