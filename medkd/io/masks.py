@@ -68,6 +68,8 @@ def read_mask(path: str | Path, expected: str, highest: int = 1, any_value: bool
             return _cut(file, values, expected, 255 if values.max() <= 255 else DEEPEST)
         if values.any() and file.format in LOSSY:
             raise ValueError(f"{file.path} holds classes in a lossy format ({file.format}), expected {expected}")
+        if 0 < values.min() < values.max():
+            raise ValueError(f"{file.path} holds classes and no background (0), expected {expected}")
         return Mask(values == 1, file)
     return _cut_colour(file, values if values.ndim == 3 else values[..., None], expected)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 TIFF_BYTES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-SUBFILE, BITS, PHOTOMETRIC, SAMPLES, PLANES, SAMPLE_FORMAT = 254, 258, 262, 277, 284, 339  # TIFF tags
+SUBFILE, BITS, PHOTOMETRIC, ORIENTATION, SAMPLES, PLANES, SAMPLE_FORMAT = 254, 258, 262, 274, 277, 284, 339  # TIFF tags
 REDUCED_OR_MASK = 0b101  # bits of SUBFILE: a page that is a thumbnail, or a transparency mask, of another one
 SIGNED = 2  # of SAMPLE_FORMAT
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it reports there is raised here, as an error
@@ -96,6 +97,7 @@ def load_picture(picture: Image.Image) -> PictureFile:
     path = Path(getattr(picture, "filename", "") or "picture")
     if picture.format not in (None, "MPO", *FORMATS):
         raise ValueError(f"{path} is a picture in {picture.format}, expected one of {', '.join(FORMATS)}")
+    picture.filename = ""  # type: ignore[attr-defined]  # else Pillow maps it into memory, and garbles TIFFs that lie
     try:
         pages, remark = _select_page(picture)
         if pages == 1:
@@ -195,7 +197,9 @@ def _read_numbers(path: Path) -> PictureFile:
     try:
         with tifffile.TiffFile(path) as file:
             pages, page = len(file.pages), file.pages.first
-            array = page.asarray()
+            if math.prod(page.shape) > 2 * (Image.MAX_IMAGE_PIXELS or math.inf):
+                raise ValueError(f"shape {page.shape}")
+            array, orientation = page.asarray(), int(page.tags.valueof(ORIENTATION, UPRIGHT))
     except Exception as error:
         raise _unreadable(path, error) from error
     if pages > 1:
@@ -206,12 +210,15 @@ def _read_numbers(path: Path) -> PictureFile:
         )
     # Pillow has floats of 32 bit alone; they hold every label value exactly
     image = Image.fromarray(array.astype(np.float32))
+    if orientation in TURNS:
+        image = image.transpose(TURNS[orientation])
     return PictureFile(
         path,
         image,
         "TIFF",
         str(array.dtype),
         8 * array.itemsize,
+        orientation if orientation in TURNS else UPRIGHT,
         white_is_zero=page.photometric == tifffile.PHOTOMETRIC.MINISWHITE,
     )
 

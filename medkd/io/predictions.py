@@ -23,7 +23,8 @@ def write_prediction(
     """Write ``<folder>/<name>.nii.gz``, or ``.png`` for pictures, and return its path.
 
     NIfTI gets the header of its source image: shape, affine, qform, sform and units are the input's, bit for bit. A
-    picture gets the input's size and values from 0 to 255: class k of K classes is written as k * 255 / (K - 1).
+    picture gets the input's size, upright as viewers show it, and values from 0 to 255: class k of K classes is written
+    as k * 255 / (K - 1).
 
     Args:
         array: ``(C, *spatial)`` on the grid of the source: labels (uint8, C = 1), or probabilities (float32, one channel

@@ -66,6 +66,14 @@ def test_classes_above_the_first_are_background(tmp_path):
         read_mask(tmp_path / "a.png", EXPECTED)
 
 
+def test_classes_that_begin_with_1_are_refused(tmp_path):
+    path = stored(tmp_path / "a.png", (DISC + 1).astype(np.uint8))
+    with pytest.raises(ValueError, match="holds classes and no background"):
+        read_mask(path, EXPECTED, highest=2)
+    with pytest.raises(ValueError, match=r"holds the mask values \[1, 2\]"):
+        read_mask(path, EXPECTED)
+
+
 def test_numbers_within_the_tolerance_are_whole(tmp_path):
     for dtype in ("float32", "float64"):
         assert is_disc(stored(tmp_path / "a.tif", DISC * np.array(0.9999, dtype)))

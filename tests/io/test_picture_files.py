@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from medkd.io import open_picture, read_picture
+from medkd.io import open_picture, read_picture, turn_upright
 
 FRAME = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 PICTURE = Image.fromarray(FRAME)
@@ -115,3 +115,14 @@ def test_tiffs_in_planes_tiles_and_strips(tmp_path):
     for compression in ("tiff_lzw", "packbits", "tiff_deflate", "jpeg"):
         PICTURE.save(tmp_path / "a.tif", compression=compression)
         assert np.array_equal(open_picture(tmp_path / "a.tif").image, FRAME) or compression == "jpeg"
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "uint16", "int32", "float32", "float64"])
+@pytest.mark.parametrize("orientation", [2, 3, 6, 7])
+def test_tiffs_of_numbers_are_upright(tmp_path, dtype, orientation):
+    array = np.random.default_rng(0).integers(0, 2, (20, 30)).astype(dtype)
+    tags = [(274, "H", 1, orientation, True)]
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="minisblack", extratags=tags)
+    found = open_picture(tmp_path / "a.tif")
+    assert found.orientation == orientation
+    assert np.array_equal(found.image, turn_upright((array > 0).astype(np.uint8), orientation))
