@@ -22,6 +22,7 @@ __all__ = [
     "check_size",
     "discover_plain_pairs",
     "mask_suffixes",
+    "plain_folders",
     "read_pair",
     "store_picture_cases",
     "store_pictures",
@@ -66,10 +67,14 @@ def discover_plain_pairs(
         ending: what may stand behind an image's name in the name of its mask.
         keep: whether a file name without suffix counts; other files are ignored.
     """
-    for images, masks in PAIRS:
-        if (source / images).is_dir() and (source / masks).is_dir():
-            return pair_files(source / images, source / masks, SUFFIXES, mask_suffixes(ending), keep=keep)
-    return None
+    folders = plain_folders(source)
+    return pair_files(*folders, SUFFIXES, mask_suffixes(ending), keep=keep) if folders else None
+
+
+def plain_folders(source: Path) -> tuple[Path, Path] | None:
+    """Return the folders of images and of masks of the first of `PAIRS` that exists."""
+    pairs = ((source / images, source / masks) for images, masks in PAIRS)
+    return next((pair for pair in pairs if all(folder.is_dir() for folder in pair)), None)
 
 
 def check_size(size: int | None) -> None:

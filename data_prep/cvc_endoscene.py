@@ -14,7 +14,7 @@ from monai.config import PathLike
 from medkd.io import Mask, read_mask
 
 from ._cases import DiscoveredCases, files_by_name, merge_cases, pair_files, require_source
-from ._pictures import SUFFIXES, discover_plain_pairs, store_picture_cases
+from ._pictures import SUFFIXES, plain_folders, store_picture_cases
 from ._prepare import Options, open_data_set
 from ._splits import require_published
 
@@ -97,11 +97,11 @@ def _discover(source: Path) -> DiscoveredCases:
     root = source / "CVC-912" if (source / "CVC-912").is_dir() else source
     if any((root / name).is_dir() for name in FOLDERS_912):
         return merge_cases([_discover_912(root / name) for name in FOLDERS_912 if (root / name).is_dir()])
-    if cases := discover_plain_pairs(source):
-        stems = files_by_name(source / "images", SUFFIXES)
+    if folders := plain_folders(source):
+        stems = files_by_name(folders[0], SUFFIXES)
         if stems and all(stem.isdecimal() and 1 <= int(stem) <= 612 for stem in stems):
-            return _pair_numbered(source / "images", source / "masks", "CVC-612")
-        return cases
+            return _pair_numbered(*folders, "CVC-612")
+        return pair_files(*folders, SUFFIXES, SUFFIXES)
     raise ValueError(
         f"source {source}: expected CVC-300/ or CVC-612/ (bbdd, gtpolyp), CVC-912/train (images, masks2), or images/ + "
         "masks/; found none of them"

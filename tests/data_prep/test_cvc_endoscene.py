@@ -214,3 +214,13 @@ def test_real_cvc612(tmp_path):
     assert np.array_equal(np.asarray(Image.open(entry["image"])), np.asarray(Image.open(source / "images" / "1.png")))
     mask = np.asarray(Image.open(source / "masks" / "1.png"))
     assert np.array_equal(np.asarray(Image.open(entry["label"])), mask == 255)
+
+
+def test_folders_and_names_of_nnunet(tmp_path):
+    pairs(tmp_path / "plain", names=("a", "b", "c", "d", "e"))
+    (tmp_path / "plain/masks").rename(tmp_path / "plain/labelsTr")
+    (tmp_path / "plain/images").rename(tmp_path / "plain/imagesTr")
+    for file in (tmp_path / "plain/imagesTr").iterdir():
+        file.rename(file.with_name(f"{file.stem}_0000.png"))
+    summary = cvc_endoscene.prepare(tmp_path / "plain", tmp_path / "out", split="random")
+    assert sum(summary["cases"].values()) == 5 and (tmp_path / "out/images/a.png").is_file()
