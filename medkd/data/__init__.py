@@ -10,7 +10,7 @@ from .datalist import (
 )
 from .normalise import NormaliseCased
 from .patches import RandStoredPatch, cases_for_patches, native_size, repeated_sampler
-from .predictions import SavePredictiond
+from .predictions import DropChannelForMonaiLabeld, SaveImagePredictiond
 from .readers import VolumeFileReader, VolumeStoreReader
 from .slices import SliceDataset, balanced_sampler
 from .splits import SPLITS, VALIDATION_SHARE, check_leaks, natural_key, split_cases
@@ -18,7 +18,8 @@ from .transforms import CheckImaged, MapLabelsd, class_names, target_values
 from .volume_store import SUFFIX, read_region, read_slice, read_volume, volume_shape, write_volume
 
 __all__ = [
-    "SavePredictiond",
+    "DropChannelForMonaiLabeld",
+    "SaveImagePredictiond",
     "NormaliseCased",
     "SPLITS",
     "SUFFIX",

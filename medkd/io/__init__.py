@@ -2,7 +2,7 @@
 
 from .dicom_files import is_dicom_folder
 from .geometry import size_at_spacing
-from .inputs import PICTURES, case_name, find_images
+from .inputs import PICTURES, case_name, find_images, find_pictures, find_volumes
 from .labels import whole_numbers
 from .masks import Mask, read_mask
 from .normalise import normalise_case
@@ -24,6 +24,8 @@ __all__ = [
     "case_name",
     "describe_conversion",
     "find_images",
+    "find_pictures",
+    "find_volumes",
     "is_dicom_folder",
     "normalise_case",
     "open_picture",

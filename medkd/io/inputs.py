@@ -12,7 +12,7 @@ from .beside import further_channels, image_of_label, other_content, print_skipp
 from .dicom_files import is_dicom_folder
 from .volume_files import VOLUMES
 
-__all__ = ["PICTURES", "case_name", "find_images"]
+__all__ = ["PICTURES", "case_name", "find_images", "find_pictures", "find_volumes"]
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 _KITS19 = "imaging.nii.gz"
@@ -135,3 +135,13 @@ def _is_usual(path: Path, files: Collection[Path], suffixes: tuple[str, ...], is
         return True
     headers = {file.name.removesuffix(file.suffix) for file in files if file.suffix.lower() in (".mhd", ".nhdr")}
     return path.name.partition(".raw")[0].partition(".zraw")[0] in headers
+
+
+def find_pictures(source: str | Path, output_dir: str | Path) -> list[dict[str, str]]:
+    """Find pictures, see `find_images`."""
+    return find_images(source, PICTURES, output_dir)
+
+
+def find_volumes(source: str | Path, output_dir: str | Path) -> list[dict[str, str]]:
+    """Find volumes, folders of DICOM series among them, see `find_images`."""
+    return find_images(source, VOLUMES, output_dir, series=True)

@@ -22,6 +22,7 @@ RENAMES = {
     "medkd.data.PICTURES": "medkd.io.PICTURES",
     "medkd.data.RandPatchd": "medkd.data.RandStoredPatch",
     "medkd.data.SaveLabelsd": "medkd.data.SavePredictiond",
+    "medkd.data.SavePredictiond": "medkd.data.SaveImagePredictiond",
     "medkd.data.SharedOrder": "medkd.parallel.samplers.DistributedSamplerWrapper",
     "medkd.data.TargetLabeld": "medkd.data.MapLabelsd",
     "medkd.data.VOLUMES": "medkd.io.VOLUMES",

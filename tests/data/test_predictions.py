@@ -7,7 +7,7 @@ import torch
 from monai.transforms import Compose, Invertd, LoadImaged, Orientationd
 from PIL import Image
 
-from medkd.data import SavePredictiond
+from medkd.data import SaveImagePredictiond
 
 
 def rotation(degrees):
@@ -44,7 +44,7 @@ def test_labels_come_back_on_the_grid_of_the_image(tmp_path, grid, form):
     item["pred"] = item["image"].clone()
     item = Invertd("pred", preprocessing, orig_keys="image", nearest_interp=False)(item)
     item["pred"] = item["pred"].to(torch.uint8)
-    SavePredictiond("pred", tmp_path / "out")(item)
+    SaveImagePredictiond("pred", tmp_path / "out")(item)
 
     source, written = nib.load(tmp_path / "scan.nii.gz"), nib.load(tmp_path / "out/scan.nii.gz")
     np.testing.assert_array_equal(np.asarray(written.dataobj), array)
@@ -60,7 +60,7 @@ def test_scaling_of_the_image_does_not_reach_the_labels(tmp_path):
     nib.save(image, tmp_path / "scan.nii.gz")
     item = LoadImaged("image", ensure_channel_first=True)({"image": str(tmp_path / "scan.nii.gz"), "case": "scan"})
     item["image"] = (item["image"] * 0 + 1).to(torch.uint8)
-    SavePredictiond("image", tmp_path / "out")(item)
+    SaveImagePredictiond("image", tmp_path / "out")(item)
     assert set(np.unique(nib.load(tmp_path / "out/scan.nii.gz").get_fdata())) == {1.0}
 
 
@@ -68,7 +68,7 @@ def test_a_fourth_axis_of_one_and_the_kind_of_nifti_stay(tmp_path):
     nib.save(nib.Nifti2Image(np.zeros((3, 4, 5, 1), np.int16), np.eye(4)), tmp_path / "scan.nii.gz")
     item = LoadImaged("image", ensure_channel_first=True)({"image": str(tmp_path / "scan.nii.gz"), "case": "scan"})
     item["image"] = item["image"].to(torch.uint8)
-    SavePredictiond("image", tmp_path / "out")(item)
+    SaveImagePredictiond("image", tmp_path / "out")(item)
     written = nib.load(tmp_path / "out/scan.nii.gz")
     assert written.shape == (3, 4, 5, 1) and isinstance(written, nib.Nifti2Image)
 
@@ -81,6 +81,6 @@ def test_pictures_are_grey_and_upright(tmp_path):
     labels = item["image"][:1].to(torch.uint8) * 0
     labels[0, 1, 6] = 1  # second row, last column
     item["image"] = labels
-    SavePredictiond("image", tmp_path / "out")(item)
+    SaveImagePredictiond("image", tmp_path / "out")(item)
     written = np.asarray(Image.open(tmp_path / "out/frame.png"))
     assert written.shape == (4, 7) and written[1, 6] == 255 and written.sum() == 255

@@ -13,7 +13,7 @@ from medkd.configs.table import data_as_literals
 from medkd.runs.record import recorded
 
 from .closure import Closure
-from .expressions import SCRIPTS, code_names, foreign_imports, import_aliases, reachable, rewrite_references
+from .references import SCRIPTS, check_expressions, foreign_imports, reachable, rewrite_targets, target_names
 from .student import Student
 
 __all__ = [
@@ -26,16 +26,16 @@ __all__ = [
     "training_source",
 ]
 
-# A configuration does not know its own folder. MONAI's workflows do: `monai.bundle.load` and federated clients run one in any
-# working directory, without a bundle_root. MONAI's other commands get a bundle_root, or run in it.
+# A configuration does not know its own folder. Programs name it by bundle_root, or have it on Python's path. MONAI's workflow
+# knows it, but hands it to nobody before it runs: `monai.bundle.load` asks for the network before that.
 _ROOT = (
-    "$str(next((frame.f_locals['self'].config_root_path.resolve().parent for frame, _ in walk_stack(sys._getframe()) "
-    "if 'config_root_path' in getattr(frame.f_locals.get('self'), '__dict__', ())), '.'))"
+    "$str(next((path for path in (*(frame.f_locals['self'].config_root_path.resolve().parent "
+    "for frame, _ in walk_stack(sys._getframe()) "
+    "if 'config_root_path' in getattr(frame.f_locals.get('self'), '__dict__', ())), *sys.path) "
+    "if os.path.isdir(os.path.join(path, 'scripts', '{name}'))), '.'))"
 )
-# MONAI takes an expression with a reference and the word "import" for a statement, hence the alias `load_module`.
 _ROOT_IMPORTS = ["$import os", "$import sys", "$from traceback import walk_stack"]
-_ROOT_IMPORTS += ["$from importlib import import_module as load_module"]
-_SCRIPTS = "$sys.path.append(os.path.abspath(@bundle_root + '/scripts')) or load_module('{name}')"
+_SCRIPTS = "$sys.path.append(os.path.abspath(@bundle_root + '/scripts'))"
 
 _NOT_RECORDED = object()
 # A new training does not take these from the record of the old one.
@@ -54,6 +54,8 @@ def training_source(student: Student) -> dict[str, Any]:
         if name not in _NOT_BAKED and not is_component:
             value = student.values.get(name, recorded(student.model, name, _NOT_RECORDED))
             config |= {} if value is _NOT_RECORDED else data_as_literals({name: value})
+    # a number: other programs build the network where medkd is not installed
+    config["num_classes"] = student.inference["num_classes"]
     return config
 
 
@@ -68,9 +70,8 @@ def find_code(student: Student, train: dict[str, Any]) -> Closure:
     """
     closure = Closure()
     before_run = {name: train[name] for name in _ids_before_run(train)}
-    for config, values in ((student.inference, _without_imports(student)), (train, before_run)):
-        for module, name in sorted(code_names(values, import_aliases(config))):
-            closure.add(module, name)
+    for module, name in sorted(target_names(student.inference) | target_names(before_run)):
+        closure.add(module, name)
     return closure
 
 
@@ -81,9 +82,11 @@ def inference_config(student: Student, package: str) -> dict[str, Any]:
         student: the model.
         package: name of the copied code.
     """
-    imports = foreign_imports(student.inference)
-    values = rewrite_references(_without_imports(student), import_aliases(student.inference), package)
-    return _with_root({"imports": imports, **values}, package)
+    check_expressions(student.inference)
+    values = rewrite_targets({**student.inference, "imports": foreign_imports(student.inference)}, package)
+    # other programs read the window without evaluating expressions
+    window = {f"$@window[{i}]": value for i, value in enumerate(values.get("window", ()))}
+    return _with_root(_replace(values, window), package)
 
 
 def training_config(train: dict[str, Any], package: str) -> dict[str, Any]:
@@ -93,11 +96,8 @@ def training_config(train: dict[str, Any], package: str) -> dict[str, Any]:
         train: what `training_source` returned.
         package: name of the copied code.
     """
-    aliases, before_run = import_aliases(train), _ids_before_run(train)
-    values = {
-        name: rewrite_references(value, aliases, package) if name in before_run else value
-        for name, value in train.items()
-    }
+    before_run = _ids_before_run(train)
+    values = {name: rewrite_targets(value, package) if name in before_run else value for name, value in train.items()}
     return _with_root(values, package)
 
 
@@ -134,8 +134,13 @@ def to_json(value: Any) -> Any:
     return [to_json(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _without_imports(student: Student) -> dict[str, Any]:
-    return {name: value for name, value in student.inference.items() if name != "imports"}
+def _replace(value: Any, texts: dict[str, Any]) -> Any:
+    """Replace the texts that are keys of a dictionary by its values."""
+    if isinstance(value, dict):
+        return {key: _replace(item, texts) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replace(item, texts) for item in value]
+    return texts.get(value, value) if isinstance(value, str) else value
 
 
 def _ids_before_run(train: dict[str, Any]) -> set[str]:
@@ -147,4 +152,4 @@ def _with_root(config: dict[str, Any], package: str) -> dict[str, Any]:
     """Add the ids that find the folder of the bundle and import the code in it."""
     imports = [*_ROOT_IMPORTS, *(line for line in config["imports"] if line not in _ROOT_IMPORTS)]
     others = {name: value for name, value in config.items() if name not in ("imports", "bundle_root")}
-    return {"imports": imports, "bundle_root": _ROOT, SCRIPTS: _SCRIPTS.format(name=package), **others}
+    return {"imports": imports, "bundle_root": _ROOT.format(name=package), SCRIPTS: _SCRIPTS, **others}

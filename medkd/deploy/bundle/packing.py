@@ -20,7 +20,7 @@ from medkd.runs.lock import FolderLock, clean_partial
 from . import configs
 from .metadata import bundle_metadata
 from .readme import render_page
-from .scripts import copied_sources, required_packages, unique_name, write_scripts
+from .scripts import copied_sources, required_packages, write_scripts
 from .student import Student, read_student
 
 __all__ = ["pack"]
@@ -74,8 +74,7 @@ def _write_folder(student: Student, folder: Path) -> None:
     _write_template(student.task, folder)
     train = configs.training_source(student)
     closure = configs.find_code(student, train)
-    texts = copied_sources(closure)
-    package = unique_name(student.task, texts)
+    package, texts = copied_sources(closure, student.task)
     write_scripts(folder / "scripts" / package, texts)
     parsed = ConfigParser(copy.deepcopy(train))
     classes, image_size = (parsed.get_parsed_content(name) for name in ("classes", "image_size"))
@@ -92,8 +91,8 @@ def _write_folder(student: Student, folder: Path) -> None:
     models = RunFolder(folder / "models")
     models.save_model(student.network.state_dict())
     # medkd's commands read this record of the training; it holds no path of this machine
-    record = {"bundle_root": student.task, "mode": student.mode, **student.values, "trained_with": student.trained_with}
-    models.write_config(record)
+    record = {"bundle_root": student.task, "mode": student.mode, **student.values, "image_size": list(image_size)}
+    models.write_config({**record, "trained_with": student.trained_with})
     (folder / "docs/README.md").write_text(render_page(student, folder.name, metadata), encoding="utf-8")
 
 

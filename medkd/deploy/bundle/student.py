@@ -17,7 +17,7 @@ from medkd.networks import load_weights, weights_file
 from medkd.runs.folder import RunFolder
 from medkd.runs.record import check_model, check_student
 
-from .expressions import reachable
+from .references import reachable
 
 __all__ = ["Student", "read_student"]
 
@@ -113,7 +113,8 @@ def _apply_options(
     assert isinstance(merged, dict)
     computed = [name for name, value in merged.items() if value == "$None" or str(value).startswith(RECORDED)]
     values = options | {name: _resolve(merged, name) for name in computed}
-    return {**merged, **data_as_literals(values), "model": config["model"]}, values
+    literals = data_as_literals(values) | {"num_classes": _resolve(merged, "num_classes")}
+    return {**merged, **literals, "model": config["model"]}, values
 
 
 def _resolve(config: dict[str, Any], name: str) -> Any:

@@ -7,8 +7,14 @@ import sys
 import pytest
 
 from medkd.deploy.bundle.closure import Closure
-from medkd.deploy.bundle.expressions import code_names, import_aliases, reachable, rewrite_references
-from medkd.deploy.bundle.scripts import copied_sources, required_packages, unique_name, write_scripts
+from medkd.deploy.bundle.references import (
+    check_expressions,
+    foreign_imports,
+    reachable,
+    rewrite_targets,
+    target_names,
+)
+from medkd.deploy.bundle.scripts import copied_sources, required_packages, write_scripts
 
 
 def closure(*names):
@@ -49,11 +55,11 @@ def test_the_copy_works_alone_under_its_own_name(tmp_path):
     found = closure(
         "medkd.networks.UNet", "medkd.networks.load_weights", "medkd.cli.check_command", "medkd.methods.build"
     )
-    texts = copied_sources(found)
-    name = unique_name("kits19", texts)
+    name, texts = copied_sources(found, "kits19")
     write_scripts(tmp_path / name, texts)
-    code = f"import sys; sys.modules['medkd'] = None; sys.path.insert(0, {str(tmp_path)!r}); import {name} as copy; "
-    code += "print(copy.networks.UNet.__module__, callable(copy.cli.check_command), callable(copy.methods.build))"
+    code = f"import sys; sys.modules['medkd'] = None; sys.path.insert(0, {str(tmp_path)!r}); "
+    code += f"from {name} import cli, methods, networks; "
+    code += "print(networks.UNet.__module__, callable(cli.check_command), callable(methods.build))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.split() == [f"{name}.networks.unet", "True", "True"], done.stderr
     for text in texts.values():
@@ -62,9 +68,10 @@ def test_the_copy_works_alone_under_its_own_name(tmp_path):
 
 
 def test_the_name_follows_from_the_code():
-    texts = copied_sources(closure("medkd.networks.UNet"))
-    changed = {path: text + "\n# other\n" for path, text in texts.items()}
-    assert unique_name("a", texts) == unique_name("a", dict(texts)) != unique_name("a", changed)
+    name, texts = copied_sources(closure("medkd.networks.UNet"), "a")
+    assert (name, texts) == copied_sources(closure("medkd.networks.UNet"), "a")
+    assert name != copied_sources(closure("medkd.networks.ResNetFCN"), "a")[0]
+    assert not any("medkd." in line for text in texts.values() for line in text.splitlines() if "import" in line[:40])
 
 
 def test_packages_that_the_code_needs():
@@ -86,20 +93,24 @@ CONFIG = {
 
 
 def test_names_of_code_in_a_configuration():
-    aliases = import_aliases(CONFIG)
-    assert aliases == {"io": "medkd.io"}
-    found = code_names({name: value for name, value in CONFIG.items() if name != "imports"}, aliases)
-    assert found == {("medkd.io", "find_images"), ("medkd.io", "VOLUMES"), ("medkd.networks", "UNet")}
-    with pytest.raises(ValueError, match="medkd.io itself cannot be packed"):
-        code_names("$print(io)", aliases)
+    assert foreign_imports(CONFIG) == ["$import torch", "$from functools import partial"]
+    assert target_names(CONFIG) == {("medkd.networks", "UNet")}
 
 
-def test_names_are_turned_and_nothing_else():
-    parts = {name: value for name, value in CONFIG.items() if name != "imports"}
-    found = rewrite_references(parts, import_aliases(CONFIG), "own")
-    assert found["source"] == "$@scripts.io.find_images(@data::folder, @scripts.io.VOLUMES) if @data::n else 'data.x'"
-    assert found["network_def"] == {"_target_": "own.networks.UNet", "width": "@width", "_requires_": "@scripts"}
-    assert {name: found[name] for name in ("text", "data", "rows")} == {n: CONFIG[n] for n in ("text", "data", "rows")}
+def test_targets_are_rewritten_and_nothing_else():
+    rewritten = rewrite_targets(CONFIG, "own")
+    assert rewritten.pop("network_def") == {
+        "_target_": "own.networks.UNet",
+        "width": "@width",
+        "_requires_": "@scripts",
+    }
+    assert rewritten == {name: value for name, value in CONFIG.items() if name != "network_def"}
+
+
+def test_an_expression_with_code_is_refused():
+    with pytest.raises(ValueError, match=r"source: found .\$io.find_images.*expected `_target_: medkd.io"):
+        check_expressions(CONFIG)
+    check_expressions({**CONFIG, "source": "$'io.x' + @io.y + radio.z"})
 
 
 def test_what_an_id_needs():
