@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from medkd.configs.bundles import config_files
 from medkd.configs.merge import merge_files
@@ -12,12 +13,43 @@ from medkd.configs.values import convert_words
 from .checks import check_options, check_required, unknown_options
 from .trained import options_from_record
 
-__all__ = ["RECORDED", "RUNTIME_OPTIONS", "read_pack_options"]
+__all__ = ["RECORDED", "RUNTIME_OPTIONS", "BundleDetails", "read_pack_options"]
 
 # An id whose value starts like this is read from the model's record.
 RECORDED = "$runs.recorded("
 # These are set when the packed bundle is used.
 RUNTIME_OPTIONS = ("bundle_root", "dataset_dir", "input", "device")
+
+
+class BundleDetails(NamedTuple):
+    """What the packer of a bundle says of it.
+
+    Attributes:
+        version: of the bundle, such as 1.0.0.
+        authors: of the model.
+        copyright: of the model.
+        task_name: what the model does, in words; None: the task and its classes.
+        inference_only: whether the bundle lacks the configurations of a training.
+    """
+
+    version: str = "0.1.0"
+    authors: str = "not stated"
+    copyright: str = "not stated"
+    task_name: str | None = None
+    inference_only: bool = False
+
+    def check(self) -> None:
+        """Check the version, and that no text is an expression: MONAI would evaluate it.
+
+        Raises:
+            ValueError: for the first value that cannot be used.
+        """
+        if not re.fullmatch(r"\d+\.\d+\.\d+", self.version):
+            raise ValueError(f"--version: found {self.version!r}, expected three numbers such as 1.0.0")
+        for name in ("authors", "copyright", "task_name"):
+            text = getattr(self, name)
+            if text is not None and (not text.strip() or text.startswith(("$", "@", "%"))):
+                raise ValueError(f"--{name}: found {text!r}, expected a text that does not begin with $, @ or %")
 
 
 def read_pack_options(

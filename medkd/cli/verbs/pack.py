@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from ..pack_options import RUNTIME_OPTIONS, read_pack_options
+from medkd.configs.option import Option
+
+from ..pack_options import RUNTIME_OPTIONS, BundleDetails, read_pack_options
 from ..verb import MODE, OVERLAY, Command, Verb
 
 __all__ = ["VERB"]
 
 
 def _run(command: Command) -> None:
-    mode, overlays = command.settings["mode"], command.settings["overlay"]
+    settings = dict(command.settings)
+    mode, overlays = settings.pop("mode"), settings.pop("overlay")
+    details = BundleDetails(**settings)
+    details.check()
     read_pack_options(command.task, command.options, mode, overlays)  # a misspelt option must not wait for torch
     from medkd.deploy.bundle import pack
 
-    print("packed:", *pack(command.task, command.options, mode, overlays), sep="\n")
+    print("packed:", *pack(command.task, command.options, mode, overlays, details), sep="\n")
 
 
+_DEFAULTS = BundleDetails()
+_DETAILS = (
+    Option("version", "text", "Version of the bundle, three numbers.", default=_DEFAULTS.version),
+    Option("authors", "text", "Authors of the model.", default=_DEFAULTS.authors),
+    Option("copyright", "text", "Copyright of the model.", default=_DEFAULTS.copyright),
+    Option("task_name", "text", "What the model does, in words (default: the task and its classes)."),
+    Option(
+        "inference_only",
+        "flag",
+        "Leave out the configurations of a training, which needs medkd: MONAI Label offers no trainer then.",
+    ),
+)
 VERB = Verb(
     "pack",
     "Write a trained student (--model PATH) as a MONAI bundle that runs without medkd: a folder (--output_dir) and a zip.",
     _run,
-    (MODE, OVERLAY),
+    (*_DETAILS, MODE, OVERLAY),
     task="recorded",
     required=("model",),
     options="config",

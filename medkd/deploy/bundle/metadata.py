@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +12,7 @@ from monai.utils import get_package_version
 from torch import nn
 
 import medkd
+from medkd.cli.pack_options import BundleDetails
 from medkd.configs.bundles import BUNDLES
 from medkd.networks import input_spec, required_multiple
 
@@ -22,7 +24,7 @@ _LARGEST_MULTIPLE = 64
 
 
 def bundle_metadata(
-    student: Student, classes: dict[int, str], image_size: list[int], required: dict[str, str]
+    student: Student, classes: dict[int, str], image_size: list[int], required: dict[str, str], details: BundleDetails
 ) -> dict[str, Any]:
     """Return the metadata that MONAI's schema asks for.
 
@@ -31,6 +33,7 @@ def bundle_metadata(
         classes: value in the prediction -> name, without the background.
         image_size: edges that the network was trained on.
         required: the packages that inference needs, and their versions.
+        details: what the packer says of the bundle.
     """
     metadata = json.loads((BUNDLES / student.task / "configs/metadata.json").read_text())
     names = ", ".join(classes.values())
@@ -39,15 +42,20 @@ def bundle_metadata(
     training = "trained on labels alone" if method == "none" else f"trained by the method {method}"
     shape = spatial_shape(student.network, image_size)
     metadata |= {
-        "changelog": {metadata["version"]: f"packed by medkd {medkd.__version__} from a student {training}"},
+        "version": details.version,
+        "changelog": {details.version: f"packed by medkd {medkd.__version__} from a student {training}"},
         "monai_version": _release("monai"),
         "pytorch_version": _release("torch"),
         "numpy_version": _release("numpy"),
         "required_packages_version": required,
-        "name": f"{metadata['name']}: {student.task}, {names}",
-        "task": f"Segmentation of {names}" + (", volume by volume" if is_volumetric else ""),
+        "name": details.task_name or f"{metadata['name']}: {student.task}, {names}",
+        "task": details.task_name or f"Segmentation of {names}" + (", volume by volume" if is_volumetric else ""),
         "description": f"{type(student.network).__name__} student ({student.task}, {student.mode}), {training}",
+        "authors": details.authors,
+        "copyright": details.copyright,
     }
+    if measured := _eval_metrics(student.summary):
+        metadata["eval_metrics"] = measured
     data_format = metadata["network_data_format"]
     data_format["inputs"]["image"] |= {"spatial_shape": shape, "is_patch_data": is_volumetric}
     data_format["outputs"]["pred"] |= {
@@ -78,6 +86,16 @@ def spatial_shape(network: nn.Module, image_size: list[int]) -> list[int | str]:
                 return [f"{multiple}*n"] * dims
         multiple *= 2
     return list(image_size)
+
+
+def _eval_metrics(summary: dict[str, Any]) -> dict[str, float]:
+    """Return the means over the test cases, "tumour_dice" for example, of a summary as `medkd evaluate` writes it."""
+    return {
+        f"{name}_{metric}": round(float(entry["mean"]), 4)
+        for name, metrics in summary.items()
+        for metric, entry in metrics.items()
+        if entry["mean"] is not None and math.isfinite(entry["mean"])
+    }
 
 
 def _release(package: str) -> str:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from monai.bundle import ConfigParser
 
+from medkd.cli.pack_options import BundleDetails
 from medkd.configs.bundles import BUNDLES
 from medkd.runs.folder import RunFolder
-from medkd.runs.lock import FolderLock, clean_partial
+from medkd.runs.lock import FolderLock
 
 from . import configs
 from .metadata import bundle_metadata
+from .publishing import clean_interrupted, partial_prefix, publish
 from .readme import render_page
 from .scripts import copied_sources, required_packages, write_scripts
 from .student import Student, read_student
@@ -27,15 +29,22 @@ __all__ = ["pack"]
 
 
 def pack(
-    task: str, options: dict[str, Any], mode: str | None = None, overlays: Sequence[str] = ()
+    task: str,
+    options: dict[str, Any],
+    mode: str | None = None,
+    overlays: Sequence[str] = (),
+    details: BundleDetails | None = None,
 ) -> tuple[Path, Path]:
     """Pack a student into ``output_dir`` (default: ``<task>_segmentation``), and write a zip of that folder beside it.
+
+    Equal models and options give equal files, byte for byte.
 
     Args:
         task: name of the bundle that the student was trained with.
         options: ids and their values: ``model``, ``output_dir``, and the options that the model's record lacks.
         mode: "2d" or "3d"; None: as the model was trained.
         overlays: the user's files over the task's configuration, as in the training.
+        details: version, authors, and whether the bundle is for inference only; None: the defaults.
 
     Returns:
         The folder and the zip.
@@ -48,29 +57,24 @@ def pack(
     # MONAI Label recognises bundles for segmentation by the name of their folder
     folder = Path(str(options.get("output_dir", f"{task}_segmentation"))).absolute()
     archive = folder.with_name(f"{folder.name}.zip")
+    clean_interrupted(folder, archive)
     for target in (folder, archive):
         if target.exists() or target.is_symlink():
             raise FileExistsError(f"output_dir {target}: is there already: choose another folder")
+    details = details or BundleDetails()
+    details.check()
     student = read_student(task, options, mode, overlays)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    clean_partial(folder.parent, f".{folder.name}.partial-*")
     with (
-        tempfile.TemporaryDirectory(prefix=f".{folder.name}.partial-", dir=folder.parent) as temporary,
+        tempfile.TemporaryDirectory(prefix=partial_prefix(folder), dir=folder.parent) as temporary,
         FolderLock(temporary),
     ):
-        # the paths in the zip begin with the final name of the folder
-        _write_folder(student, Path(temporary) / folder.name)
-        shutil.make_archive(f"{temporary}/bundle", "zip", root_dir=temporary, base_dir=folder.name)
-        os.replace(f"{temporary}/bundle.zip", archive)
-        try:
-            os.rename(Path(temporary) / folder.name, folder)
-        except BaseException:
-            archive.unlink()
-            raise
+        _write_folder(student, Path(temporary) / folder.name, details)
+        publish(Path(temporary), folder, archive)
     return folder, archive
 
 
-def _write_folder(student: Student, folder: Path) -> None:
+def _write_folder(student: Student, folder: Path, details: BundleDetails) -> None:
     _write_template(student.task, folder)
     train = configs.training_source(student)
     closure = configs.find_code(student, train)
@@ -78,22 +82,24 @@ def _write_folder(student: Student, folder: Path) -> None:
     write_scripts(folder / "scripts" / package, texts)
     parsed = ConfigParser(copy.deepcopy(train))
     classes, image_size = (parsed.get_parsed_content(name) for name in ("classes", "image_size"))
-    metadata = bundle_metadata(student, classes, list(image_size), required_packages(closure))
-    files = {
-        "metadata.json": metadata,
-        "inference.json": configs.inference_config(student, package),
-        "train.json": configs.training_config(train, package),
-        "evaluate.json": configs.evaluation_config(student),
-        **configs.overlay_configs(student),
-    }
+    metadata = bundle_metadata(student, classes, list(image_size), required_packages(closure), details)
+    files = {"metadata.json": metadata, "inference.json": configs.inference_config(student, package)}
+    if not details.inference_only:
+        files |= {
+            "train.json": configs.training_config(train, package),
+            "evaluate.json": configs.evaluation_config(student),
+            **configs.overlay_configs(student),
+        }
     for name, content in files.items():
         _write_json(folder / "configs" / name, content)
     models = RunFolder(folder / "models")
-    models.save_model(student.network.state_dict())
+    with models.model.open("wb") as file:  # a path would become part of the file
+        torch.save(student.network.state_dict(), file)
     # medkd's commands read this record of the training; it holds no path of this machine
     record = {"bundle_root": student.task, "mode": student.mode, **student.values, "image_size": list(image_size)}
     models.write_config({**record, "trained_with": student.trained_with})
-    (folder / "docs/README.md").write_text(render_page(student, folder.name, metadata), encoding="utf-8")
+    page = render_page(student, folder.name, metadata, details.inference_only)
+    (folder / "docs/README.md").write_text(page, encoding="utf-8")
 
 
 def _write_template(task: str, folder: Path) -> None:

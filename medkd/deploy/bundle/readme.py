@@ -35,21 +35,11 @@ python -m monai.bundle run --config_file {name}/configs/inference.json --bundle_
 `--input` is {kinds}, or a folder of these. `--save_probabilities True` writes the probabilities too.
 The network with its weights, in Python:
 ```
-network = monai.bundle.load("{name}", bundle_dir="THE_FOLDER_AROUND_IT")
+network = monai.bundle.load("{name}", bundle_dir="THE_FOLDER_AROUND_IT", workflow_type="inference")
 ```
 A configuration of MONAI executes code: run only bundles that you trust.
 
-## Training
-
-`configs/train.json` and its overlays (`distill.json`, `teacher.json`, `evaluate.json`, ...) **need medkd** (version
-{version}) and a data set that `medkd prepare {task}` wrote. So do federated clients (`monai.fl.client.MonaiAlgo`).
-```
-python -m monai.bundle run --config_file {name}/configs/train.json --bundle_root {name} --dataset_dir DATA --output_dir RUN
-python -m monai.bundle run --config_file "['{name}/configs/train.json','{name}/configs/distill.json']" --bundle_root {name} \\
-       --teacher TEACHER --dataset_dir DATA --output_dir DISTILLED
-```
-
-## Options of the training
+{use_in_programs}{how_to_train}## Options of the training
 
 {training}
 
@@ -62,21 +52,59 @@ python -m monai.bundle run --config_file "['{name}/configs/train.json','{name}/c
 {references}
 """
 
+_TRAINING = """\
+## Training
 
-def render_page(student: Student, name: str, metadata: dict[str, Any]) -> str:
+`configs/train.json` and its overlays (`distill.json`, `teacher.json`, `evaluate.json`, ...) **need medkd** (version
+{version}) and a data set that `medkd prepare {task}` wrote. So do federated clients (`monai.fl.client.MonaiAlgo`).
+```
+python -m monai.bundle run --config_file {name}/configs/train.json --bundle_root {name} --dataset_dir DATA --output_dir RUN
+python -m monai.bundle run --config_file "['{name}/configs/train.json','{name}/configs/distill.json']" --bundle_root {name} \\
+       --teacher TEACHER --dataset_dir DATA --output_dir DISTILLED
+```
+
+"""
+_WITHOUT_TRAINING = """\
+## Training
+
+This bundle was packed without the configurations of a training (`--inference_only`).
+
+"""
+_PROGRAMS = """\
+## In other programs
+
+MONAI Label: copy the folder into `model/` of its app `monaibundle`.{trainer}
+MONAI Deploy: `MonaiBundleInferenceOperator` takes the folder as `bundle_path`, with `image` in and `pred` out.{axes}
+
+"""
+
+
+def render_page(student: Student, name: str, metadata: dict[str, Any], inference_only: bool = False) -> str:
     """Return the text of the page.
 
     Args:
         student: the model.
         name: of the bundle's folder.
         metadata: what `bundle_metadata` returned.
+        inference_only: whether the bundle lacks the configurations of a training.
     """
     is_picture = metadata["network_data_format"]["inputs"]["image"]["num_channels"] == 3
     scans, pictures = (
         "a NIfTI, NRRD or MetaImage file, a folder with a DICOM series",
         "a .png, .jpg, .bmp or .tif picture",
     )
+    trainer = (
+        " Start the server with `--conf skip_trainers true`: its trainer cannot use `train.json`, which "
+        "`medkd pack --inference_only` leaves out."
+    )
+    programs = _PROGRAMS.format(
+        trainer="" if inference_only else trainer,
+        axes=" Pictures have the axes columns, rows, channels, as MONAI reads them." if is_picture else "",
+    )
+    how_to_train = _WITHOUT_TRAINING if inference_only else _TRAINING
     return _PAGE.format(
+        use_in_programs=programs,
+        how_to_train=how_to_train.format(name=name, task=student.task, version=medkd.__version__),
         title=metadata["name"],
         description=metadata["description"],
         intended_use=metadata["intended_use"],

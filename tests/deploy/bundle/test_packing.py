@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -188,7 +190,49 @@ def test_a_fault_while_writing_leaves_nothing(student, medkd_run, tmp_path, monk
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("shutil.make_archive", full)
+    monkeypatch.setattr("zipfile.ZipFile.writestr", full)
     assert medkd_run("pack", "kits19", "--model", student, "--output_dir", tmp_path / "out", tiny=False) == 1
     assert "No space left on device" in one_line(capsys)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_bundle_says_what_its_packer_says(student, medkd_run, tmp_path, capsys):
+    words = ["--model", student, "--output_dir", tmp_path / "o", "--version", "1.2.0", "--authors", "A. Author"]
+    words += ["--copyright", "(c) A. Author", "--task_name", "Kidney lesions", "--inference_only"]
+    assert medkd_run("pack", "kits19", *words, tiny=False) == 0
+    metadata = read(tmp_path / "o", "metadata.json")
+    given = {"version": "1.2.0", "authors": "A. Author", "copyright": "(c) A. Author", "task": "Kidney lesions"}
+    assert {name: metadata[name] for name in given} == given and "1.2.0" in metadata["changelog"]
+    dice = json.loads((student / "summary.json").read_text())["tumour"]["dice"]["mean"]
+    assert metadata["eval_metrics"]["tumour_dice"] == pytest.approx(dice, abs=1e-4)
+    assert {path.name for path in (tmp_path / "o/configs").iterdir()} == {
+        "inference.json",
+        "logging.conf",
+        "metadata.json",
+    }
+    assert medkd_run("pack", "kits19", "--model", student, "--version", "v1", tiny=False) == 1
+    assert "--version: found 'v1', expected three numbers such as 1.0.0" in capsys.readouterr().err
+    assert medkd_run("pack", "kits19", "--model", student, "--authors", "$print(1)", tiny=False) == 1
+    assert "--authors: found '$print(1)'" in capsys.readouterr().err
+
+
+def test_equal_models_give_equal_bytes_and_a_killed_pack_is_repeated(student, tmp_path):
+    """Killed between the zip and the folder: the zip is known as a leftover; another zip of that name is not touched."""
+    code = "import os, sys; from medkd.deploy.bundle import pack\n"
+    killed = code + "os.rename = lambda *_: os.kill(os.getpid(), 9)\n"
+    call = "pack('kits19', {'model': sys.argv[1], 'output_dir': sys.argv[2]})"
+    folder = tmp_path / "out_segmentation"
+
+    def run(text):
+        return subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", text, student, folder], capture_output=True, text=True
+        )
+
+    assert run(killed + call).returncode == -9
+    archive = tmp_path / "out_segmentation.zip"
+    first = archive.read_bytes()
+    assert not folder.exists()
+    assert run(code + call).returncode == 0
+    assert archive.read_bytes() == first and {path.name for path in tmp_path.iterdir()} == {folder.name, archive.name}
+    shutil.rmtree(folder)
+    assert "out_segmentation.zip: is there already" in run(code + call).stderr and archive.read_bytes() == first
