@@ -72,11 +72,11 @@ def test_our_own_commands_take_the_packed_model_as_it_was_trained(bundle, medkd_
 def test_no_path_of_the_record_is_on_the_page(student, medkd_run, tmp_path):
     record = yaml.safe_load((student / "config.yaml").read_text())
     shutil.copytree(student, tmp_path / "run")
-    own = {"own_list": "/home/somebody/list.txt", "own_files": ["C:\\data\\a.yaml", "b"], "own_word": "shown"}
+    own = {"own_list": "/home/somebody/list.txt", "own_files": ["C:\\data\\a.yaml", "b"]}
     (tmp_path / "run/config.yaml").write_text(yaml.safe_dump({**record, **own}))
     assert medkd_run("pack", "kits19", "--model", tmp_path / "run", "--output_dir", tmp_path / "o", tiny=False) == 0
     text = (tmp_path / "o/docs/README.md").read_text()
-    assert "| own_word | shown |" in text and "own_list" not in text and "own_files" not in text
+    assert "own_list" not in text and "own_files" not in text
 
 
 def edited(student, folder, **changes):
