@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
-from medkd.runs.case_names import check_case_name
-
+from .datalist_form import check_form
 from .splits import SPLITS, check_leaks, read_json
 
 __all__ = [
@@ -135,23 +134,8 @@ def _read_datalist(dataset_dir: PathLike) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"dataset_dir {dataset_dir}: no {FILE_NAME} in it; run `medkd prepare` first")
     datalist = read_json(path)
-    for split in SPLITS:
-        if not isinstance(datalist.get(split, []), list):
-            raise ValueError(f"{path}: {split}: found {str(datalist[split])[:80]}, expected a list of cases")
-        for entry in datalist.get(split, []):
-            _check_entry(path, entry)
+    check_form(path, datalist)
     return datalist
-
-
-def _check_entry(path: Path, entry: Any) -> None:
-    """Check that an entry has its keys, and the case a name that can be that of a file."""
-    required = {"image", "label", "case", "patient"}
-    if not isinstance(entry, dict) or not required <= entry.keys():
-        raise ValueError(f"{path}: the entry {str(entry)[:80]} lacks one of {', '.join(sorted(required))}")
-    try:
-        entry["case"] = check_case_name(entry["case"])
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
 
 
 def _file_below(folder: Path, entry: Mapping[str, Any], key: str) -> str:

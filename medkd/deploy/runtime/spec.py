@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from typing import Any
 
 __all__ = ["KEY", "KINDS", "ModelSpec"]
 
 KEY = "medkd"  # of the ONNX file's metadata
 KINDS = ("slices", "volumes", "pictures")
+_AXES = {"L": "R", "R": "R", "P": "A", "A": "A", "I": "S", "S": "S"}  # code of a direction -> its axis
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +72,10 @@ class ModelSpec:
         Raises:
             ValueError: for any other text, and for a value that this version does not know.
         """
-        content = json.loads(text)
+        try:
+            content = json.loads(text)
+        except RecursionError:
+            raise ValueError("the description is nested too deeply") from None
         names = {field.name for field in dataclasses.fields(cls)}
         if not isinstance(content, dict) or content.keys() != names:
             unexpected = sorted(content.keys() ^ names) if isinstance(content, dict) else type(content).__name__
@@ -78,7 +83,44 @@ class ModelSpec:
         for name, valid in (("kind", KINDS), ("decide", ("argmax",))):
             if content[name] not in valid:
                 raise ValueError(f"{name}: found {content[name]!r}, expected {' or '.join(valid)}")
+        _check_kinds(content)
         content["classes"] = {int(value): name for value, name in content["classes"].items()}
         for name in ("intensities", "size", "spacing"):
             content[name] = None if content[name] is None else tuple(content[name])
         return cls(**content)
+
+
+def _check_kinds(content: dict[str, Any]) -> None:
+    """Raise ValueError for a value of another kind than `ModelSpec` has."""
+    axes = {"slices": 2, "volumes": 3, "pictures": 2}[content["kind"]]
+    classes, orientation = content["classes"], content["orientation"]
+    has_classes = isinstance(classes, dict) and 0 < len(classes) < 256
+    checks = {
+        "task": isinstance(content["task"], str),
+        "channels": _is_number(content["channels"], 1, True),
+        "per_case": content["per_case"] is None or isinstance(content["per_case"], bool),
+        "intensities": _are_numbers(content["intensities"], 2)
+        and content["intensities"][0] < content["intensities"][1],
+        "clip": isinstance(content["clip"], bool),
+        "padding": _is_number(content["padding"], -math.inf),
+        "orientation": orientation is None
+        if content["kind"] == "pictures"
+        else isinstance(orientation, str) and sorted(_AXES.get(code, "") for code in orientation) == ["A", "R", "S"],
+        "size": _are_numbers(content["size"], axes, 1, True),
+        "spacing": content["spacing"] is None or _are_numbers(content["spacing"], axes, 1e-6),
+        "overlap": _is_number(content["overlap"], 0) and content["overlap"] < 1,
+        "multiple": _is_number(content["multiple"], 1, True),
+        "classes": has_classes and sorted(classes) == sorted(str(i + 1) for i in range(len(classes))),
+    }
+    if wrong := [name for name, is_right in checks.items() if not is_right]:
+        raise ValueError(f"{wrong[0]}: found {str(content[wrong[0]])[:80]}, expected what medkd export writes")
+
+
+def _is_number(value: Any, least: float, is_whole: bool = False) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int if is_whole else int | float):
+        return False
+    return math.isfinite(value) and least <= value < 1e9
+
+
+def _are_numbers(values: Any, count: int, least: float = -math.inf, is_whole: bool = False) -> bool:
+    return isinstance(values, list) and len(values) == count and all(_is_number(v, least, is_whole) for v in values)

@@ -1,0 +1,1 @@
+"""Mutated files for every reader of medkd: `benchmarks/fuzz.py` runs them."""
