@@ -18,6 +18,9 @@ __all__ = ["RunFolder"]
 
 T = TypeVar("T")
 
+# columns of numbers in ``metrics.csv``; others may be text
+_MEASURED = ("dice", "iou", "rvd", "hd95", "abs_rvd", "missed", "empty_truth", "false_alarm")
+
 
 class RunFolder:
     """The output folder of a run: its files as named paths, their readers and writers.
@@ -199,7 +202,10 @@ class RunFolder:
             table = pd.read_csv(self.metrics, dtype=types, keep_default_na=False, na_values=[""])
         except (FileNotFoundError, IsADirectoryError, ValueError):
             return None
-        if not {"case", "class"} <= set(table.columns):
+        measured = table.columns.intersection(list(_MEASURED))
+        if not {"case", "class"} <= set(table.columns) or not all(
+            map(pd.api.types.is_numeric_dtype, table[measured].dtypes)
+        ):
             return None
         return table.assign(**{name: table[name].map(unescape_csv, na_action="ignore") for name in types})
 

@@ -213,7 +213,7 @@ def _is_complete(file: Path, shape: tuple[int, ...]) -> bool:
         return False
     try:
         maps = np.load(file, mmap_mode="r")
-    except (ValueError, EOFError, OSError):
+    except Exception:  # a damaged header raises TokenError, OverflowError and others
         return False
     return maps.shape == shape and maps.dtype == np.float16
 
