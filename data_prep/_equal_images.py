@@ -21,7 +21,7 @@ def image_digest(image: np.ndarray) -> str:
     if image.size == 0 or image.min() == image.max():
         return ""
     digest = hashlib.sha256(repr((image.dtype.str, image.shape)).encode())
-    digest.update(np.ascontiguousarray(image))
+    digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()
 
 
