@@ -13,7 +13,7 @@ ALLOWED = {
     "parallel": {"runs.errors", "runs.signals"},
     "io": {"runs.files", "runs.predicted", "runs.errors", "runs.case_names"},
     "phantoms": {"io"},
-    "data": {"io", "parallel", "runs.errors", "runs.files", "runs.case_names"},
+    "data": {"configs", "io", "parallel", "runs.errors", "runs.files", "runs.case_names"},
     "networks": {"runs.checksums", "runs.errors", "runs.file_kind", "runs.folder"},
     "metrics": set(),
     "losses": {"networks", "parallel", "runs.errors"},

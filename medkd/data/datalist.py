@@ -19,6 +19,10 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
+from medkd.configs.plain import check_plain
+from medkd.configs.table import ID_OPTIONS
+from medkd.configs.values import fits
+
 from .datalist_form import check_form
 from .splits import SPLITS, check_leaks, read_json
 
@@ -32,6 +36,8 @@ __all__ = [
 ]
 
 FILE_NAME = "datalist.json"
+# property -> option of the same kind
+_OPTIONS = {"image_size_2d": "image_size", "patch_3d": "patch_size", "spacing_3d": "spacing"}
 
 
 def load_datalist(dataset_dir: PathLike, split: str) -> list[dict[str, Any]]:
@@ -96,12 +102,18 @@ def dataset_property(dataset_dir: PathLike, name: str) -> Any:
 
     Raises:
         FileNotFoundError: no such data set.
-        ValueError: a data set that was prepared without that key.
+        ValueError: a data set that was prepared without that key, or a value that is no plain data or of another kind.
     """
     datalist = _read_datalist(dataset_dir)
     if name not in datalist:
         raise ValueError(f"{Path(dataset_dir) / FILE_NAME}: no {name!r} in it; prepare the data set again")
-    return datalist[name]
+    value, place = datalist[name], f"{Path(dataset_dir) / FILE_NAME}: {name}"
+    check_plain(value, place)
+    option = ID_OPTIONS.get(_OPTIONS.get(name, name))
+    is_of_kind = type(value) is bool if name == "per_case" else option is None or fits(value, None, option)
+    if value is not None and not is_of_kind:
+        raise ValueError(f"{place}: found {value!r:.60}, expected what `medkd prepare` proposes")
+    return value
 
 
 def data_values(dataset_dir: PathLike, target: str = "all") -> dict[int, int]:

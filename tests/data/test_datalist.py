@@ -145,3 +145,22 @@ def test_another_form_is_told(tmp_path, content):
     (tmp_path / "datalist.json").write_text(content)
     with pytest.raises(ValueError, match="datalist.json: "):
         load_datalist(tmp_path, "training")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("window", ["$open('executed', 'w')", 100]),
+        ("window", [3, 1]),
+        ("image_size_2d", [{"_target_": "os.getpid"}, 64]),
+        ("patch_3d", [0, 1, 1]),
+        ("spacing_3d", ["@a", 1, 1]),
+        ("per_case", "$open('executed', 'w')"),
+        ("per_case", 1),
+        ("labels", {"0": "background", "1": "%macro"}),
+    ],
+)
+def test_properties_are_plain_data_of_their_kind(tmp_path, name, value):
+    (tmp_path / "datalist.json").write_text(json.dumps({name: value}))
+    with pytest.raises(ValueError, match=f"datalist.json: {name}.*: found .*, expected"):
+        dataset_property(tmp_path, name)
