@@ -101,7 +101,7 @@ def _rename(value: Any, key: str, packages: set[str]) -> Any:
     """Rename in one value; ``packages`` collects the packages of the new names."""
     if isinstance(value, dict):
         content = {name: _rename(item, name, packages) for name, item in value.items()}
-        arguments = RENAMED_ARGUMENTS.get(content.get("_target_", ""), {})
+        arguments = RENAMED_ARGUMENTS.get(str(content.get("_target_", "")), {})
         return {arguments.get(name, name): item for name, item in content.items()}
     if isinstance(value, list):
         return [_rename(item, key, packages) for item in value]

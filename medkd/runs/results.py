@@ -35,5 +35,6 @@ def collapsed_runs(cases: pd.DataFrame) -> list[int]:
     Args:
         cases: rows of one class, from `read_cases`.
     """
-    missed = cases.groupby("seed")["missed"].mean() if len(cases) else pd.Series(dtype=float)
+    has_missed = len(cases) > 0 and "missed" in cases  # a table of another program may lack it
+    missed = cases.groupby("seed")["missed"].mean() if has_missed else pd.Series(dtype=float)
     return [int(seed) for seed in missed.index[missed >= COLLAPSED]]

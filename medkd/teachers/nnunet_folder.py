@@ -67,7 +67,7 @@ def _read_json(file: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{file}: no such file, a model folder of nnU-Net v2 has one")
     try:
         content = json.loads(file.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{file}: not a JSON file: {error}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{file}: found {type(content).__name__}, expected names and values")
