@@ -186,8 +186,8 @@ def ct_label_values(name: str, label_values: str) -> dict[int, int]:
     return options[label_values]
 
 
-def store_ct_cases(data_set: Preparation, values: Mapping[int, int]) -> None:
-    """Store every case as int16 HU and warn of cases whose intensities cannot be HU.
+def store_ct_cases(data_set: Preparation, values: Mapping[int, int]) -> dict[str, list[dict[str, Any]]]:
+    """Store every case as int16 HU, warn of cases whose intensities cannot be HU, and return the entries of each split.
 
     Raises:
         ValueError: refused cases, or masks that should hold tumours beside the organ and hold none at all.
@@ -201,7 +201,7 @@ def store_ct_cases(data_set: Preparation, values: Mapping[int, int]) -> None:
             patient = data_set.cases.patients[case]
             data_set.add(store_volumes(case, patient, image, pair, data_set.folder, values), image)
             lowest[case] = float(image.min())
-    data_set.finish_cases()
+    listed = data_set.finish_cases()
     if 2 in values and not any(entry["slices_with"].get("2") for entry in data_set.entries.values()):
         raise ValueError(
             "no mask holds the value 2 (tumour), nothing was written: masks of 0 and 1 alone need --label_values tumour "
@@ -209,6 +209,7 @@ def store_ct_cases(data_set: Preparation, values: Mapping[int, int]) -> None:
         )
     if sentence := without_negative(lowest):
         warnings.warn(sentence, stacklevel=3)
+    return listed
 
 
 def ct_properties(organ: str, label_values: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from monai.config import PathLike
 from medkd.io import NIFTI
 
 from ._cases import DiscoveredCases, require_source
+from ._ct_report import write_ct_report
 from ._prepare import Options, open_data_set
 from ._volumes import CT_PAIRS, ct_label_values, ct_properties, discover_ct_pairs, store_ct_cases
 
@@ -50,7 +51,8 @@ def prepare(
         source: the official download (``data/case_*/imaging.nii.gz`` and ``segmentation.nii.gz``, or ``case_*`` in the
             folder itself), or ``imagesTr`` + ``labelsTr`` or ``images`` + ``masks``, paired by name, in any format of
             ``medkd.io.VOLUMES`` or as DICOM folders.
-        target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``.
+        target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``,
+            ``report.md``, ``report.json``.
         split: ``"random"``: cases permuted by ``seed``; ``"sorted"``: cases in the order of their names; or a JSON file
             with the case names of ``training``, ``validation`` and ``test``. Every case counts as one patient.
         fold: number of the test fold, from 0; no effect with a file.
@@ -73,7 +75,7 @@ def prepare(
     options = Options(split, fold, folds, seed, overwrite, skip_bad)
     values = ct_label_values("kits19", label_values)
     with open_data_set(folder, target, cases, options, "kits19") as data_set:
-        store_ct_cases(data_set, values)
+        write_ct_report(data_set, store_ct_cases(data_set, values), "kidney")
         data_set.save(
             **ct_properties("kidney", label_values),
             revision=_revision(folder),

@@ -19,6 +19,7 @@ from monai.config import PathLike
 from medkd.data import natural_key
 
 from ._cases import DiscoveredCases, require_source
+from ._ct_report import write_ct_report
 from ._prepare import Options, open_data_set
 from ._splits import hold_out
 from ._volumes import CT_PAIRS, ct_label_values, ct_properties, discover_ct_pairs, store_ct_cases
@@ -57,7 +58,8 @@ def prepare(
             it, whatever these are called (``Training Batch 1`` and ``2``); or ``imagesTr`` + ``labelsTr`` (the form of
             the Medical Segmentation Decathlon) or ``images`` + ``masks``, paired by name, in any format of
             ``medkd.io.VOLUMES`` or as DICOM folders.
-        target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``.
+        target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``,
+            ``report.md``, ``report.json``.
         split: ``"5fold"``: test is fold ``fold`` of five, sampled by ``seed``; ``"hlfd_61_70"``: 55 training, 6
             validation and 70 test cases sampled by ``seed``, for exactly 131 labelled cases; ``"random"``:
             cases permuted by ``seed``; ``"sorted"``: cases in the order of their names; or a JSON file with the case
@@ -84,7 +86,7 @@ def prepare(
     _assign_splits(folder, cases, options)
     values = ct_label_values("lits", label_values)
     with open_data_set(folder, target, cases, options, "lits") as data_set:
-        store_ct_cases(data_set, values)
+        write_ct_report(data_set, store_ct_cases(data_set, values), "liver")
         _warn_of_placeholders(data_set.entries.values())
         data_set.save(**ct_properties("liver", label_values))
     return data_set.summary(target)

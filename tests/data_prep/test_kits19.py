@@ -278,6 +278,15 @@ def test_all_refused_cases_are_named_or_skipped(tmp_path):
     assert len(listed) == 10 and not set(listed) & set(summary["refused"])
 
 
+def test_the_report_names_refused_cases_and_equal_images(tmp_path):
+    source = source_of(tmp_path / "source", image=nan_image())
+    save(source / "data", "case_00098", image=numbered(case_arrays()[0], 1))
+    kits19.prepare(source, tmp_path / "out", split="sorted", skip_bad=True)
+    report = (tmp_path / "out/report.md").read_text()
+    assert report.startswith("# 6 cases: ") and "## Refused cases, left out\n\n- case_00099: " in report
+    assert "the same image under several names: case_00001, case_00098" in report
+
+
 def test_the_challenges_unlabelled_cases_are_left_out(tmp_path):
     source = source_of(tmp_path / "source")
     save(source / "data", "case_00210")
