@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,11 +11,11 @@ import SimpleITK as sitk
 
 from .dicom_series import LPS_TO_RAS
 from .file_content import DEFLATE_LIMIT, describe_content, read_start
+from .itk_headers import Header, check_data_sizes, read_header
 from .volume import Volume
 
 __all__ = ["read_itk_file"]
 
-HEADER_LIMIT = 1 << 20  # bytes
 NRRD_SPACES = {"lps", "ras", "las", "left-posterior-superior", "right-anterior-superior", "left-anterior-superior"}
 # Fields with a number for each axis, or for each pair of axes, which MetaIO reads without looking.
 METAIMAGE_NUMBERS = (
@@ -38,10 +37,11 @@ def read_itk_file(path: Path) -> Volume:
     start = read_start(path)
     if not (start.startswith(b"NRRD") if is_nrrd else b"NDims" in start):
         raise ValueError(f"{path}: found {describe_content(start)}, expected {'NRRD' if is_nrrd else 'MetaImage'}")
-    fields = _header_fields(path, is_nrrd)
-    _check_shape(path, fields, is_nrrd)
+    header = read_header(path, is_nrrd)
+    fields = header.fields
+    _check_shape(path, header, is_nrrd)
     _check_spacing(path, fields.get("spacings" if is_nrrd else "elementspacing"))
-    _check_data_file(path, fields, is_nrrd)
+    check_data_sizes(path, header)
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
@@ -66,23 +66,9 @@ def read_itk_file(path: Path) -> Volume:
     return Volume(array, LPS_TO_RAS @ affine, tuple(notes))
 
 
-def _header_fields(path: Path, is_nrrd: bool) -> dict[str, str]:
-    """Return the fields of a text header: name in lower case -> value."""
-    fields: dict[str, str] = {}
-    with path.open("rb") as stream:
-        while (line := stream.readline(HEADER_LIMIT)) and stream.tell() < HEADER_LIMIT:
-            text = line.decode("utf-8", "replace").replace("\0", "\ufffd").strip()
-            if is_nrrd and not text:
-                break
-            name, _, value = text.partition(":" if is_nrrd else "=")
-            fields[name.strip().lower().replace(" ", "")] = value.strip()
-            if name.strip() == "ElementDataFile":
-                break
-    return fields
-
-
-def _check_shape(path: Path, fields: Mapping[str, str], is_nrrd: bool) -> None:
+def _check_shape(path: Path, header: Header, is_nrrd: bool) -> None:
     """Raise ValueError for lengths that ITK would crash on or allocate memory for, though no such data can be there."""
+    fields = header.fields
     axes, text = fields.get("dimension" if is_nrrd else "ndims", ""), fields.get("sizes" if is_nrrd else "dimsize", "")
     lengths = [int(word) if word.isdecimal() else 0 for word in text.split()]
     if not axes.isdecimal() or int(axes) != len(lengths) or not 1 <= len(lengths) <= 8 or min(lengths) < 1:
@@ -92,10 +78,8 @@ def _check_shape(path: Path, fields: Mapping[str, str], is_nrrd: bool) -> None:
     for name, count in () if is_nrrd else METAIMAGE_NUMBERS:
         if name in fields and len(fields[name].split()) != len(lengths) ** count:
             raise ValueError(f"{path}: found {name} {fields[name]}, expected {len(lengths) ** count} numbers")
-    name = fields.get("datafile" if is_nrrd else "elementdatafile", "")
-    data = path.parent / name
-    most = (data if name and data.is_file() else path).stat().st_size * DEFLATE_LIMIT
-    if not name.upper().startswith("LIST") and "%" not in name and math.prod(lengths) > most:
+    most = sum(file.stat().st_size for file in header.files or (path,)) * DEFLATE_LIMIT
+    if math.prod(lengths) > most:
         raise ValueError(
             f"{path}: found lengths {text}, expected no more voxels than {most}, which the file could hold"
         )
@@ -109,37 +93,6 @@ def _check_spacing(path: Path, text: str | None) -> None:
         sizes = []
     if not sizes or not all(0 < size < math.inf for size in sizes):
         raise ValueError(f"{path}: found voxel sizes {text}, expected numbers above 0")
-
-
-def _check_data_file(path: Path, fields: Mapping[str, str], is_nrrd: bool) -> None:
-    """Raise ValueError when the data file of a detached header is absent, elsewhere or of another size."""
-    name = fields.get("datafile" if is_nrrd else "elementdatafile", "")
-    if not name or name.upper().startswith(("LOCAL", "LIST")) or "%" in name:
-        return
-    file = path.parent / name
-    # By the names alone: the file itself may be a link to a store.
-    if not Path(os.path.abspath(file)).is_relative_to(os.path.abspath(path.parent)):
-        raise ValueError(f"{path}: found the data file {name}, expected one in the folder of the header")
-    if not file.is_file():
-        raise ValueError(f"{path}: a header without its data: found no file {name} beside it, expected both")
-    encoding = fields.get("encoding", "raw" if fields.get("compresseddata", "false").lower() != "true" else "zlib")
-    skipped = {fields.get(key, "0") for key in ("byteskip", "headersize", "lineskip")}
-    if encoding != "raw" or skipped != {"0"}:
-        return
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-        itemsize = sitk.GetArrayViewFromImage(sitk.Image([1, 1], reader.GetPixelID(), 1)).itemsize
-    except RuntimeError:
-        return  # told when the image is read
-    expected = math.prod(reader.GetSize()) * reader.GetNumberOfComponents() * itemsize
-    if (size := file.stat().st_size) != expected:
-        kind = sitk.GetPixelIDValueAsString(reader.GetPixelID())
-        raise ValueError(
-            f"{file}: found {size} bytes, expected {expected} by the header {path.name} "
-            f"({' x '.join(map(str, reader.GetSize()))} voxels, {kind})"
-        )
 
 
 def _missing_metaimage(fields: Mapping[str, str]) -> list[str]:

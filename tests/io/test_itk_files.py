@@ -84,7 +84,7 @@ def test_what_a_header_leaves_open_is_said(tmp_path, name, text, axes, notes):
             "a.mhd",
             metaimage("", data="../a.raw"),
             DATA,
-            "found the data file ../a.raw, expected one in the folder of the",
+            "found the data file .../a.raw., expected one in the folder of the",
         ),
         (
             "a.mhd",
@@ -121,3 +121,92 @@ def test_compressed_data_and_data_behind_a_header_of_their_own(tmp_path):
     np.testing.assert_array_equal(volume.array, ARRAY)
     volume = read_volume(write(tmp_path, "a.mhd", metaimage(f"HeaderSize = 7\n{PLACED}"), bytes(7) + DATA))
     np.testing.assert_array_equal(volume.array, ARRAY)
+
+
+def write_slices(folder, names):
+    """Write a file for each of the two slices."""
+    for name, data in zip(names, (DATA[:24], DATA[24:]), strict=True):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "slices"),
+    [
+        ("a.mhd", metaimage(PLACED, "LIST\ns 0.raw\ns 1.raw"), ("s 0.raw", "s 1.raw")),
+        ("a.mha", metaimage(PLACED, "LIST 2\nparts/0\nparts/1"), ("parts/0", "parts/1")),
+        ("a.mhd", metaimage(PLACED, "s%02d.raw 3 4 1"), ("s03.raw", "s04.raw")),
+        ("a.nhdr", nrrd(SPACE, "LIST 2\n..0.raw\n..1.raw"), ("..0.raw", "..1.raw")),
+        ("a.nhdr", nrrd(SPACE, "LIST 3\n0.raw\n1.raw"), ("0.raw", "1.raw")),
+        ("a.nhdr", nrrd(SPACE, "parts/s%d.raw 0 2 2 2"), ("parts/s0.raw", "parts/s2.raw")),
+        ("a.nhdr", nrrd(f"# data file: b.raw\ndata file:=b.raw\n{SPACE}"), ()),
+        ("a.mhd", metaimage(PLACED).replace("\n", "\r\n"), ()),
+    ],
+)
+def test_data_in_several_files(tmp_path, name, text, slices):
+    write_slices(tmp_path, slices) if slices else None
+    np.testing.assert_array_equal(read_volume(write(tmp_path, name, text)).array, ARRAY)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.mhd", metaimage("", "LIST\n../out/0\n../out/1"), "data file '../out/0', expected one in the folder"),
+        ("a.mhd", metaimage("", "LIST\nb/../../out/0\nb/../../out/1"), "data file 'b/../../out/0', expected one in"),
+        ("a.mhd", metaimage("", "../out/%d 0 1 1"), "data file '../out/0', expected one in the folder"),
+        ("a.mha", metaimage("", "../out/%d 0 1 1"), "data file '../out/0', expected one in the folder"),
+        ("a.mhd", metaimage("", "local/../../out/0"), "data file 'local/../../out/0', expected one in the folder"),
+        ("a.mhd", metaimage("", "/etc/passwd"), "data file '/etc/passwd', expected one in the folder"),
+        ("a.mhd", metaimage("", "linked/0"), "data file 'linked/0', expected one in the folder"),
+        ("a.mhd", metaimage("", "LIST\nlinked/0\nlinked/1"), "data file 'linked/0', expected one in the folder"),
+        ("a.mhd", metaimage("", "a.raw\r../out/0"), r"data file 'a.raw\\r../out/0', expected one in the folder"),
+        ("a.mhd", metaimage("", "= ../out/0"), "data file '= ../out/0', expected one in the folder"),
+        ("a.nhdr", nrrd("", "LIST 2\n../out/0\n../out/1"), "data file '../out/0', expected one in the folder"),
+        ("a.nhdr", nrrd("", "../out/%d 0 1 1"), "data file '../out/0', expected one in the folder"),
+        ("a.nrrd", nrrd("", "../out/0"), "data file '../out/0', expected one in the folder"),
+        ("a.nhdr", nrrd("datafile: ../out/0\n"), "found 2 fields data file in the header, expected one"),
+        ("a.nhdr", nrrd("") + "\r\ndata file: ../out/0\n", "found 2 fields data file in the header, expected one"),
+        ("a.mhd", metaimage("") + "ElementDataFile = ../out/0\n", "found 2 fields ElementDataFile in the header"),
+        ("a.mhd", metaimage("Name = a\rElementDataFile = ../out/0\n"), "found 2 fields ElementDataFile in the header"),
+        (
+            "a.mhd",
+            metaimage("Comment = " + "x" * (1 << 20) + "\n", "../out/0"),
+            "found 0 fields ElementDataFile in the",
+        ),
+        ("a.nhdr", nrrd("# " + "x" * (1 << 20) + "\n", "../out/0"), "found a header of more than 1048576 bytes"),
+        ("a.mhd", metaimage("", "%s%n 0 1 1"), "data file %s%n 0 1 1, expected one name, LIST"),
+        ("a.mhd", metaimage("", "%d"), "data file %d, expected one name, LIST and"),
+        ("a.mhd", metaimage("", "%d 0 1 0"), "data file %d 0 1 0, expected one name, LIST and"),
+        ("a.mhd", metaimage("", "LIST\na.raw\n\na.raw"), "data file LIST, expected one name, LIST and below it"),
+        ("a.mhd", metaimage("", "LIST\na.raw\na.raw")[:-1], "data file LIST, expected one name, LIST and below it"),
+        ("a.mhd", metaimage("", "LIST\na.raw"), "found 1 data files of 2 axes, expected 2"),
+        ("a.mhd", metaimage("", "LIST 3\na.raw\na.raw"), "found 2 data files of 3 axes, expected 1"),
+        ("a.mhd", metaimage("", "LIST\na.raw\nb.raw"), "found no file b.raw beside it, expected both"),
+        ("a.mhd", metaimage("", "LIST\na.raw\na.raw"), "a.raw: found 48 bytes, expected 24 by the header a.mhd"),
+        ("a.mhd", metaimage("HeaderSize = 7\n"), "a.raw: found 48 bytes, expected 55 by the header a.mhd"),
+        ("a.nhdr", nrrd("byte skip: 7\n"), "a.raw: found 48 bytes, expected 55 by the header a.nhdr"),
+        (
+            "a.mhd",
+            metaimage("").replace("ElementDataFile = a.raw\n", ""),
+            "found 0 fields ElementDataFile in the header",
+        ),
+    ],
+)
+def test_a_header_names_no_file_outside_its_folder(tmp_path, name, text, message):
+    folder = tmp_path / "in"
+    (folder / "local").mkdir(parents=True)
+    (folder / "b").mkdir()
+    write_slices(tmp_path, ("out/0", "out/1"))
+    (folder / "linked").symlink_to(tmp_path / "out")
+    with pytest.raises(ValueError, match=message) as error:
+        read_volume(write(folder, name, text))
+    assert "\n" not in str(error.value)
+
+
+def test_a_data_file_may_be_a_link_to_a_store(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    path = write(folder, "a.mhd", metaimage(PLACED))
+    (folder / "a.raw").rename(tmp_path / "store")
+    (folder / "a.raw").symlink_to(tmp_path / "store")
+    np.testing.assert_array_equal(read_volume(path).array, ARRAY)
