@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import unicodedata
 import warnings
 from collections import Counter
@@ -141,7 +142,10 @@ def _read_cells(path: Path, text: str) -> tuple[list[str], dict[int, list[str]]]
 
 
 def _parse(path: Path, text: str, delimiter: str) -> dict[int, list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    # Blanks between a quote and a delimiter: csv passes over those before the quote, not over those behind it.
+    quoted = rf'((?:^|{delimiter}) *"(?:[^"]|"")*") *(?=[{delimiter}\r\n]|\Z)'
+    text = re.sub(quoted, r"\1", text, flags=re.MULTILINE)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
     rows: dict[int, list[str]] = {}
     try:
         for row in reader:

@@ -265,5 +265,5 @@ def refuse(refused: Mapping[str, str], total: int) -> NoReturn:
 
 def _origin(options: Options, refused: Mapping[str, str]) -> str:
     """Return how a split came about, for messages."""
-    origin = f"split {str(options.split)!r}, fold {options.fold}, seed {options.seed}"
-    return f"{origin}; {len(refused)} cases refused"
+    origin = f"split {str(options.split)!r}, fold {options.fold}, seed {options.seed}; {len(refused)} cases refused"
+    return f"{origin}{': ' if refused else ''}{shortened([f'{case}: {why}' for case, why in refused.items()], most=3)}"

@@ -14,6 +14,7 @@ from medkd.configs.merge import merge_files
 from medkd.configs.table import data_as_literals
 from medkd.phantoms import make_kits19
 from medkd.reports.tables import experiment_of_runs, write_report
+from medkd.runs.escapes import without_escapes
 from medkd.visuals import plot_runs
 
 from .verbs.prepare import prepare
@@ -89,7 +90,7 @@ def _train(title: str, data: Path, folders: dict[str, Path], seed: int) -> None:
 
 
 def _write_results(output_dir: Path, data: Path, folders: dict[str, Path]) -> None:
-    print(write_report(experiment_of_runs(folders, "student"), output_dir).text)
+    print(without_escapes(write_report(experiment_of_runs(folders, "student"), output_dir).text))
     parser = ConfigParser(merge_files([BUNDLES / "kits19/configs/train.yaml"]))
     options = {**_OPTIONS, "dataset_dir": str(data), "output_dir": str(output_dir)}
     for name, value in data_as_literals(options).items():

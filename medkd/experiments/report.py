@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from medkd.reports import tables
+from medkd.runs.escapes import without_escapes
 
 from .plan import Plan
 
@@ -29,7 +30,7 @@ def report(plan: Plan, output_dir: Path, html: bool = False, trust_record: bool 
 def write_and_print(experiment: tables.Experiment, output_dir: Path, html: bool = False) -> str:
     """Write the tables of any experiment, print them, and write the page if ``html``; return the Markdown."""
     written = tables.write_report(experiment, output_dir)
-    print(written.text)
+    print(without_escapes(written.text))
     if html:
         from medkd.reports.page import write_page  # imports torch and MONAI
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["escape_csv", "markdown_cell", "markdown_text", "unescape_csv"]
+__all__ = ["escape_csv", "markdown_cell", "markdown_text", "unescape_csv", "without_escapes"]
 
 # What a spreadsheet takes for a formula, behind blanks too, with the wide forms of the signs.
 _FORMULA = r"(?:[\t\r\n]|\s*[=+\-@＝＋－＠].)"
 _ESCAPED = re.compile(rf"'+{_FORMULA}", re.DOTALL)
 _UNSAFE = re.compile(rf"'*{_FORMULA}", re.DOTALL)
-# What begins an entity, a tag or a comment of HTML, and a link or an image of Markdown. "p < 0.05" and "[1, 2]" begin none.
-_MARKUP = {r"&(?=#|\w+;)": "&amp;", r"<(?=[A-Za-z/!?])": "&lt;", r"\[(?=[^\]]*\]\s*[(\[:])": "&#91;"}
+# What begins an entity, a tag or a comment of HTML, and what makes a link, an image or the target of one of Markdown.
+# "p < 0.05" begins none, and "[32, 32] (rows, columns)" is no link.
+_MARKUP = {
+    r"&(?=#|\w+;)": "&amp;",
+    r"<(?=[A-Za-z/!?])": "&lt;",
+    r"\](?=[(\[])": "&#93;",
+    r"^\[": "&#91;",
+}
+_ENTITIES = {"&amp;": "&", "&lt;": "<", "&#91;": "[", "&#93;": "]"}
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -56,6 +63,27 @@ def markdown_cell(text: object) -> str:
         \|RVD\|
     """
     return markdown_text(text).replace("\\", "\\\\").replace("|", "\\|")
+
+
+def without_escapes(markdown: str) -> str:
+    r"""Return Markdown as a console shows it: the texts as they were before `markdown_text` and `markdown_cell`.
+
+    Example:
+        >>> without_escapes("a &lt;b>")
+        'a <b>'
+    """
+    return "\n".join(_table_row(line) if line.startswith("|") else _unescape(line) for line in markdown.split("\n"))
+
+
+def _table_row(line: str) -> str:
+    """Return a row of a table with its cells as they were; the columns keep their widths."""
+    cells = re.findall(r"((?:\\.|[^|\\])*)\|", line)
+    plain = (re.sub(r"\\(.)", r"\1", _unescape(cell)).ljust(len(cell)) for cell in cells)
+    return "".join(f"{cell}|" for cell in plain)
+
+
+def _unescape(text: str) -> str:
+    return re.sub("|".join(_ENTITIES), lambda match: _ENTITIES[match[0]], text)
 
 
 def _is_number(cell: str) -> bool:

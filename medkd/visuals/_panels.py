@@ -115,7 +115,7 @@ def show_picture(axes: Axes, picture: np.ndarray, title: str = "", size: tuple[i
     rows, columns = size or picture.shape[:2]
     extent = (-0.5, columns - 0.5, rows - 0.5, -0.5)
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=extent)
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, fontsize=10, parse_math=False)
     # set_axis_off would hide the text below the panel
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)

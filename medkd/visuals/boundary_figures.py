@@ -159,7 +159,7 @@ def _show_histograms(axes: Axes, name: str, values: Mapping[str, np.ndarray]) ->
                 label=f"{region} ({pixels.size} pixels)",
             )
     overlap = histogram_overlap(values["boundary"], values["background"])
-    axes.set_title(f"{name}: boundary and background overlap {overlap:.2f}", fontsize=10)
+    axes.set_title(f"{name}: boundary and background overlap {overlap:.2f}", fontsize=10, parse_math=False)
     axes.set_xlabel("grey intensity, from the image's minimum to its maximum", fontsize=9)
     axes.set_ylabel("density", fontsize=9)
     axes.legend(fontsize=8, frameon=False)

@@ -111,5 +111,5 @@ def _arrange(rows: Sequence[tuple[str, EvaluatedCase]], title: str) -> Figure:
             if axes is not row[0]:
                 outline_mask(axes, case.truth > 0, TRUTH)
         row[0].set_ylabel("\n".join(filter(None, [case.title, rank])), fontsize=9, parse_math=False)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=10, parse_math=False)
     return figure

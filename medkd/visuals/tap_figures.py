@@ -60,7 +60,7 @@ def importance_figure(
             raise ValueError(f"importance_figure: {name} has no encoder taps")
         show_picture(panels[0], background, "image and ground truth")
         outline_mask(panels[0], truth, TRUTH)
-        panels[0].set_ylabel(name, fontsize=11)
+        panels[0].set_ylabel(name, fontsize=11, parse_math=False)
         for axes in panels[1 + len(features.encoder) :]:
             axes.set_axis_off()
         for number, (axes, tap) in enumerate(zip(panels[1:], features.encoder, strict=False)):
@@ -101,6 +101,7 @@ def channels_figure(tap: Tensor, title: str, count: int = 16, index: int = 0) ->
     figure.suptitle(
         f"{title}: {len(order)} of {tap.shape[1]} channels, from {limits[0]:.2f} (black) to {limits[1]:.2f}",
         fontsize=10,
+        parse_math=False,
     )
     return figure
 

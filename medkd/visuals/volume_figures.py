@@ -180,6 +180,9 @@ def _show_plane(axes: Axes, volume: _Volume, axis: int, index: int, title: str) 
 
 def _add_legend(figure: Figure, volume: _Volume, title: str) -> Figure:
     lines = [Line2D([], [], color=colour) for colour, _ in zip(_COLOURS.values(), volume.masks, strict=False)]
-    figure.legend(lines, list(volume.masks), loc="outside lower center", ncols=len(lines), frameon=False, fontsize=10)
-    figure.suptitle(title, fontsize=10)
+    names = list(volume.masks)
+    legend = figure.legend(lines, names, loc="outside lower center", ncols=len(lines), frameon=False, fontsize=10)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    figure.suptitle(title, fontsize=10, parse_math=False)
     return figure

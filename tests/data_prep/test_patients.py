@@ -25,6 +25,7 @@ WRITTEN = {
     "sep": b"sep=;\r\n" + ROWS.replace(",", ";").replace("\n", "\r\n").encode(),
     "quotes": b'"Patient ","Case"\r\n"A"," c0"\r\nA,c1\r\nB,"c2"\r\n',
     "empty columns": b"patient,case,,\nA,c0,,\nA,c1\nB,c2,,\n",
+    "blanks around quotes": b'"patient" , "case"\n"A" , "c0" \n"A",  "c1"\nB, "c2"',
     "old line ends": ROWS.replace("\n", "\r").encode(),
 }
 

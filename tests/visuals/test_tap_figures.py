@@ -65,3 +65,8 @@ def test_channels_that_vary_most_come_first():
     assert [axis.get_title() for axis in figure.axes] == ["channel 1", "channel 3", "channel 0"]
     assert "3 of 5 channels, from 0.00 (black) to 3.00" in figure.get_suptitle()
     np.testing.assert_allclose(picture(figure.axes[1])[:4], 2 / 3, atol=1e-6)
+
+
+def test_a_title_is_text_and_no_formula():
+    figure = channels_figure(torch.rand(1, 4, 8, 8), "tap $x_{$")
+    assert not figure._suptitle.get_parse_math()

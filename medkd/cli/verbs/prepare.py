@@ -58,6 +58,8 @@ def _call(task: str, values: dict[str, Any]) -> None:
     import warnings
     from pathlib import Path
 
+    from medkd.runs.escapes import without_escapes
+
     function = importlib.import_module(f"medkd.data_prep.{task}").prepare
     target = values.pop("dataset_dir")
     with warnings.catch_warnings():
@@ -67,7 +69,7 @@ def _call(task: str, values: dict[str, Any]) -> None:
     print(json.dumps(summary, indent=2, default=str))
     report = Path(target) / "report.md"
     if report.is_file():
-        print("", report.read_text(encoding="utf-8"), sep="\n", end="")
+        print("", without_escapes(report.read_text(encoding="utf-8")), sep="\n", end="")
 
 
 def _run(command: Command) -> None:
