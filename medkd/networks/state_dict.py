@@ -48,7 +48,7 @@ def find_candidates(network: nn.Module, content: Any) -> list[Candidate]:
     """Return the tables of tensors in a file, each without the common prefix that fits the network's names best.
 
     A wrapper's own segments, such as ``module`` of DataParallel, are removed from names. Counters of batches that are not in
-    the file keep the network's values.
+    the file, or of another type (averaged weights have fractions there), keep the network's values.
 
     Args:
         network: that the file is read for.
@@ -95,7 +95,8 @@ def _without_prefix(
         state = {
             name: table[full]
             for name, full in names.items()
-            if name in expected or name.rpartition(".")[2] not in _IGNORED
+            if name.rpartition(".")[2] not in _IGNORED
+            or (name in expected and _is_castable(table[full], expected[name]))
         }
         counters = {
             name: value
@@ -107,6 +108,10 @@ def _without_prefix(
         name, full = next(iter(names.items()))
         shown = full.removesuffix(name) if full.endswith(name) else prefix
         yield Candidate(keys, shown, {**state, **counters}, len(plain) - len(names))
+
+
+def _is_castable(first: Tensor, second: Tensor) -> bool:
+    return first.shape == second.shape and torch.can_cast(first.dtype, second.dtype)
 
 
 def select(fitting: Sequence[Candidate], role: str, source: str) -> tuple[Candidate, str]:

@@ -12,7 +12,7 @@ from medkd.networks.features import FeatureTaps, OutputError
 
 from .geometry import Axes
 from .intensity import Intensity
-from .outputs import OutputKind, are_probabilities, log_probabilities, select_output
+from .outputs import OutputKind, log_probabilities, probability_scale, select_output
 
 __all__ = ["TeacherAdapter"]
 
@@ -67,6 +67,7 @@ class TeacherAdapter(nn.Module):
         self.classes: tuple[int, ...] | None = None
         self.num_classes = num_classes
         self.output, self.takes_logarithm = output, output == "probabilities"
+        self.scale = 1.0  # of the probabilities
         self._channels = {1, num_classes} if classes is None else {len(classes)}
         self._checks_left = 2  # of outputs: with noise, and with the first images
         self.eval()  # a frozen script has no other mode
@@ -86,7 +87,7 @@ class TeacherAdapter(nn.Module):
         if self._checks_left and bool(image.any()):  # zeros are a dry forward's
             self._check(logits, x)
         if self.takes_logarithm:
-            logits = log_probabilities(logits)
+            logits = log_probabilities(logits if self.scale == 1 else logits / self.scale)
         for axis, edge in enumerate(size, start=2):
             logits = logits.narrow(axis, 0, edge)
         logits = logits if self.network_axes is None else self.network_axes.from_network(logits)
@@ -102,19 +103,20 @@ class TeacherAdapter(nn.Module):
     def _check(self, values: Tensor, x: Tensor) -> None:
         """Check that the outputs are what `output` says; of "detect", see whether the logarithm is to be taken."""
         self._checks_left -= 1
-        is_probability = are_probabilities(values, self.network, self._run, x, f"teacher {self.source}")
-        if is_probability and self.output == "auto":
+        scale = probability_scale(values, self.network, self._run, x, f"teacher {self.source}")
+        if scale is not None and self.output == "auto":
+            times = "" if scale == 1 else f" times {scale:g}"
             raise ValueError(
-                f"teacher {self.source}: found probabilities (of a softmax or sigmoid), expected logits: give "
+                f"teacher {self.source}: found probabilities (of a softmax or sigmoid){times}, expected logits: give "
                 "--teacher_output probabilities, which takes their logarithm (--teacher_output logits if they are logits)"
             )
-        if not is_probability and self.output == "probabilities":
+        if scale is None and self.output == "probabilities":
             raise ValueError(
                 f"teacher {self.source}: found values of {values.min():.3g} to {values.max():.3g}, expected probabilities as "
                 "--teacher_output says: leave it out for logits"
             )
-        if self.output == "detect" and is_probability:
-            self.takes_logarithm = True
+        if scale is not None and self.output != "logits":
+            self.takes_logarithm, self.scale = True, scale
 
     def _pad(self, x: Tensor) -> Tensor:
         if self.multiple is None:
@@ -148,6 +150,7 @@ class TeacherAdapter(nn.Module):
         """Return the settings, which also tell the cached soft labels of two such teachers apart."""
         axes = "" if self.network_axes is None else f", axes={self.network_axes.axcodes}"
         log = ", log" if self.takes_logarithm else ""
+        log += f" of 1/{self.scale:g}" if self.scale != 1 else ""
         return f"{self.code}, classes={self.classes}, intensity={self.intensity}, multiple={self.multiple}{axes}{log}"
 
 

@@ -21,7 +21,7 @@ from .bundle_folder import bundle_config, read_bundle
 from .ensemble import Ensemble
 from .external import ExternalModel, Task, adapt_model
 from .nnunet_folder import nnunet_folder, read_nnunet
-from .outputs import OutputKind, are_probabilities, check_kind
+from .outputs import OutputKind, check_kind, probability_scale
 from .torchscript import read_torchscript
 
 __all__ = ["PathOrPaths", "load_teacher", "teacher_kind"]
@@ -164,5 +164,5 @@ def _require_logits(network: nn.Module, path: str | Path) -> None:
     shape, source = FeatureTaps(network).shapes.logits.shape, f"teacher {path}"
     image = torch.rand((1, input_spec(network)[1], *shape[2:]), generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.no_grad(), eval_mode(network):
-        if are_probabilities(network(image), network, network, image, source):
+        if probability_scale(network(image), network, network, image, source) is not None:
             raise ValueError(f"{source}: found probabilities, expected logits: leave the softmax out of teacher_def")

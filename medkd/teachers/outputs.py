@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Literal, get_args
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from medkd.networks.features import OutputError
 
-__all__ = ["OutputKind", "are_probabilities", "check_kind", "log_probabilities", "select_output"]
+__all__ = ["OutputKind", "check_kind", "log_probabilities", "probability_scale", "select_output"]
 
 # What a user says of a network's outputs; "detect" is for members of an ensemble, of which each may be either.
 OutputKind = Literal["auto", "logits", "probabilities", "detect"]
@@ -19,6 +19,9 @@ _FLOOR = 1e-6  # of a probability, as of an `Ensemble`
 _TOLERANCE = 0.01  # half precision, and maps that were resized
 _LARGE = 1e6
 _LAST = 20  # parameters that are asked
+_LEVELS = 16  # different values that scaled labels have at most; quantized logits have more
+_USUAL_SCALES = (100.0, 255.0)  # percent and 8 bits
+_REACHED = 0.9
 
 
 def select_output(output: object, size: torch.Size, source: str, channels: Collection[int] = ()) -> Tensor:
@@ -59,10 +62,10 @@ def select_output(output: object, size: torch.Size, source: str, channels: Colle
     return next((tensor for tensor in reversed(fitting) if tensor.shape[1] in channels), fitting[-1])
 
 
-def are_probabilities(
+def probability_scale(
     values: Tensor, network: nn.Module, forward: Callable[[Tensor], Tensor], image: Tensor, source: str
-) -> bool:
-    """Return whether the outputs of a network are probabilities: those of a softmax or a sigmoid.
+) -> float | None:
+    """Return what the outputs of a network are divided by to give the probabilities of a softmax or a sigmoid.
 
     Small logits may lie in 0 to 1 too: see `_is_bounded`.
 
@@ -73,6 +76,9 @@ def are_probabilities(
         image: (N, C, *spatial), that was given to the network.
         source: name of the network in messages.
 
+    Returns:
+        1 for probabilities, 255 or another number for scaled ones, None for other outputs.
+
     Raises:
         ValueError: for NaN, infinity, and labels in place of logits.
     """
@@ -81,35 +87,63 @@ def are_probabilities(
     values = values.float()
     if not values.isfinite().all():
         raise ValueError(f"{source}: found NaN or infinity in its output, expected logits")
-    is_constant = bool(values.eq(values.flatten()[0]).all())
-    if not is_constant and values.eq(values.round()).all():
+    if bool(values.eq(values.flatten()[0]).all()):
+        return None
+    if values.eq(values.round()).all():
         raise ValueError(f"{source}: found whole numbers alone (hard labels), expected logits: leave out the argmax")
-    return not is_constant and not _leaves_0_1(values) and _is_bounded(network, forward, image)
+    levels = values.unique()
+    if levels[0] == 0 and len(levels) <= _LEVELS and _are_whole(levels / levels[1]):
+        raise ValueError(
+            f"{source}: found multiples of {levels[1]:.3g} alone (hard labels), expected logits: leave out the argmax"
+        )
+    scales = [scale for scale in _scales(values) if not _leaves(values, scale)]
+    return next((scale for scale in scales if _is_bounded(network, forward, image, scale)), None)
 
 
-def _leaves_0_1(values: Tensor) -> bool:
-    return bool(((values < -_TOLERANCE) | (values > 1 + _TOLERANCE)).any())
+def _are_whole(values: Tensor) -> bool:
+    return bool(((values - values.round()).abs() < _TOLERANCE).all())
 
 
-def _is_bounded(network: nn.Module, forward: Callable[[Tensor], Tensor], image: Tensor) -> bool:
-    """Return whether outputs stay in 0..1 whatever feeds the last layers: those of a softmax do, small logits do not.
+def _scales(values: Tensor) -> list[float]:
+    """Return what probabilities may have been multiplied by: 1, the sum over channels if it is constant, 100 and 255."""
+    total = values.sum(1)
+    mean = float(total.mean())
+    is_constant = values.shape[1] > 1 and bool(((total - mean).abs() <= _TOLERANCE * mean).all())
+    return [1.0, *([float(f"{mean:.3g}")] if is_constant else []), *(_USUAL_SCALES if _leaves(values, 1.0) else ())]
+
+
+def _leaves(values: Tensor, scale: float) -> bool:
+    """Return whether some values are not in 0..scale."""
+    return bool(((values < -_TOLERANCE * scale) | (values > (1 + _TOLERANCE) * scale)).any())
+
+
+def _is_bounded(network: nn.Module, forward: Callable[[Tensor], Tensor], image: Tensor, scale: float) -> bool:
+    """Return whether outputs stay in 0..scale whatever feeds the last layers: those of a softmax do, small logits do not.
 
     One parameter after the other, from the last, is multiplied by a large factor and restored; a network without parameters
-    (a frozen script) is given noise of that size.
+    (a frozen script) is given noise of that size. Another scale than 1 must be reached too: logits may be cut at 6.
     """
+    highest = 0.0
+    for values in _extreme_outputs(network, forward, image):
+        if _leaves(values, scale):
+            return False
+        highest = max(highest, float(values.max()))
+    return scale == 1 or highest > _REACHED * scale
+
+
+def _extreme_outputs(network: nn.Module, forward: Callable[[Tensor], Tensor], image: Tensor) -> Iterator[Tensor]:
     parameters = list(network.parameters())[::-1][:_LAST]
     if not parameters:
         noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(0)).to(image)
-        return not _leaves_0_1(forward(_LARGE * noise).float())
+        yield forward(_LARGE * noise).float()
     for parameter in parameters:
         saved = parameter.detach().clone()
         try:
             parameter.mul_(_LARGE)
-            if _leaves_0_1(forward(image).float()):
-                return False
+            values = forward(image).float()
         finally:
             parameter.copy_(saved)
-    return True
+        yield values
 
 
 def log_probabilities(values: Tensor) -> Tensor:

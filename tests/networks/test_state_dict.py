@@ -44,6 +44,10 @@ def lightning(state):
     }
 
 
+def counters_as(state, counter):
+    return {name: counter.clone() if name.endswith("num_batches_tracked") else v for name, v in state.items()}
+
+
 WRAPPED = {
     **{
         prefix: lambda state, prefix=prefix: under(prefix, state)
@@ -78,6 +82,9 @@ WRAPPED = {
     "AveragedModel": lambda state: {"n_averaged": torch.tensor(3), **under("module.", state)},
     "counters of a profiler": lambda state: {**state, "total_ops": torch.zeros(1), "head.total_params": torch.zeros(1)},
     "without counters": lambda state: {name: v for name, v in state.items() if "num_batches" not in name},
+    "averaged counters": lambda state: counters_as(state, torch.tensor(0.5)),
+    "counters of one element": lambda state: counters_as(state, torch.tensor([7])),
+    "counters that became NaN": lambda state: {"ema": under("module.", counters_as(state, torch.tensor(torch.nan)))},
     "float64": lambda state: {name: v.double() if v.is_floating_point() else v for name, v in state.items()},
     "parameters": lambda state: {name: nn.Parameter(v, False) for name, v in state.items()},
     "arrays beside": lambda state: {"state_dict": state, "dice": np.array([0.5, 0.6]), "best": np.int64(3)},
@@ -90,6 +97,12 @@ def test_the_weights_are_found(tmp_path, network, name):
     loaded = load_weights(UNet(2, 1, 2, width=2), tmp_path)
     for key, value in network.state_dict().items():
         assert torch.equal(value, loaded.state_dict()[key]), key
+
+
+def test_a_counter_that_is_a_whole_number_is_read(tmp_path, network):
+    torch.save(counters_as(network.state_dict(), torch.tensor(7, dtype=torch.int32)), tmp_path / "model.pt")
+    state = load_weights(UNet(2, 1, 2, width=2), tmp_path).state_dict()
+    assert {int(value) for name, value in state.items() if name.endswith("num_batches_tracked")} == {7}
 
 
 def test_where_they_were_found_is_told(tmp_path, network, capsys):

@@ -57,13 +57,19 @@ ENDINGS = {
     "clamped": Call(lambda x: x.clamp(0, 1)),
     "deep supervision": Call(lambda x: [x.softmax(1), F.avg_pool2d(x, 2).softmax(1)]),
     "a dictionary": Call(lambda x: {"out": x.softmax(1), "aux": x}),
+    "softmax in 8 bits": Call(lambda x: 255 * x.softmax(1)),
+    "softmax in 8 bits, half precision": Call(lambda x: (255 * x.softmax(1)).half()),
+    "softmax in percent": Call(lambda x: 100 * x.softmax(1)),
+    "softmax times 7": Call(lambda x: 7 * x.softmax(1)),
+    "sigmoid in 8 bits": Call(lambda x: 255 * x.sigmoid()),
 }
 
 
 @pytest.mark.parametrize("name", ENDINGS)
 def test_probabilities_are_refused_with_the_way_out(name):
     message = (
-        r"^teacher F: found probabilities \(of a softmax or sigmoid\), expected logits: give --teacher_output probab"
+        r"^teacher F: found probabilities \(of a softmax or sigmoid\)( times [\d.]+)?, expected logits: "
+        "give --teacher_output probab"
     )
     with pytest.raises(ValueError, match=message) as caught:
         adapt(ENDINGS[name])
@@ -86,6 +92,23 @@ def test_the_logarithm_gives_the_same_probabilities():
     assert log_probabilities(p).isfinite().all()
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_probabilities_on_another_scale_are_divided(channels):
+    last = Call(lambda x: 255 * (x.sigmoid() if channels == 1 else x.softmax(1)))
+    network, teacher = adapt(last, channels=channels, output="probabilities")
+    torch.testing.assert_close(teacher(IMAGE).softmax(1)[:, -1:], network(IMAGE)[:, -1:] / 255)
+    assert "log of 1/255" in teacher.extra_repr()
+
+
+@pytest.mark.parametrize("last", [lambda x: x.argmax(1, True) / 3, lambda x: (x > 0) * 127.5])
+def test_labels_on_another_scale_are_refused(last):
+    for output in ("auto", "probabilities", "logits"):
+        with pytest.raises(
+            ValueError, match=r"^teacher F: found multiples of [\d.e+]+ alone \(hard labels\), expected log"
+        ):
+            adapt(last, classes=2, output=output)
+
+
 def test_merged_classes_are_summed():
     torch.manual_seed(0)
     network = Ending(make_monai_unet(2, 3), nn.Softmax(1)).eval()
@@ -101,6 +124,9 @@ LOGITS = {
     "large": lambda x: 1e4 * x,
     "zero": lambda x: 0 * x,
     "squashed": lambda x: torch.tanh(x),
+    "cut": lambda x: (3 * x).clamp(0, 6),
+    "positive": lambda x: 20 + x,
+    "of a constant sum": lambda x: 50 + torch.cat([x[:, :1], -x[:, :1]], 1),
 }
 
 
@@ -149,7 +175,7 @@ def test_later_images_cost_no_look(monkeypatch):
 
     _, teacher = adapt(nn.Identity())
     teacher(IMAGE)
-    monkeypatch.setattr(adapter, "are_probabilities", None)
+    monkeypatch.setattr(adapter, "probability_scale", None)
     monkeypatch.setattr(torch.Tensor, "any", None)
     teacher(IMAGE)
 
