@@ -15,7 +15,7 @@ def test_names_are_shown_and_not_taken(tmp_path):
     )
     assert text == (tmp_path / "table.md").read_text()
     assert "<script" not in text and "<b>" not in text and "p < 0.05" in text
-    assert [line for line in text.splitlines() if line.startswith("##")] == ["## kits19, &#91;a](http://x) b"]
+    assert [line for line in text.splitlines() if line.startswith("##")] == ["## kits19, [a&#93;(http://x) b"]
     assert [line.count("|") - line.count("\\|") for line in text.splitlines() if line.startswith("|")] == [3] * 4
     latex = (tmp_path / "table.tex").read_text()
     assert r"=1+1$|$\textless{}script" in latex and "{[}kd]{*}" in latex
