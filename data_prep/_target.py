@@ -28,7 +28,10 @@ def check_target(source: Path, target: Path, overwrite: bool) -> None:
         if not (target / "datalist.json").is_file():
             raise ValueError(f"target {target}: not empty and no prepared data set (no datalist.json); left alone")
         if not overwrite:
-            raise ValueError(f"target {target}: holds a prepared data set already; --overwrite True replaces it")
+            raise ValueError(
+                f"target {target}: holds a prepared data set already: rename it, name another folder, or give --overwrite "
+                "True to replace it"
+            )
         if foreign := sorted({path.name for path in target.iterdir()} - REPLACEABLE):
             raise ValueError(
                 f"target {target}: holds {', '.join(foreign)}, expected a prepared data set alone: "

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from .file_content import describe_content, read_start
 
-__all__ = ["dicom_tag", "find_slices", "is_dicom_folder", "tag_numbers"]
+__all__ = ["dicom_tag", "find_slices", "is_dicom_folder", "tag_numbers", "transfer_syntax"]
 
 # ITK prints its warnings past Python. The ones that matter are raised here as errors.
 sitk.ProcessObject.SetGlobalWarningDisplay(False)
@@ -70,7 +70,7 @@ def find_slices(folder: Path) -> tuple[list[sitk.ImageFileReader], dict[str, str
         elif content := _other_content(_meta_uid(start, 2)):
             skipped[file.name] = content
         else:
-            infos.append(_info(file, _meta_uid(start, 16)))
+            infos.append(_info(file))
     beside = {id(info): _beside_slices(info) for info in infos}
     if not all(beside.values()):
         skipped |= {Path(info.GetFileName()).name: beside[id(info)] for info in infos if beside[id(info)]}
@@ -116,6 +116,11 @@ def _read_start(file: Path) -> bytes | None:
     return start if start[128:132] == b"DICM" or start[:4] in BARE_STARTS else None
 
 
+def transfer_syntax(file: Path) -> str:
+    """Return the UID of the way in which a file is encoded, for messages."""
+    return _meta_uid(_read_start(file) or b"", 16) or "not said"
+
+
 def _meta_uid(start: bytes, element: int) -> str:
     """Return a UID of group 2: the SOP class (element 2) or the transfer syntax (16); empty where there is none."""
     match = re.search(re.escape(struct.pack("<HH", 2, element)) + rb"UI..([0-9.]{1,64})", start, re.DOTALL)
@@ -139,7 +144,7 @@ def _beside_slices(info: sitk.ImageFileReader) -> str:
     return "secondary capture" if f"{dicom_tag(info, CLASS)}.".startswith(f"{CAPTURE}.") else ""
 
 
-def _info(file: Path, syntax: str) -> sitk.ImageFileReader:
+def _info(file: Path) -> sitk.ImageFileReader:
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetFileName(str(file))
@@ -147,6 +152,6 @@ def _info(file: Path, syntax: str) -> sitk.ImageFileReader:
         reader.ReadImageInformation()
     except RuntimeError as error:
         raise ValueError(
-            f"{file}: unreadable or truncated DICOM file (transfer syntax {syntax or 'not said'})"
+            f"{file}: unreadable or truncated DICOM file (transfer syntax {transfer_syntax(file)})"
         ) from error
     return reader

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import locale
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from .dicom_files import dicom_tag, find_slices, is_dicom_folder, name_files, tag_numbers
+from .dicom_files import dicom_tag, find_slices, is_dicom_folder, name_files, tag_numbers, transfer_syntax
 from .volume import Volume
 
 __all__ = ["LPS_TO_RAS", "is_dicom_folder", "kept_locale", "read_series"]
@@ -20,7 +21,7 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 STEP_TOLERANCE = 0.1  # mm
 SPACING_TOLERANCE = 1e-3  # of the pixel spacing
 POSITION, ORIENTATION, SPACING = "0020|0032", "0020|0037", "0028|0030"
-SERIES, DESCRIPTION, PHOTOMETRIC, SYNTAX, INSTANCE = "0020|000e", "0008|103e", "0028|0004", "0002|0010", "0008|0018"
+SERIES, DESCRIPTION, PHOTOMETRIC, INSTANCE = "0020|000e", "0008|103e", "0028|0004", "0008|0018"
 # Distances on a detector or a film, not in the patient.
 OTHER_SPACINGS = {"0018|1164": "ImagerPixelSpacing", "0018|2010": "NominalScannedPixelSpacing"}
 # What may tell the volumes apart that one series holds.
@@ -73,11 +74,11 @@ def read_series(folder: Path) -> Volume:
     try:
         array = sitk.GetArrayFromImage(reader.Execute()).T
     except RuntimeError as error:
-        reason = " ".join(str(error).strip().splitlines()[-1].split())
-        syntax = dicom_tag(infos[0], SYNTAX)
+        # The lines before the last name ITK's source files, and the last one an address in memory.
+        reason = " ".join(re.sub(r"ITK ERROR: |\(0x[0-9a-f]+\)", "", str(error).strip().splitlines()[-1]).split())
         raise ValueError(
             f"{folder}: DICOM slices are unreadable: truncated, or compressed in a way that is not known (transfer syntax "
-            f"{syntax}; {reason[:120]})"
+            f"{transfer_syntax(Path(infos[0].GetFileName()))}; {reason[:120]})"
         ) from error
     notes = [f"skipped {name_files(skipped)}: no slices of the series"] if skipped else []
     return Volume(array, LPS_TO_RAS @ affine, tuple(notes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,8 +23,18 @@ METAIMAGE_NUMBERS = (
     *((name, 1) for name in ("elementspacing", "elementsize", "offset", "position", "origin", "centerofrotation")),
     *((name, 2) for name in ("transformmatrix", "rotation", "orientation")),
 )
-MM_PER_UNIT = {"m": 1000.0, "cm": 10.0, "mm": 1.0, "um": 0.001, "\u00b5m": 0.001, "\u03bcm": 0.001, "nm": 1e-6}
-LONG_UNITS = {"meter": "m", "metre": "m", "centi": "cm", "milli": "mm", "micro": "um", "nano": "nm"}
+MM_PER_UNIT = {
+    "m": 1000.0,
+    "cm": 10.0,
+    "mm": 1.0,
+    "um": 0.001,
+    "\u00b5m": 0.001,
+    "\u03bcm": 0.001,
+    "nm": 1e-6,
+    "in": 25.4,
+}
+LONG_UNITS = {"meter": "m", "metre": "m", "centi": "cm", "milli": "mm", "micro": "um", "nano": "nm", "inch": "in"}
+NO_UNITS = {"?", "???", "none", "unknown", "unspecified", "pixel", "pixels", "voxel", "voxels"}
 
 
 def read_itk_file(path: Path) -> Volume:
@@ -40,7 +51,8 @@ def read_itk_file(path: Path) -> Volume:
     header = read_header(path, is_nrrd)
     fields = header.fields
     _check_shape(path, header, is_nrrd)
-    _check_spacing(path, fields.get("spacings" if is_nrrd else "elementspacing"))
+    for name in ("spacings",) if is_nrrd else ("elementspacing", "elementsize"):
+        _check_spacing(path, fields.get(name))
     check_data_sizes(path, header)
     try:
         image = sitk.ReadImage(str(path))
@@ -60,9 +72,12 @@ def read_itk_file(path: Path) -> Volume:
     affine[:3, 3] = image.GetOrigin()
     notes = _missing_nrrd(fields) if is_nrrd else _missing_metaimage(fields)
     unit, scale = _unit(path, fields)
-    if scale != 1:
+    if unit in NO_UNITS:
+        notes.append(f"the header's unit is {unit!r}: sizes and places are taken for mm")
+    elif scale != 1:
         affine[:3] *= scale
         notes.append(f"the header's unit is {unit}: sizes and places are scaled to mm")
+    array = _intensities(path, fields, array)
     return Volume(array, LPS_TO_RAS @ affine, tuple(notes))
 
 
@@ -111,12 +126,39 @@ def _missing_nrrd(fields: Mapping[str, str]) -> list[str]:
 
 
 def _unit(path: Path, fields: Mapping[str, str]) -> tuple[str, float]:
-    """Return the unit of lengths and its mm; a unit that is not known counts as mm."""
+    """Return the unit of lengths and its mm; where the header says that there is none, it counts as mm."""
     text = fields.get("spaceunits") or fields.get("units") or fields.get("distanceunits", "")
+    units = re.findall(r'"([^"]*)"', text) if '"' in text else text.split()
     scales = {}
-    for word in text.replace('"', " ").split():
-        unit = next((short for long, short in LONG_UNITS.items() if word.lower().startswith(long)), word)
+    for word in filter(None, (unit.strip().lower() for unit in units[:3])):
+        unit = next((short for long, short in LONG_UNITS.items() if word.startswith(long)), word)
+        if unit not in MM_PER_UNIT and unit not in NO_UNITS:
+            raise ValueError(f"{path}: found units {text}, expected one of {', '.join(MM_PER_UNIT)}")
         scales[unit] = MM_PER_UNIT.get(unit, 1.0)
     if len(set(scales.values())) > 1:
         raise ValueError(f"{path}: found units {text}, expected one unit for all axes")
     return next(iter(scales.items()), ("mm", 1.0))
+
+
+def _intensities(path: Path, fields: Mapping[str, str], array: np.ndarray) -> np.ndarray:
+    """Return the values that the stored ones stand for; ITK returns the stored ones."""
+    for name in ("oldmin", "oldmax"):
+        if not math.isnan(_number(path, fields, name, math.nan)):
+            raise ValueError(
+                f"{path}: found {name[:3]} {name[3:]} {fields[name]}: voxels are quantised, expected the values themselves"
+            )
+    slope = _number(path, fields, "elementtointensityfunctionslope", 1.0)
+    offset = _number(path, fields, "elementtointensityfunctionoffset", 0.0)
+    if not (math.isfinite(slope) and math.isfinite(offset) and slope):
+        raise ValueError(
+            f"{path}: found ElementToIntensityFunctionSlope {slope} and Offset {offset}, expected finite numbers and a slope "
+            "other than 0"
+        )
+    return array if (slope, offset) == (1, 0) else array.astype(np.float64) * slope + offset
+
+
+def _number(path: Path, fields: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        return float(fields.get(name, default))
+    except ValueError:
+        raise ValueError(f"{path}: found {name} {fields[name]}, expected a number") from None

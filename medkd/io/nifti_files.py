@@ -45,10 +45,9 @@ def read_nifti_file(path: Path) -> Volume:
         fixed = _repaired(header)
         _check_size(path, fixed, isinstance(stream, gzip.GzipFile))
         array = np.asanyarray(ArrayProxy(stream, fixed))
-        # gzip compares the checksum only at the end of the stream.
-        while stream.read(1 << 20):
-            pass
+        ignored = _read_to_end(stream)
     affine, notes = _place(path, header)
+    notes = (*notes, *ignored)
     unit, scale = MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, ("mm", 1.0))
     if scale != 1:
         affine[:3] *= scale
@@ -76,6 +75,18 @@ def _reading(path: Path) -> Iterator[BinaryIO]:
         if str(error).startswith(f"{path}: "):
             raise
         raise ValueError(f"{path} is unreadable or truncated ({' '.join(str(error).split())[:120]})") from error
+
+
+def _read_to_end(stream: BinaryIO) -> tuple[str, ...]:
+    """Read what is left, since gzip compares the checksum only at the end; return a note on bytes behind that end."""
+    try:
+        while stream.read(1 << 20):
+            pass
+    except gzip.BadGzipFile as error:
+        if not str(error).startswith("Not a gzipped file"):
+            raise
+        return ("bytes behind the end of the gzip stream are ignored",)
+    return ()
 
 
 def _header(path: Path, stream: BinaryIO) -> nib.Nifti1Header:
@@ -120,9 +131,12 @@ def _place(path: Path, header: nib.Nifti1Header) -> tuple[np.ndarray, tuple[str,
 
     As in nibabel, the sform comes first, then the qform; a file with neither is taken for LAS around its centre.
     """
+    sizes = np.asarray(header["pixdim"][1:4], dtype=np.float64)
+    if is_negative := header["qform_code"] > 0 and bool((sizes < 0).any()):
+        header = header.copy()
+        header["pixdim"][1:4] = np.abs(sizes)  # as nibabel repairs it
     forms = {name: _form(header, name) for name in ("sform", "qform") if header[f"{name}_code"] > 0}
     usable = {name: form for name, form in forms.items() if has_volume(form)}
-    sizes = np.asarray(header["pixdim"][1:4], dtype=np.float64)
     if not usable:
         if forms:
             values = "; ".join(f"{name} {form[:3].tolist()}" for name, form in forms.items())
@@ -135,13 +149,15 @@ def _place(path: Path, header: nib.Nifti1Header) -> tuple[np.ndarray, tuple[str,
         return header.get_base_affine(), (f"{note} (axes taken for LAS)",)
     taken, affine = next(iter(usable.items()))
     notes = [f"its {name} has no volume or NaN, the {taken} was taken" for name in forms if name not in usable]
+    if is_negative:
+        notes.append(f"voxel sizes are {_mm(sizes)} by pixdim: taken without their sign")
     shape = (*header.get_data_shape(), 1, 1, 1)[:3]
     if len(usable) == 2 and (shift := largest_shift(affine, usable["qform"], shape)) > SHIFT_TOLERANCE:
         axes = ["".join(nib.aff2axcodes(form)) for form in usable.values()]
         differ = f"sform (axes {axes[0]}) and qform (axes {axes[1]}) differ by up to {shift:.3g} voxels"
         # An identity is what programs write that know no geometry: the public ACDC has it beside a true qform.
         if is_placeholder(affine):
-            return usable["qform"], (f"{differ}: the qform was taken, the sform is an identity",)
+            return usable["qform"], (*notes, f"{differ}: the qform was taken, the sform is an identity")
         notes.append(f"{differ}: the sform was taken, programs built on ITK may take the qform")
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if "qform" not in forms and not np.allclose(lengths, sizes, rtol=SIZE_TOLERANCE, atol=0):

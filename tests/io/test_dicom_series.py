@@ -177,7 +177,7 @@ def test_slices_may_have_rescale_factors_of_their_own(tmp_path):
         (one_position_twice, "two DICOM slices at one position"),
         (one_slice, "the DICOM series is one slice"),
         (no_dicom, "no DICOM series in it"),
-        (cut_short, "unreadable"),
+        (cut_short, r"unreadable or truncated DICOM file \(transfer syntax 1\.2\.840\.10008\.1\.2\)$"),
         (
             lambda folder: (folder / "slice_005.dcm").write_bytes(b""),
             "slice_005.dcm: found an empty file .*, expected DICOM",
@@ -192,3 +192,15 @@ def test_refused_folders(tmp_path, spoil, message):
     with pytest.raises(ValueError, match=message) as error:
         read_volume_file(folder)
     assert str(folder) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_unreadable_voxels_are_told_with_their_encoding(tmp_path, monkeypatch):
+    def refuse(self):
+        raise RuntimeError("itk::ERROR: a.cxx:1\nITK ERROR: GDCMImageIO(0x5640e869a8c0): Failed to change to Implicit")
+
+    write_dicom(tmp_path / "case", HU, np.diag([1, 1, 2, 1.0]), description="thin")
+    monkeypatch.setattr(sitk.ImageSeriesReader, "Execute", refuse)
+    with pytest.raises(
+        ValueError, match=r"\(transfer syntax 1\.2\.840\.10008\.1\.2; GDCMImageIO: Failed to change to Impl"
+    ):
+        read_volume_file(tmp_path / "case")

@@ -12,6 +12,7 @@ DATA = ARRAY.tobytes(order="F")
 PLACED = "TransformMatrix = 1 0 0 0 1 0 0 0 1\n"
 SPACE = "space: left-posterior-superior\nspace directions: (0.7,0,0) (0,0.7,0) (0,0,3)\nspace origin: (1,2,3)\n"
 FLAT = np.diag([-0.7, -0.7, 3.0])
+FLAT_INCH = np.diag([-2.54, -2.54, 5.08])
 
 
 def metaimage(fields, data="a.raw", kind="MET_SHORT", dims="NDims = 3\nDimSize = 4 3 2\n"):
@@ -57,6 +58,15 @@ def write(folder, name, text, data=DATA):
             ["incomplete: voxel sizes are taken for 1"],
         ),
         ("a.mhd", metaimage(PLACED + "DistanceUnits = um\nElementSpacing = 700 700 3000\n"), FLAT, ["unit is um"]),
+        ("a.mhd", metaimage(PLACED + "DistanceUnits = Inch\nElementSpacing = .1 .1 .2\n"), FLAT_INCH, ["unit is in:"]),
+        (
+            "a.mhd",
+            metaimage(PLACED + "DistanceUnits = ?\nElementSize = 0.7 0.7 3\n"),
+            FLAT,
+            ["unit is '?': sizes and p"],
+        ),
+        ("a.nhdr", nrrd(SPACE + 'space units: "MM" "" "millimetres"\n'), FLAT, []),
+        ("a.nhdr", nrrd(SPACE + "old min: nan\n"), FLAT, []),
         (
             "a.mhd",
             metaimage(PLACED + "ElementSpacing = 0.7 0.7 3 1\n", dims="NDims = 4\nDimSize = 4 3 2 1\n").replace(
@@ -98,6 +108,17 @@ def test_what_a_header_leaves_open_is_said(tmp_path, name, text, axes, notes):
         ("a.mhd", metaimage("ElementSpacing = -1 1 1\n"), DATA, "found voxel sizes -1 1 1, expected numbers above 0"),
         ("a.nhdr", nrrd("spacings: nan nan nan\n"), DATA, "found voxel sizes nan nan nan, expected numbers above 0"),
         ("a.nhdr", nrrd('spacings: 1 1 1\nunits: "mm" "mm" "cm"\n'), DATA, "expected one unit for all axes"),
+        ("a.nhdr", nrrd('spacings: 1 1 1\nunits: "furlong" "furlong" "furlong"\n'), DATA, "expected one of m, cm, mm,"),
+        ("a.mhd", metaimage("DistanceUnits = px2\n"), DATA, "found units px2, expected one of m, cm, mm,"),
+        ("a.mhd", metaimage("ElementSize = 0 1 1\n"), DATA, "found voxel sizes 0 1 1, expected numbers above 0"),
+        ("a.nhdr", nrrd("old min: -1000\nold max: 400\n"), DATA, "found old min -1000: voxels are quantised, expected"),
+        (
+            "a.mhd",
+            metaimage("ElementToIntensityFunctionSlope = 0\n"),
+            DATA,
+            "FunctionSlope 0.0 and Offset 0.0, expected",
+        ),
+        ("a.mhd", metaimage("ElementToIntensityFunctionOffset = inf\n"), DATA, "and Offset inf, expected finite num"),
         ("a.nrrd", "<html>", b"", "found an HTML page, .*, expected NRRD"),
         (
             "a.mha",
@@ -210,3 +231,11 @@ def test_a_data_file_may_be_a_link_to_a_store(tmp_path):
     (folder / "a.raw").rename(tmp_path / "store")
     (folder / "a.raw").symlink_to(tmp_path / "store")
     np.testing.assert_array_equal(read_volume(path).array, ARRAY)
+
+
+@pytest.mark.parametrize(("slope", "offset"), [(1, 0), (1, -1000), (0.5, 3), (-1, 0)])
+def test_intensities_of_metaimage_are_rescaled(tmp_path, slope, offset):
+    fields = f"ElementToIntensityFunctionSlope = {slope}\nElementToIntensityFunctionOffset = {offset}\nElementMin = 7\n"
+    volume = read_volume(write(tmp_path, "a.mhd", metaimage(PLACED + fields)))
+    np.testing.assert_array_equal(volume.array, ARRAY * slope + offset)
+    assert volume.array.dtype == (np.float64 if (slope, offset) != (1, 0) else np.int16)

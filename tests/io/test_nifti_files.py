@@ -55,6 +55,8 @@ NAN = np.nan
     ("forms", "fields", "note", "affine"),
     [
         ((None, None), {}, "no orientation .sform_code and qform_code are 0.: left, right, front and back", "base"),
+        ((None, LPS), {"pixdim": pixdim(0.8, -0.8, 2)}, "sizes are 0.8 x -0.8 x 2 by pixdim: taken without their", LPS),
+        ((LPS, LPS), {"pixdim": pixdim(-0.8, 0.8, -2)}, "sizes are -0.8 x 0.8 x -2 by pixdim: taken without", LPS),
         ((LPS, RPS), {}, r"sform \(axes LPS\) and qform \(axes RPS\) differ by up to 6 voxels: the sform was", LPS),
         (
             (LPS, RPS),
@@ -105,7 +107,6 @@ def test_an_identity_of_a_stack_of_slices_is_named(tmp_path, affine):
         ((None, None), {"pixdim": pixdim(-1, 1, 1)}, "expected numbers above 0"),
         ((None, None), {"pixdim": pixdim(NAN, 1, 1)}, "expected numbers above 0"),
         ((None, RPS), {"pixdim": pixdim(0.8, 0.8, 0)}, "affine without a volume"),
-        ((None, RPS), {"pixdim": pixdim(0.8, -0.8, 2)}, "affine without a volume"),
         ((LPS, None), {"srow_z": [NAN, 0, 0, 0]}, "affine without a volume or with NaN: sform"),
         ((LPS, None), {"srow_z": [0, 0, 0, 5]}, "affine without a volume or with NaN: sform"),
         ((LPS, None), {"datatype": 1}, "is unreadable or truncated .data code 1 not supported"),
@@ -141,6 +142,21 @@ def test_arrays_are_native_and_of_three_axes(tmp_path):
     assert array.dtype.isnative
     volume = read_volume(write(tmp_path / "b.nii", LPS, scl_slope=0, scl_inter=7))
     np.testing.assert_array_equal(volume.array, ARRAY)  # a slope of 0 is none
+
+
+@pytest.mark.parametrize("array", [ARRAY, np.arange(60**3, dtype=np.int32).reshape(60, 60, 60)], ids=["short", "long"])
+def test_bytes_behind_the_gzip_stream_are_ignored_and_named(tmp_path, array):
+    packed = gzip.compress(write(tmp_path / "a.nii", LPS, array=array).read_bytes())
+    path = tmp_path / "a.nii.gz"
+    path.write_bytes(packed + bytes(7) + b"signature of a scanner")
+    volume = read_volume(path)
+    np.testing.assert_array_equal(volume.array, array)
+    assert volume.notes == ("bytes behind the end of the gzip stream are ignored",)
+    path.write_bytes(packed + bytes(700))  # padding, as of tapes, is no content
+    assert read_volume(path).notes == ()
+    path.write_bytes(gzip.compress(gzip.decompress(packed)[:-9]) + b"no second member")
+    with pytest.raises(ValueError, match="unreadable or truncated"):
+        read_volume(path)
 
 
 def test_gzip_is_told_by_its_bytes(tmp_path):
