@@ -237,7 +237,7 @@ def test_lists_by_words_or_as_a_list_and_the_report_is_printed(tmp_path, capsys)
     assert "# 5 cases: 3 training, 1 validation, 1 test" in said and "window: -200 to 300 (as you said" in said
     assert run_command(tmp_path, "--overwrite") == 0
     assert run_command(tmp_path) == 1
-    assert "holds a prepared data set already: rename it, name another folder, or give --overwrite True" in capsys.readouterr().err
+    assert "holds a prepared data set already: rename it, name another folder, or" in capsys.readouterr().err
 
 
 def test_masks_without_labels_or_a_class_outside_of_training(tmp_path, monkeypatch):

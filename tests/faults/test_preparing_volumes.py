@@ -273,7 +273,7 @@ def test_a_source_must_be_named(refused, tmp_path):
 def test_a_second_preparation_into_the_folder(pairs, works, refused, tmp_path):
     options = words("kits19", pairs, tmp_path / "data")
     works("prepare", *options)
-    refused("holds a prepared data set already: rename it, name another folder, or give --overwrite True", "prepare", *options)
+    refused("holds a prepared data set already: rename it, name another folder, or", "prepare", *options)
     (tmp_path / "data/notes.txt").write_text("mine")
     refused("holds notes.txt, expected a prepared data set alone", "prepare", *options, "--overwrite", "True")
 
