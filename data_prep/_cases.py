@@ -12,8 +12,8 @@ from monai.config import PathLike
 from tqdm import tqdm
 
 from medkd.data import natural_key
-from medkd.io import VOLUMES
-from medkd.runs.case_names import check_case_name
+from medkd.io import VOLUMES, is_hidden
+from medkd.runs.case_names import check_case_name, ignores_capitals, names_alike
 
 __all__ = [
     "DiscoveredCases",
@@ -98,7 +98,7 @@ def require_source(source: PathLike, option: str = "source") -> Path:
         raise NotADirectoryError(f"--{option} {source}: is a file, expected a folder")
     if not path.is_dir():
         raise FileNotFoundError(f"--{option} {source}: no such folder")
-    if not any(path.iterdir()):
+    if all(map(is_hidden, path.iterdir())):
         raise ValueError(f"--{option} {source}: the folder is empty")
     return path
 
@@ -117,7 +117,7 @@ def files_by_name(folder: Path, suffixes: Sequence[str]) -> FilesByName:
     files: FilesByName = {}
     for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
         suffix = next((suffix for suffix in suffixes if path.name.lower().endswith(suffix)), None)
-        if suffix and path.is_file() and not path.name.startswith("."):
+        if suffix and path.is_file() and not is_hidden(path):
             files.setdefault(_composed(path.name[: -len(suffix)]), []).append(path)
     return files
 
@@ -170,7 +170,7 @@ def pair_volumes(images: Path, labels: Path, is_case_folder: Callable[[Path], bo
             stem: paths for stem, paths in image_files.items() if _without_ending(stem, IMAGE_ENDINGS) != stem
         }
         label_files = {stem: paths for stem, paths in label_files.items() if stem not in image_files}
-    for folder in sorted(path for path in images.iterdir() if path.is_dir() and not path.name.startswith(".")):
+    for folder in sorted(path for path in images.iterdir() if path.is_dir() and not is_hidden(path)):
         if folder.resolve() != labels.resolve() and is_case_folder(folder):
             suffix = next((suffix for suffix in VOLUMES if folder.name.lower().endswith(suffix)), "")
             image_files.setdefault(_composed(folder.name.removesuffix(suffix)), []).append(folder)
@@ -296,13 +296,23 @@ def _refuse(cases: DiscoveredCases, refused: Mapping[str, str]) -> None:
         cases.refused[case] = reason
 
 
-def check_names(cases: DiscoveredCases) -> None:
-    """Refuse the cases whose names cannot be those of files in every folder."""
+def check_names(cases: DiscoveredCases, target: Path) -> list[list[str]]:
+    """Refuse the cases whose names cannot be those of files in every folder, or would be one file in the target.
+
+    Returns:
+        The groups of other names that are alike, see `names_alike`.
+    """
     for case in list(cases.files):
         try:
             check_case_name(case)
         except ValueError as error:
             _refuse(cases, {case: str(error)})
+    groups = names_alike(cases.files)
+    if not groups or not ignores_capitals(target):
+        return groups
+    for group in groups:
+        _refuse(cases, dict.fromkeys(group, f"{', '.join(group)} would be one file in {target}: rename all but one"))
+    return []
 
 
 def _check_endings(folder: Path, stems: Collection[str]) -> None:

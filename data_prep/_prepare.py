@@ -17,6 +17,7 @@ from monai.config import PathLike
 from tqdm import tqdm
 
 from medkd.data import SPLITS, natural_key, save_datalist
+from medkd.runs.case_names import ALIKE
 
 from ._cases import DiscoveredCases, check_names
 from ._equal_images import describe_groups, equal_images, find_leaks, image_digest, merge_patients
@@ -238,13 +239,16 @@ def open_data_set(
     """
     if not cases.files and not cases.refused:
         raise ValueError(f"source {source}: no cases found")
-    check_names(cases)
+    alike = check_names(cases, Path(target))
     splits = splits or split_discovered(cases, options.split, options.fold, options.folds, options.seed)
     # Checked here too, before hours of storing cases. finish_cases lists the refused cases unless they may be left out.
     usable = {split: [case for case in splits[split] if case in cases.files] for split in SPLITS}
     check_splits(source, usable if options.skip_bad else splits, _origin(options, cases.refused))
     with complete_or_absent(source, Path(target), options.overwrite) as folder:
-        yield Preparation(source, folder, cases, splits, options, name)
+        data_set = Preparation(source, folder, cases, splits, options, name)
+        for case in sum(alike, []):
+            data_set.note(case, [ALIKE])
+        yield data_set
 
 
 def shortened(names: Sequence[str], most: int = 10) -> str:

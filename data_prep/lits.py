@@ -17,6 +17,7 @@ import numpy as np
 from monai.config import PathLike
 
 from medkd.data import natural_key
+from medkd.io import is_hidden
 
 from ._cases import DiscoveredCases, require_source
 from ._ct_report import write_ct_report
@@ -114,6 +115,9 @@ def _search(source: Path) -> tuple[dict[int, list[Path]], dict[int, list[Path]],
     # glob follows links to folders, Path.rglob does not: batches may lie on two disks.
     for name in sorted(glob.iglob("**/*", root_dir=source, recursive=True)):
         match = NAME.fullmatch(Path(name).name)
+        # some programs unpack volume-0.nii into a folder of that name
+        if (source / name).is_dir() or any(map(is_hidden, (Path(name), *Path(name).parents))):
+            continue
         if match and match[1]:
             tests += match[2].lower() == "volume"
         elif match:

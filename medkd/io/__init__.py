@@ -2,6 +2,7 @@
 
 from .dicom_files import is_dicom_folder
 from .geometry import size_at_spacing
+from .hidden import is_hidden
 from .inputs import PICTURES, case_name, find_images, find_pictures, find_volumes
 from .labels import whole_numbers
 from .masks import Mask, read_mask
@@ -27,6 +28,7 @@ __all__ = [
     "find_pictures",
     "find_volumes",
     "is_dicom_folder",
+    "is_hidden",
     "normalise_case",
     "open_picture",
     "read_mask",

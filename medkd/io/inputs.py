@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from medkd.runs.case_names import check_case_name
+from medkd.runs.case_names import ALIKE, check_case_name, ignores_capitals, names_alike
 from medkd.runs.predicted import PROGRESS
 
 from .beside import further_channels, image_of_label, other_content, print_skipped
 from .dicom_files import is_dicom_folder
+from .hidden import is_hidden
 from .volume_files import VOLUMES
 
 __all__ = ["PICTURES", "case_name", "find_images", "find_pictures", "find_volumes"]
@@ -79,7 +81,16 @@ def find_images(
         other = images.setdefault(item["case"], item["image"])
         if other != item["image"]:
             raise ValueError(f"input {source}: {other} and {item['image']} would give the same prediction file")
+    _check_capitals(list(images), source, Path(output_dir))
     return items
+
+
+def _check_capitals(cases: Sequence[str], source: Path, output_dir: Path) -> None:
+    """Refuse names that differ in capitals alone where the output's disk takes them for one; elsewhere print them."""
+    for group in names_alike(cases):
+        if ignores_capitals(output_dir):
+            raise ValueError(f"input {source}: {', '.join(group)} would give the same prediction file on this disk")
+        print(f"note: {', '.join(group)}: {ALIKE}", file=sys.stderr, flush=True)
 
 
 def _files(source: Path, suffixes: tuple[str, ...], series: bool, output_dir: Path) -> list[Path]:
@@ -91,12 +102,12 @@ def _files(source: Path, suffixes: tuple[str, ...], series: bool, output_dir: Pa
         reason = other_content(source, suffixes, series)
         raise ValueError(f"input {source}: {reason}, expected one of {', '.join(suffixes)}{folder}")
     entries = sorted(path for path in source.iterdir() if path.resolve() != output_dir.resolve())
-    files = [path for path in entries if path.name.lower().endswith(suffixes) and not path.name.startswith(".")]
+    files = [path for path in entries if path.name.lower().endswith(suffixes) and not is_hidden(path)]
     skipped = _beside(files, has_channels=series)
     files = [path for path in files if path not in skipped]
     is_series = series and is_dicom_folder(source)
     if series:
-        files += [source] if is_series else [path for path in entries if is_dicom_folder(path)]
+        files += [source] if is_series else [path for path in entries if not is_hidden(path) and is_dicom_folder(path)]
     if not files and _KITS19.endswith(suffixes):
         files = sorted(source.glob(f"*/{_KITS19}"))
     used = {*files, *skipped, *(path.parent for path in files if path.name == _KITS19)}
@@ -129,7 +140,7 @@ def _beside(files: Sequence[Path], has_channels: bool) -> dict[Path, str]:
 
 def _is_usual(path: Path, files: Collection[Path], suffixes: tuple[str, ...], is_series: bool) -> bool:
     """Return whether a skipped entry needs no word: hidden, data of a detached header, or listed by the reader of a series."""
-    if path.name.startswith(".") and not (path.is_file() and path.name.lower().endswith(suffixes)):
+    if is_hidden(path) and not (path.is_file() and path.name.lower().endswith(suffixes)):
         return True
     if path.is_file() and is_series and not path.name.lower().endswith(suffixes):
         return True

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 import unicodedata
-from pathlib import PureWindowsPath
+from collections.abc import Iterable
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
-__all__ = ["check_case_name"]
+__all__ = ["ALIKE", "check_case_name", "ignores_capitals", "names_alike"]
+
+ALIKE = "their names differ in capitals alone, so on most disks of Windows and macOS one overwrites the other"
 
 _LONGEST = 200  # bytes: file systems take 255, and files add a number of a slice, a checksum, a suffix
 # Control characters, halves of surrogate pairs (bytes that are no UTF-8), separators of lines and of paragraphs.
@@ -39,6 +43,29 @@ def check_case_name(name: Any) -> str:
     if problem := _problem(name):
         raise ValueError(f"case name {name!r:.80}: {problem}")
     return str(name)
+
+
+def names_alike(names: Iterable[str]) -> list[list[str]]:
+    """Return the groups of names that differ in capitals alone, or in how Unicode writes an accent.
+
+    Example:
+        >>> names_alike(["A", "b", "a"])
+        [['A', 'a']]
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(unicodedata.normalize("NFC", name).casefold(), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def ignores_capitals(folder: Path) -> bool:
+    """Return whether the disk of a folder, which may be missing yet, takes names that differ in capitals for one."""
+    folder = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".a", dir=folder) as probe:
+            return Path(probe).with_name(Path(probe).name.upper()).exists()
+    except OSError:  # the folder cannot be written, so nothing in it is overwritten
+        return False
 
 
 def _problem(name: Any) -> str:

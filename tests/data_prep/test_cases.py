@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from medkd.data_prep import _cases
 from medkd.data_prep._cases import (
     DiscoveredCases,
     SplitFolder,
@@ -44,6 +45,7 @@ def test_one_folder_for_both_needs_names_that_tell(tmp_path, capsys):
 def touch(folder, *names):
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
     return folder
 
@@ -182,10 +184,28 @@ def test_names_in_two_forms_of_unicode_are_one(tmp_path):
 
 def test_names_that_are_no_file_names_are_refused(tmp_path):
     cases = pictures_of(tmp_path, ["a\nb.png", "c.png"], ["a\nb.png", "c.png"])
-    check_names(cases)
+    assert check_names(cases, tmp_path) == []
     assert list(cases.files) == ["c"] and "control character" in cases.refused["a\nb"]
 
 
 def test_a_folder_in_a_folder_of_its_name(tmp_path):
     touch(tmp_path / "X/X", "a")
     assert unnested(tmp_path / "X") == tmp_path / "X/X" and unnested(tmp_path / "X/X") == tmp_path / "X/X"
+
+
+@pytest.mark.parametrize("is_one", [False, True])
+def test_names_that_differ_in_capitals_are_refused_where_they_are_one(tmp_path, monkeypatch, is_one):
+    cases = pictures_of(tmp_path, ["A.png", "a.png", "b.png"], ["A.png", "a.png", "b.png"])
+    monkeypatch.setattr(_cases, "ignores_capitals", lambda folder: is_one)
+    assert check_names(cases, tmp_path) == ([] if is_one else [["A", "a"]])
+    assert list(cases.files) == (["b"] if is_one else ["A", "a", "b"])
+    assert not is_one or "A, a would be one file" in cases.refused["a"]
+
+
+def test_what_systems_leave_is_no_case(tmp_path):
+    images = touch(tmp_path / "a", "c.nii", "Thumbs.db", "__MACOSX/._c.nii", "@eaDir/c.nii/x.jpg")
+    cases = pair_volumes(images, touch(tmp_path / "b", "c.nii", "@eaDir/c.nii/x.jpg"))
+    assert list(cases.files) == ["c"] and not cases.refused
+    touch(tmp_path / "empty/__MACOSX", "x")
+    with pytest.raises(ValueError, match="the folder is empty"):
+        require_source(tmp_path / "empty")

@@ -53,13 +53,16 @@ def cases_of(target):
         lambda n: f"Training Batch {1 + n % 2}",
         lambda n: f"Training_Batch{1 + n % 2}/media/nas/01_Datasets/CT/LITS",
         lambda n: ".",
+        lambda n: f"volume-{n}.nii",
     ],
-    ids=["batches", "as unzipped", "one folder"],
+    ids=["batches", "as unzipped", "one folder", "a folder for each"],
 )
 def test_layouts(tmp_path, place):
     for number in range(5):
         save(tmp_path / "raw" / place(number), number, (".nii", ".nii.gz")[number % 2])
     (tmp_path / "raw/test").mkdir()
+    (tmp_path / "raw/@eaDir").mkdir()
+    (tmp_path / "raw/@eaDir/volume-0.nii").touch()
     (tmp_path / "raw/test/test-volume-0.nii").write_bytes(b"no volume: it is never read")
     with pytest.warns(UserWarning, match="^1 test volumes without published masks are left out"):
         summary = lits.prepare(tmp_path / "raw", tmp_path / "out")

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from medkd.io import PICTURES, VOLUMES, case_name, find_images
+from medkd.io import PICTURES, VOLUMES, case_name, find_images, find_pictures, inputs
 from medkd.phantoms import write_dicom
 
 
@@ -87,7 +87,7 @@ def test_what_is_skipped_is_said(tmp_path, capsys, names, found, said):
     [
         [f"scan_{number:04}.nii" for number in range(6)],
         ["a_seg.nii", "b_seg.nii"],
-        ["a.mhd", "a.raw", "b.nhdr", "b.raw.gz", "c.mhd", "c.zraw", ".DS_Store", "out/old.nii.gz"],
+        ["a.mhd", "a.raw", "b.nhdr", "b.raw.gz", "c.mhd", "c.zraw", ".DS_Store", "Thumbs.db", "out/old.nii.gz"],
         ["case_1/imaging.nii.gz", "case_2/imaging.nii.gz"],
     ],
 )
@@ -120,3 +120,12 @@ def test_a_folder_without_images_tells_what_it_holds(tmp_path):
         find_images(touch(tmp_path, "a.mgz"), VOLUMES, tmp_path / "out", series=True)
     with pytest.raises(ValueError, match="a.mgz: FreeSurfer volume: convert it to .nii.gz, expected one of"):
         find_images(tmp_path / "a.mgz", VOLUMES, tmp_path / "out", series=True)
+
+
+def test_names_that_differ_in_capitals_are_refused_where_they_are_one(tmp_path, capsys, monkeypatch):
+    folder = touch(tmp_path / "in", "A.png", "a.png")
+    assert len(find_pictures(folder, tmp_path / "out")) == 2
+    assert "note: A, a: their names differ in capitals alone" in capsys.readouterr().err
+    monkeypatch.setattr(inputs, "ignores_capitals", lambda folder: True)
+    with pytest.raises(ValueError, match="A, a would give the same prediction file"):
+        find_pictures(folder, tmp_path / "out")
