@@ -10,18 +10,22 @@ from pathlib import Path
 
 from .dicom_files import is_dicom_folder
 
-__all__ = ["further_channels", "image_of_label", "other_content", "print_skipped"]
+__all__ = ["further_channels", "image_of_label", "is_detached_data", "other_content", "print_skipped"]
 
-LABEL_ENDINGS = ("_label", "_labels", "_mask", "_seg", "_segmentation", "_gt")
-IMAGE_ENDINGS = ("", "_image", "_img", "_0000")
-# Names of label maps that have another name for the image: KiTS19 and LiTS.
-IMAGE_NAMES = ((re.compile(r"segmentation"), "imaging"), (re.compile(r"segmentation-(\d+)"), r"volume-\1"))
+SEPARATORS = "-_. "
+LABEL_WORDS = "label labels labelmap mask masks seg segmentation gt groundtruth annotation manual".split()
+# The words that images have in the place of these; 0000 is nnU-Net's first channel.
+IMAGE_WORDS = "image images imaging img volume vol scan ct mr mri 0000".split()
+_LABEL = f"(?:{'|'.join(LABEL_WORDS)})"
+LABEL_ENDING = re.compile(rf"(.+)[{SEPARATORS}]{_LABEL}", re.IGNORECASE)
+LABEL_START = re.compile(rf"{_LABEL}(?:[{SEPARATORS}](.+)|(\d.*))", re.IGNORECASE)
 CHANNEL = re.compile(r"(.+)_(\d{4})")
 # Formats of volumes that medkd does not read.
 OTHER_FORMATS = {
     (".hdr", ".img", ".hdr.gz", ".img.gz"): "Analyze or NIfTI pair: convert it to one .nii.gz",
     (".mgz", ".mgh"): "FreeSurfer volume: convert it to .nii.gz",
     (".dcm", ".ima"): "one file of a DICOM series: give a folder for each series",
+    (".raw", ".zraw", ".raw.gz"): "voxels alone, read where a header (.mhd, .nhdr) names them",
     (".mnc", ".par", ".rec", ".v", ".gipl"): "a format that is not read: convert it to .nii.gz",
     (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"): "archive: unpack it",
 }
@@ -39,24 +43,37 @@ def image_of_label(stem: str, stems: Collection[str]) -> str | None:
     Example:
         >>> image_of_label("a_seg", {"a", "a_seg"}), image_of_label("a_seg", {"a_seg"})
         ('a', None)
-        >>> image_of_label("segmentation-3", {"volume-3", "segmentation-3"})
-        'volume-3'
+        >>> image_of_label("label0003", {"img0003", "label0003"}), image_of_label("a-seg", {"a-t1", "a-t2", "a-seg"})
+        ('img0003', 'a-t1')
     """
-    ending = next((ending for ending in LABEL_ENDINGS if stem.lower().endswith(ending)), "")
-    names = [stem[: len(stem) - len(ending)] + other for other in IMAGE_ENDINGS] if ending else []
-    names += [pattern.sub(name, stem) for pattern, name in IMAGE_NAMES if pattern.fullmatch(stem)]
-    return next((name for name in names if name in stems), None)
+    names = {name.lower(): name for name in sorted(stems, reverse=True)}
+    if match := LABEL_ENDING.fullmatch(stem):
+        case = match[1].lower()
+        images = [case, *(case + separator + word for separator in SEPARATORS for word in IMAGE_WORDS)]
+    elif match := LABEL_START.fullmatch(stem):
+        case = (match[1] or match[2]).lower()
+        images = [case, *(word + separator + case for separator in ("", *SEPARATORS) for word in IMAGE_WORDS)]
+    else:
+        images = IMAGE_WORDS if stem.lower() in LABEL_WORDS else []
+    if image := next((names[image] for image in images if image in names), None):
+        return image
+    if not (match := LABEL_ENDING.fullmatch(stem)):
+        return None
+    # Images of several sequences beside one label map.
+    starts = tuple(match[1] + separator for separator in SEPARATORS)
+    others = (name for name in sorted(stems) if name.startswith(starts) and not LABEL_ENDING.fullmatch(name))
+    return next(others, None)
 
 
 def further_channels(stems: Iterable[str]) -> dict[str, str]:
     """Return the files that are second and further channels of a case in nnU-Net's names -> its first channel.
 
-    Files ``a_0000``, ``a_0001`` are channels where every case has the same ones, two to four: ``scan_0000`` to
-    ``scan_0009`` are ten scans.
+    Files ``a_0000``, ``a_0001`` are channels where no case has numbers above 3: ``scan_0000`` to ``scan_0009`` are ten
+    scans. Not every case need have all of them, or even the first one.
 
     Example:
-        >>> further_channels(["a_0000", "a_0001", "b_0000", "b_0001"])
-        {'a_0001': 'a_0000', 'b_0001': 'b_0000'}
+        >>> further_channels(["a_0000", "a_0001", "b_0000", "c_0001"])
+        {'a_0001': 'a_0000', 'c_0001': 'c_0000'}
         >>> further_channels([f"scan_{number:04}" for number in range(9)])
         {}
     """
@@ -64,10 +81,18 @@ def further_channels(stems: Iterable[str]) -> dict[str, str]:
     for stem in stems:
         if match := CHANNEL.fullmatch(stem):
             channels.setdefault(match[1], []).append(int(match[2]))
-    numbers = {tuple(sorted(found)) for found in channels.values()}
-    if len(numbers) != 1 or not 2 <= len(found := next(iter(numbers))) <= 4 or found != tuple(range(len(found))):
+    numbers = {number for found in channels.values() for number in found}
+    if max(map(len, channels.values()), default=0) < 2 or 0 not in numbers or max(numbers) > 3:
         return {}
-    return {f"{case}_{number:04}": f"{case}_0000" for case in channels for number in found[1:]}
+    return {
+        f"{case}_{number:04}": f"{case}_0000" for case, found in channels.items() for number in sorted(found) if number
+    }
+
+
+def is_detached_data(path: Path, files: Iterable[Path]) -> bool:
+    """Return whether a file holds, by its name, the data of one of the headers among files (``a.raw`` of ``a.mhd``)."""
+    headers = {file.name.removesuffix(file.suffix) for file in files if file.suffix.lower() in (".mhd", ".nhdr")}
+    return path.name.partition(".raw")[0].partition(".zraw")[0] in headers
 
 
 def other_content(path: Path, suffixes: tuple[str, ...], series: bool) -> str:
@@ -78,6 +103,8 @@ def other_content(path: Path, suffixes: tuple[str, ...], series: bool) -> str:
         suffixes: suffixes of images, in lower case.
         series: whether DICOM series are images.
     """
+    if path.is_symlink() and not path.exists():
+        return "link to a file that is not there: fetch it (git annex get, datalad get)"
     if path.is_dir():
         return _folder_content(path, suffixes, series)
     name = path.name.lower()

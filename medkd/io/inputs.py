@@ -9,7 +9,7 @@ from pathlib import Path
 from medkd.runs.case_names import ALIKE, check_case_name, ignores_capitals, names_alike
 from medkd.runs.predicted import PROGRESS
 
-from .beside import further_channels, image_of_label, other_content, print_skipped
+from .beside import further_channels, image_of_label, is_detached_data, other_content, print_skipped
 from .dicom_files import is_dicom_folder
 from .hidden import is_hidden
 from .volume_files import VOLUMES
@@ -128,14 +128,15 @@ def _beside(files: Sequence[Path], has_channels: bool) -> dict[Path, str]:
     names = set(stems.values())
     labels = {path: image for path, stem in stems.items() if (image := image_of_label(stem, names))}
     channels = further_channels(stem for path, stem in stems.items() if path not in labels) if has_channels else {}
-    return {
-        **dict.fromkeys(labels, "label maps beside their images"),
-        **{
-            path: "further channels beside the first one (_0000), which alone is read; were they cases, rename them"
-            for path, stem in stems.items()
-            if stem in channels
-        },
-    }
+    reasons = dict.fromkeys(labels, "label maps beside their images")
+    for path, stem in stems.items():
+        if stem in channels:
+            has_first = channels[stem] in names
+            first = (
+                "beside the first one (_0000), which alone is read" if has_first else "without the first one (_0000)"
+            )
+            reasons[path] = f"further channels {first}; were they cases, rename them"
+    return reasons
 
 
 def _is_usual(path: Path, files: Collection[Path], suffixes: tuple[str, ...], is_series: bool) -> bool:
@@ -144,8 +145,7 @@ def _is_usual(path: Path, files: Collection[Path], suffixes: tuple[str, ...], is
         return True
     if path.is_file() and is_series and not path.name.lower().endswith(suffixes):
         return True
-    headers = {file.name.removesuffix(file.suffix) for file in files if file.suffix.lower() in (".mhd", ".nhdr")}
-    return path.name.partition(".raw")[0].partition(".zraw")[0] in headers
+    return is_detached_data(path, files)
 
 
 def find_pictures(source: str | Path, output_dir: str | Path) -> list[dict[str, str]]:

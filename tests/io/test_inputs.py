@@ -63,6 +63,21 @@ def found_and_said(folder, capsys, suffixes=VOLUMES, series=True):
         (["volume-3.nii", "segmentation-3.nii"], ["volume-3.nii"], "skipped: segmentation-3.nii: label maps"),
         (["imaging.nii.gz", "segmentation.nii.gz"], ["imaging.nii.gz"], "skipped: segmentation.nii.gz: label maps"),
         (["a_0000.mha", "a_0001.mha", "b_0000.mha", "b_0001.mha"], ["a_0000.mha", "b_0000.mha"], "further channels"),
+        (["img0001.nii", "label0001.nii"], ["img0001.nii"], "skipped: label0001.nii: label maps beside their images"),
+        (["a.nii", "a-label.nii"], ["a.nii"], "skipped: a-label.nii: label maps beside their images"),
+        (["a.nii", "a.seg.nii"], ["a.nii"], "skipped: a.seg.nii: label maps beside their images"),
+        (["a_GT.nii", "a_image.nii"], ["a_image.nii"], "skipped: a_GT.nii: label maps beside their images"),
+        (["mask_a.nii", "scan_a.nii"], ["scan_a.nii"], "skipped: mask_a.nii: label maps beside their images"),
+        (["image.nii", "label.nii"], ["image.nii"], "skipped: label.nii: label maps beside their images"),
+        (["a-seg.nii", "a-t1c.nii", "a-t2w.nii"], ["a-t1c.nii", "a-t2w.nii"], "skipped: a-seg.nii: label maps beside"),
+        (["a_0000.nii", "a_0001.nii", "b_0000.nii"], ["a_0000.nii", "b_0000.nii"], "skipped: a_0001.nii: further chan"),
+        (
+            ["a_0000.nii", "a_0001.nii", "b.nii"],
+            ["a_0000.nii", "b.nii"],
+            "skipped: a_0001.nii: further channels beside",
+        ),
+        (["a.nii", "b.nrrd.gz"], ["a.nii"], "skipped: b.nrrd.gz: archive: unpack it"),
+        (["a.nii", "s0.raw"], ["a.nii"], "skipped: s0.raw: voxels alone, read where a header (.mhd, .nhdr) names them"),
         (["a.nii", "notes.txt", "b.csv"], ["a.nii"], "skipped: b.csv, notes.txt: not the suffix of an image"),
         (
             ["a.nii", "b.hdr", "b.img"],
@@ -87,6 +102,7 @@ def test_what_is_skipped_is_said(tmp_path, capsys, names, found, said):
     [
         [f"scan_{number:04}.nii" for number in range(6)],
         ["a_seg.nii", "b_seg.nii"],
+        ["a_mask.nii", "a_seg.nii", "img_0001.nii", "img_0002.nii", "label0003.nii", "maskA.nii", "segment_1.nii"],
         ["a.mhd", "a.raw", "b.nhdr", "b.raw.gz", "c.mhd", "c.zraw", ".DS_Store", "Thumbs.db", "out/old.nii.gz"],
         ["case_1/imaging.nii.gz", "case_2/imaging.nii.gz"],
     ],
@@ -95,6 +111,13 @@ def test_nothing_is_said_of_plain_folders(tmp_path, capsys, names):
     files, lines = found_and_said(touch(tmp_path, *names), capsys)
     images = [name for name in names if name.endswith(VOLUMES) and not name.startswith("out/")]
     assert (files, lines) == (images, [])
+
+
+def test_a_further_channel_without_the_first_one_is_named(tmp_path, capsys):
+    names = ["a_0000.nii", "a_0001.nii", "b_0001.nii"]
+    files, lines = found_and_said(touch(tmp_path, *names), capsys)
+    assert files == ["a_0000.nii"] and len(lines) == 2
+    assert lines[1].startswith("skipped: b_0001.nii: further channels without the first one (_0000); were they cases")
 
 
 def test_series_and_what_lies_beside_them(tmp_path, capsys):
