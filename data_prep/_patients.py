@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
+import json
 import re
 import unicodedata
 import warnings
@@ -20,7 +20,9 @@ __all__ = ["is_table", "read_patients"]
 
 TABLES = (".csv", ".tsv", ".txt")
 WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
+# What R, pandas, databases and spreadsheets write where a value is missing.
+MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "#ref!", "#name?", "#value!"}
 
 
 def is_table(split: PathLike) -> bool:
@@ -34,9 +36,9 @@ def read_patients(path: Path, cases: Collection[str]) -> tuple[dict[str, str], d
     Empty rows are passed over, as spreadsheets leave them.
 
     Args:
-        path: CSV with a head line; cells end with a comma, a semicolon or a tab. Columns in any order: ``patient``;
-            ``case``, which defaults to the patient's name; ``part`` (training, validation or test). Further columns are
-            ignored.
+        path: CSV with a head line; cells end with a comma, a semicolon, a tab or a bar. Columns in any order:
+            ``patient``; ``case``, which defaults to the patient's name; ``part`` or ``split`` (training, validation or
+            test). Further columns are ignored, with a warning.
         cases: the discovered cases; a case that is not listed is left out, with a warning.
 
     Returns:
@@ -44,7 +46,7 @@ def read_patients(path: Path, cases: Collection[str]) -> tuple[dict[str, str], d
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a workbook, another encoding than UTF-8 and UTF-16, no column ``patient``, an unknown case or split, a
+        ValueError: a workbook, an encoding outside of Unicode, no column ``patient``, an unknown case or split, a
             case listed twice, a patient in two splits, a split without a case.
     """
     rows = _read_rows(path)
@@ -58,7 +60,7 @@ def read_patients(path: Path, cases: Collection[str]) -> tuple[dict[str, str], d
         )
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise ValueError(f"{path}: listed more than once: {_shorten(repeated)}")
-    if nameless := [row["case"] for row in rows if not row["patient"]]:
+    if nameless := [row["case"] for row in rows if row["patient"].lower() in MISSING]:
         raise ValueError(f"{path}: no patient is named for {_shorten(nameless)}")
     splits = _splits(path, rows) if "part" in rows[0] else None
     if left_out := sorted(set(cases) - set(names), key=natural_key):
@@ -95,6 +97,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
         raise ValueError(f"{path}: the head line has {_shorten(repeated)} more than once, expected each column once")
     if not body:
         raise ValueError(f"{path}: no row below the head line")
+    head = _columns(path, head)
     rows = []
     for line, cells in body.items():
         if any(cells[len(head) :]):
@@ -106,6 +109,14 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     return [{"case": row["patient"], **row} for row in rows]
 
 
+def _columns(path: Path, head: list[str]) -> list[str]:
+    """Return the names of the columns; ``split`` is another name for ``part``, and what is ignored is said."""
+    columns = ["part" if name == "split" and "part" not in head else name for name in head]
+    if ignored := [name for name in columns if name not in ("", "patient", "case", "part")]:
+        warnings.warn(f"{path}: columns that are ignored: {_shorten(ignored)}", stacklevel=5)
+    return columns
+
+
 def _read_text(path: Path) -> str:
     if not path.is_file():
         raise FileNotFoundError(f"split {str(path)!r}: no such file")
@@ -113,10 +124,10 @@ def _read_text(path: Path) -> str:
     # Workbooks are zip files or, before 2007, compound files, whatever their name is.
     if path.suffix.lower() in WORKBOOKS or content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise ValueError(f"{path}: found a workbook of a spreadsheet program, expected a table of text: save it as CSV")
-    # Spreadsheets begin UTF-8 with a byte order mark, and call UTF-16 "Unicode text".
-    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    # Spreadsheets begin UTF-8 with a byte order mark, or with two, and call UTF-16 "Unicode text".
     try:
-        return unicodedata.normalize("NFC", content.decode("utf-16" if is_wide else "utf-8-sig"))
+        text = content.decode(json.detect_encoding(content)).lstrip("\ufeff")
+        return unicodedata.normalize("NFC", text)
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not a text in UTF-8 ({error}); Excel: save as 'CSV UTF-8'") from error
 
@@ -143,7 +154,7 @@ def _read_cells(path: Path, text: str) -> tuple[list[str], dict[int, list[str]]]
 
 def _parse(path: Path, text: str, delimiter: str) -> dict[int, list[str]]:
     # Blanks between a quote and a delimiter: csv passes over those before the quote, not over those behind it.
-    quoted = rf'((?:^|{delimiter}) *"(?:[^"]|"")*") *(?=[{delimiter}\r\n]|\Z)'
+    quoted = rf'((?:^|[{delimiter}]) *"(?:[^"]|"")*") *(?=[{delimiter}\r\n]|\Z)'
     text = re.sub(quoted, r"\1", text, flags=re.MULTILINE)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
     rows: dict[int, list[str]] = {}

@@ -50,7 +50,9 @@ class Options:
             if not isinstance(value, Integral) or value < 0:
                 raise ValueError(f"{name}: found {value!r}, expected a whole number from 0 on")
         if not isinstance(self.split, str | os.PathLike):
-            raise ValueError(f"split: found {self.split!r}, expected the name of a split or the path of a JSON file")
+            raise ValueError(
+                f"split: found {self.split!r}, expected the name of a split or the path of a JSON or CSV file"
+            )
 
 
 class Preparation:

@@ -115,7 +115,7 @@ def require_published(source: PathLike, cases: DiscoveredCases, split: PathLike,
     """
     if split == "published" and not cases.published:
         raise ValueError(
-            f"source {source}: no published split for {files}; pass split='random', 'sorted' or a JSON file"
+            f"source {source}: no published split for {files}; pass split='random', 'sorted' or a JSON file or a CSV"
         )
 
 

@@ -53,7 +53,8 @@ def prepare(
             are ignored.
         target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``, ``report.md``, ``report.json``.
         split: ``"published"``; ``"random"``: patients permuted by ``seed``; ``"sorted"``: patients in the order of their
-            names; or a JSON file with the case names of ``training``, ``validation`` and ``test``.
+            names; a JSON file with the case names of ``training``, ``validation`` and ``test``; or a CSV file with
+            patients (see `read_patients`).
         fold: number of the test fold, from 0; no effect with the published split or with a file.
         folds: number of folds, at least 2; no effect with the published split or with a file.
         seed: seed of the random split, and of the images held out of the published one.

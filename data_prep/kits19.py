@@ -53,8 +53,9 @@ def prepare(
             ``medkd.io.VOLUMES`` or as DICOM folders.
         target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``,
             ``report.md``, ``report.json``.
-        split: ``"random"``: cases permuted by ``seed``; ``"sorted"``: cases in the order of their names; or a JSON file
-            with the case names of ``training``, ``validation`` and ``test``. Every case counts as one patient.
+        split: ``"random"``: cases permuted by ``seed``; ``"sorted"``: cases in the order of their names; a JSON file
+            with the case names of ``training``, ``validation`` and ``test``; or a CSV file with patients (see
+            `read_patients`). Without one every case counts as one patient.
         fold: number of the test fold, from 0; no effect with a file.
         folds: number of folds, at least 2; no effect with a file.
         seed: seed of the random split.

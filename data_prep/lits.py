@@ -63,8 +63,8 @@ def prepare(
             ``report.md``, ``report.json``.
         split: ``"5fold"``: test is fold ``fold`` of five, sampled by ``seed``; ``"hlfd_61_70"``: 55 training, 6
             validation and 70 test cases sampled by ``seed``, for exactly 131 labelled cases; ``"random"``:
-            cases permuted by ``seed``; ``"sorted"``: cases in the order of their names; or a JSON file with the case
-            names of ``training``, ``validation`` and ``test``.
+            cases permuted by ``seed``; ``"sorted"``: cases in the order of their names; a JSON file with the case
+            names of ``training``, ``validation`` and ``test``; or a CSV file with patients (see `read_patients`).
         fold: number of the test fold, from 0; no effect with ``"hlfd_61_70"`` or with a file.
         folds: number of folds, at least 2, and 5 for ``"5fold"``; no effect with ``"hlfd_61_70"`` or with a file.
         seed: seed of all splits but ``"sorted"`` and files.
@@ -154,7 +154,7 @@ def _assign_splits(source: Path, cases: DiscoveredCases, options: Options) -> No
         if len(cases.patients) != LABELLED:
             raise ValueError(
                 f"source {source}: {len(cases.patients)} labelled cases, split 'hlfd_61_70' expects the {LABELLED} of "
-                "LiTS; other numbers of cases take split '5fold', 'random', 'sorted' or a JSON file"
+                "LiTS; other numbers of cases take split '5fold', 'random', 'sorted', a JSON file or a CSV"
             )
         cases.split_name = "hlfd_61_70"
         names = sorted(cases.patients, key=natural_key)
@@ -164,7 +164,7 @@ def _assign_splits(source: Path, cases: DiscoveredCases, options: Options) -> No
         cases.held_out = f"test: {TEST} of {LABELLED} cases, drawn by the seed, not the authors' list; {cases.held_out}"
     elif options.split not in ("random", "sorted") and not Path(options.split).is_file():
         raise FileNotFoundError(
-            f"split {str(options.split)!r}: neither '5fold', 'hlfd_61_70', 'random', 'sorted' nor an existing JSON file"
+            f"split {str(options.split)!r}: neither '5fold', 'hlfd_61_70', 'random', 'sorted' nor an existing JSON file or CSV"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -99,20 +100,27 @@ def _split_from_file(patients: Mapping[str, str], path: Path) -> dict[str, list[
     if not path.is_file():
         raise FileNotFoundError(f"split {str(path)!r}: neither 'random' nor 'sorted' nor an existing JSON file")
     content = read_json(path)
-    for split in SPLITS:
-        names = content.get(split)
-        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-            raise ValueError(f"{path}: {split!r} must be a list of at least one case name")
-    splits = {split: list(content[split]) for split in SPLITS}
+    if missing := [split for split in SPLITS if split not in content]:
+        raise ValueError(f"{path}: found {_shorten(list(content)) or 'no list'}, expected {', '.join(missing)} too")
+    splits = {split: _names(content[split], f"{path}: {split!r}") for split in SPLITS}
     listed = [name for split in SPLITS for name in splits[split]]
     if unknown := [name for name in listed if name not in patients]:
-        raise ValueError(f"{path}: no such case: {_shorten(unknown)}")
+        known = _shorten(sorted(patients, key=natural_key), 3)
+        raise ValueError(f"{path}: no such case: {_shorten(unknown)} (there are {known})")
     if repeated := [name for name, count in Counter(listed).items() if count > 1]:
         raise ValueError(f"{path}: listed more than once: {_shorten(repeated)}")
     check_leaks({split: [{"case": name, "patient": patients[name]} for name in splits[split]] for split in SPLITS})
     if left_out := sorted(set(patients) - set(listed), key=natural_key):
         warnings.warn(f"{path}: {len(left_out)} cases are in no split: {_shorten(left_out)}", stacklevel=3)
     return splits
+
+
+def _names(value: Any, place: str) -> list[str]:
+    """Return a list of case names as texts; cases that are named by a number may be listed as numbers."""
+    names = value if isinstance(value, list) else []
+    if not names or not all(isinstance(name, str | int) and not isinstance(name, bool) for name in names):
+        raise ValueError(f"{place} must be a list of at least one case name")
+    return [unicodedata.normalize("NFC", str(name)) for name in names]
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -125,6 +133,13 @@ def _shorten(names: Sequence[str], limit: int = 10) -> str:
     return listed if len(names) <= limit else f"{listed} and {len(names) - limit} more"
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of its keys and values: json itself passes over all but the last value of a key."""
+    if repeated := [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]:
+        raise ValueError(f"found {_shorten(repeated)} more than once in one object, expected each key once")
+    return dict(pairs)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file.
 
@@ -132,10 +147,9 @@ def read_json(path: Path) -> dict[str, Any]:
         ValueError: for invalid JSON, or another value than an object.
     """
     try:
-        content = json.loads(
-            path.read_bytes()
-        )  # of bytes, json finds the encoding: UTF-8 or 16, with a mark or without
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        # of bytes, json finds the encoding: UTF-8 or 16, with a mark or without
+        content = json.loads(path.read_bytes(), object_pairs_hook=_object)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not valid JSON ({error})") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: holds a {type(content).__name__}, expected an object with {', '.join(SPLITS)}")

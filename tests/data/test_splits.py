@@ -76,7 +76,8 @@ def test_split_file(tmp_path):
     with pytest.warns(UserWarning, match="1 cases are in no split: d1"):
         assert split_cases(patients, str(path)) == good
     for change, message in [
-        ({"test": ["x9", "c1"]}, "no such case: x9"),
+        ({"test": ["x9", "c1"]}, r"no such case: x9 \(there are a1, a2, b1 and 2 more\)"),
+        ({"test": [True]}, "'test' must be a list"),
         ({"test": ["c1", "b1"]}, "listed more than once: b1"),
         ({"test": []}, "'test' must be a list of at least one case name"),
         ({"test": None}, "'test' must be a list"),
@@ -87,6 +88,22 @@ def test_split_file(tmp_path):
             split_cases(patients, path)
     with pytest.raises(FileNotFoundError, match="split 'rnd': neither 'random' nor 'sorted' nor"):
         split_cases(patients, "rnd")
+
+
+def test_split_files_as_they_come(tmp_path):
+    path = tmp_path / "split.json"
+    path.write_text('{"training": [1, 2], "validation": ["Mu\u0308ller"], "test": [10]}')
+    cases = ("1", "2", "M\u00fcller", "10")
+    assert split_cases(dict(zip(cases, cases, strict=True)), path)["validation"] == ["M\u00fcller"]
+    for text, message in [
+        ('{"training": ["a"], "test": ["b"], "training": ["c"]}', "not valid JSON .found training more than once"),
+        ('{"train": ["a"], "val": ["b"], "test": ["c"]}', "found train, val, test, expected training, validation too"),
+        ('{"training": ["a",], // my cases\n', "not valid JSON"),
+        ('{"training": [NaN], "validation": ["b"], "test": ["c"]}', "'training' must be a list"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(ValueError, match=f"split.json: {message}"):
+            split_cases({name: name for name in "abc"}, path)
 
 
 def test_leaks():

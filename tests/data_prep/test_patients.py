@@ -14,7 +14,8 @@ PATIENTS = {"c0": "A", "c1": "A", "c2": "B"}
 
 def test_a_row_without_a_case_is_named_after_its_patient(tmp_path):
     table = write_table(tmp_path, "Patient,Age\nc10,4\nc2,5\n")
-    assert read_patients(table, ["c2", "c10"]) == ({"c2": "c2", "c10": "c10"}, None)
+    with pytest.warns(UserWarning, match="columns that are ignored: age"):
+        assert read_patients(table, ["c2", "c10"]) == ({"c2": "c2", "c10": "c10"}, None)
 
 
 WRITTEN = {
@@ -26,6 +27,10 @@ WRITTEN = {
     "quotes": b'"Patient ","Case"\r\n"A"," c0"\r\nA,c1\r\nB,"c2"\r\n',
     "empty columns": b"patient,case,,\nA,c0,,\nA,c1\nB,c2,,\n",
     "blanks around quotes": b'"patient" , "case"\n"A" , "c0" \n"A",  "c1"\nB, "c2"',
+    "row names of R": b'"","patient","case"\n"1","A","c0"\n"2","A","c1"\n"3","B","c2"\n',
+    "bars": ROWS.replace(",", "|").encode(),
+    "UTF-16 without a mark": ROWS.encode("utf-16-le"),
+    "two marks": f"\ufeff{ROWS}".encode("utf-8-sig"),
     "old line ends": ROWS.replace("\n", "\r").encode(),
 }
 
@@ -60,6 +65,8 @@ REFUSED = {
     b'patient,case\nA,"c0\nA,c1\n': "line 3: not CSV",
     b"patient,case\nA,\n": "no case is named for the patients A",
     b"patient,case\nA,7\n": r"no such case: 7 .*; a spreadsheet drops the zeros",
+    b"patient,case\nNA,c0\n#N/A,c1\nB,c2\n": "no patient is named for c0, c1",
+    b"patient,case,split\nA,c0,train\n": "case c0: part 'train', expected one of training, validation, test",
     b"patient,case\n": "no row below the head line",
     b"": "the head line is .*, expected the column patient",
 }

@@ -215,7 +215,10 @@ SPLITS = {
         {"training": ["c0", "c1", "c2"], "validation": [], "test": ["c4"]},
         "split.json: 'validation' must be a list of at least one case name",
     ),
-    "no such split": ({"training": ["c0"], "validation": ["c3"]}, "split.json: 'test' must be a list"),
+    "no such split": (
+        {"training": ["c0"], "validation": ["c3"]},
+        "split.json: found training, validation, expected test too",
+    ),
     "unknown names": (
         {"training": ["c0", "x9"], "validation": ["c3"], "test": ["c4"]},
         "split.json: no such case: x9",
