@@ -19,7 +19,7 @@ ALLOWED = {
     "losses": {"networks", "parallel", "runs.errors"},
     "methods": {"configs", "losses", "networks", "runs.errors"},
     "correction": {"losses", "networks", "parallel"},
-    "teachers": {"correction", "networks", "parallel", "runs"},
+    "teachers": {"correction", "io.normalise", "networks", "parallel", "runs"},
     "plckd": {"correction", "methods", "networks", "parallel", "runs", "teachers"},
     "engines": {"losses", "networks", "parallel", "teachers"},
     "inferers": {"io.geometry", "parallel", "runs.errors", "runs.predicted"},

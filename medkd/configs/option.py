@@ -52,7 +52,7 @@ class Option:
         kind: what its value must be.
         help: one sentence.
         default: of an option of the command itself; that of an id stands in the configuration.
-        choices: the values that are accepted; empty for any of the kind.
+        choices: the values that are accepted, of a list the words in its place; empty for any of the kind.
         most: the largest number that is accepted.
         nullable: whether ``None`` (``null``) is a value.
         example: shown where the value is of another kind.

@@ -82,7 +82,14 @@ _OPTIONS = (
     Option("method", "text", "Distillation method: one of `medkd methods`."),
     Option("method_args", "mapping", "Arguments of the method; a single one: --method_args::NAME VALUE."),
     Option(
-        "teacher_intensity", "list", "Intensity scaling of an external teacher: a_min a_max b_min b_max.", nullable=True
+        "teacher_intensity",
+        "list",
+        "Intensity scaling of an external teacher: a_min a_max b_min b_max; zscore or minmax of each image as the student sees "
+        "it; unscaled.",
+        choices=("zscore", "minmax", "unscaled"),
+        nullable=True,
+        example="[-100,240,0,1]",
+        metavar="A_MIN A_MAX B_MIN B_MAX|zscore|minmax|unscaled",
     ),
     Option(
         "teacher_classes", "list", "Class of the task for each output channel of an external teacher.", nullable=True

@@ -129,7 +129,7 @@ def fits(value: Any, default: Any, option: Option | None) -> bool:
         case "truth":
             return isinstance(value, bool | int)
         case "list":
-            return _is_list(value)
+            return _is_list(value) or value in option.choices
         case "sizes":
             return _is_list(value) and all(isinstance(edge, int) and _is_number(edge) and edge > 0 for edge in value)
         case "numbers":
@@ -144,7 +144,8 @@ def fits(value: Any, default: Any, option: Option | None) -> bool:
 
 def _expected(name: str, default: Any, option: Option | None, value: Any = None) -> str:
     if option is not None and option.choices:
-        return f"one of {', '.join(option.choices)}"
+        of_list = f", or a list such as {option.example}" if option.kind == "list" else ""
+        return f"one of {', '.join(option.choices)}{of_list}"
     match option.kind if option is not None else "any":
         case "path" | "paths":
             return f"a path: write ./{'NAME' if value is None else value}"

@@ -1,11 +1,12 @@
 """Intensities, axes and spacing that a MONAI bundle's preprocessing states.
 
-Its transforms are not built. Their arguments are: a window may be a reference, or an expression of MONAI such as
-``$@window[0]``, which executes code of the bundle as its network does.
+Of its transforms, those of intensities alone are built; of others, arguments are read. A window may be a reference, or an
+expression of MONAI such as ``$@window[0]``, which executes code of the bundle as its network does.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from numbers import Real
@@ -16,7 +17,7 @@ from monai.bundle.reference_resolver import ReferenceResolver
 from monai.transforms.intensity import array
 
 from .geometry import Geometry
-from .intensity import Linear, range_scaling
+from .intensity import ArrayTransform, Chain, Linear, range_scaling
 
 __all__ = ["read_geometry", "read_scaling", "scales_per_case"]
 
@@ -24,27 +25,32 @@ __all__ = ["read_geometry", "read_scaling", "scales_per_case"]
 _TURNS = {"Transpose", "Flip", "Rotate90"}
 _OPPOSITE_DIRECTIONS = ("LR", "PA", "IS")
 _RANGE = "ScaleIntensityRange"
+_NO_ARGUMENTS = ("keys", "allow_missing_keys", "dtype")
+_CROPS = re.compile("Crop|Pad")
 # Random transforms belong to training: they vary the scale and do not set it. A Lambda may do anything.
 _INTENSITY_TRANSFORMS = {"Lambda", *(name for name in array.__all__ if not name.startswith("Rand"))}
 
 
-def read_scaling(parser: ConfigParser) -> Linear | None:
-    """Return the intensity range that the preprocessing scales.
+def read_scaling(parser: ConfigParser) -> Linear | Chain | None:
+    """Return how the preprocessing scales intensities.
 
     Args:
         parser: of the bundle's configuration, parsed.
 
     Returns:
-        The scaling of the first preprocessing that has an intensity transform; None if there is none, or if it is not a
-        single ScaleIntensityRange.
+        The scaling of the first preprocessing that has an intensity transform; None if there is none.
 
     Raises:
-        ValueError: If an argument is no number, or cannot be computed.
+        ValueError: If a transform cannot be repeated here, or an argument is no number or cannot be computed.
     """
     for transforms in _preprocessings(parser):
-        candidates = [id for id, name in transforms if name in _INTENSITY_TRANSFORMS and not _is_for_labels(parser, id)]
-        if candidates:
-            return _range_of(parser, candidates[0], transforms) if len(candidates) == 1 else None
+        steps = [
+            _range_of(parser, id) if name == _RANGE else _transform_of(parser, id, name, transforms)
+            for id, name in transforms
+            if name in _INTENSITY_TRANSFORMS and not _is_for_labels(parser, id)
+        ]
+        if steps:
+            return steps[0] if len(steps) == 1 and isinstance(steps[0], Linear) else Chain(tuple(steps))
     return None
 
 
@@ -57,14 +63,31 @@ def scales_per_case(parser: ConfigParser) -> bool:
     return False
 
 
-def _range_of(parser: ConfigParser, id: str, transforms: list[tuple[str, str]]) -> Linear | None:
-    if dict(transforms)[id] != _RANGE:
-        return None
+def _range_of(parser: ConfigParser, id: str) -> Linear:
     a_min, a_max = (_number(parser, f"{id}::{name}") for name in ("a_min", "a_max"))
     if all(_value(parser, f"{id}::{name}") is None for name in ("b_min", "b_max")):
         return range_scaling(a_min, a_max, 0, 1, clip=False)
     b_min, b_max = (_number(parser, f"{id}::{name}") for name in ("b_min", "b_max"))
     return range_scaling(a_min, a_max, b_min, b_max, clip=bool(_value(parser, f"{id}::clip", False)))
+
+
+def _transform_of(parser: ConfigParser, id: str, name: str, transforms: list[tuple[str, str]]) -> ArrayTransform:
+    """Return a transform that can be repeated with the image alone."""
+    if name not in ArrayTransform.NAMES:
+        raise ValueError(f"{id}: found {name}, which cannot be repeated here")
+    dtype = _value(parser, f"{id}::dtype", "float32")
+    if dtype is not None and "float" not in str(dtype):
+        raise ValueError(f"{id}::dtype: found {dtype}, expected a floating-point type")
+    known = inspect.signature(getattr(array, name)).parameters
+    given = [key for key in _content(parser, id) if key not in _NO_ARGUMENTS and not key.startswith("_")]
+    arguments = {key: _plain(parser, f"{id}::{key}") for key in given}
+    if unknown := [key for key in given if key not in known and arguments[key] is not None]:
+        raise ValueError(f"{id}: found {', '.join(unknown)} of {name}, which cannot be repeated here")
+    transform = ArrayTransform(name, tuple((key, arguments[key]) for key in given if key in known))
+    earlier = [other for other_id, other in transforms[: transforms.index((id, name))] if _CROPS.search(other)]
+    if earlier and transform.has_statistics:
+        raise ValueError(f"{id}: found {name} after {earlier[0]}, which takes its statistics of a part of the image")
+    return transform
 
 
 def read_geometry(parser: ConfigParser) -> Geometry:
@@ -146,6 +169,16 @@ def _number(parser: ConfigParser, id: str) -> float:
     if not isinstance(value, Real) or isinstance(value, bool):
         raise ValueError(f"{id}: found {value!r}, expected a number")
     return float(value)
+
+
+def _plain(parser: ConfigParser, id: str) -> Any:
+    """Return a number, truth value or None, or a tuple of numbers."""
+    value = _value(parser, id)
+    value = value.tolist() if hasattr(value, "tolist") else value
+    items = value if isinstance(value, list | tuple) else [value]
+    if not all(item is None or isinstance(item, Real) for item in items):
+        raise ValueError(f"{id}: found {value!r}, expected a number")
+    return tuple(items) if isinstance(value, list | tuple) else value
 
 
 def _value(parser: ConfigParser, id: str, default: Any = None) -> Any:

@@ -9,14 +9,29 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from medkd.io.normalise import PERCENTILES, RANGE
 from medkd.networks.features import input_spec
 
 from .adapter import TeacherAdapter
 from .geometry import Geometry, network_axes
-from .intensity import Intensity, Linear, Scaling, range_scaling
+from .intensity import (
+    INTENSITY_FORMS,
+    Chain,
+    Intensity,
+    RescaleTo01,
+    Scaling,
+    ZScore,
+    range_scaling,
+    scaling_of_option,
+)
 from .outputs import OutputKind
 
 __all__ = ["ExternalModel", "Task", "adapt_model"]
+
+# A task without a window has pictures, of which 0..255 are scaled to -1..1.
+_PICTURE_WINDOW = (0, 255)
+_OF_PICTURES = [range_scaling(*_PICTURE_WINDOW, -1, 1, clip) for clip in (True, False)]
+_UNITS = {False: "HU (intensities of the file)", True: "percentiles of each case"}
 
 
 class ExternalModel(NamedTuple):
@@ -26,7 +41,7 @@ class ExternalModel(NamedTuple):
     source: str
     """Name of the network in messages."""
     scalings: Sequence[Scaling | None] = (None,)
-    """Intensity scaling of each channel, or one for all; None where it is not known or cannot be repeated here."""
+    """Intensity scaling of each channel, or one for all; None where it is not known."""
     geometry: Geometry = Geometry()
     """Axes and spacing of its volumes."""
     multiple: Sequence[int] | None = None
@@ -34,7 +49,7 @@ class ExternalModel(NamedTuple):
     code: str = ""
     """Tells networks with equal weights and equal repr apart."""
     problem: str = ""
-    """Why the intensity scaling that its files state cannot be read; empty if it can, or if they state none."""
+    """Why the intensity scaling that its files state cannot be repeated; empty if it can, or if they state none."""
     per_case: bool = False
     """Whether the scaling is in units of each case's percentiles, not in HU."""
 
@@ -57,13 +72,18 @@ class Task:
     per_case: bool = False
     spacing: Sequence[float] | None = None
 
+    @property
+    def is_pictures(self) -> bool:
+        """Whether images are whole pictures, not slices or patches of volumes."""
+        return self.window is None and input_spec(self.network)[0] == 2
+
 
 def adapt_model(
     model: ExternalModel,
     task: Task,
-    intensity: Sequence[float] | None = None,
+    intensity: Sequence[float] | str | None = None,
     classes: Sequence[int] | None = None,
-    fallback: Sequence[float] | None = None,
+    fallback: Sequence[float] | str | None = None,
     output: OutputKind = "auto",
 ) -> TeacherAdapter:
     """Return the model as a network that takes the task's images and gives the task's classes.
@@ -71,9 +91,9 @@ def adapt_model(
     Args:
         model: the external network.
         task: what it must suit.
-        intensity: (a_min, a_max, b_min, b_max), which replaces the scaling that its files state.
+        intensity: what replaces the scaling that its files state, see `scaling_of_option`.
         classes: for each channel, the class of the task that it stands for.
-        fallback: as ``intensity``, used only if the files state no scaling.
+        fallback: as ``intensity``, used only if the files state no scaling that is possible here.
         output: what the network returns, see `TeacherAdapter`.
 
     Raises:
@@ -106,29 +126,70 @@ def _spatial_dims(network: nn.Module) -> int | None:
 
 
 def _choose_intensity(
-    model: ExternalModel, task: Task, intensity: Sequence[float] | None, fallback: Sequence[float] | None
+    model: ExternalModel,
+    task: Task,
+    intensity: Sequence[float] | str | None,
+    fallback: Sequence[float] | str | None,
 ) -> Intensity | None:
-    """Return the conversion of the options, else that of the model's files, else none with a note."""
-    has_unit = task.window is not None and task.per_case == model.per_case
-    scalings = [scaling for scaling in model.scalings if scaling is not None]
-    is_complete = len(scalings) == len(model.scalings)
-    is_usable = is_complete and (has_unit or not any(isinstance(scaling, Linear) for scaling in scalings))
-    values = fallback if intensity is None and not is_usable else intensity
-    if values is not None:
-        if len(values) != 4 or not all(isinstance(number, int | float) for number in values):
-            raise ValueError(f"--teacher_intensity: found {list(values)}, expected a_min, a_max, b_min, b_max")
-        a_min, a_max, b_min, b_max = values
-        return Intensity((range_scaling(a_min, a_max, b_min, b_max),), task.window)
-    if is_usable:
-        return Intensity(tuple(scalings), task.window)
-    if model.problem:
-        raise ValueError(f"teacher {model.problem}: give --teacher_intensity a_min a_max b_min b_max")
-    unit = "percentiles of each case" if model.per_case else "HU"
-    reason = (
-        f"applies to {unit}, which this task's images do not have" if is_complete and not has_unit else "is not known"
-    )
-    print(
-        f"note: {model.source}: intensity scaling {reason}, images are passed on unscaled (--teacher_intensity)",
-        flush=True,
-    )
-    return None
+    """Return the conversion of the options, else that of the model's files; None, with a note, if they state none.
+
+    Raises:
+        ValueError: If the files state one that this task's images do not allow.
+    """
+    scalings = [_for_task(scaling, task) for scaling in model.scalings]
+    known = [scaling for scaling in scalings if scaling is not None]
+    pairs = zip(model.scalings, scalings, strict=True)
+    problems = [_find_problem(model, task, new, new is not old) for old, new in pairs if new is not None]
+    problem = model.problem or next(filter(None, problems), "")
+    is_stated = len(known) == len(scalings) and not problem
+    option = fallback if intensity is None and not is_stated else intensity
+    if option is not None:
+        scaling = scaling_of_option(option)
+        return None if scaling is None else Intensity((scaling,), task.window)
+    if problem:
+        raise ValueError(f"teacher {problem}: give --teacher_intensity {INTENSITY_FORMS}")
+    if not is_stated:
+        print(
+            f"note: {model.source}: intensity scaling is not known, images are passed on unscaled (--teacher_intensity)",
+            flush=True,
+        )
+        return None
+    return _stated_intensity(model, task, known)
+
+
+def _stated_intensity(model: ExternalModel, task: Task, scalings: Sequence[Scaling]) -> Intensity | None:
+    if not task.is_pictures and any(isinstance(scaling, ZScore | RescaleTo01) for scaling in scalings):
+        print(
+            f"note: {model.source}: intensities are scaled by each slice or patch, not by the whole case as in its training",
+            flush=True,
+        )
+    if task.is_pictures and all(scaling in _OF_PICTURES for scaling in scalings):
+        return None
+    converted = Intensity(tuple(scalings), _PICTURE_WINDOW if task.is_pictures else task.window)
+    dims, channels = input_spec(task.network)
+    try:
+        converted(torch.linspace(-1, 1, channels * 8**dims).reshape(1, channels, *[8] * dims))
+    except Exception as error:  # MONAI's transforms check their arguments when they are used
+        reason = " ".join(str(error).split())
+        raise ValueError(f"teacher {model.source}: intensities cannot be scaled: {reason}") from None
+    return converted
+
+
+def _for_task(scaling: Scaling | None, task: Task) -> Scaling | None:
+    """Return the scaling; by percentiles, it is linear for images whose percentiles lie at the same values in each case."""
+    if task.per_case and isinstance(scaling, Chain):
+        return scaling.with_percentiles_at(PERCENTILES, (0, RANGE))
+    return scaling
+
+
+def _find_problem(model: ExternalModel, task: Task, scaling: Scaling, is_per_case: bool) -> str:
+    """Return why a scaling is not possible with this task's images; empty if it is."""
+    if isinstance(scaling, ZScore | RescaleTo01):
+        return ""
+    if isinstance(scaling, Chain) and scaling.statistics and not task.is_pictures:
+        whole = "the whole volume, of which this task's networks see slices or patches"
+        return f"{model.source}: {scaling.statistics} scales by the statistics of {whole}"
+    stated, here = _UNITS[model.per_case or is_per_case], _UNITS[task.per_case]
+    if not task.is_pictures and task.window is None:
+        here = "images without a window"
+    return "" if stated == here else f"{model.source}: intensity scaling applies to {stated}, found {here} in this task"

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from monai.transforms.intensity import array
+from monai.utils.type_conversion import convert_to_tensor
 from torch import Tensor
 
 __all__ = [
+    "INTENSITY_FORMS",
+    "ArrayTransform",
+    "Chain",
     "Intensity",
     "Linear",
     "RescaleTo01",
@@ -18,7 +25,11 @@ __all__ = [
     "ct_normalization",
     "named_scaling",
     "range_scaling",
+    "scaling_of_option",
 ]
+
+# of --teacher_intensity, for messages
+INTENSITY_FORMS = "a_min a_max b_min b_max, zscore or minmax (of each image as the student sees it), or unscaled"
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,86 @@ class RescaleTo01:
         return x / x.amax(axes, keepdim=True).clamp_min(1e-8)
 
 
-Scaling = Linear | ZScore | RescaleTo01
+@dataclass(frozen=True)
+class ArrayTransform:
+    """Scale each image by one of MONAI's intensity transforms.
+
+    Args:
+        name: of the class in ``monai.transforms``, one of `ArrayTransform.NAMES`.
+        arguments: of the class, by name.
+
+    Example:
+        >>> ArrayTransform("ScaleIntensity", (("maxv", 10.0),))(torch.tensor([[[1.0, 2.0, 3.0]]]))
+        tensor([[[ 0.,  5., 10.]]])
+    """
+
+    # those whose values depend on nothing but an image's own intensities
+    NAMES = (
+        "AdjustContrast",
+        "ClipIntensityPercentiles",
+        "NormalizeIntensity",
+        "ScaleIntensity",
+        "ScaleIntensityRangePercentiles",
+        "ShiftIntensity",
+        "StdShiftIntensity",
+        "ThresholdIntensity",
+    )
+
+    name: str
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def has_statistics(self) -> bool:
+        """Whether a voxel's new value depends on other voxels, or on exact zeros, which a window does not keep."""
+        arguments = dict(self.arguments)
+        if self.name == "NormalizeIntensity":
+            is_constant = all(arguments.get(name) is not None for name in ("subtrahend", "divisor"))
+            return not is_constant or bool(arguments.get("nonzero"))
+        if self.name == "ScaleIntensity":
+            return any(arguments.get(name, default) is not None for name, default in (("minv", 0), ("maxv", 1)))
+        return self.name not in ("ShiftIntensity", "ThresholdIntensity")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return images (N, C, *spatial), each scaled by itself."""
+        transform = getattr(array, self.name)(**dict(self.arguments))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of images of one value, as those of a dry forward
+            # some of the transforms write into their input
+            return torch.stack([convert_to_tensor(transform(image.clone()), track_meta=False) for image in x])
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Apply several scalings, one after the other."""
+
+    steps: tuple[Linear | ArrayTransform, ...]
+
+    @property
+    def statistics(self) -> str:
+        """Name of the first transform that needs the whole image; empty if none does."""
+        transforms = (step for step in self.steps if isinstance(step, ArrayTransform))
+        return next((transform.name for transform in transforms if transform.has_statistics), "")
+
+    def with_percentiles_at(self, percentiles: tuple[float, float], values: tuple[float, float]) -> Chain:
+        """Return the chain for images whose percentiles lie at known values: their scaling is then linear."""
+        first, *rest = self.steps
+        if not isinstance(first, ArrayTransform) or first.name != "ScaleIntensityRangePercentiles":
+            return self
+        arguments = dict(first.arguments)
+        b_min, b_max = (arguments.get(name) for name in ("b_min", "b_max"))
+        is_same = [arguments.get(name) for name in ("lower", "upper")] == list(percentiles)
+        if not is_same or arguments.get("relative") or b_min is None or b_max is None:
+            return self
+        return Chain((range_scaling(*values, b_min, b_max, clip=bool(arguments.get("clip"))), *rest))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return images (N, C, *spatial), scaled."""
+        for step in self.steps:
+            x = step(x)
+        return x
+
+
+Scaling = Linear | ZScore | RescaleTo01 | Chain
 
 
 def range_scaling(a_min: float, a_max: float, b_min: float, b_max: float, clip: bool = True) -> Linear:
@@ -99,8 +189,30 @@ def named_scaling(scheme: str) -> Scaling | None:
         "ZScoreNormalization": ZScore(),
         "RescaleTo01Normalization": RescaleTo01(),
         "NoNormalization": Linear(),
+        "RGBTo01Normalization": Linear(1 / 255),
     }
     return scalings.get(scheme)
+
+
+def scaling_of_option(value: Sequence[float] | str) -> Scaling | None:
+    """Return the scaling that ``--teacher_intensity`` means; None for unscaled.
+
+    Args:
+        value: (a_min, a_max, b_min, b_max): HU a_min..a_max were b_min..b_max in training; ``zscore`` or ``minmax``: each
+            image as the student sees it (picture, slice or patch) is scaled by its own statistics; ``unscaled``: the
+            teacher sees the student's image, -1..1.
+
+    Raises:
+        ValueError: For any other value.
+    """
+    words: dict[str, Scaling | None] = {"zscore": ZScore(), "minmax": RescaleTo01(), "unscaled": None}
+    if isinstance(value, str) and value in words:
+        return words[value]
+    if not isinstance(value, str) and len(value) == 4 and all(isinstance(number, int | float) for number in value):
+        a_min, a_max, b_min, b_max = value
+        return range_scaling(a_min, a_max, b_min, b_max)
+    found = value if isinstance(value, str) else list(value)
+    raise ValueError(f"--teacher_intensity: found {found}, expected {INTENSITY_FORMS}")
 
 
 @dataclass(frozen=True)

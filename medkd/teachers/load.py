@@ -20,6 +20,7 @@ from medkd.runs.folder import RunFolder
 from .bundle_folder import bundle_config, read_bundle
 from .ensemble import Ensemble
 from .external import ExternalModel, Task, adapt_model
+from .intensity import INTENSITY_FORMS
 from .nnunet_folder import nnunet_folder, read_nnunet
 from .outputs import OutputKind, check_kind, probability_scale
 from .torchscript import read_torchscript
@@ -58,7 +59,7 @@ def load_teacher(
     network: nn.Module,
     num_classes: int,
     window: Sequence[float] | None = None,
-    intensity: Sequence[Any] | None = None,
+    intensity: Sequence[Any] | str | None = None,
     classes: Sequence[Any] | None = None,
     per_case: bool = False,
     spacing: Sequence[float] | None = None,
@@ -80,8 +81,8 @@ def load_teacher(
         num_classes: K.
         window: the HU of -1 and 1 in the task's images; None if the task has no window.
         intensity: (a_min, a_max, b_min, b_max): the external teacher was trained with HU a_min..a_max as b_min..b_max.
-            Without a window, a_min and a_max are values of the task's images. None takes what its files state. For several
-            teachers: a list with one entry each, or one for all whose files state nothing.
+            Without a window, a_min and a_max are values of the task's images. Or a word, see `scaling_of_option`. None takes
+            what its files state. For several teachers: a list with one entry each, or one for all whose files state nothing.
         classes: for each channel of an external teacher, the class of the task that it stands for. For several teachers
             also a list with one entry each.
         per_case: whether the window is in units of each case's percentiles, not in HU. A scaling of HU is then not used.
@@ -93,9 +94,10 @@ def load_teacher(
         FileNotFoundError: If a path holds none of these.
         ValueError: If files cannot be read, a network does not suit the task, or an option does not suit a network.
     """
-    for name, option in (("intensity", intensity), ("classes", classes)):
-        if option is not None and (isinstance(option, str) or not isinstance(option, Sequence)):
-            raise ValueError(f"--teacher_{name}: found {option!r}, expected a list")
+    if classes is not None and (isinstance(classes, str) or not isinstance(classes, Sequence)):
+        raise ValueError(f"--teacher_classes: found {classes!r}, expected a list")
+    if intensity is not None and not isinstance(intensity, Sequence):
+        raise ValueError(f"--teacher_intensity: found {intensity!r}, expected {INTENSITY_FORMS}")
     task, kind = Task(network, num_classes, window, per_case, spacing), check_kind(output)
     if isinstance(teacher, str | Path):
         return _load_one(teacher, task, intensity, classes, output=kind)
@@ -107,7 +109,7 @@ def load_teacher(
 def _load_ensemble(
     paths: Sequence[str | Path],
     task: Task,
-    intensity: Sequence[Any] | None,
+    intensity: Sequence[Any] | str | None,
     classes: Sequence[Any] | None,
     output: OutputKind,
 ) -> Ensemble:
@@ -136,15 +138,17 @@ def _entry_per_teacher(name: str, option: Sequence[Any] | None, count: int) -> S
 
 
 def _has_entry_per_teacher(option: Sequence[Any] | None) -> bool:
-    return option is not None and any(entry is None or isinstance(entry, Sequence) for entry in option)
+    if option is None or isinstance(option, str):
+        return False
+    return any(entry is None or isinstance(entry, Sequence) for entry in option)
 
 
 def _load_one(
     path: str | Path,
     task: Task,
-    intensity: Sequence[float] | None = None,
+    intensity: Sequence[float] | str | None = None,
     classes: Sequence[int] | None = None,
-    fallback: Sequence[float] | None = None,
+    fallback: Sequence[float] | str | None = None,
     output: OutputKind = "auto",
 ) -> nn.Module:
     kind = teacher_kind(path)

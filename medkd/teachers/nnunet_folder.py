@@ -59,7 +59,16 @@ def read_nnunet(path: Path) -> ExternalModel:
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder}: {error}") from None
     network.load_state_dict(fit_state(network, weights, "teacher", file))
-    return ExternalModel(network, f"nnU-Net {file}", scalings, geometry, network.multiple)
+    schemes = ", ".join(plan["normalization_schemes"])
+    problem = f"nnU-Net {file}: normalization_schemes: found {schemes}, which cannot be repeated with slices or patches"
+    return ExternalModel(
+        network,
+        f"nnU-Net {file}",
+        scalings,
+        geometry,
+        network.multiple,
+        problem=problem if None in scalings else "",
+    )
 
 
 def _read_json(file: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def load_task_teacher(
     network: nn.Module,
     num_classes: int,
     trained_with: Mapping[str, Any],
-    intensity: Sequence[Any] | None = None,
+    intensity: Sequence[Any] | str | None = None,
     classes: Sequence[Any] | None = None,
     output: str = "auto",
 ) -> nn.Module:

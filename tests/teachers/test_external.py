@@ -14,14 +14,32 @@ from .builders import WINDOW, make_task_teacher, to_hu
 def test_hu_scalings_are_not_used_with_windows_per_case(nnunet_model, tmp_path, capsys):
     network = nnunet_model(tmp_path / "model")
     image = torch.rand(1, 1, 16, 16) * 2 - 1
-    teacher = load_teacher(tmp_path / "model", make_task_teacher(), 2, (0, 1000), per_case=True)
+    with pytest.raises(
+        ValueError, match="intensity scaling applies to HU .*, found percentiles of each case in this task"
+    ):
+        load_teacher(tmp_path / "model", make_task_teacher(), 2, (0, 1000), per_case=True)
+    teacher = load_teacher(tmp_path / "model", make_task_teacher(), 2, (0, 1000), "unscaled", per_case=True)
     torch.testing.assert_close(teacher(image), network(image))
-    assert "intensity scaling applies to HU, which this task's images do not have" in capsys.readouterr().out
     teacher = load_teacher(tmp_path / "model", make_task_teacher(), 2, (0, 1000), [0, 1000, 0, 1], per_case=True)
     torch.testing.assert_close(teacher(image), network((image + 1) / 2))
-    nnunet_model(tmp_path / "z", scheme="ZScoreNormalization")
-    assert load_teacher(tmp_path / "z", make_task_teacher(), 2, (0, 1000), per_case=True).intensity is not None
     assert "note" not in capsys.readouterr().out
+
+
+def test_a_z_score_of_an_nnunet(nnunet_model, tmp_path, capsys):
+    network, image = nnunet_model(tmp_path / "z", scheme="ZScoreNormalization"), torch.rand(1, 1, 16, 16) * 2 - 1
+    expected = network((image - image.mean()) / image.std(correction=0))
+    for options, is_told in (((0, 1000), None), True), (((0, 1000), "zscore"), False), ((None,), False):
+        teacher = load_teacher(tmp_path / "z", make_task_teacher(), 2, *options, per_case=options[0] is not None)
+        torch.testing.assert_close(teacher(image), expected, rtol=1e-4, atol=1e-4)
+        assert ("scaled by each slice or patch, not by the whole case" in capsys.readouterr().out) is is_told
+
+
+def test_a_normalization_that_cannot_be_repeated_is_refused(nnunet_model, tmp_path):
+    nnunet_model(tmp_path / "m", scheme="MyNormalization")
+    with pytest.raises(
+        ValueError, match="^teacher nnU-Net .*: normalization_schemes: found MyNorm.*give --teacher_intensity"
+    ):
+        load_teacher(tmp_path / "m", make_task_teacher(), 2, WINDOW)
 
 
 @pytest.mark.parametrize(

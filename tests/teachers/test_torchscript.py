@@ -54,7 +54,13 @@ def test_an_export_of_medkd_states_its_intensities(tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("changes", [{"per_case": True}, {"intensities": "wide"}, {"kind": "pictures"}])
+def test_an_export_of_other_units_is_refused(tmp_path):
+    describe(tmp_path / "student.ts", per_case=True)
+    with pytest.raises(ValueError, match="^teacher TorchScript file .*applies to percentiles of each case, found HU"):
+        load_teacher(tmp_path / "student.ts", make_task_teacher(), 2, WINDOW)
+
+
+@pytest.mark.parametrize("changes", [{"intensities": "wide"}, {"kind": "pictures"}])
 def test_a_description_that_does_not_suit_leaves_a_note(tmp_path, capsys, changes):
     network, image = describe(tmp_path / "student.ts", **changes), torch.rand(1, 1, 32, 32)
     torch.testing.assert_close(
