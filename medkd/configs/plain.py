@@ -57,8 +57,8 @@ def check_plain(value: Any, name: str) -> None:
             shown = repr(item)
             shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
             raise ValueError(
-                f"{name}{place}: found {shown}, expected plain data: finite numbers, text, lists and dictionaries of these "
-                "(nothing of it was executed)"
+                f"{name}{place}: found {shown}, expected plain data: finite numbers, text that does not begin "
+                "with $, @ or %, lists and dictionaries of these (nothing of it was executed)"
             )
 
 

@@ -29,6 +29,9 @@ def load_yaml(text: str) -> Any:
     try:
         _check_depth(text)
         return yaml.load(text, _LOADER)
+    except yaml.MarkedYAMLError as error:
+        place = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}: "
+        raise ValueError(f"{place}{error.problem or error.context}") from None
     # of PyYAML, and of the types that it builds: dates, whole numbers, bytes
     except (yaml.YAMLError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(" ".join(str(error).split())) from None

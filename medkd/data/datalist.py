@@ -49,14 +49,14 @@ def load_datalist(dataset_dir: PathLike, split: str) -> list[dict[str, Any]]:
 
     Raises:
         FileNotFoundError: no such folder, no ``datalist.json`` in it, a missing image or label.
-        ValueError: an unknown or empty split, unreadable JSON, a patient in two splits, a file outside the folder, a case
-            name that is no file name (`check_case_name`).
+        ValueError: an unknown or empty split, unreadable JSON, a patient or an image in two splits, a file outside the folder,
+            a case name that is no file name (`check_case_name`).
     """
     folder = Path(dataset_dir).resolve()
     if split not in SPLITS:
         raise ValueError(f"split {split!r} is unknown, expected one of {', '.join(SPLITS)}")
     datalist = _read_datalist(dataset_dir)
-    check_leaks(datalist)
+    check_leaks(datalist, folder)
     if not datalist.get(split):
         raise ValueError(f"{folder / FILE_NAME}: the split {split!r} is empty")
     entries = []
@@ -194,7 +194,7 @@ def save_datalist(
         **{split: list(splits[split]) for split in SPLITS},
         **extra,
     }
-    check_leaks(datalist)
+    check_leaks(datalist, dataset_dir)
     path = Path(dataset_dir) / FILE_NAME
     # Lists of numbers go on one line: in JSON only numbers begin or end with a digit beside a line break.
     text = re.sub(r"\n\s*(?=-?\d)|(?<=\d)\n\s*(?=\])", "", json.dumps(datalist, indent=1))

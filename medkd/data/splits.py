@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import unicodedata
 import warnings
@@ -20,16 +21,18 @@ SPLITS = ("training", "validation", "test")
 VALIDATION_SHARE = 0.1
 
 
-def check_leaks(datalist: Mapping[str, Any]) -> None:
-    """Check that no patient is in two splits, and no case is listed twice.
+def check_leaks(datalist: Mapping[str, Any], folder: PathLike = "") -> None:
+    """Check that no patient and no image file is in two splits, and no case is listed twice.
 
     Args:
-        datalist: split -> entries with ``"case"`` and ``"patient"``; other keys are ignored.
+        datalist: split -> entries with ``"case"``, ``"patient"`` and perhaps ``"image"``; other keys are ignored.
+        folder: that the paths of images are relative to.
 
     Raises:
-        ValueError: naming the patient or the case.
+        ValueError: naming the patient or the cases.
     """
     patients: dict[str, tuple[str, str]] = {}
+    images: dict[str, tuple[str, str]] = {}
     cases: dict[str, str] = {}
     for split in SPLITS:
         for entry in datalist.get(split, []):
@@ -42,6 +45,15 @@ def check_leaks(datalist: Mapping[str, Any]) -> None:
                 raise ValueError(
                     f"patient {patient} is in {first_split} (case {first_case}) and in {split} (case {case}): "
                     "a score on the one would be helped by the other; split by patient"
+                )
+            if "image" not in entry:
+                continue
+            file = os.path.realpath(os.path.join(folder, str(entry["image"])))  # two links can lead to one file
+            first_split, first_case = images.setdefault(file, (split, case))
+            if first_split != split:
+                raise ValueError(
+                    f"image {entry['image']} is in {first_split} (case {first_case}) and in {split} (case {case}): "
+                    "expected each image in one split"
                 )
 
 

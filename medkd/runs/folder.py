@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .escapes import escape_csv, unescape_csv
 from .files import save_atomically, write_atomically
+from .json_files import is_environment, is_summary, read_object
 from .plain_record import plain_options, read_content
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class RunFolder:
 
     A run can be killed at any moment, and other tools leave files of the same names. All readers follow one policy:
 
-    - ``read_...`` returns None for a file that is missing, that cannot be parsed, or that is not what a run writes.
+    - ``read_...`` returns None for a file that is missing, that cannot be parsed, or that is not what a run writes. A damaged
+      record is the one exception: a model beside it must not be used as if it had none.
     - ``require_...`` raises FileNotFoundError for a missing file and ValueError for a file that is not a run's. The
       message names the file.
     - Errors of the file system, such as a missing permission, are raised by both.
@@ -138,7 +140,8 @@ class RunFolder:
         """Return the options of the run as plain data, see `plain_options`.
 
         Raises:
-            ValueError: for a record with an option that is no plain data, or of another kind: a stranger may have written it.
+            ValueError: for a damaged record, or one with an option that is no plain data, or of another kind: a stranger may
+                have written it.
         """
         content = self.read_content()
         return None if content is None else plain_options(content, self.config)
@@ -153,7 +156,11 @@ class RunFolder:
         return plain_options(self.require_content(), self.config)
 
     def read_content(self) -> dict[str, Any] | None:
-        """Return the whole record, as text: it holds the run's configuration, which is code, see `read_content`."""
+        """Return the whole record, as text: it holds the run's configuration, which is code, see `read_content`.
+
+        Raises:
+            ValueError: for a damaged record.
+        """
         return read_content(self.config)
 
     def require_content(self) -> dict[str, Any]:
@@ -167,13 +174,11 @@ class RunFolder:
 
     def read_environment(self) -> dict[str, Any] | None:
         """Return command, seed, versions and machine of the run."""
-        content = _read_json(self.environment) or {}
-        is_of_run = type(content.get("seed")) is int
-        return content if is_of_run and isinstance(content.get("command", []), list) else None
+        return read_object(self.environment, is_environment)
 
     def read_summary(self) -> dict[str, Any] | None:
         """Return mean, standard deviation and number of cases: class -> metric -> ``{"mean", "std", "n"}``."""
-        return _read_json(self.summary)
+        return read_object(self.summary, is_summary)
 
     def require_summary(self) -> dict[str, Any]:
         """Return mean, standard deviation and number of cases: class -> metric -> ``{"mean", "std", "n"}``.
@@ -186,11 +191,11 @@ class RunFolder:
 
     def read_correction(self) -> dict[str, Any] | None:
         """Return what PLC-KD's soft-label correction did."""
-        return _read_json(self.correction)
+        return read_object(self.correction)
 
     def read_mlflow(self) -> dict[str, Any] | None:
         """Return ``tracking`` and ``run_id`` of the run at its MLflow server."""
-        return _read_json(self.mlflow)
+        return read_object(self.mlflow)
 
     def read_metrics(self) -> pd.DataFrame | None:
         """Return the metrics, one row for each case and class."""
@@ -263,14 +268,6 @@ def _require(content: T | None, file: Path, expected: str) -> T:
     if not file.exists():
         raise FileNotFoundError(f"{file}: no such file, expected {expected}")
     raise ValueError(f"{file}: found another content, expected {expected}")
-
-
-def _read_json(file: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
-    except (ValueError, RecursionError):  # no JSON, no text, or nested too deep
-        return None
-    return content if isinstance(content, dict) else None
 
 
 def _write(file: Path, text: str) -> None:

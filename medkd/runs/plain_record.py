@@ -18,6 +18,7 @@ from .renames import rename_config
 __all__ = ["NONE", "plain_options", "read_content"]
 
 _LARGEST = 2**24  # bytes; records have some 10 kB
+_LONGEST = 200  # characters of a reason in a message
 _MODES = ("2d", "3d")
 NONE = "$None"  # how the command line hands None to MONAI
 
@@ -28,19 +29,28 @@ def read_content(file: Path) -> dict[str, Any] | None:
     It holds the configuration of the run, which is code: `plain_options` are its data.
 
     Returns:
-        None for a file that is missing, that cannot be read as YAML, or that is not a record.
+        None for a file that is missing, or whose names and values are of another tool.
+
+    Raises:
+        ValueError: for a damaged file. A model beside one is not used as if it had no record: its values would be guessed.
     """
     if not file.is_file():
         return None
+    if file.stat().st_size > _LARGEST:
+        raise ValueError(f"{file}: found {file.stat().st_size} bytes, expected the record of a run")
     try:
-        if file.stat().st_size > _LARGEST:
-            return None
         content = load_yaml(file.read_text(encoding="utf-8"))
-        check_size(content, str(file))
-    except ValueError:  # of the text's encoding too
-        return None
+    except ValueError as error:  # of the text's encoding too
+        raise ValueError(f"{file}: not YAML ({str(error)[:_LONGEST]}), expected the record of a run") from None
+    check_size(content, str(file))
+    if not isinstance(content, dict):
+        kind = "no content" if content is None else type(content).__name__
+        raise ValueError(f"{file}: found {kind}, expected the record of a run: names and values")
+    # A whole configuration begins with its imports and ends with what it runs. Text that was cut between lines is YAML too.
+    if "medkd" in str(content.get("imports")) and "run" not in content:
+        raise ValueError(f"{file}: found the beginning of a record alone, expected the whole record of a run")
     # Configurations of other tools are named config.yaml too. Each record, old or new, has one of these two ids.
-    if not isinstance(content, dict) or not {"bundle_root", "trained_with"} & content.keys():
+    if not {"bundle_root", "trained_with"} & content.keys():
         return None
     return rename_config({str(name): value for name, value in content.items()})
 

@@ -39,13 +39,14 @@ def read_metrics(runs: Runs) -> dict[str, pd.DataFrame]:
     """Read the metrics of each run.
 
     Raises:
-        ValueError: if ``runs`` is not a dictionary of titles and folders.
+        ValueError: if ``runs`` is not a dictionary of titles and folders, or for a damaged record of a run.
         FileNotFoundError: for a folder without metrics or predictions.
     """
     if not isinstance(runs, Mapping) or not runs:
         raise ValueError(f"runs: found {runs!r}, expected titles and folders such as {{'student': 'FOLDER'}}")
     for title, folder in runs.items():
         run = RunFolder(folder)
+        run.read_config()  # raises for a damaged record: what such a run predicted is in doubt
         for file in (run.metrics, run.predictions):
             if not file.exists():
                 raise FileNotFoundError(

@@ -70,7 +70,7 @@ def test_missing_config_file_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [1,\n", "own.yaml: not a YAML or JSON file: while parsing a flow"),
+        ("a: [1,\n", "own.yaml: not a YAML or JSON file: line 2: "),
         ("", "own.yaml: found NoneType, expected names and values"),
         ("- 1\n", "own.yaml: found list, expected names and values"),
     ],

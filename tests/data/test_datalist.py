@@ -46,6 +46,14 @@ def test_round_trip_with_absolute_paths(tmp_path):
     assert [item["case"] for item in load_datalist(tmp_path, "test")] == ["d"]
 
 
+def test_a_link_to_an_image_of_another_split(tmp_path):
+    write(tmp_path, three())
+    (tmp_path / "d.img").unlink()
+    (tmp_path / "d.img").symlink_to(tmp_path / "a.img")
+    with pytest.raises(ValueError, match=r"image d.img is in training \(case a\) and in test \(case d\)"):
+        load_datalist(tmp_path, "test")
+
+
 def test_load_errors(tmp_path):
     with pytest.raises(FileNotFoundError, match="dataset_dir .*nowhere: no such folder"):
         load_datalist(tmp_path / "nowhere", "test")

@@ -119,6 +119,11 @@ def test_leaks():
         check_leaks({**splits, "test": [entry("d", "P")]})
     with pytest.raises(ValueError, match=r"patient 7 is in validation \(case c\) and in test \(case d\)"):
         check_leaks({**splits, "validation": [entry("c", 7)], "test": [entry("d", "7")]})
+    # copies of an entry under other names
+    same = {"training": [{**entry("a"), "image": "i/a"}], "test": [{**entry("b"), "image": "i/../i/a"}]}
+    with pytest.raises(ValueError, match=r"image i/../i/a is in training \(case a\) and in test \(case b\): expected"):
+        check_leaks(same)
+    check_leaks({"training": same["training"] + same["test"]})  # masks of two raters
     for other, names in (("test", "training and in test"), ("training", "training and in training")):
         with pytest.raises(ValueError, match=f"case a is listed twice: in {names}"):
             check_leaks({**splits, other: [*splits[other], entry("a", "P" if other == "training" else "Q")]})

@@ -163,7 +163,7 @@ BAD_CASES = [
     (without("labels/c1.nii.gz"), "c1: .*c1.nii.gz has no mask of the same name"),
     (without("images/c1.nii.gz"), "c1: .*c1.nii.gz has no image of the same name"),
     (twice, "c1: several files of one name"),
-    (second_channel, "c1_0001: .*c1_0001.nii.gz has no mask"),
+    (second_channel, r"c1: 2 channels \(c1_0000, c1_0001\), expected one image"),
     (series, r"c1: .*2 DICOM series: thi.*\(6 files\)"),
 ]
 
@@ -191,6 +191,7 @@ def test_a_header_that_promises_too_much_is_one_bad_case(tmp_path, capsys):
     [
         (["--classes", "kidney"], r"1 names \(kidney\) for 2 values in the masks: 1 \(5 cases\), 2 \(5 cases\)"),
         (["--classes", "a,a"], "names must differ"),
+        (["--classes", "organ,@tumour"], "classes: organ, @tumour: names must not begin with"),
         (["--classes", "all,b"], "neither empty, all nor background"),
         (["--window", "300", "-200"], r"--window: found \[300, -200\], expected the lowest and the highest intensity"),
         (["--window", "5"], "--window: found .*5.*, expected "),

@@ -42,10 +42,15 @@ IGNORED = {
     }
 }
 BOMB = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9) if n else 'x'}]" for n in range(12))
-NO_RECORDS = {
-    "tag": "bundle_root: kits19\na: !!python/object/apply:os.system ['touch executed']\n",
-    "bomb": f"bundle_root: kits19\n{BOMB}\n",
-    "nesting": "bundle_root: kits19\na: " + 200_000 * "[",
+DAMAGED = {
+    "broken": lambda text: text[:900] + "\n  bad: [1,\n",
+    "cut between lines": lambda text: f"imports: [$import medkd.data as data]\n{text}",
+    "zeros": lambda text: "\0" * len(text),
+    "empty": lambda text: "",
+    "list": lambda text: "- 1\n- 2\n",
+    "tag": lambda text: f"{text}\na: !!python/object/apply:os.system ['touch executed']\n",
+    "bomb": lambda text: f"{text}\n{BOMB}\n",
+    "nesting": lambda text: f"{text}\na: " + 200_000 * "[",
 }
 
 
@@ -58,7 +63,7 @@ def run(students, tmp_path, monkeypatch):
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     record = {**yaml.safe_load((copy / "config.yaml").read_text()), "bundle_root": f"bundles/{task}"}
-    (copy / "config.yaml").write_text(yaml.safe_dump(record))
+    (copy / "config.yaml").write_text(yaml.safe_dump(record, sort_keys=False))
     return task, copy, data, record
 
 
@@ -73,17 +78,28 @@ def words_of(verb, task, run, data):
         "export": ["export", task, *model, *dataset, *out, "--format", "torchscript"],
         "pack": ["pack", task, *model, *out],
         "distill": [*distill, "--teacher", run],
+        "false-pixel assistant": [*distill, "--false_pixel_assistant", run],
+        "boundary assistant": [*distill, "--boundary_assistant", run],
         "distill, method kd": ["distill", task, "--method", "kd", *dataset, *out, "--device", "cpu", "--teacher", run],
         "report": ["report", "--run", f"a={run}", "--html", *out],
         "report of folders": ["report", run, *out],
         "figures": ["figures", "--run", f"a={run}", *dataset, *out],
+        "figures of a task": ["figures", task, "--run", f"a={run}", *dataset, *out],
         "figures of a team": ["figures", task, "--teacher", run, *dataset, *out],
     }
     return [str(word) for word in words[verb]]
 
 
 VERBS = ("infer", "infer without a task", "evaluate", "export", "pack", "distill", "distill, method kd")
-VERBS += ("report", "report of folders", "figures", "figures of a team")
+VERBS += (
+    "report",
+    "report of folders",
+    "figures",
+    "figures of a task",
+    "figures of a team",
+    "false-pixel assistant",
+    "boundary assistant",
+)
 
 
 @pytest.mark.parametrize("payload", REFUSED)
@@ -99,14 +115,16 @@ def test_what_a_record_may_never_say(run, capsys, verb, payload):
     assert not list(folder.parent.rglob("executed")) and not list((folder.parent / "work").iterdir())
 
 
-@pytest.mark.parametrize("payload", NO_RECORDS)
-@pytest.mark.parametrize("verb", ["infer without a task", "pack", "report", "figures"])
-def test_a_file_that_is_no_record(run, capsys, verb, payload):
+@pytest.mark.parametrize("payload", DAMAGED)
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_damaged_record_is_not_a_missing_one(run, capsys, verb, payload):
     task, folder, data, _ = run
-    (folder / "config.yaml").write_text(NO_RECORDS[payload])
+    record = folder / "config.yaml"
+    record.write_text(DAMAGED[payload](record.read_text()))
     assert main(words_of(verb, task, folder, data)) != 0
-    assert "\n" not in capsys.readouterr().err.strip()
-    assert not list(folder.parent.rglob("executed"))
+    line = capsys.readouterr().err.strip()
+    assert f"{record}: " in line and "no config.yaml" not in line and "\n" not in line
+    assert not list(folder.parent.rglob("executed")) and not list((folder.parent / "work").iterdir())
 
 
 @pytest.mark.parametrize("verb", ["pack", "report", "export"])

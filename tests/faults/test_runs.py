@@ -26,6 +26,11 @@ def leak(datalist):
     return datalist
 
 
+def leak_image(datalist):
+    datalist["test"][0]["image"] = "./" + datalist["training"][0]["image"]
+    return datalist
+
+
 def spoil_files(part, change):
     return lambda folder: [file.write_bytes(change(file.read_bytes())) for file in sorted((folder / part).iterdir())]
 
@@ -36,6 +41,10 @@ DATA = {
     "a list that is no JSON": (lambda f: (f / "datalist.json").write_text("{"), "datalist.json: not valid JSON"),
     "a list of another kind": (edit_list(lambda d: []), "datalist.json: holds a list, expected an object"),
     "a patient in two parts": (edit_list(leak), r"patient \S+ is in training \(case \S+\) and in test \(case \S+\)"),
+    "an image in two parts": (
+        edit_list(leak_image),
+        r"image \S+ is in training \(case \S+\) and in test \(case \S+\)",
+    ),
     "an empty part": (edit_list(lambda d: {**d, "training": []}), "the split 'training' is empty"),
     "an entry that lacks a key": (
         edit_list(lambda d: {**d, "training": [{"image": "x"}]}),

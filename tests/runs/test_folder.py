@@ -9,8 +9,10 @@ import yaml
 from medkd.runs import RunFolder
 
 RECORD = {"bundle_root": "bundles/kits19", "method": "kd", "image_size": [32, 32]}
-BROKEN_YAML = ["a: [1", "a: !!x 1", "\0", "{ not: yaml"]
-OTHER_YAML = ["", "window", "- window\n", "defaults: [a]\nwindow: [0, 5]\n"]
+BROKEN_YAML = ["a: [1", "a: !!x 1", "\0", "{ not: yaml", "bundle_root: b\n  x: 1\n"]
+NO_NAMES = {"": "no content", "window": "str", "- window\n": "list", "\n\n# a\n": "no content"}
+CUT = ["imports:\n- $import medkd.data as data\n", "imports: [$import medkd]\nbundle_root: b\nwindow:\n"]
+OTHER_YAML = ["defaults: [a]\nwindow: [0, 5]\n", "imports: [$import glob]\n"]
 
 
 @pytest.fixture
@@ -29,8 +31,29 @@ class TestConfig:
         with pytest.raises(FileNotFoundError, match=r"run/config.yaml: no such file, expected the record of a run$"):
             folder.require_config()
 
-    @pytest.mark.parametrize("text", BROKEN_YAML + OTHER_YAML)
-    def test_broken_or_of_another_tool(self, folder, text):
+    @pytest.mark.parametrize(
+        ("text", "found"),
+        [
+            *((text, r"not YAML \(.+\)") for text in BROKEN_YAML),
+            *((text, f"found {kind}") for text, kind in NO_NAMES.items()),
+            *((text, "found the beginning of a record alone") for text in CUT),
+        ],
+    )
+    def test_a_damaged_record_is_not_a_missing_one(self, folder, text, found):
+        folder.path.mkdir()
+        folder.config.write_text(text)
+        for read in (folder.read_config, folder.require_config, folder.read_content, folder.require_content):
+            with pytest.raises(ValueError, match=rf"run/config.yaml: {found}, expected the (whole )?record of a run"):
+                read()
+
+    def test_of_text_that_is_no_unicode(self, folder):
+        folder.path.mkdir()
+        folder.config.write_bytes(b"bundle_root: \xff")
+        with pytest.raises(ValueError, match=r"run/config.yaml: not YAML \("):
+            folder.read_config()
+
+    @pytest.mark.parametrize("text", OTHER_YAML)
+    def test_of_another_tool(self, folder, text):
         folder.path.mkdir()
         folder.config.write_text(text)
         assert folder.read_config() is None
@@ -56,7 +79,11 @@ class TestConfig:
 
 READERS = {
     "environment": (RunFolder.read_environment, RunFolder.write_environment, {"seed": 3}),
-    "summary": (RunFolder.read_summary, RunFolder.write_summary, {"tumour": {"dice": {"mean": 0.5, "n": 2}}}),
+    "summary": (
+        RunFolder.read_summary,
+        RunFolder.write_summary,
+        {"tumour": {"dice": {"mean": 0.5, "std": 0.1, "n": 2}}},
+    ),
     "correction": (RunFolder.read_correction, RunFolder.write_correction, {"pixels": 7}),
 }
 
@@ -75,6 +102,38 @@ class TestJSON:
         folder.path.mkdir()
         getattr(folder, name).write_bytes(content)
         assert READERS[name][0](folder) is None
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            [0.5],
+            0.5,
+            {"dice": 0.5},
+            {"dice": {"mean": "0.5", "std": 0.1, "n": 2}},
+            {"dice": {"mean": 0.5, "std": None, "n": 2}},
+            {"dice": {"mean": True, "std": 0.1, "n": 2}},
+            {"dice": {"mean": 0.5, "std": 0.1, "n": [2]}},
+            {"dice": {"mean": 0.5}},
+        ],
+        ids=str,
+    )
+    def test_a_summary_with_values_of_another_kind(self, folder, content):
+        folder.write_summary({"tumour": content})
+        assert folder.read_summary() is None
+        with pytest.raises(ValueError, match="run/summary.json: found another content, expected the summary"):
+            folder.require_summary()
+
+    @pytest.mark.parametrize(
+        "content", [{}, {"seed": "0"}, {"seed": 0, "versions": ["torch"]}, {"seed": 0, "command": 1}]
+    )
+    def test_an_environment_with_values_of_another_kind(self, folder, content):
+        folder.write_environment(content)
+        assert folder.read_environment() is None
+
+    def test_a_metric_without_any_value(self, folder):
+        summary = {"tumour": {"hd95": {"mean": None, "std": None, "n": 0}, "dice": {"mean": 1, "std": 0.0, "n": 1}}}
+        folder.write_summary(summary)
+        assert folder.read_summary() == summary
 
     def test_required_summary(self, folder):
         message = "run/summary.json: no such file, expected the summary of a run, written by `medkd evaluate`"

@@ -81,7 +81,8 @@ def read_student(task: str, options: dict[str, Any], mode: str | None, overlays:
     trained_with = _resolve(config, "trained_with")
     check_model(model, **trained_with)
     network = load_weights(_resolve(config, "network_def"), file).eval()
-    summary, environment = folder.read_summary() or {}, folder.read_environment() or {}
+    summary = folder.require_summary() if folder.summary.exists() else {}
+    environment = folder.read_environment() or {}
     return Student(
         model, task, mode, tuple(overlays), network, config, values, trained_with, record, summary, environment
     )

@@ -55,9 +55,9 @@ def test_what_cannot_be_a_report_is_refused(runs, tmp_path):
         experiment_of_runs({"T": [runs["T"], runs["T"]]})
     with pytest.raises(ValueError, match="no config.yaml in any of"):
         experiment_of_runs({"T": str(tmp_path / "nothing")})
-    for text in ("", "{: broken"):
+    for text, found in (("", "found no content"), ("{: broken", "not YAML")):
         (tmp_path / "t/config.yaml").write_text(text)
-        with pytest.raises(ValueError, match="t/config.yaml: found another content, expected the record of a run"):
+        with pytest.raises(ValueError, match=f"t/config.yaml: {found}.*, expected the record of a run"):
             experiment_of_runs(runs)
 
 
