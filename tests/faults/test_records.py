@@ -157,3 +157,13 @@ def test_a_run_is_no_bundle_whatever_lies_beside_its_record(run, capsys):
     (folder / "configs/inference.json").write_text(yaml.safe_dump(config, default_flow_style=True, width=10**6))
     main(words_of("distill, method kd", task, folder, data))
     assert not list(folder.parent.rglob("executed"))
+
+
+@pytest.mark.parametrize("summary", ['{"a": {"dice": {"mean": "0.5", "std": 0, "n": 1}}}', '{"a": [1]}', "[1]", "{"])
+def test_packing_a_run_with_a_damaged_summary(run, capsys, summary):
+    task, folder, data, _ = run
+    (folder / "summary.json").write_text(summary)
+    assert main(words_of("pack", task, folder, data)) == 1
+    line = capsys.readouterr().err.strip()
+    assert f"{folder}/summary.json: found another content, expected the summary" in line and "\n" not in line
+    assert not list((folder.parent / "work").iterdir())

@@ -29,13 +29,23 @@ def test_assistant_of_another_teacher_is_noted(tmp_path, capsys):
     assert capsys.readouterr().out == f"note: {tmp_path}/assistant/model.pt {note}"
 
 
-@pytest.mark.parametrize(
-    "text", ["defaults: [a]\nwindow: [0, 5]\n", "- window\n", "window", "", "a: [1", "a: !!x 1", "\0"]
-)
-def test_file_of_another_tool_is_no_record(tmp_path, text):
-    (tmp_path / "config.yaml").write_text(text)
+def test_file_of_another_tool_is_no_record(tmp_path):
+    (tmp_path / "config.yaml").write_text("defaults: [a]\nwindow: [0, 5]\n")
     check_model(tmp_path, window=[-200, 300])
     assert recorded(tmp_path, "window", 7) == 7
+
+
+@pytest.mark.parametrize("text", ["- window\n", "window", "", "a: [1", "a: !!x 1", "\0"])
+def test_a_damaged_record_is_not_a_missing_one(tmp_path, text):
+    (tmp_path / "config.yaml").write_text(text)
+    for use in (
+        lambda: check_model(tmp_path, window=[-200, 300]),
+        lambda: check_student(tmp_path, "export"),
+        lambda: check_assistant(tmp_path, tmp_path),
+        lambda: recorded([tmp_path], "window", 7),
+    ):
+        with pytest.raises(ValueError, match=r"config.yaml: .*, expected the record of a run"):
+            use()
 
 
 def test_recorded_value_or_default(tmp_path):

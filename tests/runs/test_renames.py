@@ -32,6 +32,7 @@ OLD = {
     "teacher_network": "$networks.load_teacher(@teacher, @teacher_def, @num_classes)",
     "command": "$options.check(@output_dir, @resume)",
     "overlays": {"_target_": "medkd.visuals.draw_runs", "output_dir": "$@output_dir + '/overlays'"},
+    "run": ["$@train::trainer.run()"],
 }
 
 
