@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fuzzing.readers import READERS
 from fuzzing.worker import CURRENT, digest, work
 
-_SILENCE = 180  # seconds without a message after which a process counts as hanging
+_SILENCE = 600  # seconds without a message after which a process counts as hanging
 
 
 @dataclass

@@ -9,6 +9,7 @@ import io
 import json
 import random
 import re
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -64,7 +65,7 @@ def mutate(content: bytes, kind: str, draw: random.Random, other: bytes = b"") -
     if structured and draw.random() < 0.75:
         try:
             return structured(content, draw)
-        except (ValueError, RecursionError, OverflowError, EOFError, OSError, yaml.YAMLError):
+        except (ValueError, RecursionError, OverflowError, EOFError, OSError, zlib.error, yaml.YAMLError):
             pass  # mutated before, and no longer of its kind
     for _ in range(draw.choice((1, 1, 1, 2, 3, 8))):
         content = draw.choice(_BYTES)(content, draw, other)

@@ -62,7 +62,8 @@ def _is_index(value: Any) -> bool:
 
 
 def _is_shape(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 3 and all(map(_is_count, value))
+    # no format of volumes has longer edges; each slice becomes an item of the data set
+    return isinstance(value, list) and len(value) == 3 and all(_is_count(edge) and edge < 2**16 for edge in value)
 
 
 def _is_spacing(value: Any) -> bool:
@@ -82,7 +83,7 @@ def _is_slices(value: Any) -> bool:
 
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "patient": (_is_text, "a name"),
-    "shape": (_is_shape, "three whole numbers from 1 on"),
+    "shape": (_is_shape, "three whole numbers from 1 to 65535"),
     "spacing": (_is_spacing, "three finite numbers, in mm"),
     "slices_with": (_is_slices, "label values with lists of slices"),
 }
