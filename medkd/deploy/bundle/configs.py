@@ -9,7 +9,7 @@ from monai.bundle import ConfigParser
 from medkd.configs.bundles import BUNDLES, config_files
 from medkd.configs.merge import merge_files
 from medkd.configs.plain import as_literal
-from medkd.configs.table import data_as_literals
+from medkd.configs.table import ID_OPTIONS, data_as_literals
 from medkd.runs.record import recorded
 
 from .closure import Closure
@@ -38,6 +38,8 @@ _ROOT_IMPORTS = ["$import os", "$import sys", "$from traceback import walk_stack
 _SCRIPTS = "$sys.path.append(os.path.abspath(@bundle_root + '/scripts'))"
 
 _NOT_RECORDED = object()
+_CLIENT_OPTIONS = "client_options"
+_OF_THE_MACHINE = ("bundle_root", "device", "amp", "num_workers")
 # A new training does not take these from the record of the old one.
 _NOT_BAKED = (
     *("imports", "initialize", "run", "command", "bundle_root", "dataset_dir", "output_dir"),
@@ -89,22 +91,26 @@ def inference_config(student: Student, package: str) -> dict[str, Any]:
     return _with_root(_replace(values, window), package)
 
 
-def training_config(train: dict[str, Any], package: str) -> dict[str, Any]:
+def training_config(train: dict[str, Any], package: str, task: str) -> dict[str, Any]:
     """Return train.json, a supervised training by medkd, whose network needs only the bundle.
 
     Args:
         train: what `training_source` returned.
         package: name of the copied code.
+        task: name of the bundle that the student was trained with.
     """
     before_run = _ids_before_run(train)
     values = {name: rewrite_targets(value, package) if name in before_run else value for name, value in train.items()}
-    return _with_root(values, package)
+    changes = {**_steps(train), "train": _record_client(train), _CLIENT_OPTIONS: _client_options(train, task)}
+    return _with_root({**values, **changes}, package)
 
 
 def evaluation_config(student: Student) -> dict[str, Any]:
     """Return evaluate.json, an overlay over train.json that evaluates the packed model by default."""
     config = ConfigParser.load_config_file(BUNDLES / student.task / "configs/evaluate.yaml")
-    return {**config, "model": "$@bundle_root + '/models/model.pt'"}
+    # a federated client validates by this overlay: model.pt stays the best of its own training
+    changes = {"model": "$@bundle_root + '/models/model.pt'", "finalize": [], "validate::handlers": []}
+    return {**config, **changes}
 
 
 def overlay_configs(student: Student) -> dict[str, dict[str, Any]]:
@@ -112,7 +118,7 @@ def overlay_configs(student: Student) -> dict[str, dict[str, Any]]:
     # train.json has the options of volumes already; soft labels are cached for slices and pictures only
     omitted = ("volumetric", "volumetric_train", *(("cached",) if student.mode == "3d" else ()))
     files = [file for file in sorted((BUNDLES / "overlays").glob("*.yaml")) if file.stem not in omitted]
-    configs = {f"{file.stem}.json": ConfigParser.load_config_file(file) for file in files}
+    configs = {f"{file.stem}.json": _with_finalize(ConfigParser.load_config_file(file)) for file in files}
     if student.record.get("method", "none") != "none":
         method: dict[str, Any] = {
             name: student.record[name] for name in ("method", "method_args") if name in student.record
@@ -132,6 +138,41 @@ def to_json(value: Any) -> Any:
         is_json = all(isinstance(key, str) for key in value)
         return {key: to_json(item) for key, item in value.items()} if is_json else as_literal(value)
     return [to_json(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _steps(train: dict[str, Any]) -> dict[str, Any]:
+    """Return the steps of the training in ``run``, and those of the test in ``finalize``.
+
+    Federated clients train without ``run``, and end by ``finalize``. A client that has not trained has nothing to test.
+    """
+    training, *test = train["run"]
+    test_steps = ", ".join(step.removeprefix("$") for step in test)
+    return {"run": [training], "finalize": [f"$runs.RunFolder(@output_dir).has_begun and ({test_steps},)"]}
+
+
+def _with_finalize(overlay: dict[str, Any]) -> dict[str, Any]:
+    """Return an overlay for a configuration whose test is in ``finalize``."""
+    if "run" in overlay:
+        return {**overlay, "finalize": []}
+    ends = any("parallel.stop" in step for step in overlay.get("+run", []))
+    return {"+finalize" if ends and name == "+run" else name: value for name, value in overlay.items()}
+
+
+def _record_client(train: dict[str, Any]) -> dict[str, Any]:
+    """Return ``train`` with a record of the options where no command line tells them, as in a federated client."""
+    handlers = [
+        {**handler, "config": f"$@command or @{_CLIENT_OPTIONS}"}
+        if handler["_target_"] == "medkd.runs.RunRecord"
+        else handler
+        for handler in train["train"]["handlers"]
+    ]
+    return {**train["train"], "handlers": handlers}
+
+
+def _client_options(train: dict[str, Any], task: str) -> dict[str, Any]:
+    """Return the options as references to their values; the name of the task stands for the folder of the bundle."""
+    names = [name for name in train if name in ID_OPTIONS or name == "mode"]
+    return {"bundle_root": task, **{name: f"@{name}" for name in names if name not in _OF_THE_MACHINE}}
 
 
 def _replace(value: Any, texts: dict[str, Any]) -> Any:

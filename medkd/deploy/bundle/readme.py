@@ -56,7 +56,9 @@ _TRAINING = """\
 ## Training
 
 `configs/train.json` and its overlays (`distill.json`, `teacher.json`, `evaluate.json`, ...) **need medkd** (version
-{version}) and a data set that `medkd prepare {task}` wrote. So do federated clients (`monai.fl.client.MonaiAlgo`).
+{version}) and a data set that `medkd prepare {task}` wrote. So do federated clients (`monai.fl.client.MonaiAlgo`). A client
+that has trained leaves a whole run in `output_dir` when it ends: the weights of its own best validation, their test on its own
+test cases, record, environment. The commands of medkd read the folder.
 ```
 python -m monai.bundle run --config_file {name}/configs/train.json --bundle_root {name} --dataset_dir DATA --output_dir RUN
 python -m monai.bundle run --config_file "['{name}/configs/train.json','{name}/configs/distill.json']" --bundle_root {name} \\

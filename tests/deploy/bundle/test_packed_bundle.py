@@ -19,7 +19,10 @@ from monai.fl.utils.constants import ExtraItems
 from monai.fl.utils.exchange_object import ExchangeObject
 from PIL import Image
 
+from medkd.cli.main import main
+from medkd.configs.merge import merge_files
 from medkd.networks import load_weights
+from medkd.runs import RunFolder
 from tests.deploy.bundle.packed_forms import FORMS, RUN
 
 SCHEMA = Path(__file__).parents[2] / "bundles/metadata_schema.json"
@@ -183,11 +186,11 @@ def _share(path: Path) -> float:
     return float((array > 0).mean())
 
 
-def test_two_rounds_of_a_federated_client(packed, kits19_data, tmp_path, monkeypatch):
+def test_two_rounds_of_a_federated_client(packed, kits19_data, medkd_run, tmp_path, monkeypatch):
     """Default file names; the second round starts from other weights than the first one ended with."""
     monkeypatch.chdir(tmp_path)
     bundle = shutil.copytree(packed("kits19", "2d"), tmp_path / "client/segmentation")
-    options = {"dataset_dir": str(kits19_data), "device": "cpu", "output_dir": str(tmp_path / "run")}
+    options = {"dataset_dir": str(kits19_data), "device": "cpu"}
     client = MonaiAlgo(bundle_root="segmentation", send_weight_diff=False, train_kwargs=options, eval_kwargs=options)
     client.initialize({ExtraItems.CLIENT_NAME: "site", ExtraItems.APP_ROOT: str(tmp_path / "client")})
     weights = torch.load(bundle / "models/model.pt", weights_only=True)
@@ -196,12 +199,62 @@ def test_two_rounds_of_a_federated_client(packed, kits19_data, tmp_path, monkeyp
         trained = client.get_weights()
         assert trained.weights.keys() == weights.keys()
         assert not torch.equal(weights["head.weight"], trained.weights["head.weight"])
+        best = (bundle / "output/model.pt").read_bytes()
         metrics = client.evaluate(ExchangeObject(weights=trained.weights)).metrics
         assert 0 <= metrics["val_mean_dice"] <= 1
+        assert (bundle / "output/model.pt").read_bytes() == best
         weights = {
             name: value if value.ndim == 0 else (value + trained.weights[name]) / 2 for name, value in weights.items()
         }
+    assert not (bundle / "output/metrics.csv").exists()
     client.finalize()
+    assert_complete_run(bundle / "output", medkd_run, kits19_data, tmp_path)
+
+
+def assert_complete_run(run: Path, medkd_run, dataset_dir: Path, tmp_path: Path) -> None:
+    """The folder of a federated client is read as that of `medkd train`: no option is repeated."""
+    folder = RunFolder(run)
+    record = folder.require_config()
+    assert record["mode"] == "2d" and record["dataset_dir"] == str(dataset_dir) and record["student_width"] == 2
+    assert record["trained_with"] == {"mode": "2d", "target": "tumour", "window": [-200, 300]}
+    assert "medkd" in folder.read_environment()["versions"]
+    assert folder.has_ended and list(run.glob("events.out*")) and list(folder.predictions.iterdir())
+    copy = shutil.copytree(run, tmp_path / "copy")
+    words = ["--dataset_dir", dataset_dir, "--device", "cpu"]
+    evaluate = ["--model", copy, "--output_dir", tmp_path / "again", *words]
+    assert medkd_run("evaluate", "kits19", *evaluate, tiny=False) == 0
+    assert (tmp_path / "again/metrics.csv").read_bytes() == folder.metrics.read_bytes()
+    scan = dataset_dir.parent / "raw/data/case_00000/imaging.nii.gz"
+    infer = ["--model", copy, "--input", scan, "--output_dir", tmp_path / "inferred", "--device", "cpu"]
+    assert medkd_run("infer", "kits19", *infer, tiny=False) == 0
+    report = ["report", "--runs", f"{{'client': '{copy}'}}", "--output_dir", str(tmp_path / "report")]
+    assert main(report) == 0 and (tmp_path / "report/table.md").is_file()
+
+
+def test_a_federated_client_that_has_not_trained_leaves_nothing(packed, kits19_data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bundle = shutil.copytree(packed("kits19", "2d"), tmp_path / "segmentation")
+    options = {"dataset_dir": str(kits19_data), "device": "cpu"}
+    client = MonaiAlgo(bundle_root=str(bundle), train_kwargs=options, eval_kwargs=options)
+    client.initialize()
+    client.evaluate(ExchangeObject(weights=torch.load(bundle / "models/model.pt", weights_only=True)))
+    client.finalize()
+    assert not (bundle / "output").exists()
+
+
+def test_processes_part_after_the_last_step_and_only_a_training_ends_with_a_test(packed):
+    configs = packed("kits19", "2d") / "configs"
+
+    def steps(*names: str) -> tuple[list[str], list[str]]:
+        config = merge_files([configs / f"{name}.json" for name in names])
+        return config["run"], config["finalize"]
+
+    _, ends = steps("train", "distill", "multi_gpu_train")
+    assert "@test::evaluator.run()" in ends[0] and ends[1:] == ["$parallel.stop()"]
+    run, ends = steps("train", "evaluate", "multi_gpu_train")
+    assert "$@test::evaluator.run()" in run and ends == ["$parallel.stop()"]
+    run, ends = steps("train", "comparison")
+    assert not any("test::evaluator" in step for step in [*run, *ends])
 
 
 def test_training_from_the_packed_folder(packed, teachers, kits19_data, tmp_path, monkeypatch):
