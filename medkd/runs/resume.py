@@ -173,6 +173,7 @@ class ResumableRun:
 
 def _differences(saved: Any, current: Any, name: str = "") -> list[str]:
     """Return the differences of two configurations, by the innermost ids; none if one configuration is unknown."""
+    saved, current = (None if value == "$None" else value for value in (saved, current))
     if saved == current or (not name and None in (saved, current)):
         return []
     if isinstance(saved, Mapping) and isinstance(current, Mapping):

@@ -1,11 +1,15 @@
 """External teachers through the command line, as a user names them."""
 
 import json
+from contextlib import suppress
 
 import pytest
 import torch
 import yaml
 from monai.networks.nets import UNet as MonaiUNet
+from torch import nn
+
+from medkd.runs.resume import ResumableRun
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,32 @@ def test_each_kind_teaches(external, kits19_data, medkd_run, tmp_path, kind):
     assert distil(medkd_run, kits19_data, tmp_path / "run", teacher, "--method", "kd", *options) == 0
     recorded = yaml.safe_load((tmp_path / "run/config.yaml").read_text())["teacher"]
     assert recorded == (teacher if kind == "ensemble" else str(teacher))
+
+
+@pytest.mark.slow
+def test_a_run_with_probabilities_goes_on(kits19_data, medkd_run, tmp_path, monkeypatch, assert_equal, capsys):
+    """A stop after the first of two epochs, then --resume: as without the stop; another --teacher_output is refused."""
+    network = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Softmax(1))
+    torch.jit.script(network).save(str(tmp_path / "t.ts"))
+    words = ["--max_epochs", 2, "--teacher_intensity", "zscore", "--teacher_output"]
+    save = ResumableRun._save
+
+    def save_and_stop(self, trainer):
+        save(self, trainer)
+        raise MemoryError("stopped")
+
+    with monkeypatch.context() as patched, suppress(MemoryError):
+        patched.setattr(ResumableRun, "_save", save_and_stop)
+        distil(medkd_run, kits19_data, tmp_path / "a", tmp_path / "t.ts", *words, "probabilities")
+    assert torch.load(tmp_path / "a/resume.pt", weights_only=True)["trainer"]["epoch"] == 1
+    capsys.readouterr()
+    resumed = [*words, "logits", "--resume", "True"]
+    assert distil(medkd_run, kits19_data, tmp_path / "a", tmp_path / "t.ts", *resumed) == 1
+    assert "other options: teacher_output was probabilities, is logits" in capsys.readouterr().err
+    for name, more in (("a", ["--resume", "True"]), ("b", [])):
+        assert distil(medkd_run, kits19_data, tmp_path / name, tmp_path / "t.ts", *words, "probabilities", *more) == 0
+    first, second = (torch.load(tmp_path / name / "resume.pt", weights_only=True)["objects"] for name in "ab")
+    assert_equal(first, second)
 
 
 def test_stages_of_an_nnunet_and_of_a_bundle_are_read(external, kits19_data, medkd_run, tmp_path):

@@ -5,6 +5,7 @@ import zipfile
 import pytest
 import yaml
 
+from medkd.cli.main import main
 from medkd.cli.trained import check_path, options_from_record, task_of_model
 
 
@@ -76,3 +77,22 @@ def test_a_folder_of_a_packed_bundle_is_no_model(tmp_path):
     ):
         check_path(str(tmp_path), "model")
     check_path(str(tmp_path), "teacher")
+
+
+@pytest.mark.parametrize("verb", ["export", "pack", "evaluate"])
+@pytest.mark.parametrize("name", ["x.ts", "x.zip", "bundle", "x.onnx"])
+def test_commands_that_need_a_run_say_what_was_given(tmp_path, capsys, verb, name):
+    path = tmp_path / name
+    (tmp_path / "bundle/configs").mkdir(parents=True)
+    (tmp_path / "bundle/configs/inference.json").write_text("{}")
+    archive(tmp_path / "x.ts", "t/data.pkl", "t/code/x.py", "t/constants.pkl")
+    archive(tmp_path / "x.zip", "b/configs/inference.json")
+    (tmp_path / "x.onnx").write_bytes(b"\x08\x07\x12\x07pytorch")
+    kind = {"x.ts": "a TorchScript file", "x.onnx": "an ONNX file"}.get(name, "a MONAI bundle")
+    words = ["--model", str(path), "--output_dir", str(tmp_path / "o")]
+    words += [] if verb == "pack" else ["--dataset_dir", str(tmp_path)]
+    words += ["--format", "onnx"] if verb == "export" else []
+    assert main([verb, "kits19", *words]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"--model {path}: found {kind}, expected the folder of a run or its model.pt: " in line
+    assert "give the run that it was" in line and not (tmp_path / "o").exists()

@@ -11,7 +11,7 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 
-from medkd.runs.resume import ResumableRun
+from medkd.runs.resume import ResumableRun, _differences
 
 
 def options(teacher, data, output):
@@ -172,6 +172,11 @@ def test_a_run_into_the_folder_of_another_is_refused(finished, kits19_data, medk
         "already holds results (model.pt): choose another folder, or go on with --resume True"
         in capsys.readouterr().err
     )
+
+
+def test_none_is_written_in_two_ways():
+    assert _differences({"a": "$None", "b": {"c": None}}, {"a": None, "b": {"c": "$None"}}) == []
+    assert _differences({"a": "$None"}, {"a": 1}) == ["a was None, is 1"]
 
 
 def test_seeding_depends_on_seed_epoch_and_rank_alone():

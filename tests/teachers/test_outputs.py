@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from medkd.networks import FeatureTaps, UNet
-from medkd.teachers import SingleTeacher, TeacherAdapter, frozen, load_teacher
+from medkd.teachers import NNUNet, SingleTeacher, TeacherAdapter, frozen, load_teacher
 from medkd.teachers.cached import _fingerprint
 from medkd.teachers.outputs import log_probabilities
 
@@ -210,6 +210,19 @@ def test_torchscript_bundle_and_ensemble(tmp_path, softmax):
         load_teacher(tmp_path / "run.pt", make_task_teacher(), 2, output="probabilities")
     with pytest.raises(ValueError, match="--teacher_output: found 'soft', expected auto, logits or probabilities"):
         load_teacher(script, make_task_teacher(), 2, output="soft")
+
+
+def test_an_nnunet_with_a_softmax(nnunet_model, tmp_path, monkeypatch):
+    network = nnunet_model(tmp_path / "model")
+    logits = network(IMAGE).detach()
+    forward = NNUNet.forward
+    monkeypatch.setattr(NNUNet, "forward", lambda self, image: forward(self, image).softmax(1))
+    with pytest.raises(
+        ValueError, match="^teacher nnU-Net .*: found probabilities .*, expected logits: give --teacher_output"
+    ):
+        load_teacher(tmp_path / "model", make_task_teacher(), 2, WINDOW, "unscaled")
+    teacher = load_teacher(tmp_path / "model", make_task_teacher(), 2, WINDOW, "unscaled", output="probabilities")
+    torch.testing.assert_close(teacher(IMAGE).softmax(1), logits.softmax(1))
 
 
 def test_a_teacher_def_of_the_user_with_a_softmax(tmp_path, softmax):
