@@ -23,6 +23,8 @@ WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
 DELIMITERS = ",;\t|"
 # What R, pandas, databases and spreadsheets write where a value is missing.
 MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "#ref!", "#name?", "#value!"}
+# Blanks around a name, and the marks without a width that web pages and messengers put there.
+_INVISIBLE = re.compile(r"^[\s\u200b-\u200f\u2060\ufeff]+|[\s\u200b-\u200f\u2060\ufeff]+$")
 
 
 def is_table(split: PathLike) -> bool:
@@ -103,7 +105,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
         if any(cells[len(head) :]):
             raise ValueError(
                 f"{path}: line {line}: found {len(cells)} cells, expected {len(head)} as in the head line: a name that "
-                "holds the delimiter needs quotes"
+                "holds the delimiter needs quotes, and R writes no row names with row.names = FALSE"
             )
         rows.append(dict(zip(head, [*cells, *[""] * len(head)], strict=False)))
     return [{"case": row["patient"], **row} for row in rows]
@@ -127,9 +129,11 @@ def _read_text(path: Path) -> str:
     # Spreadsheets begin UTF-8 with a byte order mark, or with two, and call UTF-16 "Unicode text".
     try:
         text = content.decode(json.detect_encoding(content)).lstrip("\ufeff")
-        return unicodedata.normalize("NFC", text)
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not a text in UTF-8 ({error}); Excel: save as 'CSV UTF-8'") from error
+    if control := re.search(r"[\x00-\x08\x0e-\x1f\x7f]", text):
+        raise ValueError(f"{path}: found the control character {control[0]!a}, expected a table of text")
+    return unicodedata.normalize("NFC", text)
 
 
 def _read_cells(path: Path, text: str) -> tuple[list[str], dict[int, list[str]]]:
@@ -160,7 +164,7 @@ def _parse(path: Path, text: str, delimiter: str) -> dict[int, list[str]]:
     rows: dict[int, list[str]] = {}
     try:
         for row in reader:
-            if any(cells := [cell.strip() for cell in row]):
+            if any(cells := [_INVISIBLE.sub("", cell) for cell in row]):
                 rows[reader.line_num] = cells
     except csv.Error as error:
         raise ValueError(f"{path}: line {reader.line_num}: not CSV ({error})") from error

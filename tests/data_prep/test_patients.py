@@ -30,6 +30,7 @@ WRITTEN = {
     "row names of R": b'"","patient","case"\n"1","A","c0"\n"2","A","c1"\n"3","B","c2"\n',
     "bars": ROWS.replace(",", "|").encode(),
     "UTF-16 without a mark": ROWS.encode("utf-16-le"),
+    "marks without a width": ROWS.replace("c0", "\u200bc0\u200e\u00a0").encode(),
     "two marks": f"\ufeff{ROWS}".encode("utf-8-sig"),
     "old line ends": ROWS.replace("\n", "\r").encode(),
 }
@@ -67,6 +68,7 @@ REFUSED = {
     b"patient,case\nA,7\n": r"no such case: 7 .*; a spreadsheet drops the zeros",
     b"patient,case\nNA,c0\n#N/A,c1\nB,c2\n": "no patient is named for c0, c1",
     b"patient,case,split\nA,c0,train\n": "case c0: part 'train', expected one of training, validation, test",
+    b"patient,case\nA\0,c0\n": "found the control character '.x00', expected a table of text",
     b"patient,case\n": "no row below the head line",
     b"": "the head line is .*, expected the column patient",
 }

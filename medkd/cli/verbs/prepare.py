@@ -64,7 +64,9 @@ def _call(task: str, values: dict[str, Any]) -> None:
     target = values.pop("dataset_dir")
     with warnings.catch_warnings():
         # users of the command need the warning, not its source line
-        warnings.showwarning = lambda message, *_, **__: print(f"medkd: warning: {message}", file=sys.stderr)
+        warnings.showwarning = lambda message, *_, **__: print(
+            "medkd: warning:", *str(message).split(), file=sys.stderr
+        )
         summary = function(target=target, **values)
     print(json.dumps(summary, indent=2, default=str))
     report = Path(target) / "report.md"
