@@ -15,6 +15,8 @@ from medkd.data import natural_key
 from medkd.io import VOLUMES, is_hidden
 from medkd.runs.case_names import check_case_name, ignores_capitals, names_alike
 
+from ._other_files import OtherFiles, other_files, print_other_files, take_other_form
+
 __all__ = [
     "DiscoveredCases",
     "SplitFolder",
@@ -147,7 +149,9 @@ def pair_files(
     image_files, label_files = files_by_name(images, image_suffixes), files_by_name(labels, label_suffixes)
     image_files, refused = _without_channels(image_files, label_files)
     image_files = _by_case(image_files, ("_0000",), label_files)
-    cases = _pair(image_files, label_files, images, labels, name, keep)
+    others = other_files(images, image_suffixes), other_files(labels, label_suffixes)
+    cases = _pair(image_files, label_files, images, labels, others, name, keep)
+    print_other_files(*others)
     _refuse(cases, {name(stem): reason for stem, reason in refused.items()})
     return cases
 
@@ -170,14 +174,19 @@ def pair_volumes(images: Path, labels: Path, is_case_folder: Callable[[Path], bo
             stem: paths for stem, paths in image_files.items() if _without_ending(stem, IMAGE_ENDINGS) != stem
         }
         label_files = {stem: paths for stem, paths in label_files.items() if stem not in image_files}
-    for folder in sorted(path for path in images.iterdir() if path.is_dir() and not is_hidden(path)):
-        if folder.resolve() != labels.resolve() and is_case_folder(folder):
-            suffix = next((suffix for suffix in VOLUMES if folder.name.lower().endswith(suffix)), "")
-            image_files.setdefault(_composed(folder.name.removesuffix(suffix)), []).append(folder)
+    folders = [path for path in sorted(images.iterdir()) if path.is_dir() and not is_hidden(path)]
+    folders = [path for path in folders if path.resolve() != labels.resolve() and is_case_folder(path)]
+    for folder in folders:
+        suffix = next((suffix for suffix in VOLUMES if folder.name.lower().endswith(suffix)), "")
+        image_files.setdefault(_composed(folder.name.removesuffix(suffix)), []).append(folder)
+    other_images = other_files(images, VOLUMES, [*folders, labels])
+    is_one = images.samefile(labels)
+    others = other_images, other_images if is_one else other_files(labels, VOLUMES, [images])
     # Labels first: in scan_0000_seg the digits are a number, not a channel, and stay.
     label_cases = _by_case(label_files, LABEL_ENDINGS, image_files)
     image_files, refused = _without_channels(image_files, label_cases)
-    cases = _pair(_by_case(image_files, IMAGE_ENDINGS, label_cases), label_cases, images, labels)
+    cases = _pair(_by_case(image_files, IMAGE_ENDINGS, label_cases), label_cases, images, labels, others)
+    print_other_files(*others)
     _refuse(cases, refused)
     for case, (image, label) in list(cases.files.items()):
         if image.samefile(label):
@@ -245,10 +254,11 @@ def _pair(
     label_files: Mapping[str, Sequence[Path]],
     images: Path,
     labels: Path,
+    others: tuple[OtherFiles, OtherFiles],
     name: Callable[[str], str] = str,
     keep: Callable[[str], bool] = lambda stem: True,
 ) -> DiscoveredCases:
-    """Pair files by name without suffix; the two folders appear in messages only."""
+    """Pair files by name without suffix; the two folders, and what else is in them, appear in messages only."""
     cases = DiscoveredCases()
     for stem in sorted(filter(keep, {*image_files, *label_files}), key=natural_key):
         case, image, label = name(stem), image_files.get(stem, []), label_files.get(stem, [])
@@ -258,9 +268,11 @@ def _pair(
         elif len(image) == 1 and len(label) == 1:
             cases.files[case] = (image[0], label[0])
         elif not image:
-            cases.refused[case] = f"{label[0]} has no image of the same name in {images}: add it, or move the mask away"
+            found = take_other_form(others[0], stem) or ": add it, or move the mask away"
+            cases.refused[case] = f"{label[0]} has no image of the same name in {images}{found}"
         elif not label:
-            cases.refused[case] = f"{image[0]} has no mask of the same name in {labels}: add it, or move the image away"
+            found = take_other_form(others[1], stem) or ": add it, or move the image away"
+            cases.refused[case] = f"{image[0]} has no mask of the same name in {labels}{found}"
         else:
             repeated = image if len(image) > 1 else label
             cases.refused[case] = f"several files of one name: {', '.join(str(path) for path in repeated)}; keep one"

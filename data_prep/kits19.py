@@ -15,6 +15,7 @@ from medkd.io import NIFTI
 
 from ._cases import DiscoveredCases, require_source
 from ._ct_report import write_ct_report
+from ._other_files import other_files, take_other_form
 from ._prepare import Options, open_data_set
 from ._volumes import CT_PAIRS, ct_label_values, ct_properties, discover_ct_pairs, store_ct_cases
 
@@ -109,9 +110,11 @@ def _discover_official(folders: list[Path]) -> DiscoveredCases:
             continue
         cases.patients[folder.name] = folder.name
         if image is None:
-            cases.refused[folder.name] = f"no imaging.nii.gz in {folder} (the download script fetches it)"
+            found = take_other_form(other_files(folder, NIFTI), "imaging") or " (the download script fetches it)"
+            cases.refused[folder.name] = f"no imaging.nii.gz in {folder}{found}"
         elif label is None:
-            cases.refused[folder.name] = f"no segmentation.nii.gz in {folder}"
+            found = take_other_form(other_files(folder, NIFTI), "segmentation")
+            cases.refused[folder.name] = f"no segmentation.nii.gz in {folder}{found}"
         else:
             cases.files[folder.name] = (image, label)
     if unlabelled:

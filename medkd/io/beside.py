@@ -111,7 +111,7 @@ def other_content(path: Path, suffixes: tuple[str, ...], series: bool) -> str:
     if name.endswith(suffixes):
         return "hidden file"
     formats = OTHER_FORMATS.items() if series else ()
-    return next((reason for endings, reason in formats if name.endswith(endings)), "not the suffix of an image")
+    return next((reason for endings, reason in formats if name.endswith(endings)), "a suffix that is not read")
 
 
 def _folder_content(folder: Path, suffixes: tuple[str, ...], series: bool) -> str:

@@ -78,7 +78,7 @@ def found_and_said(folder, capsys, suffixes=VOLUMES, series=True):
         ),
         (["a.nii", "b.nrrd.gz"], ["a.nii"], "skipped: b.nrrd.gz: archive: unpack it"),
         (["a.nii", "s0.raw"], ["a.nii"], "skipped: s0.raw: voxels alone, read where a header (.mhd, .nhdr) names them"),
-        (["a.nii", "notes.txt", "b.csv"], ["a.nii"], "skipped: b.csv, notes.txt: not the suffix of an image"),
+        (["a.nii", "notes.txt", "b.csv"], ["a.nii"], "skipped: b.csv, notes.txt: a suffix that is not read"),
         (
             ["a.nii", "b.hdr", "b.img"],
             ["a.nii"],
