@@ -317,7 +317,7 @@ def test_source_errors(tmp_path):
 def test_existing_target(tmp_path):
     source, out = source_of(tmp_path / "source"), tmp_path / "out"
     kits19.prepare(source, out)
-    with pytest.raises(ValueError, match="out: holds a prepared data set already; --overwrite True"):
+    with pytest.raises(ValueError, match="out: holds a prepared data set already: rename it"):
         kits19.prepare(source, out)
     save(source / "data", "case_00007", label=case_arrays()[1] * 9)
     with pytest.raises(ValueError, match="1 of 6 cases refused"):
