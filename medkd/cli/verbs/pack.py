@@ -19,6 +19,11 @@ def _run(command: Command) -> None:
     from medkd.deploy.bundle import pack
 
     print("packed:", *pack(command.task, command.options, mode, overlays, details), sep="\n")
+    if not details.inference_only:
+        print(
+            "note: MONAI Label offers a trainer wherever configs/train.json is, and cannot run this one: for it, pack with"
+        )
+        print("  --inference_only, or start its server with --conf skip_trainers true")
 
 
 _DEFAULTS = BundleDetails()

@@ -1,4 +1,10 @@
-"""The configurations of a packed bundle: JSON with the values of the training as defaults."""
+"""The configurations of a packed bundle: JSON with the values of the training as defaults.
+
+A configuration finds the folder of its bundle, whose code it imports, in the frame of MONAI's workflow: ``monai.bundle.load``,
+``monai.bundle run`` without ``--bundle_root`` and the first step of a federated client know the folder, but hand it to nobody
+before they resolve the network. TorchScript would not be simpler: its file lies in the same folder, and pre- and
+post-processing need the code anyway.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +32,7 @@ __all__ = [
     "training_source",
 ]
 
-# A configuration does not know its own folder. Programs name it by bundle_root, or have it on Python's path. MONAI's workflow
-# knows it, but hands it to nobody before it runs: `monai.bundle.load` asks for the network before that.
+# Other programs name the folder by bundle_root, or have it on Python's path.
 _ROOT = (
     "$str(next((path for path in (*(frame.f_locals['self'].config_root_path.resolve().parent "
     "for frame, _ in walk_stack(sys._getframe()) "
