@@ -59,7 +59,8 @@ def prepare(
 
     Args:
         source: ``CVC-300`` and/or ``CVC-612`` with ``bbdd`` and ``gtpolyp``; or ``CVC-912/{train,valid,test}``, or these
-            three folders themselves, with ``images`` and ``masks2``, ``masks3`` or ``masks4``; or ``images`` +
+            three folders themselves, with ``images`` and ``masks2``, ``masks3`` or ``masks4``; or CVC-ClinicDB's
+            ``Original`` and ``Ground Truth``, which are the frames of CVC-612; or ``images`` +
             ``masks``: when all names are numbers within 1 to 612 they are read as frame numbers of CVC-612.
         target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``, ``report.md``, ``report.json``.
         split: ``"published"``; ``"random"``: patients permuted by ``seed``; ``"sorted"``: patients in the order of their
@@ -98,6 +99,8 @@ def _discover(source: Path) -> DiscoveredCases:
     root = source / "CVC-912" if (source / "CVC-912").is_dir() else source
     if any((root / name).is_dir() for name in FOLDERS_912):
         return merge_cases([_discover_912(root / name) for name in FOLDERS_912 if (root / name).is_dir()])
+    if (source / "Original").is_dir() and (source / "Ground Truth").is_dir():  # CVC-ClinicDB: the frames of CVC-612
+        return _pair_numbered(source / "Original", source / "Ground Truth", "CVC-612")
     if folders := plain_folders(source):
         stems = files_by_name(folders[0], SUFFIXES)
         if stems and all(stem.isdecimal() and 1 <= int(stem) <= 612 for stem in stems):

@@ -103,6 +103,10 @@ def test_numbers_are_frames_of_cvc612(tmp_path):
         "test": ["cvc612_001"],
     }
     assert load_datalist(tmp_path / "out", "training")[1]["patient"] == "cvc612_026-050"
+    for name, official in (("images", "Original"), ("masks", "Ground Truth")):  # as CVC-ClinicDB is downloaded
+        (tmp_path / "source" / name).rename(tmp_path / "source" / official)
+    cvc_endoscene.prepare(tmp_path / "source", tmp_path / "clinic")
+    assert load_datalist(tmp_path / "clinic", "test")[0]["case"] == "cvc612_001"
 
 
 def test_other_names_need_another_split(tmp_path):
