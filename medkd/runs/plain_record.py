@@ -11,7 +11,6 @@ from medkd.configs.option import Option
 from medkd.configs.plain import check_plain, check_size
 from medkd.configs.table import ID_OPTIONS
 from medkd.configs.values import fits
-from medkd.configs.yaml_text import load_yaml
 
 from .renames import rename_config
 
@@ -36,6 +35,8 @@ def read_content(file: Path) -> dict[str, Any] | None:
     """
     if not file.is_file():
         return None
+    from medkd.configs.yaml_text import load_yaml  # imports yaml, which exported models do without
+
     if file.stat().st_size > _LARGEST:
         raise ValueError(f"{file}: found {file.stat().st_size} bytes, expected the record of a run")
     try:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from medkd.configs.ids import get_nested, is_expression
+from medkd.configs.plain import is_plain
 
 from .folder import RunFolder
+from .plain_record import plain_options
 
 __all__ = ["check_assistant", "check_model", "check_student", "recorded"]
 
@@ -36,11 +38,14 @@ def check_model(model: str | Path | Sequence[str | Path], **values: Any) -> None
     folder = RunFolder.of_model(model)
     if folder.resume.is_file() and not folder.metrics.is_file():
         print(f"note: the run of {model} has not ended: its best model so far is used", flush=True)
-    config = folder.read_config()
-    if config is None:
+    content = folder.read_content()
+    if content is None:
         return
+    config = plain_options(content, folder.config)
     for name, value in values.items():
         trained = _trained_value(config, name)
+        if trained is _ABSENT and "::" in name and is_plain(part := get_nested(content, name)) and part is not None:
+            trained = part  # no option, but a value that the run's configuration states
         if trained is not _ABSENT and _as_list(trained) != _as_list(value):
             raise ValueError(_mismatch(model, name, trained, value))
 

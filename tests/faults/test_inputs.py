@@ -35,8 +35,11 @@ def voxel(value):
 
 VOLUMES = {
     "truncated": (truncated, "c1.nii.gz is unreadable or truncated"),
-    "empty": (lambda path, volume: path.write_bytes(b""), "c1.nii.gz is unreadable or truncated"),
-    "not an image": (lambda path, volume: path.write_text("no image " * 50), "c1.nii.gz is unreadable or truncated"),
+    "empty": (lambda path, volume: path.write_bytes(b""), r"c1.nii.gz: found an empty file \(0 bytes\)"),
+    "not an image": (
+        lambda path, volume: path.write_text("no image " * 50),
+        r"c1.nii.gz: found text \(.*\), expected NIfTI",
+    ),
     "a header of terabytes": (huge_header, r"c1.nii.gz.*the header says shape \(32000, 32000, 32000\)"),
     "NaN": (voxel(np.nan), "c1.nii.gz: .*1 voxels are NaN or infinite, expected finite values"),
     "Inf": (voxel(np.inf), "c1.nii.gz: .*1 voxels are NaN or infinite, expected finite values"),
@@ -110,7 +113,7 @@ def test_inputs_that_are_none(pairs, teachers, refused, tmp_path):
         (tmp_path / "gone", "o", "gone: no such file or folder"),
         (tmp_path / "loop.nii.gz", "o", "loop.nii.gz: no such file or folder"),
         (tmp_path / "empty", "o", "empty: no file that ends in .nii.gz, .nii"),
-        (tmp_path / "scan.txt", "o", "scan.txt: unknown suffix, expected one of .nii.gz, .nii"),
+        (tmp_path / "scan.txt", "o", "scan.txt: not the suffix of an image, expected one of .nii.gz, .nii"),
         (scans, scans, "is the folder of the input: predictions would overwrite the images"),
         (scans, "scan.txt", "scan.txt: is a file, expected a folder"),
         (tmp_path / "twins", "o", "would give the same prediction file"),

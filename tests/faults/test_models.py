@@ -183,11 +183,11 @@ def test_whatever_is_damaged_is_told(tmp_path):
     assert refused > 100
 
 
-def test_a_record_that_is_no_yaml_says_nothing(folder, data, refused, tmp_path):
-    """Without a record nothing is compared, and what only a record tells is asked for."""
+def test_a_record_that_is_no_yaml_is_told(folder, data, refused, tmp_path):
+    """A damaged record is not a missing one: what only a record tells would be guessed."""
     (folder / "config.yaml").write_text("{ not: yaml")
     words = uses("cvc_endoscene", data, folder, tmp_path)["infer"]
-    refused("weights of another network", "infer", *words, "--teacher_width", 4)
+    refused(r"config.yaml: not YAML \(.*\), expected the record of a run", "infer", *words, "--teacher_width", 4)
 
 
 def test_the_record_of_another_class_of_network(folder, data, refused, tmp_path):
