@@ -83,7 +83,8 @@ def _data(folder: Path, volume: bool) -> list[dict]:
 
 def _config(data: Path, method: str, seed: int, volume: bool) -> dict:
     """What a run records, as far as a page reads it: an expression of a bundle, and options."""
-    record = {"bundle_root": "bundles/kits19" if volume else "bundles/isic2018", "num_classes": "$len(@classes) + 1"}
+    num_classes = "$len(data.class_names(@target)) + 1" if volume else 2
+    record = {"bundle_root": "bundles/kits19" if volume else "bundles/isic2018", "num_classes": num_classes}
     record |= {"method": method, "seed": seed, "device": "cpu", "image_size": [EDGE, EDGE], "dataset_dir": str(data)}
     trained_with = {"target": "organ", "window": [0, 255], "mode": "2d"} if volume else {"image_size": [EDGE, EDGE]}
     network = {"_target_": "medkd.networks.UNet", "spatial_dims": 2, "in_channels": 1 if volume else 3}
