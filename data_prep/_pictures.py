@@ -11,8 +11,9 @@ from PIL import Image
 
 from medkd.io import UPRIGHT, Mask, PictureFile, open_picture, to_rgb, turn_upright
 
-from ._cases import DiscoveredCases, pair_files
+from ._cases import DiscoveredCases
 from ._equal_images import describe_groups
+from ._pairing import pair_files
 from ._picture_report import PictureMeasures, measure_pair, write_picture_report
 from ._prepare import Preparation
 

@@ -14,7 +14,8 @@ from medkd.data import SUFFIX, write_volume
 from medkd.io import is_dicom_folder, read_volume, whole_numbers
 from medkd.io.grids import SHIFT_TOLERANCE, largest_shift, onto_axes
 
-from ._cases import DiscoveredCases, pair_volumes
+from ._cases import DiscoveredCases
+from ._pairing import pair_volumes
 from ._prepare import Preparation, shortened
 
 __all__ = [

@@ -13,7 +13,8 @@ from monai.config import PathLike
 
 from medkd.io import Mask, read_mask
 
-from ._cases import DiscoveredCases, files_by_name, merge_cases, pair_files, require_source
+from ._cases import DiscoveredCases, merge_cases, require_source
+from ._pairing import files_by_name, pair_files
 from ._pictures import SUFFIXES, plain_folders, store_picture_cases
 from ._prepare import Options, open_data_set
 from ._splits import require_published

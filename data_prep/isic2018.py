@@ -13,9 +13,10 @@ from monai.config import PathLike
 
 from medkd.io import Mask, read_mask
 
-from ._cases import DiscoveredCases, SplitFolder, discover_split_folders, image_counts, require_source, unnested
+from ._cases import DiscoveredCases, require_source
 from ._pictures import SUFFIXES, check_size, discover_plain_pairs, mask_suffixes, store_picture_cases
 from ._prepare import Options, open_data_set
+from ._split_folders import SplitFolder, discover_split_folders, image_counts, unnested
 from ._splits import hold_out, require_published
 
 __all__ = ["OFFICIAL", "prepare"]

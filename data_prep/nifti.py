@@ -13,8 +13,9 @@ from monai.config import PathLike
 from medkd.data import SPLITS, NormaliseCased, natural_key
 from medkd.io import whole_numbers
 
-from ._cases import DiscoveredCases, pair_volumes, require_source
+from ._cases import DiscoveredCases, require_source
 from ._equal_images import describe_groups
+from ._pairing import pair_volumes
 from ._prepare import Options, open_data_set, refuse
 from ._report import describe_patients, describe_settings, write_report
 from ._splits import split_discovered

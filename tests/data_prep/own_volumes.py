@@ -94,3 +94,12 @@ def run_command(root, *options):
     """Run ``medkd prepare nifti`` and return its exit status."""
     words = ["--images", root / "images", "--labels", root / "labels", "--dataset_dir", root / "out", *options]
     return main(["prepare", "nifti", *map(str, words)])
+
+
+def touch(folder, *names):
+    """Create empty files; return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder

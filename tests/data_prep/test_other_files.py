@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from medkd.data_prep._cases import pair_files, pair_volumes
 from medkd.data_prep._other_files import other_files
+from medkd.data_prep._pairing import pair_files, pair_volumes
 from medkd.phantoms import write_dicom
 
-from .test_cases import touch
+from .own_volumes import touch
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def options(**changes):
         ({"fold": 1.5}, "fold: found 1.5, expected a whole number from 0 on"),
         ({"folds": "5"}, "folds: found '5', expected a whole number from 0 on"),
         ({"seed": -1}, "seed: found -1, expected a whole number from 0 on"),
-        ({"split": 5}, "split: found 5, expected the name of a split or the path of a JSON file"),
+        ({"split": 5}, "split: found 5, expected the name of a split"),
     ],
 )
 def test_incorrect_options(change, message):
