@@ -68,9 +68,9 @@ def check_archive(path: Path) -> None:
         ValueError: for the first one that does not match. The message does not name the file.
         OSError: if the file cannot be read.
     """
-    if not zipfile.is_zipfile(path):
-        return
     try:
+        if not zipfile.is_zipfile(path):
+            return
         with zipfile.ZipFile(path) as archive:
             # PyTorch can be told to write none
             damaged = archive.testzip() if any(entry.CRC for entry in archive.infolist()) else None

@@ -80,7 +80,7 @@ def file_kind(file: str | Path) -> FileKind:
         return _BUNDLE if any((Path(file) / name).is_file() for name in _CONFIGS) else _UNKNOWN
     with open(file, "rb") as stream:
         head = stream.read(1024)
-    if zipfile.is_zipfile(file):
+    if _is_archive(file):
         return _kind_of_archive(file)
     for begin, kind in _HEADS.items():
         if head.startswith(begin):
@@ -92,6 +92,13 @@ def file_kind(file: str | Path) -> FileKind:
     if Path(file).suffix.lower() == ".onnx" and head:
         return _ONNX
     return _kind_of_text(head)
+
+
+def _is_archive(file: str | Path) -> bool:
+    try:
+        return zipfile.is_zipfile(file)
+    except zipfile.BadZipFile:  # a damaged one, which says that it has several parts
+        return True
 
 
 def _kind_of_archive(file: str | Path) -> FileKind:

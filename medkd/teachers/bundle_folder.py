@@ -78,7 +78,10 @@ def _read_folder(folder: Path) -> ExternalModel:
     parser = ConfigParser({**config, "bundle_root": str(folder)})
     metadata = folder / "configs/metadata.json"
     if metadata.is_file():
-        parser.read_meta(str(metadata))
+        try:
+            parser.read_meta(str(metadata))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{metadata}: not a readable JSON file: {' '.join(str(error).split())}") from None
     with _bundle_modules(folder):
         network = _build_network(parser, file)
         scaling, problem = _read_or_tell(read_scaling, parser, file)

@@ -56,7 +56,7 @@ def read_nnunet(path: Path) -> ExternalModel:
         geometry = read_geometry(plans, plan)
     except KeyError as error:
         raise ValueError(f"{folder}: plans.json or dataset.json without {error}") from None
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RuntimeError) as error:  # the last one of PyTorch, for odd sizes
         raise ValueError(f"{folder}: {error}") from None
     network.load_state_dict(fit_state(network, weights, "teacher", file))
     schemes = ", ".join(plan["normalization_schemes"])

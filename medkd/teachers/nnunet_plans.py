@@ -18,6 +18,8 @@ _LAYERS = re.compile(r"(Conv|InstanceNorm|BatchNorm)[23]d|(Leaky)?ReLU|ELU|GELU|
 # Dropout has no weights. Every other argument of a constructor must be one that `build_network` reads.
 _IGNORED = ("dropout_op", "dropout_op_kwargs", "deep_supervision")
 
+_MOST_LAYERS = 100  # of a stage; also the most stages
+
 
 def resolve_configuration(plans: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return a configuration of the plans, with what it inherits.
@@ -91,6 +93,7 @@ def _architecture(plan: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if kind not in _NETWORKS:
         raise ValueError(f"network: found {kind}, expected {' or '.join(_NETWORKS)}: export it as TorchScript")
     if current:
+        _check_depth(current["arch_kwargs"])
         return kind, dict(current["arch_kwargs"])
     blocks, dims = plan["n_conv_per_stage_encoder"], len(plan["patch_size"])
     width, largest = plan["UNet_base_num_features"], plan["unet_max_num_features"]
@@ -108,6 +111,15 @@ def _architecture(plan: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         "nonlin": "torch.nn.LeakyReLU",
         "nonlin_kwargs": {"inplace": True},
     }
+
+
+def _check_depth(arguments: Mapping[str, Any]) -> None:
+    """Raise ValueError for more layers than any network has: their memory is taken before the weights are compared."""
+    for name in ("n_stages", "n_conv_per_stage", "n_blocks_per_stage", "n_conv_per_stage_decoder"):
+        value = arguments.get(name, 0)
+        for count in value if isinstance(value, list) else [value]:
+            if not isinstance(count, int) or count > _MOST_LAYERS:
+                raise ValueError(f"plans.json: {name}: found {str(value)[:60]}, expected {_MOST_LAYERS} at most")
 
 
 def _layer(name: str | None) -> type[nn.Module] | None:

@@ -241,10 +241,11 @@ def test_intensities_of_metaimage_are_rescaled(tmp_path, slope, offset):
     assert volume.array.dtype == (np.float64 if (slope, offset) != (1, 0) else np.int16)
 
 
-def test_a_word_that_itk_would_write_past_its_buffer(tmp_path):
+@pytest.mark.parametrize("value", ["9" * 2000, "(9,0,0) " * 250])
+def test_a_field_that_itk_would_write_past_its_buffer(tmp_path, value):
     """Such a header ended the process."""
-    header = "NRRD0004\ntype: short\ndimension: 3\nsizes: 1 1 1\nspace: left-posterior-superior\nencoding: raw\n"
-    header += f"space directions: (1,0,0) (0,1,0) ({'9' * 2000},0,1)\nspace origin: (0,0,0)\n\n"
-    (tmp_path / "a.nrrd").write_bytes(header.encode() + bytes(2))
-    with pytest.raises(ValueError, match="a.nrrd: found spacedirections .* expected 100 characters a word at most"):
-        read_volume(tmp_path / "a.nrrd")
+    text = nrrd(f"space: left-posterior-superior\nspace directions: (1,0,0) (0,1,0) {value}\n")
+    with pytest.raises(ValueError, match="a.nhdr: found spacedirections .* expected 500 characters at most"):
+        read_volume(write(tmp_path, "a.nhdr", text))
+    write(tmp_path, "a.nhdr", nrrd(f"{SPACE}Segment0_Name:={'x' * 3000}\ncontent: {'x' * 3000}\n"))
+    np.testing.assert_array_equal(read_volume(tmp_path / "a.nhdr").array, ARRAY)

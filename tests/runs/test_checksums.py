@@ -81,3 +81,14 @@ def test_the_damaged_entry_is_named(tmp_path):
     (tmp_path / "a.zip").write_bytes(content.replace(b"PK\x01\x02", b"PK\x01\x03", 1))
     with pytest.raises(ValueError, match="it is damaged: the checksum of its list of entries"):
         check_archive(tmp_path / "a.zip")
+
+
+def test_an_archive_that_says_that_it_has_several_parts(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a", b"b")
+    content = (tmp_path / "a.zip").read_bytes()
+    end = content.index(b"PK\x05\x06")
+    locator = b"PK\x06\x07" + bytes(12) + b"\x02\0\0\0"  # of ZIP64: the second of two disks
+    (tmp_path / "a.zip").write_bytes(content[:end] + locator + content[end:])
+    with pytest.raises(ValueError, match=DAMAGED):
+        check_archive(tmp_path / "a.zip")

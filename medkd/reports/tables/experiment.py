@@ -76,6 +76,10 @@ def _cell(
     experiment: Experiment, task: str, row: str, metric: str, cases: Mapping[str, pd.DataFrame], class_name: str
 ) -> dict[str, Any]:
     """Return one row of the results. ``cases``: row -> cases of this class."""
+    if lacking := [title for title, table in cases.items() if len(table) and metric not in table]:
+        raise ValueError(
+            f"{task}, {lacking[0]}: no column {metric} in metrics.csv, expected the metrics of `medkd evaluate`"
+        )
     of_row, scale = cases[row], 100.0 if metric in ("dice", "iou") else 1.0
     counts = of_row.groupby("seed")[metric].count() if len(of_row) else pd.Series(dtype=int)
     cell: dict[str, Any] = {
