@@ -96,8 +96,9 @@ def _values(file: PictureFile) -> np.ndarray:
     if (colours != colours[..., :1]).any():
         return colours
     grey = colours[..., 0]
-    # Pillow scales grey of 2 and 4 bit to 255; classes are the numbers in the file
-    return grey // (255 // (2**file.bits - 1)) if file.bits in (2, 4) and grey.max() < 255 else grey
+    # Pillow scales grey of 2 and 4 bit to 255, not the colours of palettes; classes are the numbers in the file
+    is_scaled = file.mode == "L" and file.bits in (2, 4) and grey.max() < 255
+    return grey // (255 // (2**file.bits - 1)) if is_scaled else grey
 
 
 def _on_black(file: PictureFile) -> Image.Image:

@@ -43,6 +43,19 @@ def test_grey_of_few_bits(tmp_path, bits, value):
     assert number and is_disc(stored(tmp_path / "a.png", palette, bits=bits))
 
 
+@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.parametrize("value", [1, 2, 16, 255])
+def test_greys_of_a_palette_are_numbers(tmp_path, bits, value):
+    picture = Image.fromarray(DISC.astype(np.uint8))
+    picture.putpalette([0, 0, 0, *[value] * 3, *[value] * 3])
+    path = stored(tmp_path / "a.png", picture, bits=bits)
+    if value in (1, 255):
+        assert is_disc(path)
+    else:
+        with pytest.raises(ValueError, match=rf"holds the mask values \[(0, )?{value}\]"):
+            read_mask(path, EXPECTED)
+
+
 @pytest.mark.parametrize(
     "dtype", ["uint8", "int8", "uint16", "int16", "uint32", "int32", "int64", "float16", "float32", "float64"]
 )
