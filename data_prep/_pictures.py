@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from medkd.io import UPRIGHT, Mask, PictureFile, open_picture, to_rgb, turn_upright
+from medkd.io import PICTURES, UPRIGHT, Mask, PictureFile, open_picture, to_rgb, turn_upright
 
 from ._cases import DiscoveredCases
 from ._equal_images import describe_groups
@@ -18,7 +18,6 @@ from ._picture_report import PictureMeasures, measure_pair, write_picture_report
 from ._prepare import Preparation
 
 __all__ = [
-    "SUFFIXES",
     "PicturePair",
     "check_size",
     "discover_plain_pairs",
@@ -29,7 +28,6 @@ __all__ = [
     "store_pictures",
 ]
 
-SUFFIXES = (".bmp", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
 SMALLEST = 16  # pixels
 PAIRS = (("images", "masks"), ("imagesTr", "labelsTr"))  # plain folders, and those of nnU-Net
 TRANSPOSED = "; their rows and columns are exchanged: is one of them turned?"
@@ -55,7 +53,7 @@ class PicturePair(NamedTuple):
 
 def mask_suffixes(ending: str) -> tuple[str, ...]:
     """Return the suffixes of masks that are named as their image, with ``ending`` behind the name or without."""
-    return (*(f"{ending.lower()}{suffix}" for suffix in SUFFIXES), *SUFFIXES)
+    return (*(f"{ending.lower()}{suffix}" for suffix in PICTURES), *PICTURES)
 
 
 def discover_plain_pairs(
@@ -69,7 +67,7 @@ def discover_plain_pairs(
         keep: whether a file name without suffix counts; other files are ignored.
     """
     folders = plain_folders(source)
-    return pair_files(*folders, SUFFIXES, mask_suffixes(ending), keep=keep) if folders else None
+    return pair_files(*folders, PICTURES, mask_suffixes(ending), keep=keep) if folders else None
 
 
 def plain_folders(source: Path) -> tuple[Path, Path] | None:

@@ -11,11 +11,11 @@ from typing import Any
 
 from monai.config import PathLike
 
-from medkd.io import Mask, read_mask
+from medkd.io import PICTURES, Mask, read_mask
 
 from ._cases import DiscoveredCases, merge_cases, require_source
 from ._pairing import files_by_name, pair_files
-from ._pictures import SUFFIXES, plain_folders, store_picture_cases
+from ._pictures import plain_folders, store_picture_cases
 from ._prepare import Options, open_data_set
 from ._splits import require_published
 
@@ -103,10 +103,10 @@ def _discover(source: Path) -> DiscoveredCases:
     if (source / "Original").is_dir() and (source / "Ground Truth").is_dir():  # CVC-ClinicDB: the frames of CVC-612
         return _pair_numbered(source / "Original", source / "Ground Truth", "CVC-612")
     if folders := plain_folders(source):
-        stems = files_by_name(folders[0], SUFFIXES)
+        stems = files_by_name(folders[0], PICTURES)
         if stems and all(stem.isdecimal() and 1 <= int(stem) <= 612 for stem in stems):
             return _pair_numbered(*folders, "CVC-612")
-        return pair_files(*folders, SUFFIXES, SUFFIXES)
+        return pair_files(*folders, PICTURES, PICTURES)
     raise ValueError(
         f"source {source}: expected CVC-300/ or CVC-612/ (bbdd, gtpolyp), CVC-912/train (images, masks2), or images/ + "
         "masks/; found none of them"
@@ -127,7 +127,7 @@ def _pair_numbered(images: Path, masks: Path, name: str) -> DiscoveredCases:
     def case_of(stem: str) -> str:
         return f"{prefix}_{int(stem):03d}" if stem.isdecimal() else f"{prefix}_{stem}"
 
-    cases = pair_files(images, masks, SUFFIXES, SUFFIXES, name=case_of)
+    cases = pair_files(images, masks, PICTURES, PICTURES, name=case_of)
     for case in list(cases.patients):
         number = case.removeprefix(f"{prefix}_")
         sequence = _find_sequence(name, int(number)) if number.isdecimal() else None
@@ -155,7 +155,7 @@ def _discover_912(folder: Path) -> DiscoveredCases:
     if masks is None or not (folder / "images").is_dir():
         raise ValueError(f"source {folder}: expected images and one of {', '.join(HIGHEST_CLASS)} in it")
     prefix = f"cvc912_{folder.name}"
-    cases = pair_files(folder / "images", masks, SUFFIXES, SUFFIXES, name=lambda stem: f"{prefix}_{stem}")
+    cases = pair_files(folder / "images", masks, PICTURES, PICTURES, name=lambda stem: f"{prefix}_{stem}")
     cases.published = dict.fromkeys(cases.patients, FOLDERS_912[folder.name])
     cases.patients = dict.fromkeys(cases.patients, prefix)
     return cases

@@ -11,10 +11,10 @@ from typing import Any
 
 from monai.config import PathLike
 
-from medkd.io import Mask, read_mask
+from medkd.io import PICTURES, Mask, read_mask
 
 from ._cases import DiscoveredCases, require_source
-from ._pictures import SUFFIXES, check_size, discover_plain_pairs, mask_suffixes, store_picture_cases
+from ._pictures import check_size, discover_plain_pairs, mask_suffixes, store_picture_cases
 from ._prepare import Options, open_data_set
 from ._split_folders import SplitFolder, discover_split_folders, image_counts, unnested
 from ._splits import hold_out, require_published
@@ -101,7 +101,7 @@ def _split_folders(source: Path, is_published: bool) -> list[SplitFolder]:
 
 def _discover(source: Path, split_folders: list[SplitFolder]) -> DiscoveredCases:
     if split_folders:
-        return discover_split_folders(source, split_folders, SUFFIXES, mask_suffixes(ENDING), _is_official_image)
+        return discover_split_folders(source, split_folders, PICTURES, mask_suffixes(ENDING), _is_official_image)
     if cases := discover_plain_pairs(source, ENDING, _is_image):
         return cases
     raise ValueError(

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from .dicom_files import is_dicom_folder
+from .volume_files import VOLUMES
 
 __all__ = ["further_channels", "image_of_label", "is_detached_data", "other_content", "print_skipped"]
 
@@ -20,6 +21,7 @@ _LABEL = f"(?:{'|'.join(LABEL_WORDS)})"
 LABEL_ENDING = re.compile(rf"(.+)[{SEPARATORS}]{_LABEL}", re.IGNORECASE)
 LABEL_START = re.compile(rf"{_LABEL}(?:[{SEPARATORS}](.+)|(\d.*))", re.IGNORECASE)
 CHANNEL = re.compile(r"(.+)_(\d{4})")
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 # Formats of volumes that medkd does not read.
 OTHER_FORMATS = {
     (".hdr", ".img", ".hdr.gz", ".img.gz"): "Analyze or NIfTI pair: convert it to one .nii.gz",
@@ -27,7 +29,19 @@ OTHER_FORMATS = {
     (".dcm", ".ima"): "one file of a DICOM series: give a folder for each series",
     (".raw", ".zraw", ".raw.gz"): "voxels alone, read where a header (.mhd, .nhdr) names them",
     (".mnc", ".par", ".rec", ".v", ".gipl"): "a format that is not read: convert it to .nii.gz",
-    (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"): "archive: unpack it",
+    _ARCHIVES: "archive: unpack it",
+}
+# Formats of pictures that medkd does not read.
+OTHER_PICTURES = {
+    VOLUMES: "volume, expected a picture",
+    (".dcm", ".ima"): "DICOM file: convert it to PNG",
+    (".heic", ".heif", ".avif"): "HEIF or AVIF picture: convert it to PNG",
+    (".svg", ".eps", ".ps", ".ai", ".pdf", ".wmf", ".emf"): "drawing of lines: export it as PNG in the image's size",
+    (".psd", ".xcf", ".kra"): "layers of an image editor: export the one that is meant as PNG",
+    (".dng", ".cr2", ".cr3", ".nef", ".arw"): "camera raw file: convert it to PNG",
+    (".pgm", ".ppm", ".pbm", ".pnm", ".tga", ".pcx", ".j2k", ".jxl"): "a format that is not read: convert it to PNG",
+    (".json", ".xml", ".npy", ".npz", ".mat"): "no picture: masks are read from pictures such as PNG",
+    _ARCHIVES: "archive: unpack it",
 }
 MOST_NAMES = 5
 MOST_FOLDERS = 200  # that are looked into for what they hold
@@ -110,7 +124,7 @@ def other_content(path: Path, suffixes: tuple[str, ...], series: bool) -> str:
     name = path.name.lower()
     if name.endswith(suffixes):
         return "hidden file"
-    formats = OTHER_FORMATS.items() if series else ()
+    formats = (OTHER_FORMATS if series else OTHER_PICTURES).items()
     return next((reason for endings, reason in formats if name.endswith(endings)), "a suffix that is not read")
 
 

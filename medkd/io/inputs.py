@@ -16,7 +16,7 @@ from .volume_files import VOLUMES
 
 __all__ = ["PICTURES", "case_name", "find_images", "find_pictures", "find_volumes"]
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".jp2")
 _KITS19 = "imaging.nii.gz"
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from medkd.data_prep._other_files import other_files
 from medkd.data_prep._pairing import pair_files, pair_volumes
+from medkd.io import PICTURES
 from medkd.phantoms import write_dicom
 
 from .own_volumes import touch
@@ -63,6 +64,21 @@ def test_pictures_are_told_as_well(tmp_path, capsys):
     cases = pair_files(images, masks, (".png",), (".png",))
     assert list(cases.files) == ["a"] and cases.refused["b"].endswith("; found b.gif: a suffix that is not read")
     assert capsys.readouterr().err == "skipped: images/LICENSE: a suffix that is not read\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("b.HEIC", "HEIF or AVIF picture: convert it to PNG"),
+        ("b.svg", "drawing of lines: export it as PNG in the image's size"),
+        ("b.nii.gz", "volume, expected a picture"),
+        ("b.zip", "archive: unpack it"),
+    ],
+)
+def test_pictures_in_other_formats_are_named(tmp_path, name, found):
+    images, masks = touch(tmp_path / "images", "a.gif", "b.webp"), touch(tmp_path / "masks", "a.jp2", name)
+    cases = pair_files(images, masks, PICTURES, PICTURES)
+    assert list(cases.files) == ["a"] and cases.refused["b"].endswith(f"; found {name}: {found}")
 
 
 def test_data_of_a_header_are_no_other_files(tmp_path):
