@@ -145,8 +145,7 @@ def _load(path: Path, picture: Image.Image, remark: str) -> PictureFile:
         if bits > 8 and _tag(picture, PLANES, 1) != 1 and len(picture.getbands()) > 1:
             raise ValueError("colours of 16 bit in separate planes, which Pillow misreads: save them as PNG")
     elif picture.format == "BMP" and mode in ("1", "L") and bits != _bmp_bits(path):
-        image = Image.fromarray(sitk.GetArrayFromImage(sitk.ReadImage(path, imageIO="BMPImageIO")))
-        return PictureFile(path, image, "BMP", "P", 8)
+        return PictureFile(path, _read_grey_bmp(path, picture), "BMP", "P", 8)
     orientation = _orientation(picture)
     picture.load()
     image = picture.copy() if is_tiff else ImageOps.exif_transpose(picture)
@@ -177,6 +176,26 @@ def _bmp_bits(path: Path) -> int:
     with path.open("rb") as file:
         header = file.read(30)
     return int.from_bytes(header[28:30] if header[14] >= 40 else header[24:26], "little")
+
+
+def _read_grey_bmp(path: Path, picture: Image.Image) -> Image.Image:
+    """Read a BMP with a palette of greys, of whose pixels of 4 or 8 bit Pillow takes the bytes for its mode's.
+
+    Raises:
+        ValueError: for black and white of 4 bit that is compressed.
+    """
+    decoder, _, offset, arguments = picture.tile[0][:4]  # type: ignore[attr-defined]
+    if _bmp_bits(path) != 4:
+        return Image.fromarray(sitk.GetArrayFromImage(sitk.ReadImage(path, imageIO="BMPImageIO")))
+    if decoder == "raw":
+        data = path.read_bytes()[offset:]
+        image = Image.frombytes("P", picture.size, data, "raw", "P;4", *arguments[1:])
+    elif picture.mode == "L":
+        return picture.copy()  # unpacked by Pillow
+    else:
+        raise ValueError("black and white of 4 bit, compressed: save it as PNG")
+    image.putpalette([0] * 3 + [255] * 3 if picture.mode == "1" else [grey for grey in range(16) for _ in range(3)])
+    return image
 
 
 def _orientation(picture: Image.Image) -> int:

@@ -1,13 +1,14 @@
 """One picture of a file: pages, orientation, formats, damage."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
-from medkd.io import open_picture, read_picture, turn_upright
+from medkd.io import open_picture, read_mask, read_picture, turn_upright
 
 FRAME = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 PICTURE = Image.fromarray(FRAME)
@@ -105,6 +106,23 @@ def test_bmp_of_two_colours_with_8_bit(tmp_path, size):
     picture.putpalette([0, 0, 0, 255, 255, 255])
     picture.save(tmp_path / "a.bmp")
     assert np.array_equal(read_picture(tmp_path / "a.bmp")[0], np.asarray(picture) * 255)
+
+
+@pytest.mark.parametrize("top", [1, 15])
+@pytest.mark.parametrize("row", [20, -20])
+def test_bmp_of_greys_with_4_bit(tmp_path, top, row):
+    """The palette is black and white (top 1), or the greys 0 to 15; rows are stored from the bottom, or the top."""
+    numbers = np.random.default_rng(0).integers(0, top + 1, (20, 30)).astype(np.uint8)
+    rows = np.pad(numbers[:, ::2] << 4 | numbers[:, 1::2], ((0, 0), (0, 1)))[:: 1 if row < 0 else -1].tobytes()
+    greys = [0, 255] if top == 1 else range(16)
+    palette = b"".join(bytes((grey, grey, grey, 0)) for grey in greys)
+    offset = 54 + len(palette)
+    header = struct.pack(
+        "<IHHIIiiHHIIiiII", offset + len(rows), 0, 0, offset, 40, 30, row, 1, 4, 0, 0, 0, 0, len(greys), 0
+    )
+    (tmp_path / "a.bmp").write_bytes(b"BM" + header + palette + rows)
+    assert np.array_equal(read_picture(tmp_path / "a.bmp")[0], numbers * (255 if top == 1 else 1))
+    assert np.array_equal(read_mask(tmp_path / "a.bmp", "0 and 1", highest=15).foreground, numbers == 1)
 
 
 def test_tiffs_in_planes_tiles_and_strips(tmp_path):
