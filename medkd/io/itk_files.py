@@ -95,8 +95,8 @@ def _check_shape(path: Path, header: Header, is_nrrd: bool) -> None:
             f"{path}: found {axes or 'no'} axes of lengths {text or 'none'}, expected three lengths above 0"
         )
     for name, value in fields.items() if is_nrrd else ():
-        if len(value) > LONGEST_FIELD and name not in FREE_TEXT:
-            raise ValueError(f"{path}: found {name} {value[:60]}..., expected {LONGEST_FIELD} characters at most")
+        if len(name) + len(value) > LONGEST_FIELD and name not in FREE_TEXT:
+            raise ValueError(f"{path}: found {f'{name} {value}':.60}..., expected {LONGEST_FIELD} characters at most")
     for name, count in () if is_nrrd else METAIMAGE_NUMBERS:
         if name in fields and len(fields[name].split()) != len(lengths) ** count:
             raise ValueError(f"{path}: found {name} {fields[name]}, expected {len(lengths) ** count} numbers")

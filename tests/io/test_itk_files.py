@@ -247,5 +247,7 @@ def test_a_field_that_itk_would_write_past_its_buffer(tmp_path, value):
     text = nrrd(f"space: left-posterior-superior\nspace directions: (1,0,0) (0,1,0) {value}\n")
     with pytest.raises(ValueError, match="a.nhdr: found spacedirections .* expected 500 characters at most"):
         read_volume(write(tmp_path, "a.nhdr", text))
+    with pytest.raises(ValueError, match="a.nhdr: found xxx.* expected 500 characters at most"):
+        read_volume(write(tmp_path, "a.nhdr", nrrd(f"{SPACE}{'x' * 3000}\n")))
     write(tmp_path, "a.nhdr", nrrd(f"{SPACE}Segment0_Name:={'x' * 3000}\ncontent: {'x' * 3000}\n"))
     np.testing.assert_array_equal(read_volume(tmp_path / "a.nhdr").array, ARRAY)
