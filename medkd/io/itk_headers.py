@@ -16,6 +16,10 @@ import SimpleITK as sitk
 
 __all__ = ["Header", "check_data_sizes", "read_header"]
 
+# ITK puts a field that it does not understand into a message, past the end of its buffer: at 600 to 1200 characters the
+# process ends. Free text may be longer.
+LONGEST_FIELD = 500
+FREE_TEXT = ("#", "content:", "sample units:")
 HEADER_LIMIT = 1 << 20  # bytes
 LOCAL = ("LOCAL", "Local", "local")  # MetaIO's words for data behind the header
 # The line that names the data. A second one, wherever ITK may find it, is refused.
@@ -56,8 +60,18 @@ def read_header(path: Path, is_nrrd: bool) -> Header:
     rest = start[lines[0].end() :] if value.startswith("LIST") else b""
     if len(start) == HEADER_LIMIT and (rest or (is_nrrd and end.end() == HEADER_LIMIT)):
         raise ValueError(f"{path}: found a header of more than {HEADER_LIMIT} bytes, expected a shorter one")
+    if is_nrrd:
+        _check_lengths(path, start[: end.end()])
     names = [] if not lines or (value in LOCAL and not is_nrrd) else _file_names(path, value, rest)
     return Header(_fields(start[: end.end()], is_nrrd), tuple(_data_file(path, name) for name in names))
+
+
+def _check_lengths(path: Path, header: bytes) -> None:
+    """Raise ValueError for an NRRD field that would end the process."""
+    for line in map(_text, header.split(b"\n")):
+        is_key = line.partition(":")[2].startswith("=")  # of a program
+        if len(line) > LONGEST_FIELD and not is_key and not line.startswith(FREE_TEXT):
+            raise ValueError(f"{path}: found {line:.60}..., expected {LONGEST_FIELD} characters a line at most")
 
 
 def _text(line: bytes) -> str:

@@ -244,10 +244,12 @@ def test_intensities_of_metaimage_are_rescaled(tmp_path, slope, offset):
 @pytest.mark.parametrize("value", ["9" * 2000, "(9,0,0) " * 250])
 def test_a_field_that_itk_would_write_past_its_buffer(tmp_path, value):
     """Such a header ended the process."""
-    text = nrrd(f"space: left-posterior-superior\nspace directions: (1,0,0) (0,1,0) {value}\n")
-    with pytest.raises(ValueError, match="a.nhdr: found spacedirections .* expected 500 characters at most"):
+    text = nrrd(
+        f"space: left-posterior-superior\nspace directions: (1,0,0) (0,1,0) {value}\n{SPACE}"
+    )  # the second one does not hide the first
+    with pytest.raises(ValueError, match="a.nhdr: found space directions: .* expected 500 characters a line at most"):
         read_volume(write(tmp_path, "a.nhdr", text))
-    with pytest.raises(ValueError, match="a.nhdr: found xxx.* expected 500 characters at most"):
+    with pytest.raises(ValueError, match="a.nhdr: found xxx.* expected 500 characters a line at most"):
         read_volume(write(tmp_path, "a.nhdr", nrrd(f"{SPACE}{'x' * 3000}\n")))
     write(tmp_path, "a.nhdr", nrrd(f"{SPACE}Segment0_Name:={'x' * 3000}\ncontent: {'x' * 3000}\n"))
     np.testing.assert_array_equal(read_volume(tmp_path / "a.nhdr").array, ARRAY)
