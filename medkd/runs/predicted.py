@@ -25,8 +25,8 @@ class PredictedCases:
     """The record of the finished cases of an inference, in a file of its output folder.
 
     It is the context of the inference: the folder is locked within it. Each finished case is a line of the file. A case is
-    skipped if the model, the options and the image's content are those of its line, and its prediction is there. The file
-    is removed when all cases are done.
+    skipped if the model, the options, and the content of the image and of its predictions are those of its line: after a
+    power cut a file may be empty whose line is there. The file is removed when all cases are done.
 
     Args:
         output_dir: folder of the predictions.
@@ -46,12 +46,12 @@ class PredictedCases:
         text = json.dumps([relevant, record], sort_keys=True, default=str)
         self._command = _checksum(run.model if Path(model).is_dir() else Path(model), text)
         self._lock = FolderLock(self.folder)
-        self._images: dict[str, str] = {}  # case -> checksum of its image
+        self._done: dict[str, tuple[str, str]] = {}  # case -> checksums of its image and of its predictions
 
     def __enter__(self) -> PredictedCases:
         if self.folder.is_dir():
             self._lock.__enter__()
-            self._images = self._read()
+            self._done = self._read()
         return self
 
     def __exit__(
@@ -77,25 +77,36 @@ class PredictedCases:
         return indices
 
     def _is_done(self, case: str, image: str) -> bool:
-        predictions = (self.folder / f"{case}{suffix}" for suffix in (".nii.gz", ".png"))
-        if case not in self._images or image.lower().endswith(_DETACHED) or not any(p.is_file() for p in predictions):
+        if case not in self._done or image.lower().endswith(_DETACHED):
             return False
-        if self._images[case] != _checksum(Path(image)):
+        of_image, of_predictions = self._done[case]
+        if of_image != _checksum(Path(image)):
             print(f"note: {image} has changed since it was predicted: it is predicted again", flush=True)
             return False
+        if of_predictions != self._predictions(case):
+            print(
+                f"note: {self.folder}: the prediction of {case} is not as it was written: it is predicted again",
+                flush=True,
+            )
+            return False
         return True
+
+    def _predictions(self, case: str) -> str:
+        """Return the checksums of the files of a case."""
+        names = [f"{case}{postfix}{suffix}" for postfix in ("", "_probabilities") for suffix in (".nii.gz", ".png")]
+        return " ".join(_checksum(self.folder / name) for name in names if (self.folder / name).is_file())
 
     def add(self, case: str, image: str) -> None:
         """Record that the prediction of a case is written."""
         self._lock.acquire()
-        is_new = not self._images
-        self._images[case] = _checksum(Path(image))
+        is_new = not self._done
+        self._done[case] = _checksum(Path(image)), self._predictions(case)
         if is_new:
             write_atomically(self.file, lambda path: path.write_text(_line(command=self._command)))
         with self.file.open("a", encoding="utf-8") as file:
-            file.write(_line(case=case, image=self._images[case]))
+            file.write(_case_line(case, *self._done[case]))
 
-    def _read(self) -> dict[str, str]:
+    def _read(self) -> dict[str, tuple[str, str]]:
         """Return the cases of the file. A line that was cut off by a kill, or that is none of ours, does not count."""
         if not self.file.is_file():
             return {}
@@ -104,18 +115,23 @@ class PredictedCases:
             raise FileExistsError(
                 f"output_dir {self.folder}: holds predictions of another model or of other options: choose another folder"
             )
-        images = {line["case"]: line["image"] for line in lines[1:] if line.keys() == {"case", "image"}}
+        keys = {"case", "image", "predictions"}
+        done = {line["case"]: (line["image"], line["predictions"]) for line in lines[1:] if line.keys() == keys}
         text = "".join(
-            [_line(command=self._command), *(_line(case=case, image=image) for case, image in images.items())]
+            [_line(command=self._command), *(_case_line(case, *checksums) for case, checksums in done.items())]
         )
         write_atomically(
             self.file, lambda path: path.write_text(text, encoding="utf-8")
         )  # without a line that was cut off
-        return images
+        return done
 
 
 def _line(**content: str) -> str:
     return json.dumps(content) + "\n"
+
+
+def _case_line(case: str, image: str, predictions: str) -> str:
+    return _line(case=case, image=image, predictions=predictions)
 
 
 def _parse(line: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """An interrupted inference goes on: finished cases are skipped if model, options and image are the same."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ KILLED = """import os, sys
 from medkd.runs.predicted import PredictedCases
 with PredictedCases(sys.argv[1], sys.argv[2], {"overlap": 0.25}) as cases:
     for case in ("a", "b"):
-        open(f"{sys.argv[1]}/{case}.nii.gz", "w").close()
+        with open(f"{sys.argv[1]}/{case}.nii.gz", "w") as file:
+            file.write(case)
         cases.add(case, f"{sys.argv[3]}/{case}.nii")
     os.kill(os.getpid(), 9)"""
 
@@ -64,6 +66,19 @@ def test_a_changed_image_and_a_lost_prediction_are_predicted_again(killed, capsy
     (killed.output / "b.nii.gz").unlink()
     assert remaining(killed) == "abc"
     assert "a.nii has changed since it was predicted" in capsys.readouterr().out
+
+
+def test_predictions_that_a_power_cut_left_are_predicted_again(killed, capsys):
+    (killed.output / "a.nii.gz").write_bytes(b"")
+    (killed.output / "b_probabilities.nii.gz").touch()  # appears: not as it was written either
+    assert remaining(killed) == "abc"
+    assert "the prediction of a is not as it was written: it is predicted again" in capsys.readouterr().out
+
+
+def test_lines_of_older_records_do_not_count(killed):
+    record = killed.output / PROGRESS
+    record.write_text(re.sub(r', "predictions": "[^"]*"', "", record.read_text()))
+    assert remaining(killed) == "abc"
 
 
 def test_another_model_and_other_options_are_refused(killed):
