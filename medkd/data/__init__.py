@@ -11,7 +11,7 @@ from .datalist import (
 from .normalise import NormaliseCased
 from .patches import RandStoredPatch, cases_for_patches, native_size, repeated_sampler
 from .predictions import DropChannelForMonaiLabeld, SaveImagePredictiond
-from .readers import VolumeFileReader, VolumeStoreReader
+from .readers import PictureReader, VolumeFileReader, VolumeStoreReader
 from .slices import SliceDataset, balanced_sampler
 from .splits import SPLITS, VALIDATION_SHARE, check_leaks, natural_key, split_cases
 from .transforms import CheckImaged, MapLabelsd, class_names, target_values
@@ -28,6 +28,7 @@ __all__ = [
     "RandStoredPatch",
     "SliceDataset",
     "MapLabelsd",
+    "PictureReader",
     "VolumeFileReader",
     "VolumeStoreReader",
     "balanced_sampler",

@@ -1,4 +1,4 @@
-"""MONAI readers of volume stores and of the volume formats of `medkd.io`."""
+"""MONAI readers of volume stores, of pictures and of the volume formats of `medkd.io`."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 from monai.config import PathLike
-from monai.data.image_reader import ImageReader, _copy_compatible_dict, _stack_images
+from monai.data.image_reader import ImageReader, PILReader, _copy_compatible_dict, _stack_images
 from monai.data.utils import is_supported_format
 from monai.utils import MetaKeys, SpaceKeys
 
-from medkd.io import VOLUMES, is_dicom_folder, read_volume_file
+from medkd.io import VOLUMES, is_dicom_folder, open_picture, read_volume_file, to_rgb
 
 from .volume_store import SUFFIX, read_volume
 
-__all__ = ["VolumeFileReader", "VolumeStoreReader"]
+__all__ = ["PictureReader", "VolumeFileReader", "VolumeStoreReader"]
 
 
 class VolumeStoreReader(ImageReader):
@@ -67,3 +67,18 @@ class VolumeFileReader(VolumeStoreReader):
     def volume(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
         """Return the array and the affine of one file or DICOM folder."""
         return read_volume_file(path)
+
+
+class PictureReader(PILReader):
+    """MONAI reader of pictures, as `read_picture` reads them, for ``LoadImage(reader=PictureReader())``.
+
+    The array has the axes columns, rows, channels. Files are read in `get_data`, see `VolumeStoreReader`.
+    """
+
+    def read(self, data: Sequence[PathLike] | PathLike | np.ndarray, **kwargs: Any) -> list[Path]:
+        """Return the paths; nothing is read yet."""
+        return [Path(data)] if isinstance(data, str | os.PathLike) else [Path(name) for name in data]
+
+    def get_data(self, img: list[Path]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return the array and the meta data of all files."""
+        return super().get_data([to_rgb(open_picture(path)) for path in img])

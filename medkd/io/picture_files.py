@@ -14,6 +14,8 @@ import SimpleITK as sitk
 import tifffile
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from .file_content import describe_content, read_start
+
 __all__ = ["UPRIGHT", "PictureFile", "load_picture", "open_picture", "turn_upright"]
 
 # Pillow tells formats by their content. Others are left out: it runs Ghostscript on PostScript, whatever the suffix says.
@@ -79,7 +81,8 @@ def open_picture(path: str | Path) -> PictureFile:
     except UnidentifiedImageError as error:
         if path.read_bytes()[:4] in TIFF_BYTES:
             return _read_numbers(path)
-        raise _unreadable(path, f"no {', '.join(FORMATS)}") from error
+        content = describe_content(read_start(path))
+        raise _unreadable(path, f"found {content}, expected {', '.join(FORMATS)}") from error
     except Exception as error:  # decoders of damaged files raise errors of many types
         if isinstance(error, OSError) and error.errno:
             raise ValueError(f"{path} cannot be opened: {error.strerror}") from error
@@ -243,4 +246,4 @@ def _read_numbers(path: Path) -> PictureFile:
 
 
 def _unreadable(path: Path, error: Exception | str) -> ValueError:
-    return ValueError(f"{path} is unreadable or truncated ({' '.join(str(error).split())[:120]})")
+    return ValueError(f"{path} is unreadable or truncated ({' '.join(str(error).split())[:200]})")

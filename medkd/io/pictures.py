@@ -28,7 +28,9 @@ def read_picture(path: str | Path) -> np.ndarray:
 
 
 def as_rgb(picture: Image.Image) -> Image.Image:
-    """Return a picture that Pillow has opened as `read_picture` reads it: the converter of MONAI's ``PILReader``.
+    """Return a picture that Pillow has opened as `read_picture` reads it.
+
+    Bundles made before have it as the converter of MONAI's ``PILReader``.
 
     Raises:
         ValueError: see `read_picture`.

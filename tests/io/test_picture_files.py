@@ -1,13 +1,16 @@
 """One picture of a file: pages, orientation, formats, damage."""
 
 import io
+import re
 import struct
 
 import numpy as np
 import pytest
 import tifffile
+from monai.transforms import LoadImage
 from PIL import Image
 
+from medkd.data import PictureReader
 from medkd.io import open_picture, read_mask, read_picture, turn_upright
 
 FRAME = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -84,8 +87,25 @@ def test_the_content_counts_and_not_the_suffix(tmp_path, content):
 @pytest.mark.parametrize("content", ["EPS", "PDF", "ICO", "PPM"])
 def test_other_formats_are_not_tried(tmp_path, content):
     PICTURE.save(tmp_path / "a.png", format=content)
-    with pytest.raises(ValueError, match=r"a.png is unreadable or truncated \(no PNG, JPEG"):
+    with pytest.raises(ValueError, match=r"a.png is unreadable or truncated .found .*, expected PNG, JPEG"):
         open_picture(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "an empty file (0 bytes): download it again"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(300), "a HEIF picture: convert it to PNG"),
+        (b"<!DOCTYPE html><html>", "an HTML page, which a failed download leaves: download it again"),
+    ],
+)
+def test_what_is_no_picture_is_told_to_prepare_and_to_infer(tmp_path, content, found):
+    (tmp_path / "a.png").write_bytes(content)
+    message = re.escape(f"a.png is unreadable or truncated (found {found}, expected PNG, JPEG")
+    with pytest.raises(ValueError, match=message):
+        open_picture(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=message):
+        LoadImage(PictureReader())(tmp_path / "a.png")
 
 
 def test_damaged_and_missing_files_are_named(tmp_path):

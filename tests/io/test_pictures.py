@@ -7,6 +7,7 @@ import tifffile
 from monai.transforms import LoadImage
 from PIL import Image
 
+from medkd.data import PictureReader
 from medkd.io import as_rgb, describe_conversion, open_picture, read_picture
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (6, 5, 3), dtype=np.uint8)
@@ -125,15 +126,15 @@ def odd_files(folder):
 
 
 def test_infer_reads_and_refuses_what_prepare_does(tmp_path):
-    """MONAI's reader with the converter of the bundles, beside the reader of prepare and of the runtime."""
-    load = LoadImage("PILReader", converter=as_rgb, reverse_indexing=False)
+    """The reader of the bundles, beside the reader of prepare and of the runtime."""
+    load = LoadImage(PictureReader(reverse_indexing=False))
     refused = []
     for path in odd_files(tmp_path):
         try:
             expected = read_picture(path)
         except ValueError:
             refused.append(path.stem)
-            with pytest.raises(RuntimeError):
+            with pytest.raises(ValueError):
                 load(path)
         else:
             assert np.array_equal(np.moveaxis(load(path).numpy(), -1, 0), expected), path
