@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from medkd.runs.files import naming
 from medkd.runs.lock import FolderLock, clean_partial
 
 __all__ = ["check_target", "complete_or_absent"]
@@ -52,7 +53,8 @@ def complete_or_absent(source: Path, target: Path, overwrite: bool) -> Iterator[
     lock = FolderLock(partial)
     try:
         lock.acquire()
-        yield partial
+        with naming(target):
+            yield partial
         check_target(source, target, overwrite)  # again: another process may have written there meanwhile
         if target.exists():
             os.replace(target, replaced)

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["save_atomically", "write_atomically"]
+__all__ = ["naming", "save_atomically", "write_atomically"]
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Name a file or folder in errors of its file system that name none, such as that of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], Any]) -> None:
@@ -35,12 +47,9 @@ def write_atomically(path: str | Path, write: Callable[[Path], Any]) -> None:
     # The end of the name decides the format for many writers, so it stays. `FolderLock` removes what a kill leaves.
     temporary = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
-        write(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        if error.errno is None or error.filename is not None:
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from None  # the error of a full disk names no file
+        with naming(path):
+            write(temporary)
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
         if not path.exists():

@@ -1,5 +1,6 @@
 """The folder that a preparation writes: refused, complete or absent."""
 
+import errno
 import os
 
 import pytest
@@ -72,6 +73,14 @@ def test_a_target_is_complete_or_absent(tmp_path):
         (folder / "datalist.json").touch()
         assert not target.exists() and folder.parent == target.parent
     assert [path.name for path in target.parent.iterdir()] == ["data"] and (target / "datalist.json").is_file()
+
+
+def test_the_error_of_a_full_disk_names_the_target(tmp_path):
+    with (
+        pytest.raises(OSError, match=r"No space left on device: '.*/out'$"),
+        complete_or_absent(tmp_path / "source", tmp_path / "out", False),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_an_earlier_data_set_is_put_back_when_the_move_fails(tmp_path, monkeypatch):
