@@ -17,7 +17,7 @@ from monai.config import PathLike
 from tqdm import tqdm
 
 from medkd.data import SPLITS, natural_key, save_datalist
-from medkd.runs.case_names import ALIKE
+from medkd.runs.case_names import ALIKE, on_one_line
 
 from ._cases import DiscoveredCases, check_names
 from ._equal_images import describe_groups, equal_images, find_leaks, image_digest, merge_patients
@@ -265,11 +265,15 @@ def shortened(names: Sequence[str], most: int = 10) -> str:
 
 def refuse(refused: Mapping[str, str], total: int) -> NoReturn:
     """Raise ValueError with the reason of each refused case: one case in one line, several in one line each."""
-    lines = ("\n" if len(refused) > 1 else " ").join(["", *(f"{case}: {why}" for case, why in refused.items())])
+    lines = ("\n" if len(refused) > 1 else " ").join(["", *_reasons(refused)])
     raise ValueError(f"{len(refused)} of {total} cases refused, nothing was written:{lines}")
 
 
 def _origin(options: Options, refused: Mapping[str, str]) -> str:
     """Return how a split came about, for messages."""
     origin = f"split {str(options.split)!r}, fold {options.fold}, seed {options.seed}; {len(refused)} cases refused"
-    return f"{origin}{': ' if refused else ''}{shortened([f'{case}: {why}' for case, why in refused.items()], most=3)}"
+    return f"{origin}{': ' if refused else ''}{shortened(_reasons(refused), most=3)}"
+
+
+def _reasons(refused: Mapping[str, str]) -> list[str]:
+    return [f"{on_one_line(case)}: {why}" for case, why in refused.items()]

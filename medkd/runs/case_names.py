@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-__all__ = ["ALIKE", "check_case_name", "ignores_capitals", "names_alike"]
+__all__ = ["ALIKE", "check_case_name", "ignores_capitals", "names_alike", "on_one_line"]
 
 ALIKE = "their names differ in capitals alone, so on most disks of Windows and macOS one overwrites the other"
 
@@ -43,6 +43,16 @@ def check_case_name(name: Any) -> str:
     if problem := _problem(name):
         raise ValueError(f"case name {name!r:.80}: {problem}")
     return str(name)
+
+
+def on_one_line(name: str) -> str:
+    r"""Return a name for messages: a line break and other characters that do not print are written as escapes.
+
+    Example:
+        >>> on_one_line("a\nb"), on_one_line("Müller 3.1")
+        ('a\\nb', 'Müller 3.1')
+    """
+    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def names_alike(names: Iterable[str]) -> list[list[str]]:

@@ -134,6 +134,8 @@ def test_refused_cases_stop_the_preparation(tmp_path):
         store(data_set)
     with pytest.raises(ValueError, match="^2 of 9 cases refused, nothing was written:\na: one\nb: two$"):
         refuse({"a": "one", "b": "two"}, 9)
+    with pytest.raises(ValueError, match=r"^1 of 9 cases refused, nothing was written: a\\nb: one$"):
+        refuse({"a\nb": "one"}, 9)
     with pytest.raises(ValueError, match="raw: no cases found"):
         with open_data_set(tmp_path / "raw", tmp_path / "out", DiscoveredCases(), options(), "name"):
             pass
