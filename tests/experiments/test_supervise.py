@@ -41,6 +41,7 @@ def wait_for(ready: Path) -> None:
 def test_nothing_outlives_its_owner(number, tmp_path):
     def ignore_interrupt() -> None:  # as a script's background process does
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would leave it ignored
 
     words = [sys.executable, "-c", OWNER, *nested(tmp_path / "ready")]
     owner = psutil.Popen(words, stderr=subprocess.DEVNULL, preexec_fn=ignore_interrupt)

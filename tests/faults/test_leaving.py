@@ -250,7 +250,7 @@ def test_inputs_that_are_none(exported, pairs, refused, tmp_path):
     for source, output, message in (
         (tmp_path / "gone", "o", "gone: no such file or folder"),
         (tmp_path / "empty", "o", "empty: no file that ends in .nii.gz, .nii"),
-        (tmp_path / "scan.txt", "o", "scan.txt: not the suffix of an image, expected one of .nii.gz, .nii"),
+        (tmp_path / "scan.txt", "o", "scan.txt: a suffix that is not read, expected one of .nii.gz, .nii"),
         (scans, scans, "is the folder of the input: predictions would overwrite the images"),
         (scans, "done", "c1.nii.gz is there already: choose another folder"),
         (scans, "scan.txt", "scan.txt: is a file, expected a folder"),

@@ -60,7 +60,7 @@ REFUSED_CASES = {
     "a folder in its place": (folder_in_its_place, "p1: .*masks/p1.png has no image of the same name", None),
     "symlink loop": (symlink_loop, "p1: .*masks/p1.png has no image of the same name", None),
     "wrong suffix": (
-        lambda folder: (folder / IMAGE).rename(folder / "images/p1.gif"),
+        lambda folder: (folder / IMAGE).rename(folder / "images/p1.heic"),
         "p1: .*masks/p1.png has no image of the same name",
         None,
     ),
