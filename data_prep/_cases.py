@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from monai.config import PathLike
 
 from medkd.io import is_hidden
 from medkd.runs.case_names import check_case_name, ignores_capitals, names_alike
 
-__all__ = ["DiscoveredCases", "check_names", "merge_cases", "require_source"]
+__all__ = ["CaseFiles", "DiscoveredCases", "check_names", "merge_cases", "require_source"]
+
+
+class CaseFiles(NamedTuple):
+    """The files of one case.
+
+    Attributes:
+        images: one image file for each channel; a file that holds all channels (4-D, RGB) counts as one.
+        label: the label file.
+    """
+
+    images: tuple[Path, ...]
+    label: Path
 
 
 @dataclass
@@ -19,7 +32,7 @@ class DiscoveredCases:
     """The cases of a source.
 
     Attributes:
-        files: case -> image file and label file.
+        files: case -> its image files and its label file.
         patients: case -> patient.
         refused: case -> reason, of cases that cannot be used.
         published: case -> split of the published split, where there is one.
@@ -29,7 +42,7 @@ class DiscoveredCases:
         drawn_as: the kind of `medkd.data.split_cases` that ``split_name`` stands for, where nothing is published.
     """
 
-    files: dict[str, tuple[Path, Path]] = field(default_factory=dict)
+    files: dict[str, CaseFiles] = field(default_factory=dict)
     patients: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     published: dict[str, str] = field(default_factory=dict)
@@ -77,7 +90,9 @@ def merge_cases(discovered: Sequence[DiscoveredCases]) -> DiscoveredCases:
     for cases in discovered:
         repeated = {}
         for case in merged.patients.keys() & cases.patients.keys():
-            files = [str(one.files[case][0]) if case in one.files else one.refused[case] for one in (merged, cases)]
+            files = [
+                str(one.files[case].images[0]) if case in one.files else one.refused[case] for one in (merged, cases)
+            ]
             repeated[case] = f"two files stand for this case: {' and '.join(files)}; keep one"
         for name in ("files", "patients", "refused", "published"):
             getattr(merged, name).update(getattr(cases, name))

@@ -10,7 +10,7 @@ from pathlib import Path
 from medkd.data import natural_key
 from medkd.io import VOLUMES, is_hidden
 
-from ._cases import DiscoveredCases
+from ._cases import CaseFiles, DiscoveredCases
 from ._other_files import OtherFiles, other_files, print_other_files, take_other_form
 
 __all__ = ["files_by_name", "pair_files", "pair_volumes"]
@@ -96,10 +96,9 @@ def pair_volumes(images: Path, labels: Path, is_case_folder: Callable[[Path], bo
     cases = _pair(_by_case(image_files, IMAGE_ENDINGS, label_cases), label_cases, images, labels, others)
     print_other_files(*others)
     cases.refuse(refused)
-    for case, (image, label) in list(cases.files.items()):
-        if image.samefile(label):
-            del cases.files[case]
-            cases.refused[case] = f"{image} and its mask {label} are the same file"
+    for case, files in list(cases.files.items()):
+        if same := next((image for image in files.images if image.samefile(files.label)), None):
+            cases.refuse({case: f"{same} and its mask {files.label} are the same file"})
     return cases
 
 
@@ -124,7 +123,7 @@ def _pair(
             cases.files.pop(case, None)
             cases.refused[case] = f"two files in {images} stand for this case (one is {stem}); keep one"
         elif len(image) == 1 and len(label) == 1:
-            cases.files[case] = (image[0], label[0])
+            cases.files[case] = CaseFiles((image[0],), label[0])
         elif not image:
             found = take_other_form(others[0], stem) or ": add it, or move the mask away"
             cases.refused[case] = f"{label[0]} has no image of the same name in {images}{found}"

@@ -11,7 +11,7 @@ from PIL import Image
 
 from medkd.io import PICTURES, UPRIGHT, Mask, PictureFile, open_picture, to_rgb, turn_upright
 
-from ._cases import DiscoveredCases
+from ._cases import CaseFiles, DiscoveredCases
 from ._equal_images import describe_groups
 from ._pairing import pair_files
 from ._picture_report import PictureMeasures, measure_pair, write_picture_report
@@ -100,9 +100,9 @@ def store_picture_cases(
         ValueError: refused cases.
     """
     measured: dict[str, PictureMeasures] = {}
-    for case, image_path, mask_path in data_set.pairs():
+    for case, files in data_set.pairs():
         with data_set.refusing(case):
-            pair = read_pair(image_path, mask_path, read_mask)
+            pair = read_pair(files, read_mask)
             patient = data_set.cases.patients[case]
             data_set.add(store_pictures(case, patient, pair.image, pair.label, data_set.folder, size), pair.image)
             measured[case] = measure_pair(pair.label, pair.file, pair.mask, pair.is_turned)
@@ -148,13 +148,14 @@ def _reduce(picture: Image.Image, size: int | None, resampling: Image.Resampling
     return picture.resize((width, height), resampling)
 
 
-def read_pair(image_path: Path, mask_path: Path, read_mask: Callable[[Path], Mask]) -> PicturePair:
+def read_pair(files: CaseFiles, read_mask: Callable[[Path], Mask]) -> PicturePair:
     """Read an image and its mask.
 
     Raises:
         ValueError: for a file that the readers refuse, an image of one value, different sizes, or an image that EXIF turns
             while nothing tells whether its mask was drawn on the turned picture.
     """
+    image_path, mask_path = files.images[0], files.label
     file = open_picture(image_path)
     image = np.asarray(to_rgb(file))
     if image.min() == image.max():

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from medkd.data import SPLITS, natural_key, save_datalist
 from medkd.runs.case_names import ALIKE, on_one_line
 
-from ._cases import DiscoveredCases, check_names
+from ._cases import CaseFiles, DiscoveredCases, check_names
 from ._equal_images import describe_groups, equal_images, find_leaks, image_digest, merge_patients
 from ._splits import check_splits, save_split, split_discovered, warn_without_target
 from ._target import complete_or_absent
@@ -90,12 +90,11 @@ class Preparation:
             if case in set(self.requested) or case not in cases.patients
         }
 
-    def pairs(self) -> Iterator[tuple[str, Path, Path]]:
-        """Yield the name, the image file and the label file of every requested case, with a progress bar."""
+    def pairs(self) -> Iterator[tuple[str, CaseFiles]]:
+        """Yield the name and the files of every requested case, with a progress bar."""
         names = [case for case in self.requested if case in self.cases.files]
         for case in tqdm(names, desc=f"prepare {self.name}", unit="case", disable=None):
-            image, label = self.cases.files[case]
-            yield case, image, label
+            yield case, self.cases.files[case]
 
     @contextmanager
     def refusing(self, case: str) -> Iterator[None]:

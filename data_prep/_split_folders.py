@@ -67,7 +67,7 @@ def discover_split_folders(
 
 def image_counts(source: Path, cases: DiscoveredCases, folders: Iterable[SplitFolder]) -> dict[str, int]:
     """Return the number of images with a mask in each folder; print where it differs from the published number."""
-    parents = [image.parent for image, _ in cases.files.values()]
+    parents = [files.images[0].parent for files in cases.files.values()]
     counts = {}
     for folder in folders:
         name, count = str(folder.images.relative_to(source)), parents.count(folder.images)

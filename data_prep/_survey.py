@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -12,6 +11,7 @@ from tqdm import tqdm
 
 from medkd.io import read_volume
 
+from ._cases import CaseFiles
 from ._volumes import read_pair
 
 __all__ = [
@@ -67,20 +67,20 @@ class CaseMeasures:
     notes: tuple[str, ...] = ()
 
 
-def survey_cases(files: Mapping[str, tuple[Path, Path]]) -> tuple[dict[str, CaseMeasures], dict[str, str]]:
+def survey_cases(files: Mapping[str, CaseFiles]) -> tuple[dict[str, CaseMeasures], dict[str, str]]:
     """Read every case; return the measures of the usable ones and the reasons of the refused ones."""
     measured: dict[str, CaseMeasures] = {}
     refused: dict[str, str] = {}
     for case, pair in tqdm(files.items(), desc="read", unit="case", disable=None):
         try:
-            measured[case] = _measure(*pair)
+            measured[case] = _measure(pair)
         except (ValueError, OSError) as error:
             refused[case] = " ".join(str(error).split())
     return measured, refused
 
 
-def _measure(image_path: Path, label_path: Path) -> CaseMeasures:
-    image, label, affine, orientation, notes = read_pair(image_path, label_path)
+def _measure(files: CaseFiles) -> CaseMeasures:
+    image, label, affine, orientation, notes = read_pair(files)
     counts = np.bincount(label.ravel(), minlength=256)
     return CaseMeasures(
         shape=image.shape,
@@ -107,16 +107,16 @@ def _sample(values: np.ndarray, count: int) -> np.ndarray:
     return values[:: max(1, -(-len(values) // count))]
 
 
-def check_exchanged(image_path: Path, label_path: Path) -> None:
+def check_exchanged(files: CaseFiles) -> None:
     """Raise ValueError where the image holds label values alone and the label does not."""
     try:
-        image, label = (read_volume(path).array for path in (image_path, label_path))
+        image, label = (read_volume(path).array for path in (files.images[0], files.label))
     except (ValueError, OSError):
         return
     if _is_label_map(image) and not _is_label_map(label):
         values = f"{label.min():g} to {label.max():g}"
         raise ValueError(
-            f"are --images and --labels exchanged? {image_path} holds a few whole numbers alone, {label_path} {values}, "
+            f"are --images and --labels exchanged? {files.images[0]} holds a few whole numbers alone, {files.label} {values}, "
             "expected intensities and label values"
         )
 

@@ -14,7 +14,7 @@ from medkd.data import SUFFIX, write_volume
 from medkd.io import is_dicom_folder, read_volume, whole_numbers
 from medkd.io.grids import SHIFT_TOLERANCE, largest_shift, onto_axes
 
-from ._cases import DiscoveredCases
+from ._cases import CaseFiles, DiscoveredCases
 from ._pairing import pair_volumes
 from ._prepare import Preparation, shortened
 
@@ -58,7 +58,7 @@ class VolumePair(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_pair(image_path: Path, label_path: Path) -> VolumePair:
+def read_pair(files: CaseFiles) -> VolumePair:
     """Read an image and its label map in any format of `medkd.io.VOLUMES`, or from a DICOM folder.
 
     The two files may differ in their axes, as an image from DICOM and a label from NIfTI do: what counts is the grid.
@@ -67,7 +67,7 @@ def read_pair(image_path: Path, label_path: Path) -> VolumePair:
         ValueError: an unreadable file, different grids, NaN or no variation in the image, label values that are not whole
             numbers from 0 to 255.
     """
-    (image, affine, image_notes), mask = read_volume(image_path), read_volume(label_path)
+    (image, affine, image_notes), mask = read_volume(files.images[0]), read_volume(files.label)
     notes = _pair_notes(image_notes, mask.notes)
     label, label_affine = onto_axes(mask.array, mask.affine, affine)
     _check_same_grid(image, affine, label, label_affine, notes)
@@ -77,7 +77,7 @@ def read_pair(image_path: Path, label_path: Path) -> VolumePair:
     label = to_stored_axes(label, affine)[0]
     image, affine = to_stored_axes(image, affine)
     if not np.isfinite(image).all():
-        raise ValueError(f"{image_path}: NaN or infinite voxels")
+        raise ValueError(f"{files.images[0]}: NaN or infinite voxels")
     if image.min() == image.max():
         raise ValueError(f"every voxel is {image.flat[0]:g}, expected an image")
     return VolumePair(image, whole_numbers(label, np.uint8, "label values of the mask"), affine, orientation, notes)
@@ -194,9 +194,9 @@ def store_ct_cases(data_set: Preparation, values: Mapping[int, int]) -> dict[str
         ValueError: refused cases, or masks that should hold tumours beside the organ and hold none at all.
     """
     lowest: dict[str, float] = {}
-    for case, image_path, label_path in data_set.pairs():
+    for case, files in data_set.pairs():
         with data_set.refusing(case):
-            pair = read_pair(image_path, label_path)
+            pair = read_pair(files)
             data_set.note(case, pair.notes)
             image = whole_numbers(pair.image, np.int16, "HU of the image")
             patient = data_set.cases.patients[case]

@@ -13,7 +13,7 @@ from monai.config import PathLike
 
 from medkd.io import NIFTI
 
-from ._cases import DiscoveredCases, require_source
+from ._cases import CaseFiles, DiscoveredCases, require_source
 from ._ct_report import write_ct_report
 from ._other_files import other_files, take_other_form
 from ._prepare import Options, open_data_set
@@ -116,7 +116,7 @@ def _discover_official(folders: list[Path]) -> DiscoveredCases:
             found = take_other_form(other_files(folder, NIFTI), "segmentation")
             cases.refused[folder.name] = f"no segmentation.nii.gz in {folder}{found}"
         else:
-            cases.files[folder.name] = (image, label)
+            cases.files[folder.name] = CaseFiles((image,), label)
     if unlabelled:
         warnings.warn(f"{unlabelled} test cases without published masks are left out", stacklevel=4)
     return cases

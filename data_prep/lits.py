@@ -19,7 +19,7 @@ from monai.config import PathLike
 from medkd.data import natural_key
 from medkd.io import is_hidden
 
-from ._cases import DiscoveredCases, require_source
+from ._cases import CaseFiles, DiscoveredCases, require_source
 from ._ct_report import write_ct_report
 from ._prepare import Options, open_data_set
 from ._splits import hold_out
@@ -140,7 +140,7 @@ def _pair_numbered(source: Path, volumes: dict[int, list[Path]], masks: dict[int
                 f"{len(repeated)} files stand for this case: {' and '.join(map(str, repeated))}; keep one"
             )
         else:
-            cases.files[case] = (volume[0], mask[0])
+            cases.files[case] = CaseFiles((volume[0],), mask[0])
     return cases
 
 

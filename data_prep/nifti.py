@@ -98,9 +98,9 @@ def prepare(
     per_case = modality == "other" if modality else not is_ct(measured.values())
     values = {0: 0, **{value: number for number, value in enumerate(names, 1)}}
     with open_data_set(folders[0], target, cases, options, "nifti", splits) as data_set:
-        for case, image_path, label_path in data_set.pairs():
+        for case, files in data_set.pairs():
             with data_set.refusing(case):
-                pair = read_pair(image_path, label_path)
+                pair = read_pair(files)
                 data_set.note(case, pair.notes)
                 image = _stored_intensities(case, pair.image, per_case)
                 data_set.add(store_volumes(case, cases.patients[case], image, pair, data_set.folder, values), image)
@@ -144,7 +144,7 @@ def _survey(cases: DiscoveredCases, splits: Mapping[str, Sequence[str]], skip_ba
     requested = sorted((case for split in SPLITS for case in splits[split]), key=natural_key)
     measured, refused = survey_cases({case: cases.files[case] for case in requested if case in cases.files})
     if refused and not measured:
-        check_exchanged(*cases.files[next(iter(refused))])
+        check_exchanged(cases.files[next(iter(refused))])
     cases.refused.update(refused)
     for case in refused:
         del cases.files[case]

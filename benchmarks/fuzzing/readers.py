@@ -45,9 +45,10 @@ def _volume_folder(folder: Path) -> Any:
 
 
 def _pair(folder: Path) -> Any:
+    from medkd.data_prep._cases import CaseFiles
     from medkd.data_prep._volumes import read_pair
 
-    return read_pair(folder / "image.nii", folder / "a.nii")
+    return read_pair(CaseFiles((folder / "image.nii",), folder / "a.nii"))
 
 
 def _picture(folder: Path) -> Any:

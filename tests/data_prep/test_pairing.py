@@ -42,7 +42,7 @@ def test_pair_files_refuses_what_has_no_partner_or_two(tmp_path):
     cases = pair_files(
         images, masks, (".png", ".jpg"), (".png",), name=lambda stem: f"p{stem}", keep=lambda stem: stem.isdecimal()
     )
-    assert cases.files == {"p1": (images / "1.png", masks / "1.png")}
+    assert cases.files == {"p1": ((images / "1.png",), masks / "1.png")}
     assert list(cases.patients) == ["p1", "p2", "p3", "p4"]
     assert (
         cases.refused["p2"] == f"{images}/2.png has no mask of the same name in {masks}: add it, or move the image away"
@@ -66,7 +66,7 @@ def test_volumes_of_other_formats_are_named_with_what_to_do(tmp_path):
     images = touch(tmp_path / "images", "c0.nii.gz", "c1.nii.gz", "c1.nrrd", "c9.mha")
     labels = touch(tmp_path / "labels", "c0_seg.nrrd", "c1.nii.gz")
     cases = pair_volumes(images, labels)
-    assert cases.files == {"c0": (images / "c0.nii.gz", labels / "c0_seg.nrrd")}
+    assert cases.files == {"c0": ((images / "c0.nii.gz",), labels / "c0_seg.nrrd")}
     assert cases.refused == {
         "c1": f"several files of one name: {images}/c1.nii.gz, {images}/c1.nrrd; keep one",
         "c9": f"{images}/c9.mha has no mask of the same name in {labels}: add it, or move the image away",
@@ -75,7 +75,7 @@ def test_volumes_of_other_formats_are_named_with_what_to_do(tmp_path):
 
 def test_volumes_and_masks_in_one_folder_are_told_apart_by_their_endings(tmp_path):
     folder = touch(tmp_path / "both", "a_0000.nii.gz", "a_seg.nii.gz", "b_image.mha", "b_label.mha")
-    assert {case: (one.name, other.name) for case, (one, other) in pair_volumes(folder, folder).files.items()} == {
+    assert {case: (one.name, other.name) for case, ((one,), other) in pair_volumes(folder, folder).files.items()} == {
         "a": ("a_0000.nii.gz", "a_seg.nii.gz"),
         "b": ("b_image.mha", "b_label.mha"),
     }

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from medkd.data_prep._cases import CaseFiles
 from medkd.data_prep._pictures import check_size, discover_plain_pairs, mask_suffixes, read_pair, store_pictures
 from medkd.io import read_mask
 
@@ -47,7 +48,7 @@ def test_stored_pictures_are_reduced_and_never_enlarged(tmp_path):
 
 
 def pair(image, mask):
-    return read_pair(image, mask, lambda path: read_mask(path, "0 and 255"))
+    return read_pair(CaseFiles((image,), mask), lambda path: read_mask(path, "0 and 255"))
 
 
 def test_images_are_converted_and_vary(tmp_path):

@@ -102,7 +102,7 @@ def discovered(refused=("t2",)):
 
 
 def store(data_set, fail=None):
-    for case, _, _ in data_set.pairs():
+    for case, _ in data_set.pairs():
         with data_set.refusing(case):
             if case in (fail or {}):
                 raise fail[case]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from medkd.data_prep._cases import CaseFiles
 from medkd.data_prep._survey import (
     check_exchanged,
     is_ct,
@@ -21,7 +22,9 @@ from .test_report import CASE
 
 def test_measures_of_a_case_and_reasons_of_refused_ones(tmp_path):
     write_folders(tmp_path, 2, **nan_case())
-    files = {case: (tmp_path / f"images/{case}.nii.gz", tmp_path / f"labels/{case}.nii.gz") for case in ("c0", "c1")}
+    folders = tmp_path / "images", tmp_path / "labels"
+    names = ("c0", "c1")
+    files = {name: CaseFiles((folders[0] / f"{name}.nii.gz",), folders[1] / f"{name}.nii.gz") for name in names}
     measured, refused = survey_cases(files)
     image, label = make_ct(0)
     case = measured["c0"]
@@ -75,9 +78,9 @@ def test_image_size_covers_the_largest_slice_up_to_512():
 def test_exchanged_folders_are_recognized(tmp_path):
     write_folders(tmp_path, 1)
     image, label = tmp_path / "images/c0.nii.gz", tmp_path / "labels/c0.nii.gz"
-    check_exchanged(image, label)
-    check_exchanged(tmp_path / "nowhere.nii", label)  # another error tells of it
+    check_exchanged(CaseFiles((image,), label))
+    check_exchanged(CaseFiles((tmp_path / "nowhere.nii",), label))  # another error tells of it
     with pytest.raises(
         ValueError, match="are --images and --labels exchanged. .*labels/c0.nii.gz holds a few whole numbers"
     ):
-        check_exchanged(label, image)
+        check_exchanged(CaseFiles((label,), image))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from medkd.data import read_volume
+from medkd.data_prep._cases import CaseFiles
 from medkd.data_prep._volumes import (
     VolumePair,
     ct_label_values,
@@ -36,7 +37,7 @@ def test_a_pair_is_on_one_grid(tmp_path):
     save(tmp_path / "image.nii.gz", image)
     turned = nib.Nifti1Image(label, CT).as_reoriented([[1, -1], [0, 1], [2, -1]])
     save(tmp_path / "label.nrrd", np.asarray(turned.dataobj), turned.affine)
-    pair = read_pair(tmp_path / "image.nii.gz", tmp_path / "label.nrrd")
+    pair = read_pair(CaseFiles((tmp_path / "image.nii.gz",), tmp_path / "label.nrrd"))
     assert np.array_equal(pair.image, image.transpose(2, 1, 0)[::-1]) and pair.orientation == "LPS"
     assert np.array_equal(pair.label, label.transpose(2, 1, 0)[::-1]) and pair.label.dtype == np.uint8
     save(tmp_path / "moved.nii.gz", label, CT + 0.3 * np.eye(4, k=3))
@@ -44,10 +45,10 @@ def test_a_pair_is_on_one_grid(tmp_path):
         ValueError,
         match=r"differ by up to 0.3: corners lie 0.375 voxels apart \(tolerance 0.25\)",
     ):
-        read_pair(tmp_path / "image.nii.gz", tmp_path / "moved.nii.gz")
+        read_pair(CaseFiles((tmp_path / "image.nii.gz",), tmp_path / "moved.nii.gz"))
     save(tmp_path / "flat.nii.gz", image * 0 + 7)
     with pytest.raises(ValueError, match="every voxel is 7, expected an image"):
-        read_pair(tmp_path / "flat.nii.gz", tmp_path / "label.nrrd")
+        read_pair(CaseFiles((tmp_path / "flat.nii.gz",), tmp_path / "label.nrrd"))
 
 
 @pytest.mark.parametrize("angle", [0.0, np.pi / 4, 0.8])
@@ -62,7 +63,7 @@ def test_a_mask_on_other_axes_of_the_grid_is_turned_to_its_image(tmp_path, angle
     for number, axes in enumerate(([[0, 1], [1, 1], [2, 1]], [[2, -1], [0, 1], [1, -1]])):
         turned = nib.Nifti1Image(label, rounded).as_reoriented(axes)
         nib.save(turned, tmp_path / f"label{number}.nii.gz")
-        pairs.append(read_pair(tmp_path / "image.nii.gz", tmp_path / f"label{number}.nii.gz"))
+        pairs.append(read_pair(CaseFiles((tmp_path / "image.nii.gz",), tmp_path / f"label{number}.nii.gz")))
     assert np.array_equal(pairs[0].label, pairs[1].label) and np.array_equal(pairs[0].image, pairs[1].image)
     assert np.median(pairs[0].image[pairs[0].label == 2]) > 150
 
@@ -75,9 +76,9 @@ def test_the_tolerance_is_a_share_of_the_voxel(tmp_path):
         save(tmp_path / "label.nii.gz", label, affine + moved * np.eye(4, k=3))
         if is_refused:
             with pytest.raises(ValueError, match="corners lie 0.5 voxels apart"):
-                read_pair(tmp_path / "image.nii.gz", tmp_path / "label.nii.gz")
+                read_pair(CaseFiles((tmp_path / "image.nii.gz",), tmp_path / "label.nii.gz"))
         else:
-            assert read_pair(tmp_path / "image.nii.gz", tmp_path / "label.nii.gz").notes == ()
+            assert read_pair(CaseFiles((tmp_path / "image.nii.gz",), tmp_path / "label.nii.gz")).notes == ()
 
 
 def test_notes_name_the_files_of_a_pair_and_explain_a_refusal(tmp_path):
@@ -87,11 +88,11 @@ def test_notes_name_the_files_of_a_pair_and_explain_a_refusal(tmp_path):
         bare.set_sform(None, 0)
         bare.set_qform(None, 0)
         nib.save(bare, tmp_path / f"{name}.nii.gz")
-    (note,) = read_pair(tmp_path / "image.nii.gz", tmp_path / "label.nii.gz").notes
+    (note,) = read_pair(CaseFiles((tmp_path / "image.nii.gz",), tmp_path / "label.nii.gz")).notes
     assert note.startswith("image and mask: the header has no orientation")
     save(tmp_path / "label.nii.gz", label)
     with pytest.raises(ValueError, match="affines of image and mask differ .*; image: the header has no orientation"):
-        read_pair(tmp_path / "image.nii.gz", tmp_path / "label.nii.gz")
+        read_pair(CaseFiles((tmp_path / "image.nii.gz",), tmp_path / "label.nii.gz"))
 
 
 def test_stored_volumes_have_the_stored_values(tmp_path):
