@@ -14,6 +14,7 @@ from medkd.data import SPLITS, NormaliseCased, natural_key
 from medkd.io import whole_numbers
 
 from ._cases import DiscoveredCases, require_source
+from ._classes import name_values, require_classes
 from ._equal_images import describe_groups
 from ._pairing import pair_volumes
 from ._prepare import Options, open_data_set, refuse
@@ -93,8 +94,8 @@ def prepare(
     cases = pair_volumes(folders[0], folders[1])
     splits = split_discovered(cases, options.split, fold, folds, seed)
     measured = _survey(cases, splits, skip_bad)
-    names = _class_names(classes, measured)
-    _check_classes(names, [measured[case] for case in splits["training"] if case in measured])
+    names = name_values(classes, _cases_with(measured))
+    require_classes(names, [measured[case].voxels for case in splits["training"] if case in measured])
     per_case = modality == "other" if modality else not is_ct(measured.values())
     values = {0: 0, **{value: number for number, value in enumerate(names, 1)}}
     with open_data_set(folders[0], target, cases, options, "nifti", splits) as data_set:
@@ -106,7 +107,7 @@ def prepare(
                 data_set.add(store_volumes(case, cases.patients[case], image, pair, data_set.folder, values), image)
         listed = data_set.finish_cases()
         training = [measured[entry["case"]] for entry in listed["training"]]
-        _check_classes(names, training)  # again: further cases may be refused now
+        require_classes(names, [case.voxels for case in training])  # again: further cases may be refused now
         settings = _settings(training, window, spacing, per_case)
         notes = describe_settings(measured, names, settings, window, modality)
         if not per_case and (sentence := without_negative({case: measured[case].lowest for case in data_set.entries})):
@@ -154,35 +155,13 @@ def _survey(cases: DiscoveredCases, splits: Mapping[str, Sequence[str]], skip_ba
     return measured
 
 
-def _class_names(classes: str | Sequence[str] | None, measured: Mapping[str, CaseMeasures]) -> dict[int, str]:
-    """Return label value in the files -> name, in order of value."""
-    cases = {v: [case for case, measures in measured.items() if v in measures.voxels] for v in range(1, 256)}
-    values = [value for value, names in cases.items() if names]
-    if not values:
-        raise ValueError("no mask holds a value above 0, nothing was written")
-    if classes is None:
-        numbered = [f"class_{number}" for number, _ in enumerate(values, 1)] if values[1:] else ["foreground"]
-        return dict(zip(values, numbered, strict=True))
-    texts = [classes] if isinstance(classes, str) else classes
-    names = [name.strip() for text in texts for name in str(text).split(",")]
-    if len(names) != len(values):
-        listed = ", ".join(f"{v} ({cases[v][0] if len(cases[v]) == 1 else f'{len(cases[v])} cases'})" for v in values)
-        raise ValueError(
-            f"classes: {len(names)} names ({', '.join(names)}) for {len(values)} values in the masks: {listed}"
-        )
-    if len(set(names)) < len(names) or {"", "all", "background"} & set(names):
-        raise ValueError(f"classes: {', '.join(names)}: names must differ, and be neither empty, all nor background")
-    if any(name.startswith(("$", "@", "%")) for name in names):
-        raise ValueError(
-            f"classes: {', '.join(names)}: names must not begin with $, @ or %, which mark code in configurations"
-        )
-    return dict(zip(values, names, strict=True))
-
-
-def _check_classes(names: Mapping[int, str], training: Sequence[CaseMeasures]) -> None:
-    for value, name in names.items():
-        if not any(value in case.voxels for case in training):
-            raise ValueError(f"no training case has {name} (label value {value}): nothing was written, split otherwise")
+def _cases_with(measured: Mapping[str, CaseMeasures]) -> dict[int, list[str]]:
+    """Return label value -> names of the cases that hold it."""
+    cases: dict[int, list[str]] = {}
+    for case, measures in measured.items():
+        for value in measures.voxels:
+            cases.setdefault(value, []).append(case)
+    return cases
 
 
 def _stored_intensities(case: str, image: np.ndarray, per_case: bool) -> np.ndarray:

@@ -1,0 +1,62 @@
+"""Names of the classes of a user's own masks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+__all__ = ["check_class_names", "name_values", "require_classes", "split_names"]
+
+
+def name_values(classes: str | Sequence[str] | None, cases_with: Mapping[int, Sequence[str]]) -> dict[int, str]:
+    """Return label value in the files -> name, in order of value.
+
+    Args:
+        classes: names of the values above 0, in order of value; also one text with commas. None: ``class_1``, ...
+        cases_with: label value -> names of the cases that hold it, for the values above 0.
+
+    Raises:
+        ValueError: no value above 0, another number of names than of values, names that `check_class_names` refuses.
+    """
+    values = sorted(cases_with)
+    if not values:
+        raise ValueError("no mask holds a value above 0, nothing was written")
+    if classes is None:
+        numbered = [f"class_{number}" for number, _ in enumerate(values, 1)] if values[1:] else ["foreground"]
+        return dict(zip(values, numbered, strict=True))
+    names = split_names(classes)
+    if len(names) != len(values):
+        counts = {value: cases[0] if len(cases) == 1 else f"{len(cases)} cases" for value, cases in cases_with.items()}
+        listed = ", ".join(f"{value} ({counts[value]})" for value in values)
+        raise ValueError(
+            f"classes: {len(names)} names ({', '.join(names)}) for {len(values)} values in the masks: {listed}"
+        )
+    check_class_names(names)
+    return dict(zip(values, names, strict=True))
+
+
+def split_names(classes: str | Sequence[str]) -> list[str]:
+    """Return the names of ``--classes``: one text with commas, or several."""
+    texts = [classes] if isinstance(classes, str) else classes
+    return [name.strip() for text in texts for name in str(text).split(",")]
+
+
+def check_class_names(names: Sequence[str]) -> None:
+    """Raise ValueError for names that are equal, empty, mean something else, or would be code in configurations."""
+    if len(set(names)) < len(names) or {"", "all", "background"} & set(names):
+        raise ValueError(f"classes: {', '.join(names)}: names must differ, and be neither empty, all nor background")
+    if any(name.startswith(("$", "@", "%")) for name in names):
+        raise ValueError(
+            f"classes: {', '.join(names)}: names must not begin with $, @ or %, which mark code in configurations"
+        )
+
+
+def require_classes(names: Mapping[int, str], training: Sequence[Collection[int]]) -> None:
+    """Raise ValueError for a class that no training case has.
+
+    Args:
+        names: label value -> name.
+        training: the label values of each training case.
+    """
+    for value, name in names.items():
+        if not any(value in values for values in training):
+            raise ValueError(f"no training case has {name} (label value {value}): nothing was written, split otherwise")
