@@ -1,5 +1,6 @@
 """NIfTI, NRRD, MetaImage, DICOM and pictures, in and out as numpy arrays, without torch and MONAI."""
 
+from .colours import class_colour, class_colour_code
 from .dicom_files import is_dicom_folder
 from .geometry import size_at_spacing
 from .hidden import is_hidden
@@ -9,7 +10,7 @@ from .masks import Mask, read_mask
 from .normalise import normalise_case
 from .picture_files import UPRIGHT, PictureFile, open_picture, turn_upright
 from .pictures import as_rgb, describe_conversion, read_picture, to_rgb
-from .predictions import write_prediction
+from .predictions import read_prediction, write_prediction
 from .volume import Volume
 from .volume_files import NIFTI, VOLUMES, read_nifti, read_volume, read_volume_file
 
@@ -23,6 +24,8 @@ __all__ = [
     "Volume",
     "as_rgb",
     "case_name",
+    "class_colour",
+    "class_colour_code",
     "describe_conversion",
     "find_images",
     "find_pictures",
@@ -34,6 +37,7 @@ __all__ = [
     "read_mask",
     "read_nifti",
     "read_picture",
+    "read_prediction",
     "read_volume",
     "read_volume_file",
     "size_at_spacing",

@@ -1,4 +1,4 @@
-"""Writing predicted labels and probabilities in the geometry of their image."""
+"""Writing predicted labels and probabilities in the geometry of their image, and reading labels back."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import nibabel as nib
 import numpy as np
 from PIL import Image
 
+from medkd.runs.case_names import check_case_name
 from medkd.runs.files import write_atomically
 
 from .inputs import PICTURES
 from .nifti_files import read_nifti_header
-from .volume_files import NIFTI
+from .volume_files import NIFTI, read_nifti
 
-__all__ = ["write_prediction"]
+__all__ = ["read_prediction", "write_prediction"]
 
 
 def write_prediction(
@@ -44,6 +45,23 @@ def write_prediction(
         image = _volume(array, source, affine)
         write_atomically(path, lambda temporary: nib.save(image, temporary))
     return path
+
+
+def read_prediction(folder: Path, case: str, num_classes: int) -> np.ndarray | None:
+    """Return the labels ``(*spatial)`` that `write_prediction` wrote for a case; None if there is no such file.
+
+    Args:
+        folder: of the predictions.
+        case: name of the case.
+        num_classes: K, as for `write_prediction`.
+    """
+    case = check_case_name(case)
+    volume, picture = folder / f"{case}.nii.gz", folder / f"{case}.png"
+    if volume.is_file():
+        return np.asarray(read_nifti(volume)[0])
+    if not picture.is_file():
+        return None
+    return np.rint(np.asarray(Image.open(picture)) * ((num_classes - 1) / 255)).astype(np.uint8)
 
 
 def _picture(array: np.ndarray, num_classes: int) -> np.ndarray:

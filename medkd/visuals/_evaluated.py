@@ -8,10 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from medkd.io import read_nifti
-from medkd.runs.case_names import check_case_name
+from medkd.io import read_prediction
 from medkd.runs.folder import RunFolder
 
 from ._panels import fullest_slice, slice_title, take_slice
@@ -62,7 +60,7 @@ def read_case(
     case, item = str(entry["case"]), preprocessing(entry)
     image, truth = np.asarray(item["image"]), np.asarray(item["label"])[0]
     index = fullest_slice(truth > 0)
-    labels = {title: _read_prediction(RunFolder(folder).predictions, case) for title, folder in runs.items()}
+    labels = {title: _labels(Path(folder), case, metrics[title]) for title, folder in runs.items()}
     dice = {title: float(table.loc[table["case"] == case, "dice"].mean()) for title, table in metrics.items()}
     return EvaluatedCase(
         title=slice_title(case, index),
@@ -73,9 +71,9 @@ def read_case(
     )
 
 
-def _read_prediction(folder: Path, case: str) -> np.ndarray:
-    case = check_case_name(case)
-    volume = folder / f"{case}.nii.gz"
-    if volume.is_file():
-        return np.asarray(read_nifti(volume)[0])
-    return np.asarray(Image.open(folder / f"{case}.png"))
+def _labels(run: Path, case: str, metrics: pd.DataFrame) -> np.ndarray:
+    folder = RunFolder(run).predictions
+    labels = read_prediction(folder, case, metrics["class"].nunique() + 1)
+    if labels is None:
+        raise FileNotFoundError(f"{folder}: found no prediction of case {case}")
+    return labels

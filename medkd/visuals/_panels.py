@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from torch import Tensor
 
+from medkd.io import class_colour_code
 from medkd.parallel.group import is_main_process
 from medkd.runs.files import write_atomically
 
-TRUTH, PREDICTION = "#22dd55", "#ff3344"
-FALSE_NEGATIVE, FALSE_POSITIVE = "#ff00ff", "#00e5ff"
+# Of figures that tell the ground truth from errors, all classes as one: yellow, vermilion and sky blue.
+TRUTH, FALSE_NEGATIVE, FALSE_POSITIVE = (class_colour_code(value) for value in (3, 2, 1))
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 Layer = TypeVar("Layer", Tensor, np.ndarray)
@@ -121,17 +124,43 @@ def show_picture(axes: Axes, picture: np.ndarray, title: str = "", size: tuple[i
     axes.spines[:].set_visible(False)
 
 
-def outline_mask(axes: Axes, mask: np.ndarray | Tensor, colour: str) -> None:
+def outline_mask(axes: Axes, mask: np.ndarray | Tensor, colour: str, linestyle: Any = "solid") -> None:
     """Outline a mask, if it has a border."""
     mask = np.asarray(mask, dtype=bool)
     if mask.any() and not mask.all():
-        axes.contour(mask, levels=[0.5], colors=colour, linewidths=1.2)
+        axes.contour(mask, levels=[0.5], colors=colour, linewidths=1.2, linestyles=[linestyle])
 
 
-def outline_classes(axes: Axes, labels: np.ndarray, colour: str) -> None:
-    """Outline each class above 0."""
+def outline_classes(axes: Axes, labels: np.ndarray, is_truth: bool = False) -> None:
+    """Outline each class above 0 in its colour: a prediction by a solid line, the ground truth by dashes on white."""
     for value in np.unique(labels[labels > 0]):
-        outline_mask(axes, labels == value, colour)
+        mask, colour = labels == value, class_colour_code(int(value))
+        if is_truth:
+            outline_mask(axes, mask, "white")
+        outline_mask(axes, mask, colour, linestyle=(0, (3, 3)) if is_truth else "solid")
+
+
+def fill_classes(axes: Axes, labels: np.ndarray, alpha: float) -> None:
+    """Fill each class above 0 with its colour."""
+    values = np.unique(labels[labels > 0])
+    if len(values):
+        colour_masks(axes, {class_colour_code(int(value)): labels == value for value in values}, alpha)
+
+
+def add_class_legend(figure: Figure, metrics: pd.DataFrame) -> None:
+    """Say below a figure which colour is which class.
+
+    Args:
+        figure: what was drawn.
+        metrics: of a run, whose rows of a case are in the order of the classes.
+    """
+    names = [str(name) for name in metrics["class"].unique()]
+    lines = [Line2D([], [], color=class_colour_code(value)) for value in range(1, len(names) + 1)]
+    legend = figure.legend(
+        lines, names, loc="outside lower center", ncols=min(len(names), 4), frameon=False, fontsize=9
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def colour_masks(axes: Axes, masks: Mapping[str, np.ndarray | Tensor], alpha: float = 1.0) -> None:

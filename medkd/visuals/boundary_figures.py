@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from medkd.correction import boundary_and_inner, boundary_transform
+from medkd.io import class_colour_code
 
 from ._panels import (
     TRUTH,
@@ -29,7 +30,7 @@ from ._panels import (
 
 __all__ = ["boundary_figure", "histogram_overlap", "plot_boundary_transform"]
 
-_COLOURS = {"inner": "#ff9f1c", "boundary": "#e71d73", "background": "#2e86de"}
+_COLOURS = {name: class_colour_code(value) for value, name in ((6, "inner"), (4, "boundary"), (7, "background"))}
 _BINS = 40
 
 

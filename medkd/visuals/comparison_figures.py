@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ._evaluated import EvaluatedCase, Preprocessing, Runs, read_case, read_metrics
-from ._panels import PREDICTION, TRUTH, colour_masks, outline_mask, save_figure, scale_to_unit, show_picture
+from ._panels import add_class_legend, fill_classes, outline_classes, save_figure, scale_to_unit, show_picture
 
 __all__ = ["comparison_figure", "pick_quantiles", "plot_comparison"]
 
@@ -59,7 +59,8 @@ def comparison_figure(
     """Return a figure of image, ground truth and the prediction of each run with its Dice.
 
     The layout is that of Fig. 3 of PLC-KD (Wang et al., MICCAI 2024). Volumes show the slice with most foreground in the
-    ground truth; their Dice is of the whole volume. The outline of the ground truth is green, that of the prediction red.
+    ground truth; their Dice is of the whole volume. Each class has its colour: the ground
+    truth dashes on white, the prediction a solid line.
 
     Args:
         runs: title -> output folder, see `plot_runs`.
@@ -90,10 +91,10 @@ def comparison_figure(
                 raise ValueError(f"comparison_figure: case {case} is not in the results of run {title}: {runs[title]}")
     rows = [(rank, read_case(runs, metrics, entries[case], preprocessing)) for case, rank in ranks.items()]
     choice = "" if cases is not None else f"; rows: quantiles of Dice{f' of {last}' if last else ''}"
-    return _arrange(rows, f"green: ground truth, red: prediction{choice}")
+    return _arrange(rows, f"dashed: ground truth, solid: prediction{choice}", metrics[last])
 
 
-def _arrange(rows: Sequence[tuple[str, EvaluatedCase]], title: str) -> Figure:
+def _arrange(rows: Sequence[tuple[str, EvaluatedCase]], title: str, metrics: pd.DataFrame) -> Figure:
     columns = len(rows[0][1].predictions) + 2
     shapes = [case.truth.shape[0] / case.truth.shape[1] for _, case in rows]
     figure = Figure(figsize=(2.4 * columns + 0.4, 2.4 * sum(shapes) + 0.25 * len(rows) + 0.5), layout="constrained")
@@ -105,11 +106,12 @@ def _arrange(rows: Sequence[tuple[str, EvaluatedCase]], title: str) -> Figure:
             show_picture(axes, background, "" if number else name, (size[0], size[1]))
             if layer is not None:
                 # an outline alone does not tell which side is inside
-                colour_masks(axes, {PREDICTION: layer > 0}, alpha=0.25)
-                outline_mask(axes, layer > 0, PREDICTION)
+                fill_classes(axes, layer, alpha=0.25)
+                outline_classes(axes, layer)
                 axes.set_xlabel(f"Dice {case.dice[name]:.3f}", fontsize=9)
             if axes is not row[0]:
-                outline_mask(axes, case.truth > 0, TRUTH)
+                outline_classes(axes, case.truth, is_truth=True)
         row[0].set_ylabel("\n".join(filter(None, [case.title, rank])), fontsize=9, parse_math=False)
     figure.suptitle(title, fontsize=10, parse_math=False)
+    add_class_legend(figure, metrics)
     return figure

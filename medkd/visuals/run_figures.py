@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ._evaluated import EvaluatedCase, Preprocessing, Runs, read_case, read_metrics
-from ._panels import PREDICTION, TRUTH, outline_classes, save_figure, scale_to_unit, show_picture
+from ._panels import add_class_legend, outline_classes, save_figure, scale_to_unit, show_picture
 
 __all__ = ["pick_cases", "plot_runs"]
 
@@ -41,8 +41,8 @@ def plot_runs(
 ) -> list[Path]:
     """Write one PNG each for the worst, the median and the best case of the last run, with all runs side by side.
 
-    Volumes show the slice with most foreground in the ground truth. Each class is outlined: green in the ground truth, red
-    in the prediction.
+    Volumes show the slice with most foreground in the ground truth. Each class is outlined in its colour: the ground
+    truth by dashes on white, the prediction by a solid line.
 
     Args:
         runs: title -> output folder of an evaluated run (``metrics.csv`` and ``predictions/``).
@@ -57,15 +57,16 @@ def plot_runs(
     metrics = read_metrics(runs)
     entries = {str(entry["case"]): entry for entry in data}
     files = []
-    for rank, case in pick_cases(list(metrics.values())[-1]).items():
+    last = list(metrics.values())[-1]
+    for rank, case in pick_cases(last).items():
         if case not in entries:
             raise ValueError(f"run {list(runs)[-1]}: metrics.csv has the case {case!r}, which is not in the data")
         evaluated = read_case(runs, metrics, entries[case], preprocessing)
-        files.append(save_figure(_arrange(evaluated, rank), Path(output_dir) / f"{rank}_{case}.png"))
+        files.append(save_figure(_arrange(evaluated, rank, last), Path(output_dir) / f"{rank}_{case}.png"))
     return files
 
 
-def _arrange(case: EvaluatedCase, rank: str) -> Figure:
+def _arrange(case: EvaluatedCase, rank: str, metrics: pd.DataFrame) -> Figure:
     # a Figure without pyplot leaves no global state behind
     columns = len(case.predictions) + 1
     height, width = case.truth.shape
@@ -77,10 +78,11 @@ def _arrange(case: EvaluatedCase, rank: str) -> Figure:
         title = name if layer is None else f"{name} Dice {case.dice[name]:.3f}".strip()
         # the network's input can be resized; the outlines have the size of the ground truth
         show_picture(axes, background, title, (height, width))
-        outline_classes(axes, case.truth, TRUTH)
+        outline_classes(axes, case.truth, is_truth=True)
         if layer is not None:
-            outline_classes(axes, layer, PREDICTION)
+            outline_classes(axes, layer)
     figure.suptitle(
-        f"{rank} case by Dice: {case.title}   (green: ground truth, red: prediction)", fontsize=10, parse_math=False
+        f"{rank} case by Dice: {case.title}   (dashed: ground truth, solid: prediction)", fontsize=10, parse_math=False
     )
+    add_class_legend(figure, metrics)
     return figure

@@ -78,7 +78,7 @@ def progression_figure(image: Any, label: Any, stages: SoftLabels, title: str) -
             text if index is None else f"{text}\n(whole volume: {_count_errors(errors, lesion)})", fontsize=9
         )
     figure.colorbar(panels[-1].images[0], ax=list(panels), label="probability of foreground", pad=0.01, shrink=0.8)
-    colours = "green: ground truth, magenta: false negative, cyan: false positive"
+    colours = "yellow: ground truth, red: false negative, blue: false positive"
     figure.suptitle(f"{slice_title(title, index)}   ({colours})", fontsize=10, parse_math=False)
     return figure
 

@@ -70,7 +70,7 @@ def importance_figure(
             outline_mask(axes, truth, TRUTH)
             axes.set_xlabel(f"{tap.shape[1]} channels, {' x '.join(map(str, tap.shape[2:]))}", fontsize=9)
     figure.suptitle(
-        f"{slice_title(title, slice_index)}   (green: ground truth; white: most active)", fontsize=10, parse_math=False
+        f"{slice_title(title, slice_index)}   (yellow: ground truth; white: most active)", fontsize=10, parse_math=False
     )
     return figure
 

@@ -14,12 +14,12 @@ from matplotlib.lines import Line2D
 
 from medkd.io import read_volume_file
 
-from ._panels import PREDICTION, TRUTH, colour_masks, outline_mask, scale_to_unit, show_picture
+from ._panels import FALSE_NEGATIVE, FALSE_POSITIVE, TRUTH, colour_masks, outline_mask, scale_to_unit, show_picture
 
 __all__ = ["planes_figure", "slices_figure", "view_volume"]
 
 # in the order of the label maps; the names are those of NiiVue's colour maps
-_COLOURS = {"green": TRUTH, "red": PREDICTION, "blue": "#3d8bff"}
+_COLOURS = {"gold": TRUTH, "red": FALSE_NEGATIVE, "blue": FALSE_POSITIVE}
 _OPACITY = 0.4
 _PLANES = ("sagittal", "coronal", "axial")
 

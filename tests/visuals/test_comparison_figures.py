@@ -73,7 +73,7 @@ def test_rows_are_cases_and_columns_are_runs(frames):
         filled = [np.asarray(axis.images[1].get_array())[..., 3] > 0 for axis in row[2:]]
         assert filled[0][2].all() and filled[0].sum() == 24
         np.testing.assert_array_equal(filled[1], truth[case] > 0)
-        assert [len(axis.collections) for axis in row] == [0, 1, 2, 2]  # outlines
+        assert [len(axis.collections) for axis in row] == [0, 2, 3, 3]  # outlines, those of the truth on white
         # the image, of half the size, covers the same place as what is drawn over it
         assert row[0].images[0].get_array().shape[:2] == (10, 12)
         assert row[0].images[0].get_extent() == row[2].images[1].get_extent()

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.image import imread
 
+from medkd.io import class_colour
 from medkd.visuals import pick_cases, plot_runs
 
 
@@ -19,19 +20,21 @@ def test_outlines_are_drawn_on_the_slice_with_most_truth(tmp_path):
     truth = np.zeros((4, 20, 20), np.uint8)
     truth[1, 2:4, 2:4] = 1
     truth[2, 10:18, 4:12] = 1
-    prediction = np.roll(truth, 6, axis=2)
+    prediction = np.roll(truth, 6, axis=2) * 2
     (tmp_path / "predictions").mkdir()
     nib.save(nib.Nifti1Image(prediction, np.eye(4)), tmp_path / "predictions/c1.nii.gz")
-    pd.DataFrame([{"case": "c1", "class": "x", "dice": 0.25}]).to_csv(tmp_path / "metrics.csv", index=False)
+    pd.DataFrame([{"case": "c1", "class": name, "dice": 0.25} for name in ("organ", "tumour")]).to_csv(
+        tmp_path / "metrics.csv", index=False
+    )
     item = {"image": np.zeros((1, 4, 20, 20)), "label": truth[None], "case": "c1"}
     files = plot_runs({"run": tmp_path}, [item], lambda entry: entry, tmp_path / "overlays")
     assert [file.name for file in files] == ["worst_c1.png", "median_c1.png", "best_c1.png"]
     picture = imread(files[0])[..., :3]
-    green = (picture[..., 1] > 0.7) & (picture[..., 0] < 0.4)
-    red = (picture[..., 0] > 0.8) & (picture[..., 1] < 0.4)
+    picture = picture[: -picture.shape[0] // 8]  # without the legend
+    blue, red = (np.abs(picture - np.divide(class_colour(value), 255)).max(axis=-1) < 0.15 for value in (1, 2))
     middle = picture.shape[1] // 2
-    assert green[:, :middle].any() and not red[:, :middle].any()  # the first panel is the truth alone
-    assert green[:, middle:].any() and red[:, middle:].any()
+    assert blue[:, :middle].any() and not red[:, :middle].any()  # the first panel is the truth alone
+    assert blue[:, middle:].any() and red[:, middle:].any()
     # the prediction lies six columns of twenty to the right
-    columns = [np.nonzero(mask[:, middle:].any(axis=0))[0].mean() for mask in (green, red)]
+    columns = [np.nonzero(mask[:, middle:].any(axis=0))[0].mean() for mask in (blue, red)]
     assert columns[1] - columns[0] > 0.1 * middle

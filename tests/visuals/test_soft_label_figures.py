@@ -38,8 +38,8 @@ def test_incorrect_pixels_are_marked_and_counted(classes):
     assert "case_7" in figure.get_suptitle()
     for axis, stage in zip(figure.axes[1:5], chain, strict=True):
         incorrect, positive = ~is_correct(stage, label)[0, 0], label[0, 0] == 0
-        np.testing.assert_array_equal(marked(axis, "#00e5ff"), incorrect & positive)
-        np.testing.assert_array_equal(marked(axis, "#ff00ff"), incorrect & ~positive)
+        np.testing.assert_array_equal(marked(axis, "#56b4e9"), incorrect & positive)
+        np.testing.assert_array_equal(marked(axis, "#d55e00"), incorrect & ~positive)
         counts = int((incorrect & positive).sum()), int((incorrect & ~positive).sum())
         text = f"{sum(counts)} incorrect\n{counts[0]} false positive, {counts[1]} false negative"
         assert axis.get_xlabel() == text
@@ -74,7 +74,7 @@ def test_a_volume_shows_the_slice_with_most_incorrect_pixels_of_the_first_stage(
     volume = "42 incorrect\n40 false positive, 2 false negative"
     assert labels[0] == f"36 incorrect\n36 false positive, 0 false negative\n(whole volume: {volume})"
     assert labels[1].startswith("0 incorrect") and "whole volume: 168 incorrect" in labels[1]
-    assert marked(figure.axes[1], "#00e5ff").sum() == 36
+    assert marked(figure.axes[1], "#56b4e9").sum() == 36
 
 
 def test_the_file_shows_the_marks(tmp_path):
@@ -83,7 +83,7 @@ def test_the_file_shows_the_marks(tmp_path):
     path = plot_progression(np.random.rand(3, 14, 12), label[0].numpy(), chain, tmp_path / "new/a.png", "a")
     assert path == tmp_path / "new/a.png" and [file.name for file in path.parent.iterdir()] == ["a.png"]
     picture = imread(path)[..., :3]
-    for colour in ("#ff00ff", "#00e5ff"):
+    for colour in ("#d55e00", "#56b4e9"):
         assert (np.abs(picture - to_rgb(colour)).max(axis=-1) < 0.02).sum() > 100
 
 

@@ -83,7 +83,7 @@ def test_in_a_kernel_the_viewer_holds_scan_and_maps(volume, monkeypatch):
     monkeypatch.setattr(IPython, "get_ipython", lambda: types.SimpleNamespace(kernel=None))
     viewer = view_volume(volume / "image.nii.gz", maps(volume), (0, 100))
     assert isinstance(viewer, ipyniivue.NiiVue)
-    assert [layer.colormap for layer in viewer.volumes] == ["gray", "green", "red"]
+    assert [layer.colormap for layer in viewer.volumes] == ["gray", "gold", "red"]
     assert [layer.opacity for layer in viewer.volumes] == [1.0, 0.4, 0.4]
     assert (viewer.volumes[0].cal_min, viewer.volumes[0].cal_max) == (0, 100)
     assert viewer.opts.slice_type == ipyniivue.SliceType.MULTIPLANAR

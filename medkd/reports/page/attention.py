@@ -21,7 +21,7 @@ from medkd.runs.rebuild import load_parser
 from medkd.visuals import first_and_last, grad_cam, mid_target_slice, scale_to_unit
 
 from .cases import Data
-from .pictures import Picture, embed, outline_path
+from .pictures import Outline, Picture, embed, outlines
 from .runs import RunFacts
 
 __all__ = ["Attention", "attention"]
@@ -41,8 +41,7 @@ class Attention:
     height: int
     width: int
     image: Picture
-    truth: str
-    """SVG path."""
+    truth: list[Outline]
     maps: dict[str, list[tuple[str, str, Picture, bool]]]
     """Row -> (first or last, name of the layer, picture, whether the map is 0 everywhere)."""
 
@@ -152,7 +151,7 @@ def _case(name: str, item: _Input) -> Attention:
     truth = _at(item.label[0], item.slice_index).numpy()
     picture = embed(scale_to_unit(_at(item.image, item.slice_index).numpy(), _limits(item.image)), _LONGEST)
     height, width = truth.shape
-    return Attention(name, item.number, height, width, picture, outline_path(truth.astype(np.uint8)), {})
+    return Attention(name, item.number, height, width, picture, outlines(truth.astype(np.uint8)), {})
 
 
 def _blended(item: _Input, map_: Tensor) -> Picture:

@@ -16,7 +16,7 @@ from medkd.runs.folder import RunFolder
 from medkd.runs.rebuild import load_parser
 from medkd.visuals import scale_to_unit
 
-from .pictures import Picture, embed, outline_path
+from .pictures import Outline, Picture, embed, outlines
 from .predictions import predictions
 from .runs import RunFacts
 
@@ -48,13 +48,13 @@ class Data:
 
 @dataclass
 class ShownSlice:
-    """A slice of a volume, or a picture, with SVG paths in pixels of the ground truth."""
+    """A slice of a volume, or a picture, with outlines in pixels of the ground truth."""
 
     number: int | None
     image: Picture
-    truth: str
-    outlines: dict[str, str] = field(default_factory=dict)
-    """Row -> path."""
+    truth: list[Outline]
+    predictions: dict[str, list[Outline]] = field(default_factory=dict)
+    """Row -> outlines."""
 
 
 @dataclass
@@ -149,8 +149,8 @@ def _case(
         ShownSlice(
             number,
             embed(scale_to_unit(_at(image, number), limits)),
-            outline_path(_at(truth, number)),
-            {row: outline_path(_at(layer, number)) for row, layer in fitting.items()},
+            outlines(_at(truth, number)),
+            {row: outlines(_at(layer, number)) for row, layer in fitting.items()},
         )
         for number in numbers
     ]

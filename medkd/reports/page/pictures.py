@@ -11,7 +11,9 @@ import numpy as np
 from PIL import Image
 from skimage.measure import approximate_polygon, find_contours
 
-__all__ = ["Picture", "embed", "embed_file", "outline_path"]
+from medkd.io import class_colour_code
+
+__all__ = ["Outline", "Picture", "embed", "embed_file", "outlines"]
 
 _QUALITY = 88
 _TOLERANCE = 0.35  # pixels that an outline may be off
@@ -24,6 +26,13 @@ class Picture(NamedTuple):
     uri: str
     width: int
     height: int
+
+
+class Outline(NamedTuple):
+    """The outline of a class, as an SVG path in pixels."""
+
+    colour: str
+    path: str
 
 
 def embed(pixels: np.ndarray, longest: int = LONGEST) -> Picture:
@@ -50,14 +59,19 @@ def _encode(picture: Image.Image, longest: int) -> Picture:
     return Picture("data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode(), *picture.size)
 
 
-def outline_path(labels: np.ndarray) -> str:
-    """Return the outlines of all classes above 0 of (rows, columns) as an SVG path in pixels; empty without any."""
+def outlines(labels: np.ndarray) -> list[Outline]:
+    """Return the outline of each class above 0 of (rows, columns) labels that has pixels."""
+    return [
+        Outline(class_colour_code(int(value)), _outline_path(labels == value))
+        for value in np.unique(labels[labels > 0])
+    ]
+
+
+def _outline_path(mask: np.ndarray) -> str:
     parts = []
-    for value in np.unique(labels[labels > 0]):
-        # a border of background closes outlines at the edge of the image
-        mask = np.pad(labels == value, 1).astype(np.float32)
-        for contour in find_contours(mask, 0.5):
-            # pixel centres lie at +0.5, and the border is one pixel
-            points = approximate_polygon(contour, _TOLERANCE) - 0.5
-            parts.append("M" + "L".join(f"{x:.4g} {y:.4g}" for y, x in points) + "Z")
+    # a border of background closes outlines at the edge of the image
+    for contour in find_contours(np.pad(mask, 1).astype(np.float32), 0.5):
+        # pixel centres lie at +0.5, and the border is one pixel
+        points = approximate_polygon(contour, _TOLERANCE) - 0.5
+        parts.append("M" + "L".join(f"{x:.4g} {y:.4g}" for y, x in points) + "Z")
     return "".join(parts)

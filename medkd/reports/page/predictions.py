@@ -9,12 +9,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from medkd.configs.plain import as_literal
-from medkd.io import read_nifti
+from medkd.io import read_prediction
 from medkd.networks import load_weights
-from medkd.runs.case_names import check_case_name
 from medkd.runs.folder import RunFolder
 from medkd.runs.rebuild import load_parser
 
@@ -38,11 +36,12 @@ def predictions(
         FileNotFoundError: if predictions are missing, and the model or its data too.
         ValueError: if the model does not fit its configuration.
     """
-    stored = RunFolder(folder).predictions
+    run = RunFolder(folder)
+    num_classes = run.require_metrics()["class"].nunique() + 1
     labels: dict[str, np.ndarray] = {}
     missing = []
     for entry in entries:
-        if (prediction := _read(stored, str(entry["case"]))) is None:
+        if (prediction := read_prediction(run.predictions, str(entry["case"]), num_classes)) is None:
             missing.append(entry)
         else:
             labels[str(entry["case"])] = prediction
@@ -52,20 +51,12 @@ def predictions(
     with TemporaryDirectory() as temporary:
         _predict(Path(folder), missing, Path(temporary), trust_record)
         for entry in missing:
-            prediction = _read(RunFolder(temporary).predictions, str(entry["case"]))
+            prediction = read_prediction(RunFolder(temporary).predictions, str(entry["case"]), num_classes)
             if prediction is None:
                 raise FileNotFoundError(f"run {folder}: no prediction of case {entry['case']}")
             labels[str(entry["case"])] = prediction
     seconds = time.monotonic() - start
     return labels, f"{len(missing)} prediction(s) were not stored and computed from model.pt in {seconds:.0f} s"
-
-
-def _read(folder: Path, case: str) -> np.ndarray | None:
-    case = check_case_name(case)
-    volume, picture = folder / f"{case}.nii.gz", folder / f"{case}.png"
-    if volume.is_file():
-        return np.asarray(read_nifti(volume)[0])
-    return np.asarray(Image.open(picture)) if picture.is_file() else None
 
 
 def _predict(folder: Path, entries: Sequence[Mapping[str, Any]], output_dir: Path, trust_record: bool) -> None:

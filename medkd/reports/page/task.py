@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from medkd.io import class_colour_code
 from medkd.reports.tables import Experiment, Report
 from medkd.runs.results import collapsed_runs, read_cases
 
@@ -48,6 +49,8 @@ class TaskContent:
     chosen: str | None
     colours: dict[str, str]
     """Row -> CSS colour."""
+    classes: dict[str, str]
+    """Name of a class -> CSS colour."""
     tables: list[Table]
     triplets: list[list[tuple[str, dict[str, str]]]]
     """Each table transposed, see `triplet`."""
@@ -93,6 +96,9 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
     baseline = experiment.baseline if experiment.baseline in rows else ""
     methods = [row for row in rows if row not in (teacher, baseline)]
     cases = {row: read_cases(runs) for row, runs in experiment.runs[task].items()}
+    # the rows of a case are in the order of the classes
+    names = dict.fromkeys(str(name) for table in cases.values() for name in table["class"])
+    classes = {name: class_colour_code(value) for value, name in enumerate(names, 1)}
     chosen = chosen_method(experiment, facts, task)
     tables = task_tables_of(report, task)
     shown_runs = _finished_runs(rows, facts)
@@ -108,6 +114,7 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
         methods=methods,
         chosen=chosen,
         colours=_colours(rows, teacher, baseline),
+        classes=classes,
         tables=tables,
         triplets=[triplet(table, experiment, methods) for table in tables],
         runs=facts,
@@ -124,7 +131,7 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
         corrections=[content for run in facts if (content := correction(run)) is not None],
         attention=cams,
         attention_notes=cam_notes,
-        target=next((str(name) for table in cases.values() for name in table["class"]), "target"),
+        target=next(iter(classes), "target"),
         panels=panels,
         legend=legend,
         without_events=without,

@@ -77,8 +77,8 @@ def test_outlines_are_thin_whatever_the_size_of_the_picture(page):
     page.execute_script("arguments[0].scrollIntoView({block: 'center'})", plot)
     with Image.open(io.BytesIO(plot.screenshot_as_png)) as picture:
         red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(int), -1, 0)
-    # the truth's outline: about 40 units of 5 to 9 pixels, three fifths of it drawn, two pixels wide
-    assert 100 < ((green > 200) & (red < 120) & (blue < 170)).sum() < 900
+    # outlines of class 1, sky blue: about 40 units of 5 to 9 pixels, two pixels wide
+    assert 100 < ((blue > 200) & (red < 130) & (green < 210)).sum() < 1500
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (800, "light"), (800, "dark")])

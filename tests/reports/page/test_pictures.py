@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medkd.reports.page.pictures import embed, outline_path
+from medkd.reports.page.pictures import embed, outlines
 
 
 def area(path: str) -> float:
@@ -24,11 +24,14 @@ def test_an_outline_lies_on_the_border_of_its_pixels():
     labels = np.zeros((20, 30), np.uint8)
     labels[2:12, 5:25] = 1
     labels[15:20, 0:6] = 2  # touches two edges
-    points = outline_path(labels).replace("Z", "").replace("M", "L").split("L")[1:]
+    organ, tumour = outlines(labels)
+    assert [organ.colour, tumour.colour] == ["#56b4e9", "#d55e00"]
+    points = (organ.path + tumour.path).replace("Z", "").replace("M", "L").split("L")[1:]
     numbers = np.array([[float(value) for value in pair.split()] for pair in points])
     assert numbers.min(axis=0).tolist() == [0, 2] and numbers.max(axis=0).tolist() == [25, 20]
-    assert area(outline_path(labels)) == pytest.approx(10 * 20 + 5 * 6, abs=4)  # corners are cut
-    assert outline_path(np.zeros((4, 4), np.uint8)) == ""
+    assert area(organ.path) == pytest.approx(10 * 20, abs=3)  # corners are cut
+    assert area(tumour.path) == pytest.approx(5 * 6, abs=2)
+    assert outlines(np.zeros((4, 4), np.uint8)) == []
 
 
 def test_pictures_are_reduced_and_keep_their_colours():
