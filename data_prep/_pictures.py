@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +13,10 @@ from PIL import Image
 from medkd.io import PICTURES, UPRIGHT, Mask, PictureFile, open_picture, to_rgb, turn_upright
 
 from ._cases import CaseFiles, DiscoveredCases
-from ._equal_images import describe_groups
+from ._equal_images import describe_groups, image_digest
 from ._pairing import pair_files
-from ._picture_report import PictureMeasures, measure_pair, write_picture_report
-from ._prepare import Preparation
+from ._picture_report import measure_pair, write_picture_report
+from ._prepare import Preparation, StoredCase
 
 __all__ = [
     "PicturePair",
@@ -99,17 +100,19 @@ def store_picture_cases(
     Raises:
         ValueError: refused cases.
     """
-    measured: dict[str, PictureMeasures] = {}
-    for case, files in data_set.pairs():
-        with data_set.refusing(case):
-            pair = read_pair(files, read_mask)
-            patient = data_set.cases.patients[case]
-            data_set.add(store_pictures(case, patient, pair.image, pair.label, data_set.folder, size), pair.image)
-            measured[case] = measure_pair(pair.label, pair.file, pair.mask, pair.is_turned)
-            data_set.note(case, measured[case].remarks)
+    measured = data_set.store_cases(partial(_store_case, read_mask, size))
     listed = data_set.finish_cases()
     notes = [f"look: {sentence}" for sentence in describe_groups(data_set.equal_images)]
     write_picture_report(data_set.folder, listed, measured, foreground, data_set.refused, notes)
+
+
+def _store_case(
+    read_mask: Callable[[Path], Mask], size: int | None, case: str, patient: str, files: CaseFiles, folder: Path
+) -> StoredCase:
+    pair = read_pair(files, read_mask)
+    entry = store_pictures(case, patient, pair.image, pair.label, folder, size)
+    measures = measure_pair(pair.label, pair.file, pair.mask, pair.is_turned)
+    return StoredCase(entry, image_digest(pair.image), measures.remarks, measures)
 
 
 def store_pictures(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-import numpy as np
 from monai.config import PathLike
 from tqdm import tqdm
 
@@ -20,11 +20,12 @@ from medkd.data import SPLITS, natural_key, save_datalist
 from medkd.runs.case_names import ALIKE, on_one_line
 
 from ._cases import CaseFiles, DiscoveredCases, check_names
-from ._equal_images import describe_groups, equal_images, find_leaks, image_digest, merge_patients
+from ._each_case import check_workers, each_case
+from ._equal_images import describe_groups, equal_images, find_leaks, merge_patients
 from ._splits import check_splits, save_split, split_discovered, warn_without_target
 from ._target import complete_or_absent
 
-__all__ = ["Options", "Preparation", "open_data_set", "refuse", "shortened"]
+__all__ = ["Options", "Preparation", "StoredCase", "open_data_set", "refuse", "shortened"]
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -34,7 +35,8 @@ class Options:
     """The arguments that all ``prepare`` functions share.
 
     Raises:
-        ValueError: when ``fold``, ``folds`` or ``seed`` is no whole number from 0 on, or ``split`` is no name or path.
+        ValueError: when ``fold``, ``folds`` or ``seed`` is no whole number from 0 on, ``split`` no name or path, or
+            ``workers`` no number of processes.
     """
 
     split: PathLike
@@ -43,16 +45,34 @@ class Options:
     seed: int
     overwrite: bool
     skip_bad: bool
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("fold", "folds", "seed"):
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < 0:
                 raise ValueError(f"{name}: found {value!r}, expected a whole number from 0 on")
+        check_workers(self.workers)
         if not isinstance(self.split, str | os.PathLike):
             raise ValueError(
                 f"split: found {self.split!r}, expected the name of a split or the path of a JSON or CSV file"
             )
+
+
+class StoredCase(NamedTuple):
+    """What is known of a case when its files are written.
+
+    Attributes:
+        entry: its entry of the data list.
+        digest: checksum of its image as it was read, see `image_digest`.
+        notes: what its files left open, and how they were read.
+        measures: for the report.
+    """
+
+    entry: dict[str, Any]
+    digest: str
+    notes: Sequence[str]
+    measures: Any
 
 
 class Preparation:
@@ -90,35 +110,38 @@ class Preparation:
             if case in set(self.requested) or case not in cases.patients
         }
 
-    def pairs(self) -> Iterator[tuple[str, CaseFiles]]:
-        """Yield the name and the files of every requested case, with a progress bar."""
-        names = [case for case in self.requested if case in self.cases.files]
-        for case in tqdm(names, desc=f"prepare {self.name}", unit="case", disable=None):
-            yield case, self.cases.files[case]
+    def store_cases(self, store: Callable[[str, str, CaseFiles, Path], StoredCase]) -> dict[str, Any]:
+        """Store every requested case; cases that cannot be read are refused.
 
-    @contextmanager
-    def refusing(self, case: str) -> Iterator[None]:
-        """Refuse the case, instead of stopping, when the block raises ValueError or OSError.
+        Args:
+            store: receives case, patient, files and the folder to write to. It runs in several processes, see `each_case`.
+
+        Returns:
+            Case -> measures of the stored cases.
 
         Raises:
             OSError: when the disk that is written to is full or fails: no case is to blame, so none is left out.
         """
-        try:
-            yield
-        except (ValueError, OSError) as error:
-            if isinstance(error, OSError) and (error.errno in DISK_FULL or str(self.folder) in str(error)):
-                raise
-            self.refused[case] = " ".join(str(error).split())
+        files = {case: self.cases.files[case] for case in self.requested if case in self.cases.files}
+        function = partial(_store_case, store, self.folder, self.cases.patients)
+        measured = {}
+        for case, stored in each_case(function, files, self.options.workers, f"prepare {self.name}"):
+            if isinstance(stored, ValueError | OSError):
+                self._refuse(case, stored)
+                continue
+            self.entries[case], self.digests[case], measured[case] = stored.entry, stored.digest, stored.measures
+            for note in stored.notes:
+                self.note(case, note)
+        return measured
 
-    def note(self, case: str, notes: Sequence[str]) -> None:
+    def _refuse(self, case: str, error: ValueError | OSError) -> None:
+        if isinstance(error, OSError) and (error.errno in DISK_FULL or str(self.folder) in str(error)):
+            raise error
+        self.refused[case] = " ".join(str(error).split())
+
+    def note(self, case: str, note: str) -> None:
         """Keep what the files of a case left open, for the console and the data list."""
-        for note in notes:
-            self.notes.setdefault(note, []).append(case)
-
-    def add(self, entry: dict[str, Any], image: np.ndarray) -> None:
-        """Add the entry of a stored case, with its image as it was read, to the data list."""
-        self.entries[entry["case"]] = entry
-        self.digests[entry["case"]] = image_digest(image)
+        self.notes.setdefault(note, []).append(case)
 
     def finish_cases(self) -> dict[str, list[dict[str, Any]]]:
         """Report the refused cases and return the entries of each split.
@@ -213,6 +236,16 @@ class Preparation:
         return sorted(set(self.cases.patients) - set(self.requested), key=natural_key)
 
 
+def _store_case(
+    store: Callable[[str, str, CaseFiles, Path], StoredCase],
+    folder: Path,
+    patients: Mapping[str, str],
+    case: str,
+    files: CaseFiles,
+) -> StoredCase:
+    return store(case, patients[case], files, folder)
+
+
 @contextmanager
 def open_data_set(
     source: Path,
@@ -248,7 +281,7 @@ def open_data_set(
     with complete_or_absent(source, Path(target), options.overwrite) as folder:
         data_set = Preparation(source, folder, cases, splits, options, name)
         for case in sum(alike, []):
-            data_set.note(case, [ALIKE])
+            data_set.note(case, ALIKE)
         yield data_set
 
 

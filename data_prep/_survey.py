@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import nibabel as nib
 import numpy as np
-from tqdm import tqdm
 
 from medkd.io import read_volume
 
 from ._cases import CaseFiles
+from ._each_case import each_case
 from ._volumes import read_pair
 
 __all__ = [
@@ -67,19 +67,26 @@ class CaseMeasures:
     notes: tuple[str, ...] = ()
 
 
-def survey_cases(files: Mapping[str, CaseFiles]) -> tuple[dict[str, CaseMeasures], dict[str, str]]:
-    """Read every case; return the measures of the usable ones and the reasons of the refused ones."""
+def survey_cases(
+    files: Mapping[str, CaseFiles], workers: int | None = None
+) -> tuple[dict[str, CaseMeasures], dict[str, str]]:
+    """Read every case; return the measures of the usable ones and the reasons of the refused ones.
+
+    Args:
+        files: case -> its files.
+        workers: number of processes, see `each_case`.
+    """
     measured: dict[str, CaseMeasures] = {}
     refused: dict[str, str] = {}
-    for case, pair in tqdm(files.items(), desc="read", unit="case", disable=None):
-        try:
-            measured[case] = _measure(pair)
-        except (ValueError, OSError) as error:
-            refused[case] = " ".join(str(error).split())
+    for case, measures in each_case(_measure, files, workers, "read"):
+        if isinstance(measures, CaseMeasures):
+            measured[case] = measures
+        else:
+            refused[case] = " ".join(str(measures).split())
     return measured, refused
 
 
-def _measure(files: CaseFiles) -> CaseMeasures:
+def _measure(case: str, files: CaseFiles) -> CaseMeasures:
     image, label, affine, orientation, notes = read_pair(files)
     counts = np.bincount(label.ravel(), minlength=256)
     return CaseMeasures(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +16,9 @@ from medkd.io import is_dicom_folder, read_volume, whole_numbers
 from medkd.io.grids import SHIFT_TOLERANCE, largest_shift, onto_axes
 
 from ._cases import CaseFiles, DiscoveredCases
+from ._equal_images import image_digest
 from ._pairing import pair_volumes
-from ._prepare import Preparation, shortened
+from ._prepare import Preparation, StoredCase, shortened
 
 __all__ = [
     "AXES",
@@ -193,15 +195,7 @@ def store_ct_cases(data_set: Preparation, values: Mapping[int, int]) -> dict[str
     Raises:
         ValueError: refused cases, or masks that should hold tumours beside the organ and hold none at all.
     """
-    lowest: dict[str, float] = {}
-    for case, files in data_set.pairs():
-        with data_set.refusing(case):
-            pair = read_pair(files)
-            data_set.note(case, pair.notes)
-            image = whole_numbers(pair.image, np.int16, "HU of the image")
-            patient = data_set.cases.patients[case]
-            data_set.add(store_volumes(case, patient, image, pair, data_set.folder, values), image)
-            lowest[case] = float(image.min())
+    lowest = data_set.store_cases(partial(_store_ct_case, values))
     listed = data_set.finish_cases()
     if 2 in values and not any(entry["slices_with"].get("2") for entry in data_set.entries.values()):
         raise ValueError(
@@ -211,6 +205,13 @@ def store_ct_cases(data_set: Preparation, values: Mapping[int, int]) -> dict[str
     if sentence := without_negative(lowest):
         warnings.warn(sentence, stacklevel=3)
     return listed
+
+
+def _store_ct_case(values: Mapping[int, int], case: str, patient: str, files: CaseFiles, folder: Path) -> StoredCase:
+    pair = read_pair(files)
+    image = whole_numbers(pair.image, np.int16, "HU of the image")
+    entry = store_volumes(case, patient, image, pair, folder, values)
+    return StoredCase(entry, image_digest(image), pair.notes, float(image.min()))
 
 
 def ct_properties(organ: str, label_values: str) -> dict[str, Any]:

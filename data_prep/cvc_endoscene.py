@@ -48,6 +48,7 @@ def prepare(
     seed: int = 0,
     overwrite: bool = False,
     skip_bad: bool = False,
+    workers: int | None = None,
 ) -> dict[str, Any]:
     """Check every frame and write it as ``images/<case>.png`` (RGB) and ``labels/<case>.png`` (0 background, 1 polyp).
 
@@ -72,6 +73,7 @@ def prepare(
         seed: seed of the random split.
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused frames out (recorded in ``datalist.json``) instead of stopping.
+        workers: number of processes that read and write cases. None: all cores, and at most one for every 8 cases.
 
     Returns:
         A summary, see `Preparation.summary`.
@@ -83,7 +85,7 @@ def prepare(
     folder = require_source(source)
     cases = _discover(folder)
     require_published(source, cases, split, "these file names (expected numbers from 1 to 612)")
-    options = Options(split, fold, folds, seed, overwrite, skip_bad)
+    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
     with open_data_set(folder, target, cases, options, "cvc_endoscene") as data_set:
         store_picture_cases(data_set, _read_mask, "polyp")
         data_set.save(

@@ -36,6 +36,7 @@ def prepare(
     seed: int = 0,
     overwrite: bool = False,
     skip_bad: bool = False,
+    workers: int | None = None,
     size: int | None = None,
 ) -> dict[str, Any]:
     """Check every image and write it as ``images/<case>.png`` (RGB) and ``labels/<case>.png`` (0 background, 1 lesion).
@@ -61,6 +62,7 @@ def prepare(
         seed: seed of the random split, and of the images held out of the published one.
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused images out (recorded in ``datalist.json``) instead of stopping.
+        workers: number of processes that read and write cases. None: all cores, and at most one for every 8 cases.
         size: longest edge in pixels to which larger images and masks are reduced; None or 0: the original size.
 
     Returns:
@@ -78,7 +80,7 @@ def prepare(
     counts = image_counts(folder, cases, split_folders)
     if cases.published:
         hold_out(cases, seed)
-    options = Options(split, fold, folds, seed, overwrite, skip_bad)
+    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
     with open_data_set(folder, target, cases, options, "isic2018") as data_set:
         store_picture_cases(data_set, _read_mask, "lesion", size)
         data_set.save(

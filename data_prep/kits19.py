@@ -36,6 +36,7 @@ def prepare(
     seed: int = 0,
     overwrite: bool = False,
     skip_bad: bool = False,
+    workers: int | None = None,
     label_values: str = "kits19",
 ) -> dict[str, Any]:
     """Check every case, store it on KiTS19's axes (slices, rows, columns), and write the data list.
@@ -62,6 +63,7 @@ def prepare(
         seed: seed of the random split.
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused cases out (recorded in ``datalist.json``) instead of stopping.
+        workers: number of processes that read and write cases. None: all cores, and at most one for every 8 cases.
         label_values: content of the masks. ``"kits19"``: 0, 1 kidney, 2 tumour; ``"tumour"``: 0 and 1 = tumour, stored
             as 2; ``"organ"``: 0 and 1 = organ.
 
@@ -74,7 +76,7 @@ def prepare(
     """
     folder = require_source(source)
     cases = _discover(folder)
-    options = Options(split, fold, folds, seed, overwrite, skip_bad)
+    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
     values = ct_label_values("kits19", label_values)
     with open_data_set(folder, target, cases, options, "kits19") as data_set:
         write_ct_report(data_set, store_ct_cases(data_set, values), "kidney")

@@ -42,6 +42,7 @@ def prepare(
     seed: int = 0,
     overwrite: bool = False,
     skip_bad: bool = False,
+    workers: int | None = None,
     label_values: str = "lits",
 ) -> dict[str, Any]:
     """Check every case, store it on the axes (slices, rows, columns) by its affine, and write the data list.
@@ -70,6 +71,7 @@ def prepare(
         seed: seed of all splits but ``"sorted"`` and files.
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused cases out (recorded in ``datalist.json``) instead of stopping.
+        workers: number of processes that read and write cases. None: all cores, and at most one for every 8 cases.
         label_values: content of the masks. ``"lits"``: 0, 1 liver, 2 tumour (some cases have none); ``"tumour"``: 0 and
             1 = tumour, stored as 2; ``"organ"``: 0 and 1 = organ.
 
@@ -81,7 +83,7 @@ def prepare(
         ValueError: no cases, a split that these cases cannot have, a target in use, refused cases (each with its
             reason).
     """
-    options = Options(split, fold, folds, seed, overwrite, skip_bad)
+    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
     folder = require_source(source)
     cases = _discover(folder)
     _assign_splits(folder, cases, options)

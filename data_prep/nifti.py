@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from monai.config import PathLike
 from medkd.data import SPLITS, NormaliseCased, natural_key
 from medkd.io import whole_numbers
 
-from ._cases import DiscoveredCases, require_source
+from ._cases import CaseFiles, DiscoveredCases, require_source
 from ._classes import name_values, require_classes
-from ._equal_images import describe_groups
+from ._equal_images import describe_groups, image_digest
 from ._pairing import pair_volumes
-from ._prepare import Options, open_data_set, refuse
+from ._prepare import Options, StoredCase, open_data_set, refuse
 from ._report import describe_patients, describe_settings, write_report
 from ._splits import split_discovered
 from ._survey import (
@@ -53,6 +54,7 @@ def prepare(
     seed: int = 0,
     overwrite: bool = False,
     skip_bad: bool = False,
+    workers: int | None = None,
 ) -> dict[str, Any]:
     """Check and measure every case, propose training settings, store the cases, write the data list and a report.
 
@@ -75,6 +77,7 @@ def prepare(
         seed: seed of the random split.
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused cases out (recorded in ``datalist.json``) instead of stopping.
+        workers: number of processes that read and write cases. None: all cores, and at most one for every 8 cases.
 
     Returns:
         A summary, see `Preparation.summary`.
@@ -90,21 +93,16 @@ def prepare(
     window, spacing = _check_numbers("window", window, 2), _check_numbers("spacing", spacing, 3)
     if modality not in (None, *MODALITIES):
         raise ValueError(f"modality {modality!r} is unknown, expected one of {', '.join(MODALITIES)}")
-    options = Options(split, fold, folds, seed, overwrite, skip_bad)
+    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
     cases = pair_volumes(folders[0], folders[1])
     splits = split_discovered(cases, options.split, fold, folds, seed)
-    measured = _survey(cases, splits, skip_bad)
+    measured = _survey(cases, splits, options)
     names = name_values(classes, _cases_with(measured))
     require_classes(names, [measured[case].voxels for case in splits["training"] if case in measured])
     per_case = modality == "other" if modality else not is_ct(measured.values())
     values = {0: 0, **{value: number for number, value in enumerate(names, 1)}}
     with open_data_set(folders[0], target, cases, options, "nifti", splits) as data_set:
-        for case, files in data_set.pairs():
-            with data_set.refusing(case):
-                pair = read_pair(files)
-                data_set.note(case, pair.notes)
-                image = _stored_intensities(case, pair.image, per_case)
-                data_set.add(store_volumes(case, cases.patients[case], image, pair, data_set.folder, values), image)
+        data_set.store_cases(partial(_store_case, per_case, values))
         listed = data_set.finish_cases()
         training = [measured[entry["case"]] for entry in listed["training"]]
         require_classes(names, [case.voxels for case in training])  # again: further cases may be refused now
@@ -140,17 +138,18 @@ def _check_numbers(name: str, value: Sequence[float] | None, count: int) -> list
     raise ValueError(f"{name}: found {' '.join(map(str, numbers))}, expected {expected}")
 
 
-def _survey(cases: DiscoveredCases, splits: Mapping[str, Sequence[str]], skip_bad: bool) -> dict[str, CaseMeasures]:
+def _survey(cases: DiscoveredCases, splits: Mapping[str, Sequence[str]], options: Options) -> dict[str, CaseMeasures]:
     """Return the measures of the cases of all splits; cases without measures become refused cases."""
     requested = sorted((case for split in SPLITS for case in splits[split]), key=natural_key)
-    measured, refused = survey_cases({case: cases.files[case] for case in requested if case in cases.files})
+    files = {case: cases.files[case] for case in requested if case in cases.files}
+    measured, refused = survey_cases(files, options.workers)
     if refused and not measured:
         check_exchanged(cases.files[next(iter(refused))])
     cases.refused.update(refused)
     for case in refused:
         del cases.files[case]
     reasons = {case: cases.refused[case] for case in requested if case in cases.refused}
-    if reasons and (not skip_bad or not measured):
+    if reasons and (not options.skip_bad or not measured):
         refuse(reasons, len(requested))
     return measured
 
@@ -162,6 +161,14 @@ def _cases_with(measured: Mapping[str, CaseMeasures]) -> dict[int, list[str]]:
         for value in measures.voxels:
             cases.setdefault(value, []).append(case)
     return cases
+
+
+def _store_case(
+    per_case: bool, values: Mapping[int, int], case: str, patient: str, files: CaseFiles, folder: Path
+) -> StoredCase:
+    pair = read_pair(files)
+    image = _stored_intensities(case, pair.image, per_case)
+    return StoredCase(store_volumes(case, patient, image, pair, folder, values), image_digest(image), pair.notes, None)
 
 
 def _stored_intensities(case: str, image: np.ndarray, per_case: bool) -> np.ndarray:

@@ -4,6 +4,7 @@ import errno
 import json
 import re
 import resource
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
@@ -14,7 +15,7 @@ from PIL import Image
 from medkd.data import dataset_property
 from medkd.data_prep import nifti
 from medkd.data_prep._cases import DiscoveredCases
-from medkd.data_prep._prepare import Options, Preparation, open_data_set, refuse
+from medkd.data_prep._prepare import Options, Preparation, StoredCase, open_data_set, refuse
 
 from .own_volumes import entries, make_ct, nan_case, only_line, prepare, run_command, write_folders
 
@@ -101,15 +102,17 @@ def discovered(refused=("t2",)):
     )
 
 
-def store(data_set, fail=None):
-    for case, _ in data_set.pairs():
-        with data_set.refusing(case):
-            if case in (fail or {}):
-                raise fail[case]
-            names = {"image": f"{case}.png", "label": f"{case}_mask.png"}
-            for name in names.values():
-                Image.fromarray(np.ones((2, 2), np.uint8)).save(data_set.folder / name)
-            data_set.add({**names, "case": case, "patient": case}, np.frombuffer(case.encode(), np.uint8))
+def store_case(fail, case, patient, files, folder):
+    if case in fail:
+        raise fail[case]
+    names = {"image": f"{case}.png", "label": f"{case}_mask.png"}
+    for name in names.values():
+        Image.fromarray(np.ones((2, 2), np.uint8)).save(folder / name)
+    return StoredCase({**names, "case": case, "patient": patient}, case, ["a note"], len(case))
+
+
+def store(data_set):
+    assert set(data_set.store_cases(partial(store_case, {})).values()) == {2}
     data_set.finish_cases()
     data_set.save(description="d", modality={"0": "CT"}, labels={"0": "background", "1": "kidney"}, further=[1])
 
@@ -145,14 +148,13 @@ def test_refused_cases_stop_the_preparation(tmp_path):
 def test_a_case_is_refused_for_its_own_errors_and_not_for_those_of_the_disk(tmp_path):
     splits = {"training": ["t1", "t2"], "validation": ["v1"], "test": ["s1"]}
     data_set = Preparation(tmp_path, tmp_path / "out", discovered(()), splits, options(), "name")
-    with data_set.refusing("t1"):
-        raise ValueError("several\n  lines")
-    with data_set.refusing("t2"):
-        raise OSError(errno.EACCES, "denied", "raw/t2.png")
+    fail = {"t1": ValueError("several\n  lines"), "t2": OSError(errno.EACCES, "denied", "raw/t2.png")}
+    data_set.folder.mkdir()
+    assert set(data_set.store_cases(partial(store_case, fail))) == {"v1", "s1"}
     assert data_set.refused == {"t1": "several lines", "t2": "[Errno 13] denied: 'raw/t2.png'"}
     for error in (OSError(errno.ENOSPC, "full"), OSError(errno.EIO, "broken", str(tmp_path / "out/v1.png"))):
-        with pytest.raises(OSError, match="full|broken"), data_set.refusing("v1"):
-            raise error
+        with pytest.raises(OSError, match="full|broken"):
+            data_set.store_cases(partial(store_case, {"v1": error}))
     assert "v1" not in data_set.refused
 
 
