@@ -8,16 +8,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from medkd.data import natural_key
-from medkd.io import VOLUMES, is_hidden
+from medkd.io import PICTURES, VOLUMES, is_hidden
 
 from ._cases import CaseFiles, DiscoveredCases
 from ._other_files import OtherFiles, other_files, print_other_files, take_other_form
 
-__all__ = ["files_by_name", "pair_files", "pair_volumes"]
+__all__ = ["files_by_name", "pair_files", "pair_pictures", "pair_volumes"]
 
 # Endings behind a case's name that tell images and labels apart; _0000 is nnU-Net's first channel.
 IMAGE_ENDINGS = ("_0000", "_image", "_img")
-LABEL_ENDINGS = ("_label", "_mask", "_seg")
+LABEL_ENDINGS = ("_label", "_mask", "_seg", "_segmentation")
 # nnU-Net's number of a channel.
 CHANNEL = re.compile(r"(.+)_\d{4}")
 FilesByName = dict[str, list[Path]]
@@ -100,6 +100,47 @@ def pair_volumes(images: Path, labels: Path, is_case_folder: Callable[[Path], bo
         if same := next((image for image in files.images if image.samefile(files.label)), None):
             cases.refuse({case: f"{same} and its mask {files.label} are the same file"})
     return cases
+
+
+def pair_pictures(
+    images: Path, labels: Path, folders: Mapping[str, Path]
+) -> tuple[DiscoveredCases, dict[str, dict[str, Path]]]:
+    """Pair pictures with masks by name as `pair_volumes` does; masks may lie in one folder for each class.
+
+    Args:
+        images: folder of pictures in the formats of `medkd.io.PICTURES`.
+        labels: folder of masks, or of the classes' folders; it may be the same folder.
+        folders: class -> its folder. A case has a mask in one of them at least.
+
+    Returns:
+        The cases, and case -> class -> mask.
+
+    Raises:
+        ValueError: both folders are one, and a name does not show whether the file is an image or a mask.
+    """
+    image_files, is_one = files_by_name(images, PICTURES), images.samefile(labels)
+    if is_one:
+        _check_endings(images, image_files)
+        image_files = {
+            stem: paths for stem, paths in image_files.items() if _without_ending(stem, IMAGE_ENDINGS) != stem
+        }
+    masks: dict[str, dict[str, list[Path]]] = {}
+    for name, folder in folders.items():
+        files = {
+            stem: paths
+            for stem, paths in files_by_name(folder, PICTURES).items()
+            if not (is_one and stem in image_files)
+        }
+        endings = (*LABEL_ENDINGS, f"_{name.lower()}") if name else LABEL_ENDINGS
+        for case, paths in _by_case(files, endings, image_files).items():
+            masks.setdefault(case, {})[name] = paths
+    # Two masks of one class, which are refused, stand for the case; else any of its masks does.
+    label_cases = {case: max(of_case.values(), key=len) for case, of_case in masks.items()}
+    other_images = other_files(images, PICTURES, [labels])
+    others = other_images, other_images if is_one else other_files(labels, PICTURES, [images, *folders.values()])
+    cases = _pair(_by_case(image_files, IMAGE_ENDINGS, label_cases), label_cases, images, labels, others)
+    print_other_files(*others)
+    return cases, {case: {name: paths[0] for name, paths in masks[case].items()} for case in cases.files}
 
 
 def _composed(name: str) -> str:

@@ -15,7 +15,16 @@ from medkd.io import UPRIGHT, Mask, PictureFile, describe_conversion
 
 from ._report import write_rows
 
-__all__ = ["PictureMeasures", "measure_pair", "odd_pictures", "write_picture_report"]
+__all__ = [
+    "PictureMeasures",
+    "count_remarks",
+    "measure_pair",
+    "odd_pictures",
+    "picture_guesses",
+    "range_of_shares",
+    "range_of_sizes",
+    "write_picture_report",
+]
 
 INVERTED = 0.75  # share of the picture's border, from which a mask looks inverted
 SMALL, FEW = 20, 10  # times smaller than the median share; pixels
@@ -106,10 +115,10 @@ def write_picture_report(
     """
     splits = {entry["case"]: split for split, entries in listed.items() for entry in entries}
     cases = {case: measured[case] for case in splits}
-    guesses = _guesses(cases, foreground)
+    guesses = picture_guesses(cases, foreground)
     for sentence in guesses:
         warnings.warn(sentence, stacklevel=4)
-    notes = [*_range_of_shares(cases, foreground), *guesses, *_remarks(cases), *notes]
+    notes = [range_of_shares(cases, foreground), range_of_sizes(cases), *guesses, *count_remarks(cases), *notes]
     rows = {case: _row(measures, splits[case], foreground) for case, measures in cases.items()}
     write_rows(folder, listed, rows, odd_pictures(cases, foreground), {}, notes, refused, LEGEND)
 
@@ -138,7 +147,7 @@ def odd_pictures(cases: Mapping[str, PictureMeasures], foreground: str) -> dict[
     return odd
 
 
-def _guesses(cases: Mapping[str, PictureMeasures], foreground: str) -> list[str]:
+def picture_guesses(cases: Mapping[str, PictureMeasures], foreground: str) -> list[str]:
     """Return sentences on what a user should look at: lossy masks, masks that look inverted."""
     sentences = []
     soft = [case.soft for case in cases.values() if case.soft]
@@ -153,19 +162,24 @@ def _guesses(cases: Mapping[str, PictureMeasures], foreground: str) -> list[str]
     return sentences
 
 
-def _range_of_shares(cases: Mapping[str, PictureMeasures], foreground: str) -> list[str]:
+def range_of_shares(cases: Mapping[str, PictureMeasures], foreground: str) -> str:
+    """Return a sentence on how much of the pictures a class takes."""
     shares = [case.share for case in cases.values()]
     empty = sum(not case.pixels for case in cases.values())
+    low, middle, high = np.percentile(shares, (0, 50, 100))
+    none = f"in {empty} of {len(cases)} masks none"
+    return f"{foreground}: {low:.2%} to {high:.2%} of the picture, median {middle:.2%}; {none}"
+
+
+def range_of_sizes(cases: Mapping[str, PictureMeasures]) -> str:
+    """Return a sentence on the sizes of the pictures."""
     sizes = Counter(case.size for case in cases.values())
     (rows, columns), count = sizes.most_common(1)[0]
-    low, middle, high = np.percentile(shares, (0, 50, 100))
-    return [
-        f"{foreground}: {low:.2%} to {high:.2%} of the picture, median {middle:.2%}; in {empty} of {len(cases)} masks none",
-        f"sizes: {len(sizes)}, the most common is {rows} x {columns} (rows x columns) of {count} pictures",
-    ]
+    return f"sizes: {len(sizes)}, the most common is {rows} x {columns} (rows x columns) of {count} pictures"
 
 
-def _remarks(cases: Mapping[str, PictureMeasures]) -> list[str]:
+def count_remarks(cases: Mapping[str, PictureMeasures]) -> list[str]:
+    """Return what reading changed or guessed, each with the number of cases."""
     counts = Counter(remark for case in cases.values() for remark in case.remarks)
     return [f"{count} of {len(cases)}: {remark}" for remark, count in counts.most_common()]
 

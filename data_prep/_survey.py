@@ -24,6 +24,7 @@ __all__ = [
     "propose_patch",
     "propose_spacing",
     "propose_window",
+    "spread",
     "survey_cases",
 ]
 
@@ -96,10 +97,10 @@ def _measure(case: str, files: CaseFiles) -> CaseMeasures:
         shear=_shear(affine),
         orientation=orientation,
         lowest=float(image.min()),
-        percentiles=tuple(np.percentile(_sample(image.ravel(), SAMPLES["image"]), PERCENTS).tolist()),
+        percentiles=tuple(np.percentile(spread(image.ravel(), SAMPLES["image"]), PERCENTS).tolist()),
         highest=float(image.max()),
         voxels={int(value): int(counts[value]) for value in np.flatnonzero(counts) if value},
-        foreground=_sample(image[label > 0], SAMPLES["foreground"]).astype(np.float32),
+        foreground=spread(image[label > 0], SAMPLES["foreground"]).astype(np.float32),
         notes=notes,
     )
 
@@ -110,7 +111,8 @@ def _shear(affine: np.ndarray) -> float:
     return float(np.rad2deg(np.arcsin(min(1.0, cosines))))
 
 
-def _sample(values: np.ndarray, count: int) -> np.ndarray:
+def spread(values: np.ndarray, count: int) -> np.ndarray:
+    """Return at most ``count`` of the values, evenly spread."""
     return values[:: max(1, -(-len(values) // count))]
 
 

@@ -14,7 +14,7 @@ from medkd.runs.lock import FolderLock, clean_partial
 __all__ = ["check_target", "complete_or_absent"]
 
 # All that preparation writes and all that is computed from it: --overwrite may delete these and nothing else.
-REPLACEABLE = {"datalist.json", "split.json", "report.md", "report.json", "soft_labels", ".DS_Store"}
+REPLACEABLE = {"datalist.json", "split.json", "report.md", "report.json", "report.png", "soft_labels", ".DS_Store"}
 REPLACEABLE |= {"imagesTr", "labelsTr", "images", "labels"}
 
 

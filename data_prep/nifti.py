@@ -14,6 +14,7 @@ from monai.config import PathLike
 from medkd.data import SPLITS, NormaliseCased, natural_key
 from medkd.io import whole_numbers
 
+from ._arguments import check_numbers
 from ._cases import CaseFiles, DiscoveredCases, require_source
 from ._classes import name_values, require_classes
 from ._equal_images import describe_groups, image_digest
@@ -90,7 +91,7 @@ def prepare(
     folders = [require_source(images, "images"), require_source(labels, "labels")]
     for folder in folders:
         check_target(folder, Path(target), overwrite)
-    window, spacing = _check_numbers("window", window, 2), _check_numbers("spacing", spacing, 3)
+    window, spacing = check_numbers("window", window, 2), check_numbers("spacing", spacing, 3)
     if modality not in (None, *MODALITIES):
         raise ValueError(f"modality {modality!r} is unknown, expected one of {', '.join(MODALITIES)}")
     options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
@@ -124,18 +125,6 @@ def prepare(
             **settings,
         )
     return data_set.summary(target)
-
-
-def _check_numbers(name: str, value: Sequence[float] | None, count: int) -> list[float] | None:
-    if value is None:
-        return None
-    numbers = list(value) if isinstance(value, list | tuple) else [value]
-    finite = [number for number in numbers if isinstance(number, int | float) and np.isfinite(number)]
-    if len(finite) == len(numbers) == count:
-        if (name == "window" and finite[0] < finite[1]) or (name == "spacing" and min(finite) > 0):
-            return finite
-    expected = "two numbers, the lower first" if name == "window" else "three lengths in mm: slice, row, column"
-    raise ValueError(f"{name}: found {' '.join(map(str, numbers))}, expected {expected}")
 
 
 def _survey(cases: DiscoveredCases, splits: Mapping[str, Sequence[str]], options: Options) -> dict[str, CaseMeasures]:

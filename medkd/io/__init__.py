@@ -1,5 +1,6 @@
 """NIfTI, NRRD, MetaImage, DICOM and pictures, in and out as numpy arrays, without torch and MONAI."""
 
+from .class_masks import ClassMask, read_class_mask
 from .colours import class_colour, class_colour_code
 from .dicom_files import is_dicom_folder
 from .geometry import size_at_spacing
@@ -9,12 +10,21 @@ from .labels import whole_numbers
 from .masks import Mask, read_mask
 from .normalise import normalise_case
 from .picture_files import UPRIGHT, PictureFile, open_picture, turn_upright
-from .pictures import as_rgb, describe_conversion, read_picture, to_rgb
+from .picture_forms import FORMS, form_channels, picture_form, read_in_form, read_stored_picture, to_form
+from .pictures import as_rgb, describe_conversion, has_transparency, read_picture, to_rgb
 from .predictions import read_prediction, write_prediction
 from .volume import Volume
 from .volume_files import NIFTI, VOLUMES, read_nifti, read_volume, read_volume_file
 
 __all__ = [
+    "ClassMask",
+    "read_class_mask",
+    "FORMS",
+    "form_channels",
+    "picture_form",
+    "read_in_form",
+    "read_stored_picture",
+    "to_form",
     "NIFTI",
     "PICTURES",
     "UPRIGHT",
@@ -30,6 +40,7 @@ __all__ = [
     "find_images",
     "find_pictures",
     "find_volumes",
+    "has_transparency",
     "is_dicom_folder",
     "is_hidden",
     "normalise_case",

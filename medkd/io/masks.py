@@ -13,7 +13,7 @@ from .labels import whole_numbers
 from .picture_files import PictureFile, open_picture
 from .pictures import has_transparency
 
-__all__ = ["Mask", "read_mask"]
+__all__ = ["LOSSY", "NEAR", "Mask", "cut_grey", "cut_one_colour", "mask_values", "read_mask"]
 
 THRESHOLD = 127
 NEAR = 10  # grey values from 0 or 255 that lossy files leave at a pixel of one of the two
@@ -62,19 +62,19 @@ def read_mask(path: str | Path, expected: str, highest: int = 1, any_value: bool
             0 on, an alpha channel that shows another mask than the colours, or a TIFF that says that 0 is white.
     """
     file = open_picture(path)
-    values = _values(file)
+    values = mask_values(file)
     if values.ndim == 2 and not any_value:
         if values.max() > highest:
-            return _cut(file, values, expected, 255 if values.max() <= 255 else DEEPEST)
+            return cut_grey(file, values, expected, 255 if values.max() <= 255 else DEEPEST)
         if values.any() and file.format in LOSSY:
             raise ValueError(f"{file.path} holds classes in a lossy format ({file.format}), expected {expected}")
         if 0 < values.min() < values.max():
             raise ValueError(f"{file.path} holds classes and no background (0), expected {expected}")
         return Mask(values == 1, file)
-    return _cut_colour(file, values if values.ndim == 3 else values[..., None], expected)
+    return cut_one_colour(file, values if values.ndim == 3 else values[..., None], expected)
 
 
-def _values(file: PictureFile) -> np.ndarray:
+def mask_values(file: PictureFile) -> np.ndarray:
     """Return ``(rows, columns)`` whole numbers from 0 on; or ``(rows, columns, 3)`` uint8 where it has colours."""
     image = file.image
     if file.white_is_zero:
@@ -119,8 +119,8 @@ def _on_black(file: PictureFile) -> Image.Image:
     return Image.alpha_composite(black, picture).convert("RGB")
 
 
-def _cut_colour(file: PictureFile, colours: np.ndarray, expected: str) -> Mask:
-    """Take the one colour on black for the foreground; a lossy format may blur it as `_cut` allows."""
+def cut_one_colour(file: PictureFile, colours: np.ndarray, expected: str) -> Mask:
+    """Take the one colour on black for the foreground; a lossy format may blur it as `cut_grey` allows."""
     marked = np.asarray(colours.any(-1))
     if not marked.any():
         return Mask(marked, file)
@@ -139,10 +139,10 @@ def _cut_colour(file: PictureFile, colours: np.ndarray, expected: str) -> Mask:
         kind = "colours" if len(colour) > 1 else "mask values"
         raise ValueError(f"{file.path} holds the {kind} {found}, expected {expected}")
     top = 255 if colour.max() >= 255 - NEAR else float(colour.max())
-    return _cut(file, brightness, expected, top, others)._replace(colour=tuple(colour.astype(int).tolist()))
+    return cut_grey(file, brightness, expected, top, others)._replace(colour=tuple(colour.astype(int).tolist()))
 
 
-def _cut(
+def cut_grey(
     file: PictureFile, values: np.ndarray, expected: str, top: float = 255, others: np.ndarray | None = None
 ) -> Mask:
     """Cut values at the middle, when nearly all are near one of the two ends.
