@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from typing import TypeVar
 
 import torch
-from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from ._cases import CaseFiles
@@ -19,13 +24,18 @@ CASES_OF_A_PROCESS = 8  # fewer take less time than starting another process
 Result = TypeVar("Result")
 
 
+def _never(error: OSError) -> bool:
+    return False
+
+
 def each_case(
     function: Callable[[str, CaseFiles], Result],
     files: Mapping[str, CaseFiles],
     workers: int | None,
     title: str,
-) -> Iterator[tuple[str, Result | ValueError | OSError]]:
-    """Yield each case, in order, with the function's result, or with its ValueError or OSError; a progress bar shows the rest.
+    stops: Callable[[OSError], bool] = _never,
+) -> dict[str, Result | ValueError | OSError]:
+    """Return the function's result of each case, or its ValueError or OSError; show a progress bar.
 
     A process holds one case at a time, so the memory does not grow with their number.
 
@@ -34,47 +44,62 @@ def each_case(
         files: case -> its files.
         workers: number of processes. None: the cores that are free to use, and at most one for every 8 cases.
         title: title of the progress bar.
+        stops: whether an error is raised in place of being returned, such as that of a full disk.
+
+    Raises:
+        OSError: the first that ``stops``.
+        MemoryError: when the system has ended a process, as it does when memory is full.
     """
     if workers is None:
         workers = min(_cores(), len(files) // CASES_OF_A_PROCESS)
-    loader = DataLoader(
-        _Cases(function, files),
-        batch_size=None,
-        collate_fn=_as_it_is,
-        num_workers=workers if workers > 1 else 0,
-        generator=torch.Generator(),  # the global one stays as it is
-    )
-    yield from zip(files, tqdm(loader, desc=title, total=len(files), unit="case", disable=None), strict=True)
+    attempt = partial(_attempt, function, stops)
+    show = partial(tqdm, desc=title, total=len(files), unit="case", disable=None)
+    if workers <= 1:
+        return dict(zip(files, show(map(attempt, files.items())), strict=True))
+    with ProcessPoolExecutor(workers, initializer=_start_process) as pool:
+        try:
+            return dict(zip(files, show(pool.map(attempt, files.items())), strict=True))
+        except BrokenProcessPool as error:
+            raise MemoryError(f"--workers {workers}: a process was ended, is the memory full? Use fewer") from error
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def check_workers(workers: int | None) -> None:
     """Raise ValueError when ``workers`` is neither None nor a number of processes."""
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
-        raise ValueError(f"--workers {workers!r}: expected the number of processes, at least 1")
+        raise ValueError(f"--workers: found {workers!r}, expected the number of processes, at least 1")
 
 
-class _Cases(Dataset):
-    """The results of a function on the cases of a source."""
-
-    def __init__(self, function: Callable[[str, CaseFiles], Any], files: Mapping[str, CaseFiles]) -> None:
-        self.function = function
-        self.cases = list(files.items())
-
-    def __len__(self) -> int:
-        return len(self.cases)
-
-    def __getitem__(self, index: int) -> Any:
-        try:
-            return self.function(*self.cases[index])
-        # Errors of other classes than these two may not survive the way to another process.
-        except OSError as error:
-            return OSError(*error.args[:2], error.filename) if len(error.args) > 1 else OSError(str(error))
-        except ValueError as error:
-            return ValueError(str(error))
+def _attempt(
+    function: Callable[[str, CaseFiles], Result], stops: Callable[[OSError], bool], case: tuple[str, CaseFiles]
+) -> Result | ValueError | OSError:
+    try:
+        return function(*case)
+    # Errors of other classes than these two may not survive the way from another process.
+    except OSError as error:
+        plain = OSError(*error.args[:2], error.filename) if len(error.args) > 1 else OSError(str(error))
+        if stops(plain):
+            raise plain from error
+        return plain
+    except ValueError as error:
+        return ValueError(str(error))
 
 
-def _as_it_is(result: Result) -> Result:
-    return result
+def _start_process() -> None:
+    """Leave signals and the end to the parent process, and use one thread."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # killed: nobody waits for the results
 
 
 def _cores() -> int:

@@ -125,19 +125,15 @@ class Preparation:
         files = {case: self.cases.files[case] for case in self.requested if case in self.cases.files}
         function = partial(_store_case, store, self.folder, self.cases.patients)
         measured = {}
-        for case, stored in each_case(function, files, self.options.workers, f"prepare {self.name}"):
+        stops = partial(_is_of_disk, self.folder)
+        for case, stored in each_case(function, files, self.options.workers, f"prepare {self.name}", stops).items():
             if isinstance(stored, ValueError | OSError):
-                self._refuse(case, stored)
+                self.refused[case] = " ".join(str(stored).split())
                 continue
             self.entries[case], self.digests[case], measured[case] = stored.entry, stored.digest, stored.measures
             for note in stored.notes:
                 self.note(case, note)
         return measured
-
-    def _refuse(self, case: str, error: ValueError | OSError) -> None:
-        if isinstance(error, OSError) and (error.errno in DISK_FULL or str(self.folder) in str(error)):
-            raise error
-        self.refused[case] = " ".join(str(error).split())
 
     def note(self, case: str, note: str) -> None:
         """Keep what the files of a case left open, for the console and the data list."""
@@ -244,6 +240,11 @@ def _store_case(
     files: CaseFiles,
 ) -> StoredCase:
     return store(case, patients[case], files, folder)
+
+
+def _is_of_disk(folder: Path, error: OSError) -> bool:
+    """Return whether an error is of the disk that is written to, not of a case."""
+    return error.errno in DISK_FULL or str(folder) in str(error)
 
 
 @contextmanager

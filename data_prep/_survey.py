@@ -79,7 +79,7 @@ def survey_cases(
     """
     measured: dict[str, CaseMeasures] = {}
     refused: dict[str, str] = {}
-    for case, measures in each_case(_measure, files, workers, "read"):
+    for case, measures in each_case(_measure, files, workers, "read").items():
         if isinstance(measures, CaseMeasures):
             measured[case] = measures
         else:

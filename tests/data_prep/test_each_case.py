@@ -1,5 +1,6 @@
 """One function for each case: results in order and plain errors, the same with one process and with several."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def read(case, files):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_and_errors_come_in_order(workers):
-    results = dict(each_case(read, FILES, workers, "read"))
+    results = each_case(read, FILES, workers, "read")
     assert list(results) == list(FILES)
     odd, missing = results.pop("case_3"), results.pop("case_7")
     assert type(odd) is ValueError and str(odd) == "one and two"
@@ -38,12 +39,31 @@ def test_results_and_errors_come_in_order(workers):
     assert len(processes) == workers and (os.getpid() in processes) == (workers == 1)
 
 
+def is_missing(error):
+    return error.errno == errno.ENOENT
+
+
+def end_process(case, files):
+    os._exit(9)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_errors_that_stop(workers):
+    with pytest.raises(FileNotFoundError, match="7.png"):
+        each_case(read, FILES, workers, "read", is_missing)
+
+
+def test_a_process_that_the_system_ends():
+    with pytest.raises(MemoryError, match="--workers 2: a process was ended"):
+        each_case(end_process, FILES, 2, "read")
+
+
 def test_few_cases_start_no_process():
     few = dict(list(FILES.items())[4:7])
-    assert {process for _, process in dict(each_case(read, few, None, "read")).values()} == {os.getpid()}
+    assert {process for _, process in each_case(read, few, None, "read").values()} == {os.getpid()}
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, "2", True])
 def test_workers_that_are_no_number_of_processes(workers):
-    with pytest.raises(ValueError, match="--workers .*expected the number of processes"):
+    with pytest.raises(ValueError, match="--workers: found .*expected the number of processes"):
         check_workers(workers)
