@@ -13,7 +13,7 @@ from medkd.io import PICTURES, VOLUMES, is_hidden
 from ._cases import CaseFiles, DiscoveredCases
 from ._other_files import OtherFiles, other_files, print_other_files, take_other_form
 
-__all__ = ["files_by_name", "pair_files", "pair_pictures", "pair_volumes"]
+__all__ = ["files_by_name", "pair_files", "pair_pictures", "pair_volumes", "without_ending"]
 
 # Endings behind a case's name that tell images and labels apart; _0000 is nnU-Net's first channel.
 IMAGE_ENDINGS = ("_0000", "_image", "_img")
@@ -79,7 +79,7 @@ def pair_volumes(images: Path, labels: Path, is_case_folder: Callable[[Path], bo
     if images.samefile(labels):
         _check_endings(images, image_files)
         image_files = {
-            stem: paths for stem, paths in image_files.items() if _without_ending(stem, IMAGE_ENDINGS) != stem
+            stem: paths for stem, paths in image_files.items() if without_ending(stem, IMAGE_ENDINGS) != stem
         }
         label_files = {stem: paths for stem, paths in label_files.items() if stem not in image_files}
     folders = [path for path in sorted(images.iterdir()) if path.is_dir() and not is_hidden(path)]
@@ -122,7 +122,7 @@ def pair_pictures(
     if is_one:
         _check_endings(images, image_files)
         image_files = {
-            stem: paths for stem, paths in image_files.items() if _without_ending(stem, IMAGE_ENDINGS) != stem
+            stem: paths for stem, paths in image_files.items() if without_ending(stem, IMAGE_ENDINGS) != stem
         }
     masks: dict[str, dict[str, list[Path]]] = {}
     for name, folder in folders.items():
@@ -202,7 +202,7 @@ def _without_channels(images: FilesByName, labels: Collection[str]) -> tuple[Fil
 
 def _check_endings(folder: Path, stems: Collection[str]) -> None:
     endings = (*IMAGE_ENDINGS, *LABEL_ENDINGS)
-    if unclear := next((stem for stem in stems if _without_ending(stem, endings) == stem), None):
+    if unclear := next((stem for stem in stems if without_ending(stem, endings) == stem), None):
         raise ValueError(
             f"--images and --labels name the same folder {folder}: found {unclear}, expected names that end in "
             f"{', '.join(IMAGE_ENDINGS)} (images) or {', '.join(LABEL_ENDINGS)} (labels)"
@@ -213,10 +213,11 @@ def _by_case(files: FilesByName, endings: Collection[str], partners: Collection[
     """Return files by name of their case; a name that has a partner as it stands keeps its ending."""
     cases: FilesByName = {}
     for stem, paths in files.items():
-        cases.setdefault(stem if stem in partners else _without_ending(stem, endings), []).extend(paths)
+        cases.setdefault(stem if stem in partners else without_ending(stem, endings), []).extend(paths)
     return cases
 
 
-def _without_ending(stem: str, endings: Collection[str]) -> str:
+def without_ending(stem: str, endings: Collection[str]) -> str:
+    """Return a file name without the first of the endings that it has, in small letters or capitals."""
     ending = next((ending for ending in endings if stem.lower().endswith(ending)), "")
     return stem[: len(stem) - len(ending)]
