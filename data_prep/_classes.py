@@ -7,19 +7,27 @@ from collections.abc import Collection, Mapping, Sequence
 __all__ = ["check_class_names", "name_values", "require_classes", "split_names"]
 
 
-def name_values(classes: str | Sequence[str] | None, cases_with: Mapping[int, Sequence[str]]) -> dict[int, str]:
+def name_values(
+    classes: str | Sequence[str] | Mapping[int, str] | None, cases_with: Mapping[int, Sequence[str]]
+) -> dict[int, str]:
     """Return label value in the files -> name, in order of value.
 
     Args:
-        classes: names of the values above 0, in order of value; also one text with commas. None: ``class_1``, ...
+        classes: names of the values above 0, in order of value; also one text with commas, or value -> name.
+            None: ``class_1``, ...
         cases_with: label value -> names of the cases that hold it, for the values above 0.
 
     Raises:
-        ValueError: no value above 0, another number of names than of values, names that `check_class_names` refuses.
+        ValueError: no value above 0, another number of names than of values, a value without a name or a name without a
+            value, names that `check_class_names` refuses.
     """
     values = sorted(cases_with)
     if not values:
         raise ValueError("no mask holds a value above 0, nothing was written")
+    if isinstance(classes, Mapping):
+        _require_same_values(classes, cases_with)
+        check_class_names(list(classes.values()))
+        return dict(sorted(classes.items()))
     if classes is None:
         numbered = [f"class_{number}" for number, _ in enumerate(values, 1)] if values[1:] else ["foreground"]
         return dict(zip(values, numbered, strict=True))
@@ -34,6 +42,20 @@ def name_values(classes: str | Sequence[str] | None, cases_with: Mapping[int, Se
     return dict(zip(values, names, strict=True))
 
 
+def _require_same_values(classes: Mapping[int, str], cases_with: Mapping[int, Sequence[str]]) -> None:
+    """Raise ValueError for a value in the masks that has no name, and for a name whose value is in no mask."""
+    listed = ", ".join(f"{value} {name}" for value, name in classes.items())
+    for value, cases in cases_with.items():
+        if value not in classes:
+            held = ", ".join(cases[:3]) + (f" and {len(cases) - 3} more" if cases[3:] else "")
+            raise ValueError(f"classes: found the value {value} in the masks of {held}, expected only {listed}")
+    for value, name in classes.items():
+        if value not in cases_with:
+            raise ValueError(
+                f"classes: no mask holds {name} (label value {value}): add cases that do, or take the class out"
+            )
+
+
 def split_names(classes: str | Sequence[str]) -> list[str]:
     """Return the names of ``--classes``: one text with commas, or several."""
     texts = [classes] if isinstance(classes, str) else classes
@@ -44,6 +66,8 @@ def check_class_names(names: Sequence[str]) -> None:
     """Raise ValueError for names that are equal, empty, mean something else, or would be code in configurations."""
     if len(set(names)) < len(names) or {"", "all", "background"} & set(names):
         raise ValueError(f"classes: {', '.join(names)}: names must differ, and be neither empty, all nor background")
+    if unprintable := [name for name in names if not name.isprintable()]:
+        raise ValueError(f"classes: found the name {unprintable[0]!a}, expected one without control characters")
     if any(name.startswith(("$", "@", "%")) for name in names):
         raise ValueError(
             f"classes: {', '.join(names)}: names must not begin with $, @ or %, which mark code in configurations"
