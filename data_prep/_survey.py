@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import nibabel as nib
 import numpy as np
@@ -12,6 +12,7 @@ from medkd.io import read_volume
 
 from ._cases import CaseFiles
 from ._each_case import each_case
+from ._sides import Position, measure_positions
 from ._volumes import read_pair
 
 __all__ = [
@@ -52,6 +53,7 @@ class CaseMeasures:
         highest: highest intensity.
         voxels: label value -> number of voxels, without the background.
         foreground: sample of the intensities of labelled voxels.
+        positions: label value -> where it lies.
         notes: what the files left open, and how it was read.
     """
 
@@ -65,6 +67,7 @@ class CaseMeasures:
     highest: float
     voxels: dict[int, int]
     foreground: np.ndarray
+    positions: dict[int, Position] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -101,6 +104,7 @@ def _measure(case: str, files: CaseFiles) -> CaseMeasures:
         highest=float(image.max()),
         voxels={int(value): int(counts[value]) for value in np.flatnonzero(counts) if value},
         foreground=spread(image[label > 0], SAMPLES["foreground"]).astype(np.float32),
+        positions=measure_positions(label),
         notes=notes,
     )
 

@@ -21,6 +21,7 @@ from ._equal_images import describe_groups, image_digest
 from ._pairing import pair_volumes
 from ._prepare import Options, StoredCase, open_data_set, refuse
 from ._report import describe_patients, describe_settings, write_report
+from ._sides import VOLUME_SIDES, propose_flip_axes
 from ._splits import split_discovered
 from ._survey import (
     CaseMeasures,
@@ -108,7 +109,8 @@ def prepare(
         training = [measured[entry["case"]] for entry in listed["training"]]
         require_classes(names, [case.voxels for case in training])  # again: further cases may be refused now
         settings = _settings(training, window, spacing, per_case)
-        notes = describe_settings(measured, names, settings, window, modality)
+        settings["flip_axes"], flips = propose_flip_axes([case.positions for case in training], names, VOLUME_SIDES)
+        notes = [*describe_settings(measured, names, settings, window, modality), *flips]
         if not per_case and (sentence := without_negative({case: measured[case].lowest for case in data_set.entries})):
             notes.append(f"look: {sentence}")
             warnings.warn(sentence, stacklevel=2)

@@ -20,6 +20,7 @@ Kind = Literal[
     "list",
     "sizes",  # whole numbers from 1 on
     "numbers",
+    "words",  # one or several of the choices
     "window",  # the lowest and the highest intensity
     "mapping",  # names and values
     "computed",  # computed from the data set, not an option
@@ -37,6 +38,7 @@ _METAVARS: dict[str, str] = {
     "list": "A B ...",
     "sizes": "A B ...",
     "numbers": "A B ...",
+    "words": "A B ...",
     "window": "LOW HIGH",
     "mapping": "NAME=VALUE",
     "any": "VALUE",

@@ -75,6 +75,21 @@ _OPTIONS = (
     Option("cache_rate", "number", "Fraction of the images that is cached in memory."),
     Option("patches_per_case", "count", "Number of patches sampled from a case in an epoch."),
     Option("positive", "number", "Fraction of patches that are sampled around a voxel of the target."),
+    Option(
+        "augmentation",
+        "text",
+        "Random transforms: paper (flips, rotations by 90 degrees), or strong (also rotation, scaling, brightness, gamma, low "
+        "resolution).",
+        choices=("paper", "strong"),
+    ),
+    Option(
+        "flip_axes",
+        "words",
+        "Axes that are flipped at random: one or several of slices, rows, columns; None: none.",
+        choices=("slices", "rows", "columns"),
+        nullable=True,
+        metavar="AXIS ...",
+    ),
     # networks and method
     Option("student_width", "number", "Channels of the student's first stage.", most=_WIDEST),
     Option("teacher_width", "number", "Channels of the teacher's first stage.", most=_WIDEST),

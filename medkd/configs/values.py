@@ -109,6 +109,8 @@ def check_expanded(name: str, path: str) -> None:
 
 def fits(value: Any, default: Any, option: Option | None) -> bool:
     """Return whether a value is of the kind of an option, or without an option of that of a default."""
+    if option is not None and option.kind == "words":
+        return all(word in option.choices for word in (value if _is_list(value) else [value]))
     if option is None or option.kind in ("any", "text"):
         if option is not None and option.choices:
             return value in option.choices
@@ -143,6 +145,8 @@ def fits(value: Any, default: Any, option: Option | None) -> bool:
 
 
 def _expected(name: str, default: Any, option: Option | None, value: Any = None) -> str:
+    if option is not None and option.kind == "words":
+        return f"one or several of {', '.join(option.choices)}{', or None' if option.nullable else ''}"
     if option is not None and option.choices:
         of_list = f", or a list such as {option.example}" if option.kind == "list" else ""
         return f"one of {', '.join(option.choices)}{of_list}"

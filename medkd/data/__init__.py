@@ -1,5 +1,6 @@
 """Data of training and evaluation: data lists and splits, volume stores, slices, patches, transforms."""
 
+from .augmentation import flip_axes, random_transforms
 from .datalist import (
     data_classes,
     data_values,
@@ -39,9 +40,11 @@ __all__ = [
     "data_values",
     "dataset_property",
     "subsample_cases",
+    "flip_axes",
     "load_datalist",
     "native_size",
     "natural_key",
+    "random_transforms",
     "read_region",
     "read_slice",
     "read_volume",

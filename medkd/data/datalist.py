@@ -97,14 +97,22 @@ def subsample_cases(entries: Sequence[dict[str, Any]], count: int | None, seed: 
     return [entries[index] for index in sorted(indices)]
 
 
-def dataset_property(dataset_dir: PathLike, name: str) -> Any:
+def dataset_property(dataset_dir: PathLike, name: str, default: Any = ...) -> Any:
     """Return one key of ``datalist.json``, such as ``"labels"`` or ``"window"``.
+
+    Args:
+        dataset_dir: folder of the prepared data set.
+        name: the key.
+        default: returned for a data set that was prepared without that key.
 
     Raises:
         FileNotFoundError: no such data set.
-        ValueError: a data set that was prepared without that key, or a value that is no plain data or of another kind.
+        ValueError: a data set that was prepared without that key, if there is no default; a value that is no plain data or of
+            another kind.
     """
     datalist = _read_datalist(dataset_dir)
+    if name not in datalist and default is not ...:
+        return default
     if name not in datalist:
         raise ValueError(f"{Path(dataset_dir) / FILE_NAME}: no {name!r} in it; prepare the data set again")
     value, place = datalist[name], f"{Path(dataset_dir) / FILE_NAME}: {name}"
