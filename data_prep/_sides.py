@@ -102,7 +102,8 @@ def propose_flip_axes(
             if axis in named and (note := _contradiction(pair, named[axis], sides, axis)):
                 notes.append(note)
     free = [axis for axis in sides if not reasons[axis]]
-    line = f"flips: {' and '.join(free) or 'no axis'} may be flipped in training"
+    chosen = "all axes" if len(free) == len(sides) else " and ".join(free) or "no axis"
+    line = f"flips: {chosen} may be flipped in training"
     lines = [f"{axis} not: {texts[0]}{_more(texts)}" for axis, texts in reasons.items() if texts]
     if not lines:
         lines = [
