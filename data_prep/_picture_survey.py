@@ -17,6 +17,7 @@ from ._each_case import each_case
 from ._own_pictures import Masks, read_own_pair
 from ._picture_report import PictureMeasures
 from ._prepare import shortened
+from ._sides import Position, measure_positions
 from ._survey import PERCENTS, spread
 
 __all__ = ["OwnMeasures", "choose_form", "class_measures", "propose_settings", "survey_pictures"]
@@ -39,6 +40,7 @@ class OwnMeasures:
         highest: highest intensity.
         sample: intensities of a few pixels that are evenly spread over the image.
         classes: label value -> measures of that class.
+        positions: label value -> where it lies.
         shared: measures of the case as such: those of a class without a pixel.
     """
 
@@ -49,6 +51,7 @@ class OwnMeasures:
     highest: float
     sample: np.ndarray
     classes: Mapping[int, PictureMeasures]
+    positions: Mapping[int, Position]
     shared: PictureMeasures
 
 
@@ -99,6 +102,7 @@ def _measure(masks: Mapping[str, Masks], numbers: Mapping[str, int], case: str, 
             for value, count in zip(values, counts, strict=True)
             if value
         },
+        positions=measure_positions(labels),
         shared=shared,
     )
 

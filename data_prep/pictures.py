@@ -23,6 +23,7 @@ from ._pairing import pair_pictures
 from ._picture_survey import CHOICES, OwnMeasures, choose_form, propose_settings, survey_pictures
 from ._pictures import check_size, store_pictures
 from ._prepare import Options, StoredCase, open_data_set, refuse, shortened
+from ._sides import PICTURE_SIDES, propose_flip_axes
 from ._splits import split_discovered
 from ._target import check_target
 
@@ -105,8 +106,9 @@ def prepare(
             "convert": form is not None,
             **propose_settings(training, stored_form, window, size),
         }
+        settings["flip_axes"], flips = propose_flip_axes([one.positions for one in training], names, PICTURE_SIDES)
         stored = {case: measured[case] for case in data_set.entries}
-        notes = _describe(stored, names, settings, form, window)
+        notes = [*_describe(stored, names, settings, form, window), *flips]
         notes += [f"look: {sentence}" for sentence in describe_groups(data_set.equal_images)]
         write_own_report(data_set.folder, listed, measured, names, settings, notes, cases.patients, data_set.refused)
         data_set.save(
