@@ -68,7 +68,7 @@ def survey_pictures(
     """
     measured: dict[str, OwnMeasures] = {}
     refused: dict[str, str] = {}
-    for case, measures in each_case(partial(_measure, masks, numbers), files, workers, "read"):
+    for case, measures in each_case(partial(_measure, masks, numbers), files, workers, "read").items():
         if isinstance(measures, OwnMeasures):
             measured[case] = measures
         else:
