@@ -13,7 +13,18 @@ from medkd.io import PICTURES, VOLUMES, is_hidden
 from ._cases import CaseFiles, DiscoveredCases
 from ._other_files import OtherFiles, other_files, print_other_files, take_other_form
 
-__all__ = ["files_by_name", "pair_files", "pair_pictures", "pair_volumes", "without_ending"]
+__all__ = [
+    "IMAGE_ENDINGS",
+    "LABEL_ENDINGS",
+    "by_case",
+    "files_by_name",
+    "pair_files",
+    "pair_images",
+    "pair_pictures",
+    "pair_volumes",
+    "refuse_same_files",
+    "without_ending",
+]
 
 # Endings behind a case's name that tell images and labels apart; _0000 is nnU-Net's first channel.
 IMAGE_ENDINGS = ("_0000", "_image", "_img")
@@ -21,6 +32,8 @@ LABEL_ENDINGS = ("_label", "_mask", "_seg", "_segmentation")
 # nnU-Net's number of a channel.
 CHANNEL = re.compile(r"(.+)_\d{4}")
 FilesByName = dict[str, list[Path]]
+# The same of images, each with the files of its channels.
+ImagesByName = dict[str, list[tuple[Path, ...]]]
 
 
 def files_by_name(folder: Path, suffixes: Sequence[str]) -> FilesByName:
@@ -56,9 +69,9 @@ def pair_files(
     """
     image_files, label_files = files_by_name(images, image_suffixes), files_by_name(labels, label_suffixes)
     image_files, refused = _without_channels(image_files, label_files)
-    image_files = _by_case(image_files, ("_0000",), label_files)
+    image_files = by_case(image_files, ("_0000",), label_files)
     others = other_files(images, image_suffixes), other_files(labels, label_suffixes)
-    cases = _pair(image_files, label_files, images, labels, others, name, keep)
+    cases = pair_images(_single(image_files), label_files, images, labels, others, name, keep)
     print_other_files(*others)
     cases.refuse({name(stem): reason for stem, reason in refused.items()})
     return cases
@@ -91,15 +104,26 @@ def pair_volumes(images: Path, labels: Path, is_case_folder: Callable[[Path], bo
     is_one = images.samefile(labels)
     others = other_images, other_images if is_one else other_files(labels, VOLUMES, [images])
     # Labels first: in scan_0000_seg the digits are a number, not a channel, and stay.
-    label_cases = _by_case(label_files, LABEL_ENDINGS, image_files)
+    label_cases = by_case(label_files, LABEL_ENDINGS, image_files)
     image_files, refused = _without_channels(image_files, label_cases)
-    cases = _pair(_by_case(image_files, IMAGE_ENDINGS, label_cases), label_cases, images, labels, others)
+    found = _single(by_case(image_files, IMAGE_ENDINGS, label_cases))
+    cases = pair_images(found, label_cases, images, labels, others)
     print_other_files(*others)
     cases.refuse(refused)
+    refuse_same_files(cases)
+    return cases
+
+
+def refuse_same_files(cases: DiscoveredCases) -> None:
+    """Refuse the cases of which an image and the label are one file."""
     for case, files in list(cases.files.items()):
         if same := next((image for image in files.images if image.samefile(files.label)), None):
             cases.refuse({case: f"{same} and its mask {files.label} are the same file"})
-    return cases
+
+
+def _single(files: FilesByName) -> ImagesByName:
+    """Return images of one file each."""
+    return {name: [(path,) for path in paths] for name, paths in files.items()}
 
 
 def pair_pictures(
@@ -132,13 +156,14 @@ def pair_pictures(
             if not (is_one and stem in image_files)
         }
         endings = (*LABEL_ENDINGS, f"_{name.lower()}") if name else LABEL_ENDINGS
-        for case, paths in _by_case(files, endings, image_files).items():
+        for case, paths in by_case(files, endings, image_files).items():
             masks.setdefault(case, {})[name] = paths
     # Two masks of one class, which are refused, stand for the case; else any of its masks does.
     label_cases = {case: max(of_case.values(), key=len) for case, of_case in masks.items()}
     other_images = other_files(images, PICTURES, [labels])
     others = other_images, other_images if is_one else other_files(labels, PICTURES, [images, *folders.values()])
-    cases = _pair(_by_case(image_files, IMAGE_ENDINGS, label_cases), label_cases, images, labels, others)
+    found = _single(by_case(image_files, IMAGE_ENDINGS, label_cases))
+    cases = pair_images(found, label_cases, images, labels, others)
     print_other_files(*others)
     return cases, {case: {name: paths[0] for name, paths in masks[case].items()} for case in cases.files}
 
@@ -147,8 +172,8 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _pair(
-    image_files: Mapping[str, Sequence[Path]],
+def pair_images(
+    image_files: Mapping[str, Sequence[tuple[Path, ...]]],
     label_files: Mapping[str, Sequence[Path]],
     images: Path,
     labels: Path,
@@ -164,15 +189,15 @@ def _pair(
             cases.files.pop(case, None)
             cases.refused[case] = f"two files in {images} stand for this case (one is {stem}); keep one"
         elif len(image) == 1 and len(label) == 1:
-            cases.files[case] = CaseFiles((image[0],), label[0])
+            cases.files[case] = CaseFiles(image[0], label[0])
         elif not image:
             found = take_other_form(others[0], stem) or ": add it, or move the mask away"
             cases.refused[case] = f"{label[0]} has no image of the same name in {images}{found}"
         elif not label:
             found = take_other_form(others[1], stem) or ": add it, or move the image away"
-            cases.refused[case] = f"{image[0]} has no mask of the same name in {labels}{found}"
+            cases.refused[case] = f"{image[0][0]} has no mask of the same name in {labels}{found}"
         else:
-            repeated = image if len(image) > 1 else label
+            repeated = [files[0] for files in image] if len(image) > 1 else label
             cases.refused[case] = f"several files of one name: {', '.join(str(path) for path in repeated)}; keep one"
         cases.patients[case] = case
     return cases
@@ -194,7 +219,8 @@ def _without_channels(images: FilesByName, labels: Collection[str]) -> tuple[Fil
             found = f"{len(stems)} channel{'s' if len(stems) > 1 else ''} ({', '.join(stems)})"
             expected = f"{case} or {case}_0000"
             refused[case] = (
-                f"{found}, expected one image, {expected}: a network here reads one; keep the channel to train with"
+                f"{found}, expected one image, {expected}: keep the channel to train with, or name all of them "
+                "(medkd prepare nifti --channels NAME,NAME)"
             )
     further = {stem for case in refused for stem in channels[case]}
     return {stem: paths for stem, paths in images.items() if stem not in further}, refused
@@ -209,7 +235,7 @@ def _check_endings(folder: Path, stems: Collection[str]) -> None:
         )
 
 
-def _by_case(files: FilesByName, endings: Collection[str], partners: Collection[str]) -> FilesByName:
+def by_case(files: FilesByName, endings: Collection[str], partners: Collection[str]) -> FilesByName:
     """Return files by name of their case; a name that has a partner as it stands keeps its ending."""
     cases: FilesByName = {}
     for stem, paths in files.items():

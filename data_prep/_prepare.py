@@ -17,6 +17,7 @@ from monai.config import PathLike
 from tqdm import tqdm
 
 from medkd.data import SPLITS, natural_key, save_datalist
+from medkd.io import image_files
 from medkd.runs.case_names import ALIKE, on_one_line
 
 from ._cases import CaseFiles, DiscoveredCases, check_names
@@ -177,8 +178,8 @@ class Preparation:
         for case, reason in leaks.items():
             self.refused[case] = reason
             entry = self.entries.pop(case)
-            for key in ("image", "label"):
-                (self.folder / entry[key]).unlink()
+            for path in (*image_files(entry["image"]), entry["label"]):
+                (self.folder / path).unlink()
         kept = [[case for case in group if case not in leaks] for group in groups]
         self.equal_images = [group for group in kept if len(group) > 1]
         if not leaks:

@@ -11,9 +11,11 @@ import numpy as np
 from tabulate import tabulate
 
 from medkd.data import natural_key
+from medkd.io import channel_flags, channel_windows
 from medkd.runs.escapes import markdown_cell, markdown_text
 
-from ._survey import AIR, PERCENTS, CaseMeasures, propose_spacing
+from ._survey import AIR, PERCENTS, CaseMeasures, ChannelMeasures, propose_spacing
+from ._volumes import ONE_CHANNEL
 
 __all__ = ["describe_patients", "describe_settings", "odd_cases", "write_report", "write_rows"]
 
@@ -35,6 +37,7 @@ def write_report(
     settings: Mapping[str, Any],
     notes: Sequence[str],
     refused: Mapping[str, str],
+    channels: Sequence[str] = ONE_CHANNEL,
 ) -> None:
     """Write ``report.json`` (everything, case by case) and ``report.md`` (short).
 
@@ -46,10 +49,12 @@ def write_report(
         settings: window, spacing and further settings of the data list.
         notes: lines on how the settings were decided.
         refused: case -> reason, of the cases that were left out.
+        channels: names of the channels.
     """
     splits = {entry["case"]: split for split, entries in listed.items() for entry in entries}
-    cases = {case: _row(measured[case], split, labels) for case, split in splits.items()}
-    odd = odd_cases({case: measured[case] for case in splits}, labels, not settings["per_case"])
+    cases = {case: _row(measured[case], split, labels, channels) for case, split in splits.items()}
+    are_hu = [not is_scaled for is_scaled in channel_flags(settings["per_case"])]
+    odd = odd_cases({case: measured[case] for case in splits}, labels, are_hu, channels)
     write_rows(folder, listed, cases, odd, settings, notes, refused, LEGEND)
 
 
@@ -101,8 +106,9 @@ def describe_settings(
     measured: Mapping[str, CaseMeasures],
     names: Mapping[int, str],
     settings: Mapping[str, Any],
-    window: Sequence[float] | None,
-    modality: str | None,
+    channels: Sequence[str],
+    windows: Sequence[Sequence[float]] | None,
+    modalities: Sequence[str] | None,
 ) -> list[str]:
     """Return lines on how each setting was decided, and the option that changes it.
 
@@ -110,31 +116,51 @@ def describe_settings(
         measured: case -> measures.
         names: label value in the files -> name.
         settings: window, spacing and further settings of the data list.
-        window: the window that the user gave, or None.
-        modality: the modality that the user gave, or None.
+        channels: names of the channels.
+        windows: the windows that the user gave, or None.
+        modalities: the modalities that the user gave, or None.
     """
     counts = {value: sum(value in case.voxels for case in measured.values()) for value in names}
     classes = (
         f"{number} {name} (value {value}, in {counts[value]} cases)"
         for number, (value, name) in enumerate(names.items(), 1)
     )
-    air = f"{sum(case.lowest < AIR for case in measured.values())} of {len(measured)} cases hold air below {AIR}"
-    if settings["per_case"]:
-        scale, other = "each case is rescaled, its own 0.5 and 99.5 percentiles to 0 and 1000", "ct"
-        source = "the percentiles"
-    else:
-        scale, other, source = "HU, kept", "other", "what is labelled in training cases, and a margin"
-    low, high = settings["window"]
     between, *within = propose_spacing(measured.values())
     is_axial = max(within) < 2 * between
     pixels = "" if is_axial else f"; look: slices are axial, the volumes were scanned otherwise, a pixel is {within} mm"
     return [
         f"classes: {', '.join(classes)}",
-        f"intensities: {scale} ({'as you said' if modality else f'{air}; wrong? --modality {other}'})",
-        f"window: {low:g} to {high:g} ({'as you said' if window else source}; --window LOW HIGH)",
+        *_describe_channels(measured, settings, channels, bool(windows), bool(modalities)),
         f"2-D: image_size {settings['image_size_2d']} (rows, columns){pixels}",
         f"3-D: spacing {settings['spacing_3d']} mm, patch {settings['patch_3d']} (slice, row, column)",
     ]
+
+
+def _describe_channels(
+    measured: Mapping[str, CaseMeasures],
+    settings: Mapping[str, Any],
+    channels: Sequence[str],
+    is_window_given: bool,
+    is_modality_given: bool,
+) -> list[str]:
+    """Return lines on the intensities and the window of each channel."""
+    lines = []
+    flags, windows = channel_flags(settings["per_case"]), channel_windows(settings["window"])
+    for number, (name, is_scaled, (low, high)) in enumerate(zip(channels, flags, windows, strict=True)):
+        count = sum(case.channels[number].lowest < AIR for case in measured.values())
+        air = f"{count} of {len(measured)} cases hold air below {AIR}"
+        if is_scaled:
+            scale, other = "each case is rescaled, its own 0.5 and 99.5 percentiles to 0 and 1000", "ct"
+            source = "the percentiles"
+        else:
+            scale, other, source = "HU, kept", "other", "what is labelled in training cases, and a margin"
+        of_channel = f" of {name}" if len(channels) > 1 else ""
+        decided = "as you said" if is_modality_given else f"{air}; wrong? --modality {other}"
+        lines += [
+            f"intensities{of_channel}: {scale} ({decided})",
+            f"window{of_channel}: {low:g} to {high:g} ({'as you said' if is_window_given else source}; --window LOW HIGH)",
+        ]
+    return lines
 
 
 def describe_patients(listed: Mapping[str, Sequence[Mapping[str, Any]]], patients: Mapping[str, str]) -> str:
@@ -148,16 +174,20 @@ def describe_patients(listed: Mapping[str, Sequence[Mapping[str, Any]]], patient
     return line + (f"; in no part, not used: {', '.join(left_out)}" if left_out else "")
 
 
-def _row(case: CaseMeasures, split: str, labels: Mapping[int, str]) -> dict[str, Any]:
+def _row(case: CaseMeasures, split: str, labels: Mapping[int, str], channels: Sequence[str]) -> dict[str, Any]:
     """Return the measures of a case as report.json has them; the split's key there is ``part``."""
     names = ("lowest", *(f"{percent:g} %" for percent in PERCENTS), "highest")
-    intensities = zip(names, (case.lowest, *case.percentiles, case.highest), strict=True)
+    intensities = {}
+    for channel, measures in zip(channels, case.channels, strict=True):
+        of_channel = f"{channel} " if len(channels) > 1 else ""
+        for name, value in zip(names, (measures.lowest, *measures.percentiles, measures.highest), strict=True):
+            intensities[f"{of_channel}{name}"] = float(f"{value:.5g}")
     return {
         "part": split,
         "shape": list(case.shape),
         "spacing": list(case.spacing),
         "axes": case.orientation,
-        **{name: float(f"{value:.5g}") for name, value in intensities},
+        **intensities,
         **{f"{name} ml": float(f"{case.voxels.get(value, 0) * case.voxel_ml:.4g}") for value, name in labels.items()},
     }
 
@@ -186,7 +216,12 @@ def _cell(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:.4g}"
 
 
-def odd_cases(measured: Mapping[str, CaseMeasures], labels: Mapping[int, str], is_hu: bool) -> dict[str, list[str]]:
+def odd_cases(
+    measured: Mapping[str, CaseMeasures],
+    labels: Mapping[int, str],
+    are_hu: Sequence[bool],
+    channels: Sequence[str] = ONE_CHANNEL,
+) -> dict[str, list[str]]:
     """Return case -> how it differs from the others, and what its files left open.
 
     Compared are spacing, shear, missing or tiny classes, and intensities.
@@ -194,19 +229,21 @@ def odd_cases(measured: Mapping[str, CaseMeasures], labels: Mapping[int, str], i
     Args:
         measured: case -> measures.
         labels: label value in the files -> name.
-        is_hu: whether intensities are Hounsfield units.
+        are_hu: whether the intensities of each channel are Hounsfield units.
+        channels: names of the channels.
     """
     spacing = np.median([case.spacing for case in measured.values()], axis=0)
     volumes = {v: [c.voxels[v] * c.voxel_ml for c in measured.values() if v in c.voxels] for v in labels}
-    medians = {name: float(np.median(case.foreground)) for name, case in measured.items() if len(case.foreground)}
-    median = float(np.median(list(medians.values())))
     odd: dict[str, list[str]] = {}
     for name, case in measured.items():
         reasons = _odd_geometry(case, spacing) + _odd_labels(case, labels, volumes)
-        if is_hu:
-            reasons += _odd_intensities(case, medians.get(name, median), median)
         if reasons:
             odd[name] = reasons
+    for number, channel in enumerate(channels):
+        if are_hu[number]:
+            prefix = f"{channel}: " if len(channels) > 1 else ""
+            for name, reasons in _odd_intensities({n: case.channels[number] for n, case in measured.items()}).items():
+                odd.setdefault(name, []).extend(f"{prefix}{reason}" for reason in reasons)
     return odd
 
 
@@ -230,16 +267,21 @@ def _odd_labels(case: CaseMeasures, labels: Mapping[int, str], volumes: Mapping[
     return reasons
 
 
-def _odd_intensities(case: CaseMeasures, median: float, others: float) -> list[str]:
-    reasons = []
-    difference = median - others
-    if abs(difference) > OTHER_HU:
-        is_offset = abs(difference - 1024) < OTHER_HU
-        offset = " (an offset of 1024: values stored without their sign?)" if is_offset else ""
-        reasons.append(f"labelled voxels have a median of {median:.4g} HU, the others of {others:.4g}{offset}")
-    if case.lowest >= 0:
-        reasons.append(f"lowest value {case.lowest:g}: no air, no fat")
-    return reasons
+def _odd_intensities(measured: Mapping[str, ChannelMeasures]) -> dict[str, list[str]]:
+    """Return case -> how the HU of a channel differ from those of the other cases."""
+    medians = {name: float(np.median(case.foreground)) for name, case in measured.items() if len(case.foreground)}
+    others = float(np.median(list(medians.values())))
+    odd: dict[str, list[str]] = {}
+    for name, median in medians.items():
+        difference = median - others
+        if abs(difference) > OTHER_HU:
+            is_offset = abs(difference - 1024) < OTHER_HU
+            offset = " (an offset of 1024: values stored without their sign?)" if is_offset else ""
+            odd[name] = [f"labelled voxels have a median of {median:.4g} HU, the others of {others:.4g}{offset}"]
+    for name, case in measured.items():
+        if case.lowest >= 0:
+            odd.setdefault(name, []).append(f"lowest value {case.lowest:g}: no air, no fat")
+    return odd
 
 
 def _mm(spacing: Sequence[float]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import nibabel as nib
 import numpy as np
@@ -13,12 +14,13 @@ from medkd.io import read_volume
 from ._cases import CaseFiles
 from ._each_case import each_case
 from ._sides import Position, measure_positions
-from ._volumes import read_pair
+from ._volumes import ONE_CHANNEL, read_pair
 
 __all__ = [
     "AIR",
     "PERCENTS",
     "CaseMeasures",
+    "ChannelMeasures",
     "check_exchanged",
     "is_ct",
     "propose_image_size",
@@ -39,8 +41,25 @@ LARGEST_PATCH, PATCH_STEP = 2**20, 16  # voxels: 128 x 128 x 64
 
 
 @dataclass(frozen=True)
+class ChannelMeasures:
+    """The intensities of one channel of a case, as its file gives them.
+
+    Attributes:
+        lowest: lowest intensity.
+        percentiles: intensities at `PERCENTS`.
+        highest: highest intensity.
+        foreground: sample of the intensities of labelled voxels.
+    """
+
+    lowest: float
+    percentiles: tuple[float, ...]
+    highest: float
+    foreground: np.ndarray
+
+
+@dataclass(frozen=True)
 class CaseMeasures:
-    """Measures of one case on the stored axes, with the intensities and label values of its files.
+    """Measures of one case on the stored axes, with the label values of its file.
 
     Attributes:
         shape: slices, rows, columns.
@@ -48,11 +67,8 @@ class CaseMeasures:
         voxel_ml: volume of a voxel by the affine: less than the product of the spacings where axes are sheared.
         shear: largest angle in degrees by which two axes miss the right angle.
         orientation: axis codes of the image file.
-        lowest: lowest intensity.
-        percentiles: intensities at `PERCENTS`.
-        highest: highest intensity.
+        channels: the intensities of each channel.
         voxels: label value -> number of voxels, without the background.
-        foreground: sample of the intensities of labelled voxels.
         positions: label value -> where it lies.
         notes: what the files left open, and how it was read.
     """
@@ -62,27 +78,29 @@ class CaseMeasures:
     voxel_ml: float
     shear: float
     orientation: str
-    lowest: float
-    percentiles: tuple[float, ...]
-    highest: float
+    channels: tuple[ChannelMeasures, ...]
     voxels: dict[int, int]
-    foreground: np.ndarray
     positions: dict[int, Position] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
 def survey_cases(
-    files: Mapping[str, CaseFiles], workers: int | None = None
+    files: Mapping[str, CaseFiles],
+    workers: int | None = None,
+    channels: Sequence[str] = ONE_CHANNEL,
+    resample: bool = False,
 ) -> tuple[dict[str, CaseMeasures], dict[str, str]]:
     """Read every case; return the measures of the usable ones and the reasons of the refused ones.
 
     Args:
         files: case -> its files.
         workers: number of processes, see `each_case`.
+        channels: names of the channels, see `read_pair`.
+        resample: see `read_pair`.
     """
     measured: dict[str, CaseMeasures] = {}
     refused: dict[str, str] = {}
-    for case, measures in each_case(_measure, files, workers, "read").items():
+    for case, measures in each_case(partial(_measure, channels, resample), files, workers, "read").items():
         if isinstance(measures, CaseMeasures):
             measured[case] = measures
         else:
@@ -90,22 +108,28 @@ def survey_cases(
     return measured, refused
 
 
-def _measure(case: str, files: CaseFiles) -> CaseMeasures:
-    image, label, affine, orientation, notes = read_pair(files)
+def _measure(channels: Sequence[str], resample: bool, case: str, files: CaseFiles) -> CaseMeasures:
+    image, label, affine, orientation, notes = read_pair(files, channels, resample)
     counts = np.bincount(label.ravel(), minlength=256)
     return CaseMeasures(
-        shape=image.shape,
+        shape=label.shape,
         spacing=tuple(round(float(mm), 6) for mm in nib.affines.voxel_sizes(affine)),
         voxel_ml=abs(float(np.linalg.det(affine[:3, :3]))) / 1000,
         shear=_shear(affine),
         orientation=orientation,
+        channels=tuple(_measure_channel(channel, label) for channel in image),
+        voxels={int(value): int(counts[value]) for value in np.flatnonzero(counts) if value},
+        positions=measure_positions(label),
+        notes=notes,
+    )
+
+
+def _measure_channel(image: np.ndarray, label: np.ndarray) -> ChannelMeasures:
+    return ChannelMeasures(
         lowest=float(image.min()),
         percentiles=tuple(np.percentile(spread(image.ravel(), SAMPLES["image"]), PERCENTS).tolist()),
         highest=float(image.max()),
-        voxels={int(value): int(counts[value]) for value in np.flatnonzero(counts) if value},
         foreground=spread(image[label > 0], SAMPLES["foreground"]).astype(np.float32),
-        positions=measure_positions(label),
-        notes=notes,
     )
 
 
@@ -139,13 +163,13 @@ def _is_label_map(array: np.ndarray) -> bool:
     return len(values) <= MOST_LABELS and values.min() >= 0 and np.array_equal(values, np.rint(values))
 
 
-def is_ct(measured: Collection[CaseMeasures]) -> bool:
-    """Return whether intensities are Hounsfield units: at least half of the cases hold air below -500."""
+def is_ct(measured: Collection[ChannelMeasures]) -> bool:
+    """Return whether a channel's intensities are Hounsfield units: at least half of the cases hold air below -500."""
     return sum(case.lowest < AIR for case in measured) * 2 >= len(measured)
 
 
-def propose_window(cases: Collection[CaseMeasures]) -> list[int]:
-    """Return the lowest and highest HU of labelled voxels (0.5 to 99.5 %), a quarter wider on both sides, in tens."""
+def propose_window(cases: Collection[ChannelMeasures]) -> list[int]:
+    """Return the HU of a channel's labelled voxels (0.5 to 99.5 %), a quarter wider on both sides, in tens."""
     low, high = np.percentile(np.concatenate([case.foreground for case in cases]), (0.5, 99.5))
     margin = max(50.0, (high - low) / 4)  # the surroundings tell the target apart
     return [max(LOWEST_HU, int(np.floor((low - margin) / 10)) * 10), int(np.ceil((high + margin) / 10)) * 10]

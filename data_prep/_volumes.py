@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 
 from medkd.data import SUFFIX, write_volume
-from medkd.io import is_dicom_folder, read_volume, whole_numbers
+from medkd.io import is_dicom_folder, one_or_list, read_channels, read_volume, whole_numbers
 from medkd.io.grids import SHIFT_TOLERANCE, largest_shift, onto_axes
 
 from ._cases import CaseFiles, DiscoveredCases
@@ -23,6 +23,7 @@ from ._prepare import Preparation, StoredCase, shortened
 __all__ = [
     "AXES",
     "CT_PAIRS",
+    "ONE_CHANNEL",
     "VolumePair",
     "ct_label_values",
     "ct_properties",
@@ -36,6 +37,7 @@ __all__ = [
 
 AXES = "IPL"  # slices downwards, rows backwards, columns to the left: KiTS19's own order
 OBLIQUE = np.deg2rad(1)
+ONE_CHANNEL = ("image",)
 # Folders of a plain source of CT: images and labels.
 CT_PAIRS = (("imagesTr", "labelsTr"), ("images", "masks"))
 # Label values of masks that hold one of the two classes -> stored values.
@@ -46,7 +48,7 @@ class VolumePair(NamedTuple):
     """An image and its label map on one grid, on the axes `AXES`.
 
     Attributes:
-        image: ``(slices, rows, columns)``, intensities as the file gives them.
+        image: ``(channels, slices, rows, columns)``, intensities as the files give them.
         label: ``(slices, rows, columns)`` uint8, label values of the file.
         affine: ``(4, 4)``, voxel indices to mm in RAS+, of both.
         orientation: axis codes of the image file, such as ``"LPS"``, with " oblique" where it is.
@@ -60,28 +62,38 @@ class VolumePair(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_pair(files: CaseFiles) -> VolumePair:
+def read_pair(files: CaseFiles, channels: Sequence[str] = ONE_CHANNEL, resample: bool = False) -> VolumePair:
     """Read an image and its label map in any format of `medkd.io.VOLUMES`, or from a DICOM folder.
 
-    The two files may differ in their axes, as an image from DICOM and a label from NIfTI do: what counts is the grid.
+    The files may differ in their axes, as an image from DICOM and a label from NIfTI do: what counts is the grid.
+
+    Args:
+        files: the image files, one for each channel or one 4-D file, and the label file.
+        channels: names of the channels.
+        resample: whether channels on another grid than the first are resampled onto it.
 
     Raises:
         ValueError: an unreadable file, different grids, NaN or no variation in the image, label values that are not whole
             numbers from 0 to 255.
     """
-    (image, affine, image_notes), mask = read_volume(files.images[0]), read_volume(files.label)
+    (image, affine, image_notes), mask = read_channels(files.images, channels, resample), read_volume(files.label)
     notes = _pair_notes(image_notes, mask.notes)
     label, label_affine = onto_axes(mask.array, mask.affine, affine)
-    _check_same_grid(image, affine, label, label_affine, notes)
+    _check_same_grid(image[0], affine, label, label_affine, notes)
     orientation = "".join(nib.aff2axcodes(affine))
     if nib.affines.obliquity(affine).max() > OBLIQUE:
         orientation += " oblique"
     label = to_stored_axes(label, affine)[0]
-    image, affine = to_stored_axes(image, affine)
-    if not np.isfinite(image).all():
-        raise ValueError(f"{files.images[0]}: NaN or infinite voxels")
-    if image.min() == image.max():
-        raise ValueError(f"every voxel is {image.flat[0]:g}, expected an image")
+    image, affine = (
+        np.stack([to_stored_axes(channel, affine)[0] for channel in image]),
+        to_stored_axes(image[0], affine)[1],
+    )
+    for number, channel in enumerate(image):
+        name = f"channel {channels[number]}: " if len(channels) > 1 else ""
+        if not np.isfinite(channel).all():
+            raise ValueError(f"{name}{files.images[min(number, len(files.images) - 1)]}: NaN or infinite voxels")
+        if channel.min() == channel.max():
+            raise ValueError(f"{name}every voxel is {channel.flat[0]:g}, expected an image")
     return VolumePair(image, whole_numbers(label, np.uint8, "label values of the mask"), affine, orientation, notes)
 
 
@@ -123,7 +135,7 @@ def store_volumes(
     Args:
         case: name of the case.
         patient: name of its patient.
-        image: int16, the intensities to store, on the grid of the pair.
+        image: int16, the intensities to store, with the channel first, on the grid of the pair.
         pair: the label and the affine.
         folder: folder of the data set, in which ``imagesTr`` and ``labelsTr`` are made.
         values: label value in the file -> stored value.
@@ -138,17 +150,20 @@ def store_volumes(
     if unknown := [int(value) for value in present if value not in values]:
         raise ValueError(f"label values {unknown} in the mask, expected only {list(values)}")
     label = np.array([values.get(value, 0) for value in range(256)], np.uint8)[pair.label]
-    names = {"image": f"imagesTr/{case}{SUFFIX}", "label": f"labelsTr/{case}{SUFFIX}"}
-    for key, array in (("image", image), ("label", label)):
-        (folder / names[key]).parent.mkdir(exist_ok=True)
-        write_volume(folder / names[key], array, pair.affine)
+    endings = [f"_{number:04}" for number in range(len(image))] if len(image) > 1 else [""]
+    images = [f"imagesTr/{case}{ending}{SUFFIX}" for ending in endings]
+    name = f"labelsTr/{case}{SUFFIX}"
+    for path, array in zip([*images, name], [*image, label], strict=True):
+        (folder / path).parent.mkdir(exist_ok=True)
+        write_volume(folder / path, array, pair.affine)
     classes = sorted({*values.values()} - {0})
     return {
-        **names,
+        "image": one_or_list(images),
+        "label": name,
         "case": case,
         "patient": patient,
         "spacing": [round(float(mm), 6) for mm in nib.affines.voxel_sizes(pair.affine)],
-        "shape": list(image.shape),
+        "shape": list(label.shape),
         "slices_with": {str(value): np.flatnonzero((label == value).any((1, 2))).tolist() for value in classes},
     }
 

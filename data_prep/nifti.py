@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from monai.config import PathLike
 
-from medkd.data import SPLITS, NormaliseCased, natural_key
-from medkd.io import whole_numbers
-
 from ._arguments import check_numbers
-from ._cases import CaseFiles, DiscoveredCases, require_source
-from ._classes import name_values, require_classes
-from ._equal_images import describe_groups, image_digest
+from ._cases import require_source
+from ._channel_pairing import pair_channels
+from ._classes import split_names
+from ._own_volumes import VolumeOptions, prepare_volumes
 from ._pairing import pair_volumes
-from ._prepare import Options, StoredCase, open_data_set, refuse
-from ._report import describe_patients, describe_settings, write_report
-from ._sides import VOLUME_SIDES, propose_flip_axes
-from ._splits import split_discovered
-from ._survey import (
-    CaseMeasures,
-    check_exchanged,
-    is_ct,
-    propose_image_size,
-    propose_patch,
-    propose_spacing,
-    propose_window,
-    survey_cases,
-)
+from ._prepare import Options
 from ._target import check_target
-from ._volumes import AXES, read_pair, store_volumes, without_negative
+from ._volumes import ONE_CHANNEL
 
-__all__ = ["prepare"]
+__all__ = ["prepare", "volume_options"]
 
 MODALITIES = ("ct", "other")
 
@@ -47,9 +29,11 @@ def prepare(
     target: PathLike,
     *,
     classes: str | Sequence[str] | None = None,
-    window: Sequence[float] | None = None,
+    channels: str | Sequence[str] | None = None,
+    resample_channels: bool = False,
+    window: Sequence[float] | Sequence[Sequence[float]] | None = None,
     spacing: Sequence[float] | None = None,
-    modality: str | None = None,
+    modality: str | Sequence[str] | None = None,
     split: PathLike = "random",
     fold: int = 0,
     folds: int = 5,
@@ -66,11 +50,15 @@ def prepare(
         target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``, ``report.md``,
             ``report.json``.
         classes: names of the label values above 0, in order of value; also one text with commas. None: ``class_1``, ...
-        window: intensities that training maps to -1..1. None: from the labelled voxels of training cases (HU), or 0 and
-            1000 where each case is rescaled by its own percentiles (``medkd.data.NormaliseCased``).
+        channels: names of the channels, in their order; also one text with commas. Each image is then several files, found
+            by `medkd.io.discover_channels`, or one 4-D file. None: one channel.
+        resample_channels: resample channels on another grid than the first onto it, in place of refusing them.
+        window: intensities that training maps to -1..1; of several channels, a pair for each. None: from the
+            labelled voxels of training cases (HU), or 0 and 1000 where each case is rescaled by its own percentiles
+            (``medkd.data.NormaliseCased``).
         spacing: mm (slice, row, column) for 3-D. None: the median of the training cases.
         modality: ``"ct"``: intensities are HU, kept; ``"other"``: each case is rescaled. None: HU where at least half of
-            the cases hold air below -500.
+            the cases hold air below -500. Of several channels: one word for each, or one for all.
         split: ``"random"``: patients permuted by ``seed``; ``"sorted"``: patients in the order of their names; a JSON file
             with the case names of ``training``, ``validation`` and ``test``; or a CSV file with patients (see
             `read_patients`).
@@ -89,100 +77,59 @@ def prepare(
         ValueError: a target in use, wrong arguments, refused cases (each with its reason), a class that no training case
             has.
     """
-    folders = [require_source(images, "images"), require_source(labels, "labels")]
+    folders = require_source(images, "images"), require_source(labels, "labels")
     for folder in folders:
         check_target(folder, Path(target), overwrite)
-    window, spacing = check_numbers("window", window, 2), check_numbers("spacing", spacing, 3)
-    if modality not in (None, *MODALITIES):
-        raise ValueError(f"modality {modality!r} is unknown, expected one of {', '.join(MODALITIES)}")
+    given = volume_options(classes, channels, resample_channels, window, spacing, modality)
     options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
-    cases = pair_volumes(folders[0], folders[1])
-    splits = split_discovered(cases, options.split, fold, folds, seed)
-    measured = _survey(cases, splits, options)
-    names = name_values(classes, _cases_with(measured))
-    require_classes(names, [measured[case].voxels for case in splits["training"] if case in measured])
-    per_case = modality == "other" if modality else not is_ct(measured.values())
-    values = {0: 0, **{value: number for number, value in enumerate(names, 1)}}
-    with open_data_set(folders[0], target, cases, options, "nifti", splits) as data_set:
-        data_set.store_cases(partial(_store_case, per_case, values))
-        listed = data_set.finish_cases()
-        training = [measured[entry["case"]] for entry in listed["training"]]
-        require_classes(names, [case.voxels for case in training])  # again: further cases may be refused now
-        settings = _settings(training, window, spacing, per_case)
-        settings["flip_axes"], flips = propose_flip_axes([case.positions for case in training], names, VOLUME_SIDES)
-        notes = [*describe_settings(measured, names, settings, window, modality), *flips]
-        if not per_case and (sentence := without_negative({case: measured[case].lowest for case in data_set.entries})):
-            notes.append(f"look: {sentence}")
-            warnings.warn(sentence, stacklevel=2)
-        notes += [
-            describe_patients(listed, cases.patients),
-            *(f"look: {sentence}" for sentence in describe_groups(data_set.equal_images)),
-        ]
-        write_report(data_set.folder, listed, measured, names, settings, notes, data_set.refused)
-        scale = "per-case scale 0 to 1000" if per_case else "HU as int16"
-        data_set.save(
-            description=f"axes {AXES} (slices, rows, columns), {scale}",
-            modality={"0": "other" if per_case else "CT"},
-            labels={"0": "background", **{str(number): name for number, name in enumerate(names.values(), 1)}},
-            **settings,
-        )
-    return data_set.summary(target)
+    several = len(given.channels) > 1
+    cases = pair_channels(*folders, given.channels) if several else pair_volumes(*folders)
+    return prepare_volumes(cases, folders[0], target, given, options)
 
 
-def _survey(cases: DiscoveredCases, splits: Mapping[str, Sequence[str]], options: Options) -> dict[str, CaseMeasures]:
-    """Return the measures of the cases of all splits; cases without measures become refused cases."""
-    requested = sorted((case for split in SPLITS for case in splits[split]), key=natural_key)
-    files = {case: cases.files[case] for case in requested if case in cases.files}
-    measured, refused = survey_cases(files, options.workers)
-    if refused and not measured:
-        check_exchanged(cases.files[next(iter(refused))])
-    cases.refused.update(refused)
-    for case in refused:
-        del cases.files[case]
-    reasons = {case: cases.refused[case] for case in requested if case in cases.refused}
-    if reasons and (not options.skip_bad or not measured):
-        refuse(reasons, len(requested))
-    return measured
-
-
-def _cases_with(measured: Mapping[str, CaseMeasures]) -> dict[int, list[str]]:
-    """Return label value -> names of the cases that hold it."""
-    cases: dict[int, list[str]] = {}
-    for case, measures in measured.items():
-        for value in measures.voxels:
-            cases.setdefault(value, []).append(case)
-    return cases
-
-
-def _store_case(
-    per_case: bool, values: Mapping[int, int], case: str, patient: str, files: CaseFiles, folder: Path
-) -> StoredCase:
-    pair = read_pair(files)
-    image = _stored_intensities(case, pair.image, per_case)
-    return StoredCase(store_volumes(case, patient, image, pair, folder, values), image_digest(image), pair.notes, None)
-
-
-def _stored_intensities(case: str, image: np.ndarray, per_case: bool) -> np.ndarray:
-    """Return the image as int16: HU, or with its own percentiles at 0 and 1000.
+def volume_options(
+    classes: str | Sequence[str] | None,
+    channels: str | Sequence[str] | None,
+    resample_channels: bool,
+    window: Sequence[float] | Sequence[Sequence[float]] | None,
+    spacing: Sequence[float] | None,
+    modality: str | Sequence[str] | None,
+) -> VolumeOptions:
+    """Return what a user says of own volumes, with one value for each channel; the arguments are those of `prepare`.
 
     Raises:
-        ValueError: for HU outside int16 (inference would clip them), or an image with nothing to scale.
+        ValueError: for names that are empty or equal, numbers of another form, another number of values than channels.
     """
-    if not per_case:
-        whole_numbers(np.rint([[image.min(), image.max()]]), np.int16, "HU of the image")
-    scaled = NormaliseCased("image", per_case)({"image": image, "case": case})["image"]
-    return scaled.astype(np.int16)
+    names = ONE_CHANNEL if channels is None else tuple(split_names(channels))
+    if len({name.lower() for name in names}) < len(names) or not all(names):
+        raise ValueError(f"channels: found {', '.join(names)}, expected names that differ, none of them empty")
+    if wrong := next((name for name in names if name.startswith(("$", "@", "%")) or set(name) & set("/\\")), None):
+        raise ValueError(
+            f"channels: found {wrong!r}, expected a name without slashes that does not begin with $, @ or %"
+        )
+    modalities = None if modality is None else split_names(modality)
+    for word in modalities or ():
+        if word not in MODALITIES:
+            raise ValueError(f"modality {word!r} is unknown, expected one of {', '.join(MODALITIES)}")
+    if modalities and len(modalities) not in (1, len(names)):
+        raise ValueError(
+            f"modality: found {len(modalities)} words, expected one, or one for each of {', '.join(names)}"
+        )
+    return VolumeOptions(
+        names,
+        classes,
+        None if window is None else _windows(window, names),
+        check_numbers("spacing", spacing, 3),
+        modalities and modalities * (len(names) if len(modalities) == 1 else 1),
+        resample_channels,
+    )
 
 
-def _settings(
-    training: Sequence[CaseMeasures], window: list[float] | None, spacing: list[float] | None, per_case: bool
-) -> dict[str, Any]:
-    """Return the training settings of the data list: those of the user, others proposed by the training cases."""
-    spacing = spacing or propose_spacing(training)
-    return {
-        "window": window or ([0, 1000] if per_case else propose_window(training)),
-        "per_case": per_case,
-        "spacing_3d": spacing,
-        "patch_3d": propose_patch(training, spacing),
-        "image_size_2d": propose_image_size(training),
-    }
+def _windows(window: Any, names: Sequence[str]) -> list[list[float]]:
+    is_list = isinstance(window, list | tuple) and len(window) > 0 and isinstance(window[0], list | tuple)
+    windows = list(window) if is_list else [window]
+    if len(windows) != len(names):
+        raise ValueError(
+            f'window: found {window}, expected two numbers for each of {", ".join(names)}: "[[0,1000],[-200,300]]"'
+        )
+    return [numbers for pair in windows if (numbers := check_numbers("window", pair, 2))]

@@ -137,8 +137,7 @@ def fits(value: Any, default: Any, option: Option | None) -> bool:
         case "numbers":
             return _is_list(value) and all(_is_number(item) and math.isfinite(item) for item in value)
         case "window":
-            is_pair = _is_list(value) and len(value) == 2 and all(_is_number(v) and math.isfinite(v) for v in value)
-            return is_pair and value[0] < value[1]
+            return _is_window(value) or _is_list(value) and len(value) > 0 and all(map(_is_window, value))
         case "mapping":
             return isinstance(value, dict)
     return True
@@ -164,7 +163,7 @@ def _expected(name: str, default: Any, option: Option | None, value: Any = None)
         case "list" | "sizes" | "numbers" if option is not None and option.example:
             return f"a list such as {option.example}, or its values as words"
         case "window":
-            return "the lowest and the highest intensity: [-200,300]"
+            return "the lowest and the highest intensity: [-200,300]; of several channels a list of these"
         case "mapping":
             return f"names and values: --{name} \"{{'name': 'value'}}\""
     if _is_number(default):
@@ -196,6 +195,11 @@ def _is_nullable(name: str, default: Any, option: Option | None = None) -> bool:
     if option is not None and option.kind not in ("any", "text", "mapping", "computed"):
         return option.nullable or default is None
     return default is None or isinstance(default, str) or (option is not None and option.nullable)
+
+
+def _is_window(value: Any) -> bool:
+    is_pair = _is_list(value) and len(value) == 2 and all(_is_number(v) and math.isfinite(v) for v in value)
+    return is_pair and value[0] < value[1]
 
 
 def _is_list(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """Data of training and evaluation: data lists and splits, volume stores, slices, patches, transforms."""
 
 from .augmentation import flip_axes, random_transforms
+from .channels import data_channels
 from .datalist import (
     data_classes,
     data_values,
@@ -36,6 +37,7 @@ __all__ = [
     "cases_for_patches",
     "check_leaks",
     "class_names",
+    "data_channels",
     "data_classes",
     "data_values",
     "dataset_property",

@@ -1,6 +1,7 @@
 """The data list of a prepared data set (``datalist.json``, with Decathlon keys).
 
-For each split it holds entries ``{"image", "label", "case", "patient"}`` with paths relative to the file's folder. All
+For each split it holds entries ``{"image", "label", "case", "patient"}`` with paths relative to the file's folder; an
+image of several channels is a list with one path for each. All
 files lie below that folder; what was prepared elsewhere may have a link in it.
 Entries of volumes also have ``"shape"`` (S, H, W), ``"spacing"`` in mm (slice, row, column) and ``"slices_with"``: for
 each label value (a string, as JSON keys are) the indices of the slices that hold it. Beside the splits it holds
@@ -22,6 +23,7 @@ from monai.config import PathLike
 from medkd.configs.plain import check_plain
 from medkd.configs.table import ID_OPTIONS
 from medkd.configs.values import fits
+from medkd.io import image_files, one_or_list
 
 from .datalist_form import check_form
 from .splits import SPLITS, check_leaks, read_json
@@ -61,11 +63,15 @@ def load_datalist(dataset_dir: PathLike, split: str) -> list[dict[str, Any]]:
         raise ValueError(f"{folder / FILE_NAME}: the split {split!r} is empty")
     entries = []
     for entry in datalist[split]:
-        paths = {key: _file_below(folder, entry, key) for key in ("image", "label")}
-        for key, path in paths.items():
-            if not Path(path).is_file():
-                raise FileNotFoundError(f"{path}: the {key} of case {entry['case']} is missing")
-        entries.append({**entry, **paths})
+        files = {
+            key: [_file_below(folder, entry, key, name) for name in image_files(entry[key])]
+            for key in ("image", "label")
+        }
+        for key, paths in files.items():
+            for path in paths:
+                if not Path(path).is_file():
+                    raise FileNotFoundError(f"{path}: the {key} of case {entry['case']} is missing")
+        entries.append({**entry, "image": one_or_list(files["image"]), "label": files["label"][0]})
     return entries
 
 
@@ -118,7 +124,10 @@ def dataset_property(dataset_dir: PathLike, name: str, default: Any = ...) -> An
     value, place = datalist[name], f"{Path(dataset_dir) / FILE_NAME}: {name}"
     check_plain(value, place)
     option = ID_OPTIONS.get(_OPTIONS.get(name, name))
-    is_of_kind = type(value) is bool if name == "per_case" else option is None or fits(value, None, option)
+    if name == "per_case":
+        is_of_kind = all(type(flag) is bool for flag in (value if isinstance(value, list) else [value]))
+    else:
+        is_of_kind = option is None or fits(value, None, option)
     if value is not None and not is_of_kind:
         raise ValueError(f"{place}: found {value!r:.60}, expected what `medkd prepare` proposes")
     return value
@@ -158,12 +167,12 @@ def _read_datalist(dataset_dir: PathLike) -> dict[str, Any]:
     return datalist
 
 
-def _file_below(folder: Path, entry: Mapping[str, Any], key: str) -> str:
+def _file_below(folder: Path, entry: Mapping[str, Any], key: str, name: str) -> str:
     """Return the path of a file of an entry, which must lie below the folder; links in the folder are followed."""
-    file = os.path.normpath(folder / str(entry[key]))
-    if not isinstance(entry[key], str) or not Path(file).is_relative_to(folder):
+    file = os.path.normpath(folder / name)
+    if not Path(file).is_relative_to(folder):
         raise ValueError(
-            f"{folder / FILE_NAME}: case {entry['case']}: found {key} {str(entry[key])[:80]!r}, expected a path below {folder}"
+            f"{folder / FILE_NAME}: case {entry['case']}: found {key} {name[:80]!r}, expected a path below {folder}"
         )
     return file
 

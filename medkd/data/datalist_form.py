@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from medkd.io import image_files
 from medkd.runs.case_names import check_case_name
 
 from .splits import SPLITS
@@ -34,6 +35,7 @@ def check_form(path: Path, datalist: Mapping[str, Any]) -> None:
             raise ValueError(f"{path}: {split}: found {str(datalist[split])[:80]}, expected a list of cases")
         for entry in datalist.get(split, []):
             _check_entry(path, entry)
+    _check_channels(path, [entry for split in SPLITS for entry in datalist.get(split, [])])
 
 
 def _check_entry(path: Path, entry: Any) -> None:
@@ -46,6 +48,15 @@ def _check_entry(path: Path, entry: Any) -> None:
     for key, (is_valid, expected) in _KINDS.items():
         if key in entry and not is_valid(entry[key]):
             raise ValueError(f"{path}: case {entry['case']}: {key}: found {str(entry[key])[:80]}, expected {expected}")
+
+
+def _check_channels(path: Path, entries: Sequence[Mapping[str, Any]]) -> None:
+    for entry in entries:
+        found, expected = (len(image_files(one["image"])) for one in (entry, entries[0]))
+        if found != expected:
+            raise ValueError(
+                f"{path}: case {entry['case']}: found {found} images, expected {expected} as in case {entries[0]['case']}"
+            )
 
 
 def _is_text(value: Any) -> bool:
@@ -81,7 +92,13 @@ def _is_slices(value: Any) -> bool:
     )
 
 
+def _is_image(value: Any) -> bool:
+    return _is_text(value) or isinstance(value, list) and len(value) > 0 and all(map(_is_text, value))
+
+
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "image": (_is_image, "a path, or a list with one for each channel"),
+    "label": (_is_text, "a path"),
     "patient": (_is_text, "a name"),
     "shape": (_is_shape, "three whole numbers from 1 to 65535"),
     "spacing": (_is_spacing, "three finite numbers, in mm"),

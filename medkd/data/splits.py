@@ -48,13 +48,15 @@ def check_leaks(datalist: Mapping[str, Any], folder: PathLike = "") -> None:
                 )
             if "image" not in entry:
                 continue
-            file = os.path.realpath(os.path.join(folder, str(entry["image"])))  # two links can lead to one file
-            first_split, first_case = images.setdefault(file, (split, case))
-            if first_split != split:
-                raise ValueError(
-                    f"image {entry['image']} is in {first_split} (case {first_case}) and in {split} (case {case}): "
-                    "expected each image in one split"
-                )
+            files = entry["image"] if isinstance(entry["image"], list) else [entry["image"]]
+            for image in files:
+                file = os.path.realpath(os.path.join(folder, str(image)))  # two links can lead to one file
+                first_split, first_case = images.setdefault(file, (split, case))
+                if first_split != split:
+                    raise ValueError(
+                        f"image {image} is in {first_split} (case {first_case}) and in {split} (case {case}): "
+                        "expected each image in one split"
+                    )
 
 
 def split_cases(

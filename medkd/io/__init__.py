@@ -1,5 +1,7 @@
 """NIfTI, NRRD, MetaImage, DICOM and pictures, in and out as numpy arrays, without torch and MONAI."""
 
+from .channel_volumes import read_channel_files, read_channels
+from .channels import ImagePaths, discover_channels, image_files, one_or_list
 from .class_masks import ClassMask, read_class_mask
 from .colours import class_colour, class_colour_code
 from .dicom_files import is_dicom_folder
@@ -8,7 +10,7 @@ from .hidden import is_hidden
 from .inputs import PICTURES, case_name, find_images, find_pictures, find_volumes
 from .labels import whole_numbers
 from .masks import Mask, read_mask
-from .normalise import normalise_case
+from .normalise import channel_flags, channel_windows, normalise_case, normalise_channels
 from .picture_files import UPRIGHT, PictureFile, open_picture, turn_upright
 from .picture_forms import FORMS, form_channels, picture_form, read_in_form, read_stored_picture, to_form
 from .pictures import as_rgb, describe_conversion, has_transparency, read_picture, to_rgb
@@ -29,22 +31,31 @@ __all__ = [
     "PICTURES",
     "UPRIGHT",
     "VOLUMES",
+    "ImagePaths",
     "Mask",
     "PictureFile",
     "Volume",
     "as_rgb",
     "case_name",
+    "channel_flags",
+    "channel_windows",
     "class_colour",
     "class_colour_code",
     "describe_conversion",
+    "discover_channels",
     "find_images",
     "find_pictures",
     "find_volumes",
     "has_transparency",
+    "image_files",
     "is_dicom_folder",
     "is_hidden",
     "normalise_case",
+    "normalise_channels",
+    "one_or_list",
     "open_picture",
+    "read_channel_files",
+    "read_channels",
     "read_mask",
     "read_nifti",
     "read_picture",

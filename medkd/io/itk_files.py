@@ -37,8 +37,12 @@ LONG_UNITS = {"meter": "m", "metre": "m", "centi": "cm", "milli": "mm", "micro":
 NO_UNITS = {"?", "???", "none", "unknown", "unspecified", "pixel", "pixels", "voxel", "voxels"}
 
 
-def read_itk_file(path: Path) -> Volume:
+def read_itk_file(path: Path, has_channels: bool = False) -> Volume:
     """Return the voxels and the place of an NRRD or MetaImage file.
+
+    Args:
+        path: of the file.
+        has_channels: whether several values per voxel, or a fourth axis, are channels: they become the last axis.
 
     Raises:
         ValueError: for a file that is of neither format, is truncated or lacks its data, several values per voxel, or other
@@ -59,17 +63,20 @@ def read_itk_file(path: Path) -> Volume:
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]  # the lines before it name ITK's source files
         raise ValueError(f"{path} is unreadable or truncated ({' '.join(reason.split())[:120]})") from error
-    if (layers := image.GetNumberOfComponentsPerPixel()) > 1:
+    layers = image.GetNumberOfComponentsPerPixel()
+    if layers > 1 and not has_channels:
         content = "overlapping segments: export them as one label map" if ".seg." in path.name else "colours or layers"
         raise ValueError(f"{path} has {layers} values per voxel ({content}), expected one")
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
         image = image[:, :, :, 0]
     array = sitk.GetArrayFromImage(image).T
-    if (axes := image.GetDimension()) != 3:
+    axes = image.GetDimension()
+    if axes != 3 and not (axes == 4 and has_channels):
         raise ValueError(f"{path} has shape {array.shape}: {axes} axes, expected three axes")
+    array = np.moveaxis(array, 0, -1) if layers > 1 else array
     affine = np.eye(4)
-    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-    affine[:3, 3] = image.GetOrigin()
+    affine[:3, :3] = np.reshape(image.GetDirection(), (axes, axes))[:3, :3] * image.GetSpacing()[:3]
+    affine[:3, 3] = image.GetOrigin()[:3]
     notes = _missing_nrrd(fields) if is_nrrd else _missing_metaimage(fields)
     unit, scale = _unit(path, fields)
     if unit in NO_UNITS:

@@ -36,7 +36,8 @@ def checked_volume(path: Path, volume: Volume) -> Volume:
     while array.ndim > 3 and array.shape[-1] == 1:
         array = array[..., 0]
     if array.ndim != 3 or 0 in array.shape:
-        advice = ": write each channel or time point to a file of its own" if array.ndim > 3 else ""
+        advice = ": medkd prepare nifti --channels reads channels; write time points to files of their own"
+        advice = advice if array.ndim > 3 else ""
         raise ValueError(f"{path} has shape {array.shape}, expected three axes{advice}")
     if array.dtype.kind not in "iuf":
         content = {"c": "complex numbers", "V": "colours"}.get(array.dtype.kind, str(array.dtype))

@@ -110,7 +110,7 @@ def test_a_smaller_sample_is_a_subset_of_a_larger_one_and_follows_the_seed():
 
 
 @pytest.mark.parametrize("key", ["image", "label"])
-@pytest.mark.parametrize("path", ["../a.img", "x/../../a.img", "/etc/hostname", ["a.img"], None])
+@pytest.mark.parametrize("path", ["../a.img", "x/../../a.img", "/etc/hostname", [["a.img"]], None])
 def test_files_outside_the_folder_are_refused(tmp_path, key, path):
     (tmp_path / "a.img").touch()
     folder = tmp_path / "data"
@@ -118,7 +118,10 @@ def test_files_outside_the_folder_are_refused(tmp_path, key, path):
     splits = three()
     splits["training"][0][key] = path
     write(folder, splits, touch=False)
-    with pytest.raises(ValueError, match=f"datalist.json: case a: found {key} .*, expected a path below"):
+    with pytest.raises(
+        ValueError,
+        match=f"datalist.json: case a: (found {key}|{key}: found) .*, expected a path",
+    ):
         load_datalist(folder, "training")
 
 

@@ -47,3 +47,12 @@ def test_far_outliers_stay_in_int16():
 def test_an_empty_image_is_named():
     with pytest.raises(ValueError, match="case c1, image: nearly all voxels are 7: nothing to scale"):
         NormaliseCased("image")({"image": np.full((4, 4, 4), 7), "case": "c1"})
+
+
+def test_each_channel_has_its_own_rule():
+    image = np.stack([np.linspace(-1000, 900, 64), np.linspace(3, 9, 64)]).reshape(2, 4, 4, 4)
+    found = NormaliseCased("image", [False, True])({"image": image})["image"]
+    assert np.array_equal(found[0], np.rint(image[0]))
+    assert np.array_equal(found[1], NormaliseCased("image")({"image": image[1]})["image"])
+    with pytest.raises(ValueError, match="found 2 channels, expected 3"):
+        NormaliseCased("image", [False, True, True])({"image": image})

@@ -9,7 +9,7 @@ import pytest
 
 from medkd.cli.main import main
 from medkd.data import dataset_property, read_volume
-from medkd.data_prep import nifti
+from medkd.data_prep import _own_volumes
 from medkd.phantoms import write_dicom
 
 from .own_volumes import CT, entries, make_ct, make_mr, nan_case, only_line, prepare, run_command, save, write_folders
@@ -243,7 +243,7 @@ def test_lists_by_words_or_as_a_list_and_the_report_is_printed(tmp_path, capsys)
 
 def test_masks_without_labels_or_a_class_outside_of_training(tmp_path, monkeypatch):
     write_folders(tmp_path)
-    monkeypatch.setattr(nifti, "store_volumes", None)  # before any volume is written
+    monkeypatch.setattr(_own_volumes, "store_volumes", None)  # before any volume is written
     for number in range(5):
         save(tmp_path / f"labels/c{number}.nii.gz", make_ct()[1] * (number == 0))
     with pytest.raises(ValueError, match=r"no training case has class_1 \(label value 1\)"):

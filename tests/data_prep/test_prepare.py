@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from medkd.data import dataset_property
-from medkd.data_prep import nifti
-from medkd.data_prep._cases import DiscoveredCases
+from medkd.data_prep import _own_volumes
+from medkd.data_prep._cases import CaseFiles, DiscoveredCases
 from medkd.data_prep._prepare import Options, Preparation, StoredCase, open_data_set, refuse
 
 from .own_volumes import entries, make_ct, nan_case, only_line, prepare, run_command, write_folders
@@ -34,7 +34,7 @@ def test_a_full_disk_is_one_line_and_no_case_is_left_out_for_it(tmp_path, capsys
 
 def test_a_split_that_loses_all_its_cases_is_refused_before_the_conversion(tmp_path, monkeypatch):
     write_folders(tmp_path, **nan_case())  # sorted: c1 is the validation case
-    monkeypatch.setattr(nifti, "store_volumes", None)
+    monkeypatch.setattr(_own_volumes, "store_volumes", None)
     with pytest.raises(ValueError, match=r"no usable case for validation \(split 'sorted'"):
         prepare(tmp_path, skip_bad=True)
 
@@ -94,7 +94,11 @@ def test_incorrect_options(change, message):
 def discovered(refused=("t2",)):
     published = {"t1": "training", "t2": "training", "v1": "validation", "s1": "test"}
     return DiscoveredCases(
-        files={case: (Path(f"{case}.png"), Path(f"{case}_mask.png")) for case in published if case not in refused},
+        files={
+            case: CaseFiles((Path(f"{case}.png"),), Path(f"{case}_mask.png"))
+            for case in published
+            if case not in refused
+        },
         patients={case: case for case in published},
         refused=dict.fromkeys(refused, "no mask"),
         published=published,

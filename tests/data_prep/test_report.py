@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from medkd.data_prep._report import describe_patients, describe_settings, odd_cases, write_report
-from medkd.data_prep._survey import CaseMeasures
+from medkd.data_prep._survey import CaseMeasures, ChannelMeasures
 
 from .own_volumes import CT, make_ct, prepare, save, write_folders
 
@@ -49,12 +49,16 @@ CASE = CaseMeasures(
     voxel_ml=0.00192,
     shear=0.0,
     orientation="LPS",
-    lowest=-1000.0,
-    percentiles=(-990.0, 20.0, 150.0),
-    highest=300.0,
+    channels=(ChannelMeasures(-1000.0, (-990.0, 20.0, 150.0), 300.0, np.full(50, 100.0, np.float32)),),
     voxels={1: 5000, 2: 900},
-    foreground=np.full(50, 100.0, np.float32),
 )
+
+
+def changed(**intensities):
+    """Return the channels of `CASE` with other measures."""
+    return (replace(CASE.channels[0], **intensities),)
+
+
 LABELS = {1: "kidney", 2: "tumour"}
 SETTINGS = {
     "window": [0, 250],
@@ -66,7 +70,7 @@ SETTINGS = {
 
 
 def test_equal_cases_are_not_odd():
-    assert odd_cases({"a": CASE, "b": CASE, "c": CASE}, LABELS, is_hu=True) == {}
+    assert odd_cases({"a": CASE, "b": CASE, "c": CASE}, LABELS, [True]) == {}
 
 
 @pytest.mark.parametrize(
@@ -77,10 +81,10 @@ def test_equal_cases_are_not_odd():
         ({"voxels": {}}, "no label at all"),
         ({"voxels": {1: 5000}}, "no tumour"),
         ({"voxels": {1: 5000, 2: 9}}, "little tumour: 9 voxels, 0.0173 ml (median 1.73 ml)"),
-        ({"lowest": 0.0}, "lowest value 0: no air, no fat"),
+        ({"channels": changed(lowest=0.0)}, "lowest value 0: no air, no fat"),
         ({"notes": ("image: a guess",)}, "image: a guess"),
         (
-            {"foreground": np.full(50, 1124.0)},
+            {"channels": changed(foreground=np.full(50, 1124.0))},
             "labelled voxels have a median of 1124 HU, the others of 100 (an offset of 1024: values stored without their "
             "sign?)",
         ),
@@ -88,9 +92,9 @@ def test_equal_cases_are_not_odd():
 )
 def test_a_case_that_differs_is_odd(change, reason):
     cases = {"a": CASE, "b": CASE, "c": CASE, "odd": replace(CASE, **change)}
-    assert odd_cases(cases, LABELS, is_hu=True) == {"odd": [reason]}
-    if "lowest" in change or "foreground" in change:  # MR has no common scale
-        assert odd_cases(cases, LABELS, is_hu=False) == {}
+    assert odd_cases(cases, LABELS, [True]) == {"odd": [reason]}
+    if "channels" in change:  # MR has no common scale
+        assert odd_cases(cases, LABELS, [False]) == {}
 
 
 def test_long_tables_list_odd_cases_alone(tmp_path):
@@ -106,11 +110,13 @@ def test_long_tables_list_odd_cases_alone(tmp_path):
 
 
 def test_lines_on_settings_name_the_option_that_changes_them():
-    lines = describe_settings({"a": CASE, "b": replace(CASE, voxels={1: 5})}, LABELS, SETTINGS, None, None)
+    lines = describe_settings({"a": CASE, "b": replace(CASE, voxels={1: 5})}, LABELS, SETTINGS, ["image"], None, None)
     assert lines[0] == "classes: 1 kidney (value 1, in 2 cases), 2 tumour (value 2, in 1 cases)"
     assert "2 of 2 cases hold air below -500; wrong? --modality other" in lines[1]
     assert lines[2].startswith("window: 0 to 250 (what is labelled in training cases") and "look:" not in lines[3]
-    lines = describe_settings({"a": replace(CASE, spacing=(0.8, 3.0, 0.8))}, LABELS, SETTINGS, [0, 250], "ct")
+    lines = describe_settings(
+        {"a": replace(CASE, spacing=(0.8, 3.0, 0.8))}, LABELS, SETTINGS, ["image"], [[0, 250]], ["ct"]
+    )
     assert "as you said" in lines[1] and "as you said" in lines[2] and "look: slices are axial" in lines[3]
 
 

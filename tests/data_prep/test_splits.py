@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from medkd.data import SPLITS, load_datalist, natural_key
-from medkd.data_prep import nifti
+from medkd.data_prep import _own_volumes
 from medkd.data_prep._cases import DiscoveredCases
 from medkd.data_prep._splits import (
     check_splits,
@@ -55,7 +55,7 @@ def test_a_table_of_patients(tmp_path):
 )
 def test_bad_tables_of_patients(tmp_path, monkeypatch, text, message):
     write_folders(tmp_path)
-    monkeypatch.setattr(nifti, "survey_cases", None)  # before any volume is read
+    monkeypatch.setattr(_own_volumes, "survey_cases", None)  # before any volume is read
     with pytest.raises(ValueError, match=message):
         prepare(tmp_path, split=write_table(tmp_path, text))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels", "patients.csv"]

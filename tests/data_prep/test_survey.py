@@ -31,13 +31,13 @@ def test_measures_of_a_case_and_reasons_of_refused_ones(tmp_path):
     assert (case.shape, case.spacing, case.orientation) == ((6, 24, 20), (3.0, 0.8, 0.8), "LPS")
     assert case.voxels == {1: int((label == 1).sum()), 2: int((label == 2).sum())}
     assert case.voxel_ml == pytest.approx(abs(np.linalg.det(CT)) / 1000) and case.shear == pytest.approx(0, abs=1e-3)
-    assert (case.lowest, case.highest) == (image.min(), image.max())
-    assert sorted(case.foreground) == sorted(image[label > 0])
+    assert (case.channels[0].lowest, case.channels[0].highest) == (image.min(), image.max())
+    assert sorted(case.channels[0].foreground) == sorted(image[label > 0])
     assert list(refused) == ["c1"] and "NaN or infinite voxels" in refused["c1"]
 
 
 def test_half_of_the_cases_with_air_make_ct():
-    with_air, without = CASE, replace(CASE, lowest=-499.0)
+    with_air, without = CASE.channels[0], replace(CASE.channels[0], lowest=-499.0)
     assert is_ct([with_air, without]) and not is_ct([with_air, without, without])
 
 
@@ -47,7 +47,7 @@ def test_half_of_the_cases_with_air_make_ct():
     ids=["margin of 50 at least", "a quarter", "not below air"],
 )
 def test_window_is_what_is_labelled_and_a_margin(low, high, window):
-    assert propose_window([replace(CASE, foreground=np.repeat([float(low), float(high)], 500))]) == window
+    assert propose_window([replace(CASE.channels[0], foreground=np.repeat([float(low), float(high)], 500))]) == window
 
 
 def test_spacing_is_the_median():

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from medkd.data_prep import nifti
+from medkd.data_prep import _own_volumes
 from medkd.data_prep._target import check_target, complete_or_absent
 
 from .own_volumes import prepare, write_folders
@@ -19,12 +19,12 @@ def test_what_others_wrote_into_the_target_stays(tmp_path, monkeypatch):
         (tmp_path / "out/model.pt").write_bytes(b"weights")
         return store(*arguments)
 
-    store = nifti.store_volumes
-    monkeypatch.setattr(nifti, "store_volumes", meanwhile)
+    store = _own_volumes.store_volumes
+    monkeypatch.setattr(_own_volumes, "store_volumes", meanwhile)
     with pytest.raises(ValueError, match=r"out: not empty and no prepared data set"):
         prepare(tmp_path)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.pt"]
-    monkeypatch.setattr(nifti, "store_volumes", store)
+    monkeypatch.setattr(_own_volumes, "store_volumes", store)
     (tmp_path / "out/model.pt").unlink()
     prepare(tmp_path)
     (tmp_path / "out/soft_labels").mkdir()

@@ -38,7 +38,7 @@ def test_a_pair_is_on_one_grid(tmp_path):
     turned = nib.Nifti1Image(label, CT).as_reoriented([[1, -1], [0, 1], [2, -1]])
     save(tmp_path / "label.nrrd", np.asarray(turned.dataobj), turned.affine)
     pair = read_pair(CaseFiles((tmp_path / "image.nii.gz",), tmp_path / "label.nrrd"))
-    assert np.array_equal(pair.image, image.transpose(2, 1, 0)[::-1]) and pair.orientation == "LPS"
+    assert np.array_equal(pair.image[0], image.transpose(2, 1, 0)[::-1]) and pair.orientation == "LPS"
     assert np.array_equal(pair.label, label.transpose(2, 1, 0)[::-1]) and pair.label.dtype == np.uint8
     save(tmp_path / "moved.nii.gz", label, CT + 0.3 * np.eye(4, k=3))
     with pytest.raises(
@@ -65,7 +65,7 @@ def test_a_mask_on_other_axes_of_the_grid_is_turned_to_its_image(tmp_path, angle
         nib.save(turned, tmp_path / f"label{number}.nii.gz")
         pairs.append(read_pair(CaseFiles((tmp_path / "image.nii.gz",), tmp_path / f"label{number}.nii.gz")))
     assert np.array_equal(pairs[0].label, pairs[1].label) and np.array_equal(pairs[0].image, pairs[1].image)
-    assert np.median(pairs[0].image[pairs[0].label == 2]) > 150
+    assert np.median(pairs[0].image[0][pairs[0].label == 2]) > 150
 
 
 def test_the_tolerance_is_a_share_of_the_voxel(tmp_path):
@@ -98,7 +98,7 @@ def test_notes_name_the_files_of_a_pair_and_explain_a_refusal(tmp_path):
 def test_stored_volumes_have_the_stored_values(tmp_path):
     label = np.zeros((3, 4, 4), np.uint8)
     label[1, 0, 0], label[2, 1, 1] = 5, 9
-    pair = VolumePair(np.zeros((3, 4, 4), np.int16), label, np.diag([3.0, 0.5, 0.5, 1]), "RAS")
+    pair = VolumePair(np.zeros((1, 3, 4, 4), np.int16), label, np.diag([3.0, 0.5, 0.5, 1]), "RAS")
     entry = store_volumes("c", "p", pair.image, pair, tmp_path, {0: 0, 5: 1, 9: 2})
     assert (entry["case"], entry["patient"]) == ("c", "p")
     assert entry["spacing"] == [3.0, 0.5, 0.5] and entry["slices_with"] == {"1": [1], "2": [2]}

@@ -123,8 +123,14 @@ def test_headers_without_a_place_or_voxels_are_refused(tmp_path, forms, fields, 
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((4, 5, 6, 2), np.int16), r"shape \(4, 5, 6, 2\), expected three axes: write each channel"),
-        (np.zeros((4, 5, 6, 1, 3), np.int16), r"shape \(4, 5, 6, 1, 3\), expected three axes: write each channel"),
+        (
+            np.zeros((4, 5, 6, 2), np.int16),
+            r"shape \(4, 5, 6, 2\), expected three axes: medkd prepare nifti --channels",
+        ),
+        (
+            np.zeros((4, 5, 6, 1, 3), np.int16),
+            r"shape \(4, 5, 6, 1, 3\), expected three axes: medkd prepare nifti --channels",
+        ),
         (np.zeros((4, 5, 6), np.complex64), r"complex numbers\), expected real numbers"),
         (np.zeros((4, 5, 6), [("R", "u1"), ("G", "u1"), ("B", "u1")]), r"colours\), expected real numbers"),
     ],

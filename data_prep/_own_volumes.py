@@ -1,0 +1,207 @@
+"""From paired files to a data set of own volumes: survey, settings, stores and report, for one channel or several."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.config import PathLike
+
+from medkd.data import SPLITS, NormaliseCased, natural_key
+from medkd.io import one_or_list, whole_numbers
+
+from ._cases import CaseFiles, DiscoveredCases
+from ._classes import name_values, require_classes
+from ._equal_images import describe_groups, image_digest
+from ._prepare import Options, StoredCase, open_data_set, refuse
+from ._report import describe_patients, describe_settings, write_report
+from ._sides import VOLUME_SIDES, propose_flip_axes
+from ._splits import split_discovered
+from ._survey import (
+    CaseMeasures,
+    check_exchanged,
+    is_ct,
+    propose_image_size,
+    propose_patch,
+    propose_spacing,
+    propose_window,
+    survey_cases,
+)
+from ._volumes import AXES, ONE_CHANNEL, read_pair, store_volumes, without_negative
+
+__all__ = ["VolumeOptions", "prepare_volumes"]
+
+
+@dataclass(frozen=True)
+class VolumeOptions:
+    """What a user says of own volumes; see `check_volume_options` for what a user writes.
+
+    Attributes:
+        channels: names of the channels; `ONE_CHANNEL` where they have none.
+        classes: see `name_values`.
+        windows: of each channel; None: proposed.
+        spacing: mm of slice, row, column; None: proposed.
+        modalities: ``"ct"`` or ``"other"`` of each channel; None: by its intensities.
+        resample_channels: whether channels on another grid than the first are resampled onto it.
+    """
+
+    channels: tuple[str, ...] = ONE_CHANNEL
+    classes: str | Sequence[str] | None = None
+    windows: Sequence[Sequence[float]] | None = None
+    spacing: Sequence[float] | None = None
+    modalities: Sequence[str] | None = None
+    resample_channels: bool = False
+
+
+def prepare_volumes(
+    cases: DiscoveredCases, source: Path, target: PathLike, given: VolumeOptions, options: Options
+) -> dict[str, Any]:
+    """Check and measure every case, propose training settings, store the cases, write the data list and a report.
+
+    Args:
+        cases: the discovered cases, with one image file for each channel, or one 4-D file.
+        source: folder of the source, for messages.
+        target: folder to write.
+        given: what the user, or a description in the source, says of the volumes.
+        options: the options of all preparations.
+
+    Returns:
+        A summary, see `Preparation.summary`.
+
+    Raises:
+        ValueError: a target in use, refused cases (each with its reason), a class that no training case has.
+    """
+    splits = split_discovered(cases, options.split, options.fold, options.folds, options.seed)
+    measured = _survey(cases, splits, given, options)
+    names = name_values(given.classes, _cases_with(measured))
+    require_classes(names, [measured[case].voxels for case in splits["training"] if case in measured])
+    per_case = _decide_per_case(given, list(measured.values()))
+    values = {0: 0, **{value: number for number, value in enumerate(names, 1)}}
+    with open_data_set(source, target, cases, options, "nifti", splits) as data_set:
+        data_set.store_cases(partial(_store_case, given, per_case, values))
+        listed = data_set.finish_cases()
+        training = [measured[entry["case"]] for entry in listed["training"]]
+        require_classes(names, [case.voxels for case in training])  # again: further cases may be refused now
+        settings = _settings(training, given, per_case)
+        settings["flip_axes"], flips = propose_flip_axes([case.positions for case in training], names, VOLUME_SIDES)
+        notes = describe_settings(measured, names, settings, given.channels, given.windows, given.modalities)
+        notes += flips
+        for sentence in _without_negative(
+            {case: measured[case] for case in data_set.entries}, given.channels, per_case
+        ):
+            notes.append(f"look: {sentence}")
+            warnings.warn(sentence, stacklevel=3)
+        notes += [
+            describe_patients(listed, cases.patients),
+            *(f"look: {sentence}" for sentence in describe_groups(data_set.equal_images)),
+        ]
+        write_report(data_set.folder, listed, measured, names, settings, notes, data_set.refused, given.channels)
+        data_set.save(
+            **_describe_stores(given.channels, per_case),
+            labels={"0": "background", **{str(number): name for number, name in enumerate(names.values(), 1)}},
+            **settings,
+        )
+    return data_set.summary(target)
+
+
+def _survey(
+    cases: DiscoveredCases, splits: Mapping[str, Sequence[str]], given: VolumeOptions, options: Options
+) -> dict[str, CaseMeasures]:
+    """Return the measures of the cases of all splits; cases without measures become refused cases."""
+    requested = sorted((case for split in SPLITS for case in splits[split]), key=natural_key)
+    files = {case: cases.files[case] for case in requested if case in cases.files}
+    measured, refused = survey_cases(files, options.workers, given.channels, given.resample_channels)
+    if refused and not measured:
+        check_exchanged(cases.files[next(iter(refused))])
+    cases.refused.update(refused)
+    for case in refused:
+        del cases.files[case]
+    reasons = {case: cases.refused[case] for case in requested if case in cases.refused}
+    if reasons and (not options.skip_bad or not measured):
+        refuse(reasons, len(requested))
+    return measured
+
+
+def _cases_with(measured: Mapping[str, CaseMeasures]) -> dict[int, list[str]]:
+    """Return label value above 0 -> the cases that hold it."""
+    values = sorted({value for measures in measured.values() for value in measures.voxels})
+    return {value: [case for case, measures in measured.items() if value in measures.voxels] for value in values}
+
+
+def _decide_per_case(given: VolumeOptions, measured: Sequence[CaseMeasures]) -> list[bool]:
+    """Return for each channel whether each case is rescaled by its own percentiles; the other channels are HU."""
+    if given.modalities:
+        return [modality == "other" for modality in given.modalities]
+    return [not is_ct([case.channels[n] for case in measured]) for n in range(len(given.channels))]
+
+
+def _store_case(
+    given: VolumeOptions,
+    per_case: Sequence[bool],
+    values: Mapping[int, int],
+    case: str,
+    patient: str,
+    files: CaseFiles,
+    folder: Path,
+) -> StoredCase:
+    pair = read_pair(files, given.channels, given.resample_channels)
+    image = _stored_intensities(case, pair.image, given.channels, per_case)
+    return StoredCase(store_volumes(case, patient, image, pair, folder, values), image_digest(image), pair.notes, None)
+
+
+def _stored_intensities(case: str, image: np.ndarray, channels: Sequence[str], per_case: Sequence[bool]) -> np.ndarray:
+    """Return the image as int16, each channel as HU, or with its own percentiles at 0 and 1000.
+
+    Raises:
+        ValueError: for HU outside int16 (inference would clip them), or a channel with nothing to scale.
+    """
+    for name, channel, is_scaled in zip(channels, image, per_case, strict=True):
+        if not is_scaled:
+            what = "HU of the image" if len(channels) == 1 else f"HU of the channel {name}"
+            whole_numbers(np.rint([[channel.min(), channel.max()]]), np.int16, what)
+    scaled = NormaliseCased("image", per_case)({"image": image, "case": case})["image"]
+    return scaled.astype(np.int16)
+
+
+def _settings(training: Sequence[CaseMeasures], given: VolumeOptions, per_case: Sequence[bool]) -> dict[str, Any]:
+    """Return the training settings of the data list: those of the user, others proposed by the training cases."""
+    spacing = list(given.spacing or propose_spacing(training))
+    windows = given.windows or [
+        [0, 1000] if is_scaled else propose_window([case.channels[n] for case in training])
+        for n, is_scaled in enumerate(per_case)
+    ]
+    return {
+        "window": one_or_list([list(window) for window in windows]),
+        "per_case": one_or_list(per_case),
+        "spacing_3d": spacing,
+        "patch_3d": propose_patch(training, spacing),
+        "image_size_2d": propose_image_size(training),
+    }
+
+
+def _without_negative(
+    measured: Mapping[str, CaseMeasures], channels: Sequence[str], per_case: Sequence[bool]
+) -> list[str]:
+    """Return a warning for each channel of HU with cases that cannot be HU."""
+    sentences = []
+    for number, (name, is_scaled) in enumerate(zip(channels, per_case, strict=True)):
+        lowest = {case: measures.channels[number].lowest for case, measures in measured.items()}
+        if not is_scaled and (sentence := without_negative(lowest)):
+            sentences.append(sentence if len(channels) == 1 else f"channel {name}: {sentence}")
+    return sentences
+
+
+def _describe_stores(channels: Sequence[str], per_case: Sequence[bool]) -> dict[str, Any]:
+    """Return what the data list says of the stored intensities, and the names of the channels."""
+    scales = ["per-case scale 0 to 1000" if is_scaled else "HU as int16" for is_scaled in per_case]
+    texts = [f"{name} {scale}" for name, scale in zip(channels, scales, strict=True)] if len(channels) > 1 else scales
+    names = channels if tuple(channels) != ONE_CHANNEL else ["other" if per_case[0] else "CT"]
+    return {
+        "description": f"axes {AXES} (slices, rows, columns), {', '.join(texts)}",
+        "modality": {str(number): name for number, name in enumerate(names)},
+    }
