@@ -175,4 +175,4 @@ def _propose_image_size(sizes: Sequence[tuple[int, int]], longest: int) -> list[
     """Return the median rows and columns, reduced to at most 512 with the ratio kept, in multiples of 32."""
     median = np.median(sizes, axis=0)
     median = median * min(1.0, min(longest, LARGEST_EDGE) / median.max())
-    return np.maximum(np.rint(median / EDGE_STEP) * EDGE_STEP, EDGE_STEP).astype(int).tolist()
+    return np.maximum(np.floor(median / EDGE_STEP + 0.5) * EDGE_STEP, EDGE_STEP).astype(int).tolist()

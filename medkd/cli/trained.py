@@ -14,9 +14,9 @@ __all__ = ["check_path", "options_from_record", "task_of_model"]
 # A model is used with these as it was trained; the rest of its record is about its training.
 MODEL_OPTIONS = (
     *("mode", "target", "window", "image_size", "spacing", "overlap"),
-    *("student_width", "teacher_width", "teacher_layers"),
+    *("student_architecture", "teacher_architecture", "student_width", "teacher_width", "teacher_layers"),
 )
-TEACHER_OPTIONS = ("teacher_width", "teacher_layers")
+TEACHER_OPTIONS = ("teacher_architecture", "teacher_width", "teacher_layers")
 
 
 def options_from_record(verb: str, task: str, options: dict[str, Any], mode: str | None) -> tuple[dict[str, Any], str]:
@@ -61,7 +61,8 @@ def task_of_model(path: Any) -> str | None:
 
 
 def _model_option(verb: str, options: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
-    if verb in ("distill", "figures"):
+    # only an assistant's training has a teacher
+    if verb in ("distill", "figures") or (verb == "train" and "teacher" in options):
         return "teacher", TEACHER_OPTIONS
     if verb == "evaluate" and "model" not in options:
         return "output_dir", MODEL_OPTIONS

@@ -31,7 +31,7 @@ _OPTIONS = (
     Option("soft_labels_dir", "path", "Folder of the cached soft labels."),
     Option("mlflow", "path", "Folder or tracking URI for logging to MLflow as well.", nullable=True),
     # the task
-    Option("target", "text", "Classes: tumour, organ or both; for nifti, all or the name of one class."),
+    Option("target", "text", "Classes: tumour, organ or both; for nifti and pictures, all or the name of one class."),
     Option("window", "window", "Lowest and highest intensity, which are scaled to -1 and 1.", example="[-200,300]"),
     Option("image_size", "sizes", "Rows and columns of the network's input.", example="[64,64]"),
     Option("patch_size", "sizes", "Slices, rows and columns of a training patch.", example="[32,64,64]", mode="3d"),
@@ -91,6 +91,8 @@ _OPTIONS = (
         metavar="AXIS ...",
     ),
     # networks and method
+    Option("student_architecture", "text", "Network of the student.", choices=("UNet", "ResNetFCN")),
+    Option("teacher_architecture", "text", "Network of the teacher.", choices=("TransUNet", "UNetPlusPlus")),
     Option("student_width", "number", "Channels of the student's first stage.", most=_WIDEST),
     Option("teacher_width", "number", "Channels of the teacher's first stage.", most=_WIDEST),
     Option("teacher_layers", "number", "Number of Transformer layers of the teacher.", most=1000),
@@ -133,12 +135,16 @@ _OPTIONS = (
     Option("window_batch", "count", "Number of windows that are predicted at once."),
     Option("overlap", "number", "Overlap of neighbouring windows, at least 0 and below 1."),
     Option("save_probabilities", "truth", "Also save the probabilities of the classes."),
+    Option("convert", "truth", "Convert pictures of another form (grey, RGB, bits) than those of the training."),
     # figures
     Option("runs", "mapping", "Title and folder of each run to compare; see also --run."),
     Option("cases", "any", "Names of the cases that are plotted; None: chosen by their errors.", nullable=True),
     Option("count", "count", "Number of cases that are plotted."),
     # computed from the data set
-    *(Option(name, "computed", "") for name in ("classes", "values", "num_classes", "foreground", "per_case")),
+    *(
+        Option(name, "computed", "")
+        for name in ("classes", "values", "num_classes", "num_channels", "foreground", "per_case", "form")
+    ),
 )
 ID_OPTIONS = {option.name: option for option in _OPTIONS}
 # What most users set: a help text lists these ids first.

@@ -18,6 +18,7 @@ from .slices import SliceDataset, balanced_sampler
 from .splits import SPLITS, VALIDATION_SHARE, check_leaks, natural_key, split_cases
 from .transforms import CheckImaged, MapLabelsd, class_names, target_values
 from .volume_store import SUFFIX, read_region, read_slice, read_volume, volume_shape, write_volume
+from .windows import ScaleWindowd
 
 __all__ = [
     "DropChannelForMonaiLabeld",
@@ -28,6 +29,7 @@ __all__ = [
     "VALIDATION_SHARE",
     "CheckImaged",
     "RandStoredPatch",
+    "ScaleWindowd",
     "SliceDataset",
     "MapLabelsd",
     "PictureReader",

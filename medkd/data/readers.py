@@ -12,8 +12,9 @@ from monai.config import PathLike
 from monai.data.image_reader import ImageReader, PILReader, _copy_compatible_dict, _stack_images
 from monai.data.utils import is_supported_format
 from monai.utils import MetaKeys, SpaceKeys
+from PIL import Image
 
-from medkd.io import VOLUMES, is_dicom_folder, open_picture, read_volume_file, to_rgb
+from medkd.io import VOLUMES, is_dicom_folder, open_picture, read_in_form, read_volume_file, to_rgb
 
 from .volume_store import SUFFIX, read_volume
 
@@ -70,10 +71,19 @@ class VolumeFileReader(VolumeStoreReader):
 
 
 class PictureReader(PILReader):
-    """MONAI reader of pictures, as `read_picture` reads them, for ``LoadImage(reader=PictureReader())``.
+    """MONAI reader of pictures for ``LoadImage(reader=PictureReader())``.
 
-    The array has the axes columns, rows, channels. Files are read in `get_data`, see `VolumeStoreReader`.
+    The array has the axes columns, rows, and colours last. Files are read in `get_data`, see `VolumeStoreReader`.
+
+    Args:
+        form: one of `medkd.io.FORMS`, see `medkd.io.read_in_form`; None: any picture as RGB with 8 bit, see `read_picture`.
+        convert: whether pictures of other forms are converted; else they are refused.
+        reverse_indexing: False for rows before columns.
     """
+
+    def __init__(self, form: str | None = None, convert: bool = False, reverse_indexing: bool = True) -> None:
+        super().__init__(reverse_indexing=reverse_indexing)
+        self.form, self.convert = form, convert
 
     def read(self, data: Sequence[PathLike] | PathLike | np.ndarray, **kwargs: Any) -> list[Path]:
         """Return the paths; nothing is read yet."""
@@ -81,4 +91,10 @@ class PictureReader(PILReader):
 
     def get_data(self, img: list[Path]) -> tuple[np.ndarray, dict[str, Any]]:
         """Return the array and the meta data of all files."""
-        return super().get_data([to_rgb(open_picture(path)) for path in img])
+        return super().get_data([self._picture(path) for path in img])
+
+    def _picture(self, path: Path) -> Image.Image:
+        if self.form is None:
+            return to_rgb(open_picture(path))
+        channels = read_in_form(path, self.form, self.convert)
+        return Image.fromarray(channels[0] if len(channels) == 1 else np.moveaxis(channels, 0, -1))

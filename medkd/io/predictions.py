@@ -24,8 +24,7 @@ def write_prediction(
     """Write ``<folder>/<name>.nii.gz``, or ``.png`` for pictures, and return its path.
 
     NIfTI gets the header of its source image: shape, affine, qform, sform and units are the input's, bit for bit. A
-    picture gets the input's size, upright as viewers show it, and values from 0 to 255: class k of K classes is written
-    as k * 255 / (K - 1).
+    picture gets the input's size, upright as viewers show it: 0 and 255 of one class, the numbers of several classes.
 
     Args:
         array: ``(C, *spatial)`` on the grid of the source: labels (uint8, C = 1), or probabilities (float32, one channel
@@ -34,7 +33,7 @@ def write_prediction(
         name: file name without suffix.
         source: the file, or DICOM folder, that the image was read from.
         affine: for sources other than NIfTI: ``(4, 4)``, voxel indices to mm in RAS+.
-        num_classes: K, for the grey values of pictures.
+        num_classes: K, background included, for the values of pictures.
     """
     if source.lower().endswith(PICTURES):
         path = folder / f"{name}.png"
@@ -61,11 +60,12 @@ def read_prediction(folder: Path, case: str, num_classes: int) -> np.ndarray | N
         return np.asarray(read_nifti(volume)[0])
     if not picture.is_file():
         return None
-    return np.rint(np.asarray(Image.open(picture)) * ((num_classes - 1) / 255)).astype(np.uint8)
+    values = np.asarray(Image.open(picture))
+    return values if num_classes > 2 else (values > 127).astype(np.uint8)
 
 
 def _picture(array: np.ndarray, num_classes: int) -> np.ndarray:
-    scale = 255 if array.dtype.kind == "f" else 255 / (num_classes - 1)
+    scale = 1 if array.dtype.kind != "f" and num_classes > 2 else 255
     summed = array.sum(axis=0, dtype=np.float32)
     return np.clip(np.rint(summed * np.float32(scale)), 0, 255).astype(np.uint8)
 

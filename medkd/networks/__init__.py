@@ -1,6 +1,7 @@
 """Networks that return logits, and the taps that read their feature maps without a change of the network."""
 
 from .checkpoints import load_weights, weights_file
+from .choice import build_student, build_teacher
 from .features import Channels, Features, FeatureTaps, input_spec
 from .imagenet21k import load_imagenet21k
 from .layers import Layer, layers
@@ -21,6 +22,8 @@ __all__ = [
     "TransUNet",
     "UNet",
     "UNetPlusPlus",
+    "build_student",
+    "build_teacher",
     "default_taps",
     "input_spec",
     "layers",

@@ -7,5 +7,15 @@ from .isic2018 import make_isic2018
 from .kits19 import make_kits19
 from .lits import make_lits
 from .nifti import make_nifti
+from .pictures import make_pictures
 
-__all__ = ["make_cvc_endoscene", "make_idrid", "make_isic2018", "make_kits19", "make_lits", "make_nifti", "write_dicom"]
+__all__ = [
+    "make_cvc_endoscene",
+    "make_idrid",
+    "make_isic2018",
+    "make_kits19",
+    "make_lits",
+    "make_nifti",
+    "make_pictures",
+    "write_dicom",
+]

@@ -126,5 +126,7 @@ _COMPUTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "values": (_is_mapping, "stored values and numbers of classes"),
     "num_classes": (lambda value: type(value) is int and value > 1, "a whole number from 2 on"),
     "foreground": (_is_numbers, "stored values"),
+    "form": (lambda value: isinstance(value, str), "a form of pictures"),
+    "num_channels": (lambda value: type(value) is int and value > 0, "a whole number from 1 on"),
     "per_case": (lambda value: type(value) is bool, "True or False"),
 }

@@ -81,7 +81,11 @@ def network_class(content: Mapping[str, Any]) -> str:
     """
     definition = content.get("network_def")
     definition = content.get("teacher_def") if definition == "%teacher_def" else definition
-    return str(definition.get("_target_", "")).rpartition(".")[2] if isinstance(definition, dict) else ""
+    if not isinstance(definition, dict):
+        return ""
+    if (option := str(definition.get("architecture", ""))).startswith("@"):  # of a task that lets the user choose
+        return str(content.get(option.removeprefix("@"), ""))
+    return str(definition.get("_target_", "")).rpartition(".")[2]
 
 
 def _rebuild(content: Mapping[str, Any], folder: RunFolder) -> dict[str, Any]:

@@ -10,7 +10,10 @@ from monai.bundle import ConfigParser, verify_net_in_out
 from medkd.configs.bundles import BUNDLES, tasks
 
 # what a data set says, where there is none
-CLASSES = {"nifti": {"classes": {1: "foreground"}}}
+CLASSES = {
+    "nifti": {"classes": {1: "foreground"}},
+    "pictures": {"classes": {1: "foreground"}, "form": "grey", "image_size": [224, 224]},
+}
 SCHEMA = json.loads((Path(__file__).parent / "metadata_schema.json").read_text())
 
 
@@ -55,6 +58,8 @@ def test_ids_that_consumers_look_for(task, file, ids):
 def test_defaults_build_the_published_networks(task):
     # TransUNet's 105,276,066 and three heads of 902
     expected = (11_177_538, 36_171_848) if task in ("kits19", "lits", "nifti") else (31_043_586, 105_276_968)
+    if task == "pictures":  # of one channel
+        expected = (31_042_434, 105_276_968)
     for file in ("train.yaml", "inference.yaml"):
         parser = ConfigParser(ConfigParser.load_config_file(BUNDLES / task / "configs" / file))
         parser.update(CLASSES.get(task, {}))

@@ -28,7 +28,7 @@ LIKE_KIDNEYS = ("lits",)
 
 
 def test_the_tasks_are_found():
-    assert tasks() == sorted((*TASKS, *LIKE_POLYPS, *LIKE_KIDNEYS, "nifti"))
+    assert tasks() == sorted((*TASKS, *LIKE_POLYPS, *LIKE_KIDNEYS, "nifti", "pictures"))
 
 
 @pytest.mark.parametrize("task", LIKE_POLYPS)

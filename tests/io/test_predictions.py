@@ -34,12 +34,12 @@ def test_other_volumes_take_the_affine_and_channels_become_the_fourth_axis(tmp_p
 @pytest.mark.parametrize(
     ("array", "classes", "grey"),
     [
-        (np.array([[[0, 1, 2]]], np.uint8), 3, [0, 128, 255]),
+        (np.array([[[0, 1, 2]]], np.uint8), 3, [0, 1, 2]),
         (np.array([[[0, 1]]], np.uint8), 2, [0, 255]),
         (np.array([[[0.0, 0.2]], [[0.4, 0.9]]], np.float32), 3, [102, 255]),
     ],
     ids=["three classes", "two classes", "probabilities"],
 )
-def test_pictures_have_grey_values(tmp_path, array, classes, grey):
+def test_pictures_have_numbers_of_classes_or_grey_values(tmp_path, array, classes, grey):
     path = write_prediction(array, tmp_path, "a", "folder/a.JPG", num_classes=classes)
     assert path.name == "a.png" and np.asarray(Image.open(path)).tolist() == [grey]

@@ -16,7 +16,10 @@ from .experiment import Experiment
 __all__ = ["costs", "notes"]
 
 # ids that the definition of a network can refer to
-_NETWORK_IDS = ("image_size", "student_width", "teacher_width", "teacher_layers")
+_NETWORK_IDS = (
+    *("image_size", "student_architecture", "teacher_architecture"),
+    *("student_width", "teacher_width", "teacher_layers"),
+)
 
 
 def costs(experiment: Experiment) -> tuple[dict[tuple[str, str], Cost], list[str]]:
