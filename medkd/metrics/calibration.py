@@ -30,7 +30,7 @@ def calibration_bins(logits: Tensor, truth: Tensor, bins: int = BINS) -> np.ndar
     Args:
         logits: (K, *spatial), any floating type; the softmax is computed in float32.
         truth: integer labels (*spatial).
-        bins: number of bins; each holds its lower edge.
+        bins: number of bins.
 
     Returns:
         (K - 1, 3, bins), float64: for each class the number of voxels, the sum of the probabilities, and the number of
