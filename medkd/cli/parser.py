@@ -25,6 +25,7 @@ _ARITIES: dict[str, Arity] = {
     "names": "all",
     "sizes": "all",
     "numbers": "all",
+    "words": "all",
     "window": "all",
     "paths": "all",
     "any": "all",
