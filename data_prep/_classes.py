@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-__all__ = ["check_class_names", "name_values", "require_classes", "split_names"]
+__all__ = ["check_class_names", "name_values", "require_classes", "split_names", "unnamed_values"]
 
 
 def name_values(
@@ -44,16 +44,31 @@ def name_values(
 
 def _require_same_values(classes: Mapping[int, str], cases_with: Mapping[int, Sequence[str]]) -> None:
     """Raise ValueError for a value in the masks that has no name, and for a name whose value is in no mask."""
-    listed = ", ".join(f"{value} {name}" for value, name in classes.items())
     for value, cases in cases_with.items():
         if value not in classes:
             held = ", ".join(cases[:3]) + (f" and {len(cases) - 3} more" if cases[3:] else "")
-            raise ValueError(f"classes: found the value {value} in the masks of {held}, expected only {listed}")
+            raise ValueError(
+                f"classes: found the value {value} in the masks of {held}, expected only {_listed(classes)}"
+            )
     for value, name in classes.items():
         if value not in cases_with:
             raise ValueError(
                 f"classes: no mask holds {name} (label value {value}): add cases that do, or take the class out"
             )
+
+
+def unnamed_values(classes: Mapping[int, str], cases_with: Mapping[int, Sequence[str]]) -> dict[str, str]:
+    """Return case -> reason of refusal, of the cases whose masks hold a value without a name."""
+    return {
+        case: f"found the value {value} in the mask, expected only {_listed(classes)}"
+        for value, cases in cases_with.items()
+        if value not in classes
+        for case in cases
+    }
+
+
+def _listed(classes: Mapping[int, str]) -> str:
+    return ", ".join(f"{value} {name}" for value, name in classes.items())
 
 
 def split_names(classes: str | Sequence[str]) -> list[str]:

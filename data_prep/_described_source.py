@@ -12,7 +12,7 @@ from medkd.io import PICTURES, VOLUMES, is_hidden
 
 from ._cases import DiscoveredCases, merge_cases
 from ._dataset_json import find_dataset_json, list_of, read_dataset_json
-from ._dataset_names import read_channel_names, read_label_names
+from ._dataset_names import channel_rule, read_channel_names, read_label_names
 from ._decathlon import read_lists
 from ._nnunet_source import NUMBERED, pair_nnunet_folders, read_dataset_dictionary
 from ._pairing import files_by_name
@@ -30,19 +30,19 @@ class DescribedSource:
 
     Attributes:
         path: its ``dataset.json``.
-        form: what it is, for messages.
         cases: its labelled cases; ``published`` has training, validation or test of each.
         folds: case -> fold, where a list numbers them.
         channels: names of the channels; empty: not named.
+        rules: modality (``"ct"`` or ``"other"``) of each channel by its name, None where its intensities decide.
         classes: label value -> name of the classes above 0; empty: not named.
         notes: what was guessed, what disagrees and is harmless, what is left out.
     """
 
     path: Path
-    form: str
     cases: DiscoveredCases
     folds: dict[str, int] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
+    rules: tuple[str | None, ...] = ()
     classes: dict[int, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -64,8 +64,11 @@ def discover_source(source: Path) -> DescribedSource:
     classes, label_notes = read_label_names(content, str(path))
     channels, channel_notes = read_channel_names(content, str(path))
     described = _discover_cases(content, path, channels)
-    described.classes, described.channels = classes, channels
+    rules = [channel_rule(name) for name in channels]
+    described.classes, described.channels, described.rules = classes, channels, tuple(rule for rule, _ in rules)
     described.notes = [*notes, *label_notes, *channel_notes, *described.notes]
+    if any(described.rules):
+        described.notes.append(f"intensities by the names of the channels: {'; '.join(text for _, text in rules)}")
     _check_suffixes(described, content)
     _add_test_folders(described)
     described.notes += [*_count_notes(described, content), *_left_out_notes(described)]
@@ -80,7 +83,7 @@ def _discover_cases(content: Mapping[str, Any], path: Path, channels: tuple[str,
         listed = read_lists(content, path, len(channels))
         if listed.unlabelled and not (path.parent / "imagesTs").is_dir():
             listed.notes.append(f"left out: {len(listed.unlabelled)} listed images of test: {UNLABELLED}")
-        return DescribedSource(path, "lists of the Decathlon's form", listed.cases, listed.folds, notes=listed.notes)
+        return DescribedSource(path, listed.cases, listed.folds, notes=listed.notes)
     else:
         for folder in folders:
             if not folder.is_dir():
@@ -91,7 +94,7 @@ def _discover_cases(content: Mapping[str, Any], path: Path, channels: tuple[str,
         if list_of(content, "training", path):
             notes.append("the list training is not read, as in nnU-Net v2 (file_ending is there): the folders are")
     cases.published = dict.fromkeys(cases.patients, "training")
-    return DescribedSource(path, "nnU-Net raw data set", cases, notes=notes)
+    return DescribedSource(path, cases, notes=notes)
 
 
 def _check_reader(content: Mapping[str, Any], path: Path) -> None:

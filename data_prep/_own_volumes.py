@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ from typing import Any
 
 import numpy as np
 from monai.config import PathLike
+from tqdm import tqdm
 
 from medkd.data import SPLITS, NormaliseCased, natural_key
 from medkd.io import one_or_list, whole_numbers
 
 from ._cases import CaseFiles, DiscoveredCases
-from ._classes import name_values, require_classes
+from ._classes import name_values, require_classes, unnamed_values
 from ._equal_images import describe_groups, image_digest
 from ._prepare import Options, StoredCase, open_data_set, refuse
 from ._report import describe_patients, describe_settings, write_report
@@ -39,23 +41,34 @@ __all__ = ["VolumeOptions", "prepare_volumes"]
 
 @dataclass(frozen=True)
 class VolumeOptions:
-    """What a user says of own volumes; see `check_volume_options` for what a user writes.
+    """What a user, or the source itself, says of own volumes.
 
     Attributes:
         channels: names of the channels; `ONE_CHANNEL` where they have none.
         classes: see `name_values`.
         windows: of each channel; None: proposed.
         spacing: mm of slice, row, column; None: proposed.
-        modalities: ``"ct"`` or ``"other"`` of each channel; None: by its intensities.
+        modalities: ``"ct"`` or ``"other"`` of each channel, as the user says; None: by `rules` or the intensities.
         resample_channels: whether channels on another grid than the first are resampled onto it.
+        rules: the same by the names of channels in the source; None for a channel: by its intensities.
+        notes: on the source, for console and report.
     """
 
     channels: tuple[str, ...] = ONE_CHANNEL
-    classes: str | Sequence[str] | None = None
+    classes: str | Sequence[str] | Mapping[int, str] | None = None
     windows: Sequence[Sequence[float]] | None = None
     spacing: Sequence[float] | None = None
     modalities: Sequence[str] | None = None
     resample_channels: bool = False
+    rules: Sequence[str | None] = ()
+    notes: Sequence[str] = ()
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why each channel has its modality; empty where its intensities decide."""
+        if self.modalities:
+            return ["as you said"] * len(self.channels)
+        return ["by the name of the channel" if rule else "" for rule in self.rules or [None] * len(self.channels)]
 
 
 def prepare_volumes(
@@ -67,7 +80,7 @@ def prepare_volumes(
         cases: the discovered cases, with one image file for each channel, or one 4-D file.
         source: folder of the source, for messages.
         target: folder to write.
-        given: what the user, or a description in the source, says of the volumes.
+        given: what the user, or the source itself, says of the volumes.
         options: the options of all preparations.
 
     Returns:
@@ -76,6 +89,8 @@ def prepare_volumes(
     Raises:
         ValueError: a target in use, refused cases (each with its reason), a class that no training case has.
     """
+    for note in given.notes:
+        tqdm.write(f"note: {note}", file=sys.stderr)
     splits = split_discovered(cases, options.split, options.fold, options.folds, options.seed)
     measured = _survey(cases, splits, given, options)
     names = name_values(given.classes, _cases_with(measured))
@@ -89,8 +104,8 @@ def prepare_volumes(
         require_classes(names, [case.voxels for case in training])  # again: further cases may be refused now
         settings = _settings(training, given, per_case)
         settings["flip_axes"], flips = propose_flip_axes([case.positions for case in training], names, VOLUME_SIDES)
-        notes = describe_settings(measured, names, settings, given.channels, given.windows, given.modalities)
-        notes += flips
+        notes = describe_settings(measured, names, settings, given.channels, given.windows, given.reasons)
+        notes += [*given.notes, *flips]
         for sentence in _without_negative(
             {case: measured[case] for case in data_set.entries}, given.channels, per_case
         ):
@@ -118,9 +133,12 @@ def _survey(
     measured, refused = survey_cases(files, options.workers, given.channels, given.resample_channels)
     if refused and not measured:
         check_exchanged(cases.files[next(iter(refused))])
+    if options.skip_bad and isinstance(given.classes, Mapping):
+        refused |= unnamed_values(given.classes, _cases_with(measured))
     cases.refused.update(refused)
     for case in refused:
         del cases.files[case]
+        measured.pop(case, None)
     reasons = {case: cases.refused[case] for case in requested if case in cases.refused}
     if reasons and (not options.skip_bad or not measured):
         refuse(reasons, len(requested))
@@ -135,9 +153,11 @@ def _cases_with(measured: Mapping[str, CaseMeasures]) -> dict[int, list[str]]:
 
 def _decide_per_case(given: VolumeOptions, measured: Sequence[CaseMeasures]) -> list[bool]:
     """Return for each channel whether each case is rescaled by its own percentiles; the other channels are HU."""
-    if given.modalities:
-        return [modality == "other" for modality in given.modalities]
-    return [not is_ct([case.channels[n] for case in measured]) for n in range(len(given.channels))]
+    modalities = given.modalities or given.rules or [None] * len(given.channels)
+    return [
+        modality == "other" if modality else not is_ct([case.channels[n] for case in measured])
+        for n, modality in enumerate(modalities)
+    ]
 
 
 def _store_case(

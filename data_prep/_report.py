@@ -108,7 +108,7 @@ def describe_settings(
     settings: Mapping[str, Any],
     channels: Sequence[str],
     windows: Sequence[Sequence[float]] | None,
-    modalities: Sequence[str] | None,
+    reasons: Sequence[str],
 ) -> list[str]:
     """Return lines on how each setting was decided, and the option that changes it.
 
@@ -118,7 +118,7 @@ def describe_settings(
         settings: window, spacing and further settings of the data list.
         channels: names of the channels.
         windows: the windows that the user gave, or None.
-        modalities: the modalities that the user gave, or None.
+        reasons: why each channel is kept or rescaled; empty where its intensities decided.
     """
     counts = {value: sum(value in case.voxels for case in measured.values()) for value in names}
     classes = (
@@ -130,7 +130,7 @@ def describe_settings(
     pixels = "" if is_axial else f"; look: slices are axial, the volumes were scanned otherwise, a pixel is {within} mm"
     return [
         f"classes: {', '.join(classes)}",
-        *_describe_channels(measured, settings, channels, bool(windows), bool(modalities)),
+        *_describe_channels(measured, settings, channels, bool(windows), reasons),
         f"2-D: image_size {settings['image_size_2d']} (rows, columns){pixels}",
         f"3-D: spacing {settings['spacing_3d']} mm, patch {settings['patch_3d']} (slice, row, column)",
     ]
@@ -141,7 +141,7 @@ def _describe_channels(
     settings: Mapping[str, Any],
     channels: Sequence[str],
     is_window_given: bool,
-    is_modality_given: bool,
+    reasons: Sequence[str],
 ) -> list[str]:
     """Return lines on the intensities and the window of each channel."""
     lines = []
@@ -155,7 +155,7 @@ def _describe_channels(
         else:
             scale, other, source = "HU, kept", "other", "what is labelled in training cases, and a margin"
         of_channel = f" of {name}" if len(channels) > 1 else ""
-        decided = "as you said" if is_modality_given else f"{air}; wrong? --modality {other}"
+        decided = reasons[number] or f"{air}; wrong? --modality {other}"
         lines += [
             f"intensities{of_channel}: {scale} ({decided})",
             f"window{of_channel}: {low:g} to {high:g} ({'as you said' if is_window_given else source}; --window LOW HIGH)",

@@ -22,7 +22,6 @@ _ARITIES: dict[str, Arity] = {
     "flag": "none",
     "truth": "truth",
     "list": "all",
-    "names": "all",
     "sizes": "all",
     "numbers": "all",
     "words": "all",

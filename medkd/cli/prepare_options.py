@@ -45,6 +45,8 @@ def prepare_options(task: str) -> list[Option]:
     for argument, default in _arguments(node):
         name = "dataset_dir" if argument.arg == "target" else argument.arg
         kind = _kind(ast.unparse(argument.annotation) if argument.annotation else "", argument.arg)
+        # It stands behind arguments that have alternatives, so Python wants a default.
+        default = _NO_DEFAULT if name == "dataset_dir" else default
         options.append(Option(name, kind, meanings.get(argument.arg, ""), default, nullable=default is None))
     return options
 

@@ -2,7 +2,6 @@
 
 from .augmentation import flip_axes, random_transforms
 from .channels import data_channels
-from .components import RemoveComponentsd
 from .datalist import (
     data_classes,
     data_values,
@@ -31,7 +30,6 @@ __all__ = [
     "CheckImaged",
     "RandStoredPatch",
     "ScaleWindowd",
-    "RemoveComponentsd",
     "SliceDataset",
     "MapLabelsd",
     "PictureReader",

@@ -19,7 +19,7 @@ def described(tmp_path, test=(), validation=(), folds=None):
     cases = DiscoveredCases(patients={case: case for case in (*NAMES, *test)})
     cases.published = dict.fromkeys(NAMES, "training") | dict.fromkeys(validation, "validation")
     cases.published |= dict.fromkeys(test, "test")
-    return DescribedSource(tmp_path / "Dataset001_X/dataset.json", "", cases, folds or {})
+    return DescribedSource(tmp_path / "Dataset001_X/dataset.json", cases, folds or {})
 
 
 def split_of(source, split, fold=0, seed=0):

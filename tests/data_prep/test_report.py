@@ -110,12 +110,12 @@ def test_long_tables_list_odd_cases_alone(tmp_path):
 
 
 def test_lines_on_settings_name_the_option_that_changes_them():
-    lines = describe_settings({"a": CASE, "b": replace(CASE, voxels={1: 5})}, LABELS, SETTINGS, ["image"], None, None)
+    lines = describe_settings({"a": CASE, "b": replace(CASE, voxels={1: 5})}, LABELS, SETTINGS, ["image"], None, [""])
     assert lines[0] == "classes: 1 kidney (value 1, in 2 cases), 2 tumour (value 2, in 1 cases)"
     assert "2 of 2 cases hold air below -500; wrong? --modality other" in lines[1]
     assert lines[2].startswith("window: 0 to 250 (what is labelled in training cases") and "look:" not in lines[3]
     lines = describe_settings(
-        {"a": replace(CASE, spacing=(0.8, 3.0, 0.8))}, LABELS, SETTINGS, ["image"], [[0, 250]], ["ct"]
+        {"a": replace(CASE, spacing=(0.8, 3.0, 0.8))}, LABELS, SETTINGS, ["image"], [[0, 250]], ["as you said"]
     )
     assert "as you said" in lines[1] and "as you said" in lines[2] and "look: slices are axial" in lines[3]
 

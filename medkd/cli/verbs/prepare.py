@@ -80,7 +80,8 @@ def _run(command: Command) -> None:
 
 VERB = Verb(
     "prepare",
-    "Prepare a data set from an official download (--source), or from your own volumes (nifti: --images, --labels).",
+    "Prepare a data set from an official download (--source), or from your own images (--images, --labels; nifti also takes "
+    "--source: a data set of nnU-Net or the Decathlon).",
     _run,
     task="required",
     options="signature",

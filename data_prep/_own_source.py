@@ -1,0 +1,89 @@
+"""Where a user's own volumes come from: a folder of images and one of label maps, or a source that describes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from monai.config import PathLike
+
+from ._cases import DiscoveredCases, require_source
+from ._channel_pairing import pair_channels
+from ._classes import split_names
+from ._described_source import DescribedSource, discover_source
+from ._pairing import pair_volumes
+from ._target import check_target
+from ._volumes import ONE_CHANNEL
+
+__all__ = ["agreed_classes", "find_own_source"]
+
+
+def find_own_source(
+    images: PathLike | None,
+    labels: PathLike | None,
+    source: PathLike | None,
+    channels: str | Sequence[str] | None,
+    target: Path,
+    overwrite: bool,
+) -> DescribedSource:
+    """Return the cases of two folders, or of a source with a ``dataset.json``; see `medkd.data_prep.nifti.prepare`.
+
+    Returns:
+        The source, with the names of its channels, or else those that the user gives, or else `ONE_CHANNEL`.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: other options than two folders or a source, a target that must not be written, names of channels that
+            are empty, equal or not those of the source.
+    """
+    names = _channel_names("channels", split_names(channels)) if channels is not None else ()
+    missing = [name for name, path in (("--images", images), ("--labels", labels)) if path is None]
+    if source is not None:
+        if len(missing) < 2:
+            raise ValueError("found --source beside --images or --labels, expected --source alone or the two folders")
+        described = discover_source(Path(source))
+        check_target(described.path.parent, target, overwrite)
+        _check_agreement(described, "channels", names, described.channels)
+        described.channels = _channel_names(str(described.path), described.channels) or names or ONE_CHANNEL
+        return described
+    if images is None or labels is None:
+        other = ", or --source DIR for a folder of nnU-Net or of the Decathlon" if missing[1:] else ""
+        raise ValueError(f"medkd prepare nifti needs {' and '.join(missing)}{other}")
+    folders = require_source(images, "images"), require_source(labels, "labels")
+    for folder in folders:
+        check_target(folder, target, overwrite)
+    return DescribedSource(folders[0], _pair(*folders, names), channels=names or ONE_CHANNEL)
+
+
+def _pair(images: Path, labels: Path, channels: Sequence[str]) -> DiscoveredCases:
+    return pair_channels(images, labels, channels) if len(channels) > 1 else pair_volumes(images, labels)
+
+
+def _channel_names(place: str, names: Sequence[str]) -> tuple[str, ...]:
+    if len({name.lower() for name in names}) < len(names) or not all(names):
+        raise ValueError(f"{place}: found {', '.join(names)}, expected names that differ, none of them empty")
+    if wrong := next((name for name in names if name.startswith(("$", "@", "%")) or set(name) & set("/\\")), None):
+        raise ValueError(
+            f"{place}: found {wrong!r}, expected a name without slashes that does not begin with $, @ or %"
+        )
+    return tuple(names)
+
+
+def agreed_classes(
+    described: DescribedSource, classes: str | Sequence[str] | None
+) -> str | Sequence[str] | Mapping[int, str] | None:
+    """Return the classes of the source by value; those of the user where it names none.
+
+    Raises:
+        ValueError: the user names others.
+    """
+    if classes is not None:
+        _check_agreement(described, "classes", split_names(classes), list(described.classes.values()))
+    return described.classes or classes
+
+
+def _check_agreement(described: DescribedSource, option: str, names: Sequence[str], others: Sequence[str]) -> None:
+    if names and others and list(names) != list(others):
+        raise ValueError(
+            f"{option}: found {', '.join(names)}, expected {', '.join(others)} as in {described.path}, or no --{option}"
+        )
