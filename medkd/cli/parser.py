@@ -22,6 +22,7 @@ _ARITIES: dict[str, Arity] = {
     "flag": "none",
     "truth": "truth",
     "list": "all",
+    "names": "all",
     "sizes": "all",
     "numbers": "all",
     "words": "all",

@@ -18,6 +18,7 @@ Kind = Literal[
     "truth",  # True or False
     "flag",  # without a value
     "list",
+    "names",  # one or several of the choices, as a list or with commas
     "sizes",  # whole numbers from 1 on
     "numbers",
     "words",  # one or several of the choices
@@ -36,6 +37,7 @@ _METAVARS: dict[str, str] = {
     "truth": "True|False",
     "flag": "",
     "list": "A B ...",
+    "names": "A,B,...",
     "sizes": "A B ...",
     "numbers": "A B ...",
     "words": "A B ...",
@@ -55,6 +57,7 @@ class Option:
         help: one sentence.
         default: of an option of the command itself; that of an id stands in the configuration.
         choices: the values that are accepted, of a list the words in its place; empty for any of the kind.
+        least: the smallest number that is accepted.
         most: the largest number that is accepted.
         nullable: whether ``None`` (``null``) is a value.
         example: shown where the value is of another kind.
@@ -68,6 +71,7 @@ class Option:
     help: str
     default: Any = None
     choices: tuple[str, ...] = ()
+    least: float = -math.inf
     most: float = math.inf
     nullable: bool = False
     example: str = ""
@@ -78,5 +82,6 @@ class Option:
     @property
     def usage(self) -> str:
         """The option with a placeholder of its value."""
-        placeholder = self.metavar or "|".join(self.choices) or _METAVARS[self.kind]
+        separator = "," if self.kind == "names" else "|"
+        placeholder = self.metavar or separator.join(self.choices) or _METAVARS[self.kind]
         return f"--{self.name} {placeholder}".rstrip()

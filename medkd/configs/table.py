@@ -49,6 +49,21 @@ _OPTIONS = (
         "All slices, or those with the target alone (HLFD's).",
         choices=("whole", "hlfd"),
     ),
+    Option(
+        "metrics",
+        "names",
+        "Further metrics of whole test cases, beside Dice, IoU, RVD and HD95.",
+        choices=("nsd", "ece", "lesions"),
+    ),
+    Option("nsd_mm", "number", "Tolerance of the metric nsd in mm, in pixels of pictures.", least=0, metavar="MM"),
+    Option("largest_component", "truth", "Keep the largest connected component of each class in a prediction."),
+    Option(
+        "min_volume",
+        "number",
+        "Remove connected components below this volume: ml, or pixels of pictures.",
+        least=0,
+        metavar="ML",
+    ),
     Option("part", "text", "Split that is evaluated.", choices=("training", "validation", "test")),
     # training
     Option("max_epochs", "count", "Number of training epochs."),
@@ -151,7 +166,17 @@ ID_OPTIONS = {option.name: option for option in _OPTIONS}
 COMMON_IDS = (
     *("method", "method_args", "teacher", "model", "input", "target", "window", "image_size", "patch_size", "spacing"),
     *("max_epochs", "batch_size", "learning_rate", "student_width", "teacher_width", "seed", "training_cases"),
-    *("resume", "part", "protocol", "save_probabilities", "device"),
+    *(
+        "resume",
+        "part",
+        "protocol",
+        "metrics",
+        "nsd_mm",
+        "largest_component",
+        "min_volume",
+        "save_probabilities",
+        "device",
+    ),
 )
 
 

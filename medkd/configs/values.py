@@ -123,13 +123,16 @@ def fits(value: Any, default: Any, option: Option | None) -> bool:
         case "paths":
             return isinstance(value, str) or _is_list(value) and all(isinstance(path, str) for path in value)
         case "number":
-            return _is_number(value) and math.isfinite(value) and value <= option.most
+            return _is_number(value) and math.isfinite(value) and option.least <= value <= option.most
         case "whole":
             return _is_number(value) and isinstance(value, int) and value >= 0
         case "count":
             return _is_number(value) and isinstance(value, int) and 0 < value <= option.most
         case "truth":
             return isinstance(value, bool | int)
+        case "names":
+            names = value if _is_list(value) else str(value).split(",")
+            return all(str(name).strip() in option.choices for name in names)
         case "list":
             return _is_list(value) or value in option.choices
         case "sizes":
@@ -147,13 +150,17 @@ def _expected(name: str, default: Any, option: Option | None, value: Any = None)
     if option is not None and option.kind == "words":
         return f"one or several of {', '.join(option.choices)}{', or None' if option.nullable else ''}"
     if option is not None and option.choices:
+        if option.kind == "names":
+            return f"some of {', '.join(option.choices)}: --{name} {','.join(option.choices[:2])}"
         of_list = f", or a list such as {option.example}" if option.kind == "list" else ""
         return f"one of {', '.join(option.choices)}{of_list}"
     match option.kind if option is not None else "any":
         case "path" | "paths":
             return f"a path: write ./{'NAME' if value is None else value}"
         case "number":
-            return "a number" if option is None or option.most == math.inf else f"a number up to {option.most}"
+            least = "" if option is None or option.least == -math.inf else f" from {option.least:g} on"
+            most = "" if option is None or option.most == math.inf else f" up to {option.most}"
+            return f"a number{least}{most}"
         case "whole":
             return "a whole number from 0 on"
         case "count":

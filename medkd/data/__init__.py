@@ -2,6 +2,7 @@
 
 from .augmentation import flip_axes, random_transforms
 from .channels import data_channels
+from .components import RemoveComponentsd
 from .datalist import (
     data_classes,
     data_values,
@@ -30,6 +31,7 @@ __all__ = [
     "CheckImaged",
     "RandStoredPatch",
     "ScaleWindowd",
+    "RemoveComponentsd",
     "SliceDataset",
     "MapLabelsd",
     "PictureReader",

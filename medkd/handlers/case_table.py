@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from ignite.engine import Events
@@ -13,14 +14,18 @@ from monai.data import MetaTensor
 from monai.engines import SupervisedEvaluator
 from torch import Tensor
 
-from medkd.metrics import case_metrics, summarise
+from medkd.metrics import case_metrics, expected_calibration_error, metric_names, summarise
+from medkd.metrics.calibration import reliability
+from medkd.metrics.case import RAW
 from medkd.parallel.group import barrier, gather_in_order, is_main_process
 from medkd.runs.folder import RunFolder
 
 __all__ = ["CaseTable"]
 
 _FIRST_COLUMNS = ["case", "class", "dice", "iou", "rvd", "hd95"]
-_PRINTED = ("dice", "iou", "rvd", "abs_rvd", "hd95")
+_PRINTED = ("dice", "iou", "rvd", "abs_rvd", "hd95", "nsd", "ece", "lesion_sensitivity", "lesion_precision")
+# what does not depend on the labels of the prediction
+_OF_TRUTH = ("class", "empty_truth", "volume_truth", "lesions_truth", "nsd_tolerance")
 
 
 class CaseTable:
@@ -31,17 +36,33 @@ class CaseTable:
     is counted, see `case_metrics`. Of several processes, which evaluate their `medkd.parallel.shard_indices`, the main
     process writes the rows of all, in the order of the data.
 
+    Where components were removed, ``pred_raw`` of the output are the labels before. Their metrics are further columns, which
+    end in "_raw", and "removed_voxels" is the number of voxels, or pixels. ECE is computed from ``calibration`` of the output,
+    see `CalibrationBinsd`, and the bins over all cases are written into ``calibration.json``.
+
     Args:
         output_dir: the folder of both files.
         classes: label value -> name, foreground only.
         protocol: see `medkd.metrics.PROTOCOLS`.
+        metrics: further metrics, see `medkd.metrics.metric_names`.
+        nsd_mm: tolerance of "nsd" in mm, in pixels for images.
     """
 
-    def __init__(self, output_dir: str | Path, classes: Mapping[int, str], protocol: str = "whole") -> None:
+    def __init__(
+        self,
+        output_dir: str | Path,
+        classes: Mapping[int, str],
+        protocol: str = "whole",
+        metrics: str | Sequence[str] = (),
+        nsd_mm: float = 2.0,
+    ) -> None:
         self.folder = RunFolder(output_dir)
         self.classes = dict(classes)
         self.protocol = protocol
+        self.metrics = metric_names(metrics)
+        self.nsd_mm = nsd_mm
         self.cases: list[list[dict[str, Any]]] = []
+        self.bins: list[np.ndarray] = []  # of each case (K - 1, 3, bins)
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
         """Register the handler at an evaluator."""
@@ -51,21 +72,37 @@ class CaseTable:
 
     def _start(self, evaluator: SupervisedEvaluator) -> None:
         self.cases.clear()
+        self.bins.clear()
 
     def __call__(self, evaluator: SupervisedEvaluator) -> None:
         """Compute the metrics of the cases of a batch."""
         for item, output in zip(evaluator.state.batch, evaluator.state.output, strict=True):
-            label = output["label"]
-            spacing, volume = _voxel(label)
-            prediction = _without_meta_data(output["pred"])
-            rows = case_metrics(
-                prediction, _without_meta_data(label), self.classes, spacing, self.protocol, voxel_volume=volume
-            )
+            rows = self._rows(output["pred"], output["label"])
+            if (raw := output.get("pred_raw")) is not None:
+                removed = _removed(output["pred"], raw, self.classes)
+                before = self._rows(raw, output["label"])
+                rows = [
+                    {**row, **_raw(r), "removed_voxels": n} for row, r, n in zip(rows, before, removed, strict=True)
+                ]
+            if "ece" in self.metrics:
+                self.bins.append(output["calibration"])
+                errors = map(expected_calibration_error, self.bins[-1])
+                rows = [{**row, "ece": error} for row, error in zip(rows, errors, strict=True)]
             self.cases.append([{"case": item["case"], **row, "protocol": self.protocol} for row in rows])
 
+    def _rows(self, prediction: Tensor, label: Tensor) -> list[dict[str, Any]]:
+        spacing, volume = _voxel(label)
+        labels = _without_meta_data(prediction), _without_meta_data(label)
+        return case_metrics(*labels, self.classes, spacing, self.protocol, volume, self.metrics, self.nsd_mm)
+
     def _write(self, evaluator: SupervisedEvaluator) -> None:
-        cases = gather_in_order(self.cases, _number_of_cases(evaluator, self.cases))
+        total = _number_of_cases(evaluator, self.cases)
+        cases = gather_in_order(self.cases, total)
+        bins = gather_in_order(self.bins, total) if "ece" in self.metrics else []
         if is_main_process():
+            if len(bins):
+                classes = zip(self.classes.values(), np.stack([*bins], axis=1), strict=True)
+                self.folder.write_calibration({name: reliability(of_class) for name, of_class in classes})
             self._write_rows([row for rows in cases for row in rows])
         barrier()  # overlays read the table
 
@@ -77,6 +114,8 @@ class CaseTable:
         self.folder.write_summary(summary)
         for name, metrics in summary.items():
             print(_line(name, metrics, self.protocol))
+            if "removed_voxels" in metrics:
+                print(_line_of_removed(name, metrics, [row["removed_voxels"] for row in rows if row["class"] == name]))
 
 
 def _number_of_cases(evaluator: SupervisedEvaluator, cases: Sized) -> int:
@@ -97,11 +136,31 @@ def _without_meta_data(labels: Tensor) -> Tensor:
     return (labels.as_tensor() if isinstance(labels, MetaTensor) else labels)[0]
 
 
+def _raw(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a raw prediction that are not those of the cleaned one."""
+    return {f"{name}{RAW}": value for name, value in row.items() if name not in _OF_TRUTH}
+
+
+def _removed(prediction: Tensor, raw: Tensor, classes: Mapping[int, str]) -> list[int]:
+    """Return the number of voxels of each class that became background."""
+    return [int((raw == value).sum()) - int((prediction == value).sum()) for value in classes]
+
+
+def _line_of_removed(name: str, metrics: Mapping[str, Mapping[str, Any]], counts: Sequence[int]) -> str:
+    values = " ".join(
+        f"{key} {metrics[key + RAW]['mean']:.4f}" for key in ("dice", "iou", "hd95") if metrics[key + RAW]["n"]
+    )
+    return (
+        f"{name}: components removed: {sum(counts)} voxels in {sum(map(bool, counts))} of {len(counts)} cases; "
+        f"before: {values}"
+    )
+
+
 def _line(name: str, metrics: Mapping[str, Mapping[str, Any]], protocol: str) -> str:
     values = " ".join(
         f"{key} {metrics[key]['mean']:.4f} ± {metrics[key]['std']:.4f} (n={metrics[key]['n']})"
         for key in _PRINTED
-        if metrics[key]["n"]
+        if key in metrics and metrics[key]["n"]
     )
     missed, empty, alarms = (_count(metrics[key]) for key in ("missed", "empty_truth", "false_alarm"))
     note = f"{missed} missed; without ground truth: {empty} of {metrics['empty_truth']['n']} cases"

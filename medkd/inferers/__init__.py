@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .case_by_case import infer_each
+    from .kept_logits import keep_logits
     from .slice_batches import SliceBatchInferer
     from .volumes import VolumeInferer
 
-__all__ = ["SliceBatchInferer", "VolumeInferer", "infer_each"]
+__all__ = ["SliceBatchInferer", "VolumeInferer", "infer_each", "keep_logits"]
 
-_LAZY = {"SliceBatchInferer": "slice_batches", "VolumeInferer": "volumes", "infer_each": "case_by_case"}
+_LAZY = {
+    "SliceBatchInferer": "slice_batches",
+    "VolumeInferer": "volumes",
+    "infer_each": "case_by_case",
+    "keep_logits": "kept_logits",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from monai.data import Dataset, list_data_collate
 from monai.engines import SupervisedEvaluator
@@ -14,12 +15,15 @@ from tqdm import tqdm
 from medkd.runs.errors import one_line_errors
 
 if TYPE_CHECKING:
+    from medkd.io.volume_table import VolumeTable
     from medkd.runs.predicted import PredictedCases
 
 __all__ = ["infer_each"]
 
 
-def infer_each(evaluator: SupervisedEvaluator, predicted: PredictedCases | None = None) -> None:
+def infer_each(
+    evaluator: SupervisedEvaluator, predicted: PredictedCases | None = None, volumes: VolumeTable | None = None
+) -> None:
     """Run an evaluator, whose postprocessing writes the predictions, on one case after the other.
 
     A bar shows the finished cases and the time left. Each case that failed is one line on standard error.
@@ -27,6 +31,7 @@ def infer_each(evaluator: SupervisedEvaluator, predicted: PredictedCases | None 
     Args:
         evaluator: its data loader has a data set whose ``data`` are items with "case" and "image" (the path).
         predicted: the cases that an interrupted call has finished, which are skipped; None: there are none.
+        volumes: the file of the volumes of the predictions; None: there is none.
 
     Raises:
         ValueError: at the end, when any case failed; the predictions of the others are written by then.
@@ -35,7 +40,9 @@ def infer_each(evaluator: SupervisedEvaluator, predicted: PredictedCases | None 
     dataset = evaluator.data_loader.dataset
     with predicted or nullcontext():
         indices = predicted.remaining(dataset.data) if predicted else list(range(len(dataset)))
-        failed, is_empty = _infer(evaluator, dataset, indices, predicted)
+        if volumes:
+            volumes.begin([dataset.data[index]["case"] for index in indices])
+        failed, is_empty = _infer(evaluator, dataset, indices, predicted, volumes)
     if is_empty and len(failed) < len(indices):
         print("note: all is background in every prediction: is it the right model for these images?", flush=True)
     if failed and len(failed) == len(dataset.data):
@@ -45,7 +52,11 @@ def infer_each(evaluator: SupervisedEvaluator, predicted: PredictedCases | None 
 
 
 def _infer(
-    evaluator: SupervisedEvaluator, dataset: Dataset, indices: list[int], predicted: PredictedCases | None
+    evaluator: SupervisedEvaluator,
+    dataset: Dataset,
+    indices: list[int],
+    predicted: PredictedCases | None,
+    volumes: VolumeTable | None,
 ) -> tuple[list[str], bool]:
     """Return the names of the failed cases, and whether all predictions are background."""
     failed, is_empty = [], True
@@ -69,7 +80,16 @@ def _infer(
         evaluator.state.epoch_length = 1
         evaluator.run()
         is_empty = is_empty and not any(bool(output["pred"].any()) for output in evaluator.state.output)
+        removed = _add_volumes(volumes, item["case"], evaluator.state.output[0]) if volumes else ""
         if predicted:
             predicted.add(item["case"], item["image"])
-        tqdm.write(f"{item['image']}: done", file=sys.stdout)
+        tqdm.write(f"{item['image']}: done{removed}", file=sys.stdout)
     return failed, is_empty
+
+
+def _add_volumes(volumes: VolumeTable, case: str, output: Mapping[str, Any]) -> str:
+    """Add a case to the file of volumes, and return what was removed of its prediction."""
+    labels, raw = output["pred"], output.get("pred_raw")
+    arrays = [None if image is None else image.as_tensor()[0].cpu().numpy() for image in (labels, raw)]
+    assert arrays[0] is not None
+    return volumes.add(case, arrays[0], labels.affine.cpu().numpy(), arrays[1])

@@ -4,6 +4,7 @@ from .channel_volumes import read_channel_files, read_channels
 from .channels import ImagePaths, discover_channels, image_files, one_or_list
 from .class_masks import ClassMask, read_class_mask
 from .colours import class_colour, class_colour_code
+from .components import label_components, remove_components, voxel_volume
 from .dicom_files import is_dicom_folder
 from .geometry import size_at_spacing
 from .hidden import is_hidden
@@ -17,6 +18,7 @@ from .pictures import as_rgb, describe_conversion, has_transparency, read_pictur
 from .predictions import read_prediction, write_prediction
 from .volume import Volume
 from .volume_files import NIFTI, VOLUMES, read_nifti, read_volume, read_volume_file
+from .volume_table import VolumeTable
 
 __all__ = [
     "ClassMask",
@@ -35,6 +37,7 @@ __all__ = [
     "Mask",
     "PictureFile",
     "Volume",
+    "VolumeTable",
     "as_rgb",
     "case_name",
     "channel_flags",
@@ -50,6 +53,7 @@ __all__ = [
     "image_files",
     "is_dicom_folder",
     "is_hidden",
+    "label_components",
     "normalise_case",
     "normalise_channels",
     "one_or_list",
@@ -62,9 +66,11 @@ __all__ = [
     "read_prediction",
     "read_volume",
     "read_volume_file",
+    "remove_components",
     "size_at_spacing",
     "to_rgb",
     "turn_upright",
+    "voxel_volume",
     "whole_numbers",
     "write_prediction",
 ]

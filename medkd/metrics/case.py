@@ -10,12 +10,17 @@ import pandas as pd
 from monai.metrics import compute_dice, compute_hausdorff_distance, compute_iou
 from torch import Tensor
 
+from .extra import EXTRA_METRICS
+from .lesions import lesion_metrics
 from .protocols import check_protocol, slices_with_target
 from .relative_volume_difference import compute_relative_volume_difference
+from .surface_dice import surface_dice
 
-__all__ = ["METRICS", "case_metrics", "summarise"]
+__all__ = ["METRICS", "RAW", "case_metrics", "summarise"]
 
 METRICS = ("dice", "iou", "rvd", "abs_rvd", "hd95", "missed", "empty_truth", "false_alarm")
+RAW = "_raw"  # end of a column's name: of the prediction before components were removed
+_EXTRA_COLUMNS = (*(column for columns in EXTRA_METRICS.values() for column in columns), "removed_voxels")
 
 
 def case_metrics(
@@ -25,6 +30,8 @@ def case_metrics(
     spacing: Sequence[float],
     protocol: str = "whole",
     voxel_volume: float | None = None,
+    extra: Sequence[str] = (),
+    nsd_mm: float = 2.0,
 ) -> list[dict[str, Any]]:
     """Compute one row of metrics a foreground class for the volume of one patient, or for one image.
 
@@ -36,6 +43,9 @@ def case_metrics(
         protocol: "whole", or "hlfd" for the released code's: slices (first axis) with foreground alone, Dice smoothed by 1.
         voxel_volume: volume of a voxel in mm³ where the axes are sheared (a tilted gantry). None: the product of the
             spacings.
+        extra: names of `EXTRA_METRICS` to compute as well. "ece" needs probabilities and is not computed here, see
+            `expected_calibration_error`.
+        nsd_mm: tolerance of "nsd" in mm, in pixels for images.
 
     Returns:
         Rows with "class", the `METRICS`, and "volume_truth", "volume_prediction" in ml (of images in 1000 pixels):
@@ -47,6 +57,9 @@ def case_metrics(
         - missed: 1 when the prediction is empty, else 0; NaN when the ground truth is empty.
         - empty_truth: 1 when the ground truth is empty, else 0.
         - false_alarm: 1 when the ground truth is empty and the prediction is not, 0 when both are empty, else NaN.
+        - nsd, with nsd_tolerance: see `surface_dice`. 0 when the prediction is empty, NaN when the ground truth is empty.
+        - lesion_sensitivity, lesion_precision and numbers of lesions: see `lesion_metrics`.
+        - The columns of "nsd" and "lesions" are NaN with protocol "hlfd", for the same reason as hd95.
 
     Raises:
         ValueError: for an unknown protocol, different shapes, or protocol "hlfd" of an image.
@@ -69,10 +82,12 @@ def case_metrics(
         with_target = slices_with_target(truth)
         prediction, truth = prediction[with_target], truth[with_target]
     voxel = (float(np.prod(spacing)) if voxel_volume is None else voxel_volume) / 1000.0
-    return [
-        _class_row(prediction == value, truth == value, name, spacing, voxel, protocol)
-        for value, name in classes.items()
-    ]
+    rows = []
+    for value, name in classes.items():
+        masks = prediction == value, truth == value
+        row = _class_row(*masks, name, spacing, voxel, protocol)
+        rows.append(row | _extra_columns(*masks, spacing, protocol, extra, nsd_mm))
+    return rows
 
 
 def _class_row(
@@ -101,6 +116,21 @@ def _class_row(
     return {**row, "volume_truth": n_truth * voxel, "volume_prediction": n_prediction * voxel}
 
 
+def _extra_columns(
+    prediction: Tensor, truth: Tensor, spacing: Sequence[float], protocol: str, extra: Sequence[str], nsd_mm: float
+) -> dict[str, Any]:
+    """Compute the requested columns of one class from boolean masks (*spatial)."""
+    columns: dict[str, Any] = {}
+    is_whole = protocol == "whole"
+    if "nsd" in extra:
+        nsd = surface_dice(prediction, truth, spacing, nsd_mm) if is_whole else float("nan")
+        columns |= {"nsd": nsd, "nsd_tolerance": nsd_mm}
+    if "lesions" in extra:
+        unknown = dict.fromkeys(EXTRA_METRICS["lesions"], float("nan"))
+        columns |= lesion_metrics(prediction, truth) if is_whole else unknown
+    return columns
+
+
 def summarise(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, float | int | None]]]:
     """Summarise rows of `case_metrics` over cases.
 
@@ -108,7 +138,7 @@ def summarise(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str
     other means leave out.
 
     Args:
-        rows: rows of any number of cases.
+        rows: rows of any number of cases, perhaps with the columns of `EXTRA_METRICS` and those of raw predictions.
 
     Returns:
         ``{class: {metric: {"mean", "std", "n"}}}``. NaN values are left out; n is the number of the others. std is the
@@ -120,9 +150,10 @@ def summarise(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str
         0.75
     """
     table = pd.DataFrame(list(rows))
+    extra = [name for name in map(str, table) if name in _EXTRA_COLUMNS or name.endswith(RAW)]
     summary: dict[str, dict[str, dict[str, float | int | None]]] = {}
     for name, group in table.groupby("class", sort=False):
-        summary[str(name)] = {metric: _statistics(group[metric].dropna()) for metric in METRICS}
+        summary[str(name)] = {metric: _statistics(group[metric].dropna()) for metric in (*METRICS, *extra)}
     return summary
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .escapes import escape_csv, unescape_csv
 from .files import save_atomically, write_atomically
-from .json_files import is_environment, is_summary, read_object
+from .json_files import is_calibration, is_environment, is_summary, read_object
 from .plain_record import plain_options, read_content
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = ["RunFolder"]
 T = TypeVar("T")
 
 # columns of numbers in ``metrics.csv``; others may be text
-_MEASURED = ("dice", "iou", "rvd", "hd95", "abs_rvd", "missed", "empty_truth", "false_alarm")
+_MEASURED = {"dice", "iou", "rvd", "hd95", "abs_rvd", "missed", "empty_truth", "false_alarm", "nsd", "ece"}
 
 
 class RunFolder:
@@ -97,6 +97,11 @@ class RunFolder:
     def summary(self) -> Path:
         """Mean, standard deviation and number of cases of each metric and class; written last."""
         return self.path / self.SUMMARY
+
+    @property
+    def calibration(self) -> Path:
+        """The bins of a reliability diagram for each class, over the test cases."""
+        return self.path / "calibration.json"
 
     @property
     def predictions(self) -> Path:
@@ -193,6 +198,10 @@ class RunFolder:
         """Return what PLC-KD's soft-label correction did."""
         return read_object(self.correction)
 
+    def read_calibration(self) -> dict[str, Any] | None:
+        """Return the bins of a reliability diagram: class -> "voxels", "probability" and "frequency" of each bin."""
+        return read_object(self.calibration, is_calibration)
+
     def read_mlflow(self) -> dict[str, Any] | None:
         """Return ``tracking`` and ``run_id`` of the run at its MLflow server."""
         return read_object(self.mlflow)
@@ -207,7 +216,11 @@ class RunFolder:
             table = pd.read_csv(self.metrics, dtype=types, keep_default_na=False, na_values=[""])
         except (FileNotFoundError, IsADirectoryError, ValueError):
             return None
-        measured = table.columns.intersection(list(_MEASURED))
+        measured = [
+            name
+            for name in map(str, table)
+            if name.removesuffix("_raw") in _MEASURED or name.startswith(("lesion", "removed"))
+        ]
         if not {"case", "class"} <= set(table.columns) or not all(
             map(pd.api.types.is_numeric_dtype, table[measured].dtypes)
         ):
@@ -252,6 +265,10 @@ class RunFolder:
     def write_correction(self, correction: Mapping[str, Any]) -> None:
         """Write what PLC-KD's soft-label correction did."""
         _write(self.correction, json.dumps(correction, indent=2, allow_nan=False))
+
+    def write_calibration(self, calibration: Mapping[str, Any]) -> None:
+        """Write the bins of a reliability diagram for each class."""
+        _write(self.calibration, json.dumps(calibration, indent=2, allow_nan=False))
 
     def write_mlflow(self, tracking: str, run_id: str) -> None:
         """Write the number of the run at its MLflow server."""

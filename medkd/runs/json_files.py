@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["is_environment", "is_summary", "read_object"]
+__all__ = ["is_calibration", "is_environment", "is_summary", "read_object"]
 
 
 def read_object(file: Path, is_valid: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any] | None:
@@ -44,6 +44,28 @@ def is_summary(content: dict[str, Any]) -> bool:
     """
     classes = list(content.values())
     return all(isinstance(metrics, dict) and all(map(_is_statistics, metrics.values())) for metrics in classes)
+
+
+def is_calibration(content: dict[str, Any]) -> bool:
+    """Return whether a content is the calibration of a run: class -> three lists, of one length, of numbers or None.
+
+    Example:
+        >>> is_calibration({"tumour": {"voxels": [0, 3], "probability": [None, 0.7], "frequency": [None, 0.5]}})
+        True
+    """
+    return all(isinstance(bins, dict) and _are_bins(bins) for bins in content.values())
+
+
+def _are_bins(bins: dict[str, Any]) -> bool:
+    lists = [bins.get(name) for name in ("voxels", "probability", "frequency")]
+    if not all(isinstance(values, list) for values in lists) or len(set(map(len, lists))) != 1:  # type: ignore[arg-type]
+        return False
+    are_counts = all(type(count) is int and count >= 0 for count in lists[0] or [])
+    shares = zip(lists[0] or [], [*zip(lists[1] or [], lists[2] or [], strict=True)], strict=True)
+    return are_counts and all(
+        pair == (None, None) if count == 0 else all(type(value) in (int, float) for value in pair)
+        for count, pair in shares
+    )
 
 
 def _is_statistics(entry: Any) -> bool:

@@ -43,7 +43,7 @@ def jobs(students, kits19_data, cvc_data, medkd_run, tmp_path_factory) -> dict[s
         assert medkd_run("pack", task, *pack, tiny=False) == 0
         infer = ["--model", student, "--input", image, "--output_dir", predictions, "--device", "cpu"]
         assert medkd_run("infer", task, *infer, tiny=False) == 0
-        made[kind] = bundle, image, next(file for file in predictions.iterdir() if not file.name.startswith("."))
+        made[kind] = bundle, image, next(predictions.glob("*.*g*"))
     return made
 
 

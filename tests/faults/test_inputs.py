@@ -88,7 +88,11 @@ def test_a_bad_one_is_named_and_the_others_are_done(
     case = bad.name[:2]
     assert lines[1] == f"medkd: error: 1 of 3 cases failed: {case}"
     suffix = ".nii.gz" if task == "kits19" else ".png"
-    assert sorted(path.name for path in output.iterdir()) == [f"{case[0]}0{suffix}", f"{case[0]}2{suffix}"]
+    assert sorted(path.name for path in output.iterdir()) == [
+        f"{case[0]}0{suffix}",
+        f"{case[0]}2{suffix}",
+        "volumes.csv",
+    ]
 
 
 def test_none_that_can_be_read(pairs, teachers, medkd_run, tmp_path, capfd):
@@ -184,7 +188,7 @@ def test_pictures_of_any_mode_are_read_as_rgb(pictures, students, tmp_path):
     exif[0x0112] = 6  # viewers turn it by 90 degrees: rgb.png again
     grey.convert("RGB").transpose(Image.Transpose.ROTATE_90).save(folder / "turned.png", exif=exif)
     infer_pictures(students, folder, tmp_path / "out")
-    found = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "out").iterdir()}
+    found = {path.stem: np.asarray(Image.open(path)) for path in (tmp_path / "out").glob("*.png")}
     assert len(np.unique(found["rgb_probabilities"])) > 1  # else nothing was compared
     assert np.array_equal(found["rgb_probabilities"], found["rgba_probabilities"])
     assert np.array_equal(found["rgb"], found["rgba"]) and np.array_equal(found["rgb"], found["grey"])

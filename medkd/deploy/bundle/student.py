@@ -114,7 +114,7 @@ def _apply_options(
     assert isinstance(merged, dict)
     computed = [name for name, value in merged.items() if value == "$None" or str(value).startswith(RECORDED)]
     values = options | {name: _resolve(merged, name) for name in computed}
-    literals = data_as_literals(values) | {"num_classes": _resolve(merged, "num_classes")}
+    literals = data_as_literals(values) | {name: _resolve(merged, name) for name in ("classes", "num_classes")}
     return {**merged, **literals, "model": config["model"]}, values
 
 

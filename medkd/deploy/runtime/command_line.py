@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from medkd.runs.errors import did_you_mean
 
-from .inference import infer
+from .inference import Components, infer
 from .onnx_model import OnnxModel
 
 __all__ = ["infer_command", "names_onnx"]
@@ -51,7 +51,8 @@ def infer_command(arguments: list[str], tasks: Collection[str]) -> None:
         if getattr(options, name) is not None and name not in _OPTIONS_OF_A_KIND[spec.kind]:
             raise ValueError(f"--{name} has no effect with a model of {spec.kind}")
     batch = getattr(options, _BATCH_OPTIONS[spec.kind]) if spec.kind in _BATCH_OPTIONS else None
-    infer(model, options.input, options.output_dir, options.save_probabilities, options.overlap, batch)
+    components = Components(options.largest_component, options.min_volume)
+    infer(model, options.input, options.output_dir, options.save_probabilities, options.overlap, batch, components)
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -93,6 +94,21 @@ def _parser(tasks: Collection[str]) -> _OneLineParser:
         help="write the probabilities of the foreground classes too",
     )
     parser.add_argument(
+        "--largest_component",
+        type=_bool,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="True",
+        help="keep the largest connected component of each class",
+    )
+    parser.add_argument(
+        "--min_volume",
+        type=_volume,
+        default=0.0,
+        help="remove connected components below this volume: ml, or pixels of pictures (default: 0)",
+    )
+    parser.add_argument(
         "--overlap", type=_share, help="share of neighbouring windows of volumes (default: the model's)"
     )
     parser.add_argument("--slice_batch", type=_positive_int, help="slices at once (default: 8)")
@@ -113,6 +129,13 @@ def _share(text: str) -> float:
     value = _literal(text)
     if not isinstance(value, int | float) or not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 0 to below 1")
+    return float(value)
+
+
+def _volume(text: str) -> float:
+    value = _literal(text)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 0 on")
     return float(value)
 
 

@@ -5,11 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from medkd.inferers.blending import Windows, blend_windows, resize_stretches
-from medkd.io import PICTURES, VOLUMES, find_images, size_at_spacing, write_prediction
+from medkd.io import (
+    PICTURES,
+    VOLUMES,
+    VolumeTable,
+    find_images,
+    remove_components,
+    size_at_spacing,
+    voxel_volume,
+    write_prediction,
+)
 from medkd.runs.errors import one_line_errors
 from medkd.runs.predicted import PredictedCases
 
@@ -17,7 +27,16 @@ from .onnx_model import OnnxModel
 from .resample import NUMPY, resize
 from .scans import Scan, read_image
 
-__all__ = ["infer"]
+__all__ = ["Components", "infer"]
+
+
+class Components(NamedTuple):
+    """Which connected components of a prediction are kept, see `medkd.io.remove_components`."""
+
+    largest: bool = False
+    """Keep the largest component of each class only."""
+    min_volume: float = 0.0
+    """Remove components below this volume: ml, or pixels of pictures."""
 
 
 def infer(
@@ -27,6 +46,7 @@ def infer(
     save_probabilities: bool = False,
     overlap: float | None = None,
     batch: int | None = None,
+    components: Components | None = None,
 ) -> None:
     """Write the labels of one file, or of all files in a folder, in their own geometry, and print one line for each.
 
@@ -37,6 +57,7 @@ def infer(
         save_probabilities: write the probabilities of the foreground classes too.
         overlap: of neighbouring windows, a share of their edges; None: the model's own.
         batch: windows at once; None: 8 slices, or 2 windows of a volume.
+        components: connected components that are kept; None: all.
 
     Raises:
         ValueError: at the end, when any case failed; the predictions of the others are written by then. See also
@@ -47,9 +68,15 @@ def infer(
     is_pictures = spec.kind == "pictures"
     items = find_images(source, PICTURES if is_pictures else VOLUMES, folder, series=not is_pictures)
     options = {"save_probabilities": save_probabilities, "overlap": overlap, "batch": batch}
+    components = components or Components()
+    if any(components):  # an earlier version's record of an interrupted call has no such option
+        options |= components._asdict()
+    volumes = VolumeTable(folder, spec.classes, "pixels" if is_pictures else "ml")
     failed = []
     with PredictedCases(folder, model.path, options) as predicted:
-        for item in (items[index] for index in predicted.remaining(items)):
+        remaining = [items[index] for index in predicted.remaining(items)]
+        volumes.begin([item["case"] for item in remaining])
+        for item in remaining:
             path, case = Path(item["image"]), item["case"]
             try:
                 labels, probabilities, affine = (
@@ -66,11 +93,20 @@ def infer(
                 continue
             if save_probabilities and probabilities is not None:
                 write_prediction(probabilities, folder, f"{case}_probabilities", str(path), affine, spec.num_classes)
-            write_prediction(labels, folder, case, str(path), affine, spec.num_classes)
+            cleaned = _clean(labels, components, affine)
+            write_prediction(cleaned, folder, case, str(path), affine, spec.num_classes)
+            removed = volumes.add(case, cleaned[0], affine, labels[0])
             predicted.add(case, str(path))
-            print(f"{path}: done", flush=True)
+            print(f"{path}: done{removed}", flush=True)
     if failed:
         raise ValueError(f"{len(failed)} of {len(items)} cases failed: {', '.join(failed)}")
+
+
+def _clean(labels: np.ndarray, components: Components, affine: np.ndarray | None) -> np.ndarray:
+    """Return labels ``(1, *spatial)`` without the components that are not wanted."""
+    if not any(components):
+        return labels
+    return remove_components(labels[0], *components, volume=voxel_volume(affine, labels.ndim - 1))[None]
 
 
 def _predict_picture(path: Path, model: OnnxModel) -> tuple[np.ndarray, np.ndarray, None]:

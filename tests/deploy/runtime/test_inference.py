@@ -1,5 +1,6 @@
 """An exported model gives files equal to those of `medkd infer` with torch."""
 
+import csv
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def both(students, exported, inputs, tmp_path_factory):
         task, model, _ = students[kind]
         source = inputs["pictures" if kind == "pictures" else "scans"]
         out = tmp_path_factory.mktemp("out")
-        common = ["--input", source, "--save_probabilities", "True", "--device", "cpu"]
+        common = ["--input", source, "--save_probabilities", "True", "--device", "cpu", "--min_volume", "0.002"]
         words = ["infer", task, "--model", model, "--output_dir", out / "torch", *common]
         assert main([*map(str, words)]) == 0
         words = ["infer", "--model", exported[kind], "--output_dir", out / "onnx", *common]
@@ -76,10 +77,23 @@ def both(students, exported, inputs, tmp_path_factory):
     return run
 
 
+def assert_same_volumes(by_torch, by_onnx):
+    """Check both files volumes.csv: equal but for ties, with the numbers of voxels in the predictions; return the removed."""
+    tables = [[*csv.reader((folder / "volumes.csv").open())] for folder in (by_torch, by_onnx)]
+    assert tables[0][0] == tables[1][0] and len(tables[0]) == len(tables[1]) > 2
+    for one, other in zip(tables[0][1:], tables[1][1:], strict=True):
+        assert one[:2] == other[:2] and abs(int(one[-2]) - int(other[-2])) <= 2
+        scan, picture = by_torch / f"{one[0]}.nii.gz", by_torch / f"{one[0]}.png"
+        labels = nib.load(scan).dataobj if scan.is_file() else Image.open(picture)
+        assert int(one[-2]) == np.count_nonzero(labels)
+    return [int(row[-1]) for row in tables[0][1:]]
+
+
 @pytest.mark.parametrize("kind", ["slices", "volumes"])
 def test_scans(both, kind):
     by_torch, by_onnx = both(kind)
     assert sorted(file.name for file in by_torch.iterdir()) == sorted(file.name for file in by_onnx.iterdir())
+    assert any(assert_same_volumes(by_torch, by_onnx)) or kind == "slices"
     foreground = 0
     for file in sorted(by_torch.glob("*_probabilities.nii.gz")):
         name = file.name.replace("_probabilities", "")
@@ -97,8 +111,9 @@ def test_scans(both, kind):
 
 def test_pictures(both):
     by_torch, by_onnx = both("pictures")
-    names = sorted(file.name for file in by_torch.iterdir())
-    assert names == sorted(file.name for file in by_onnx.iterdir()) and len(names) == 12
+    assert not any(assert_same_volumes(by_torch, by_onnx))  # a pixel is more than --min_volume
+    names = sorted(file.name for file in by_torch.glob("*.png"))
+    assert names == sorted(file.name for file in by_onnx.glob("*.png")) and len(names) == 12
     shares = []
     for name in names:
         one, other = (np.asarray(Image.open(folder / name)) for folder in (by_torch, by_onnx))
@@ -138,9 +153,9 @@ def test_an_interrupted_inference_goes_on(runtime, students, exported, inputs, t
     assert main(words) == 0
     output = capfd.readouterr().out
     assert "predicted 1 of 6 cases: they are skipped" in output and output.count(": done") == 5
-    assert sorted(path.stem for path in (tmp_path / "out").iterdir()) == sorted(
-        path.stem for path in inputs["pictures"].iterdir()
-    )
+    cases = sorted(path.stem for path in inputs["pictures"].iterdir())
+    assert sorted(path.stem for path in (tmp_path / "out").iterdir()) == sorted([*cases, "volumes"])
+    assert sorted(row[0] for row in csv.reader((tmp_path / "out/volumes.csv").open())) == sorted([*cases, "case"])
     assert main(words) == 1
     assert "is there already: choose another folder" in capfd.readouterr().err
 
@@ -162,7 +177,7 @@ def test_neither_torch_nor_monai_is_imported(exported, inputs, tmp_path, kind, h
     words = ["infer", "--model", exported[kind], "--input", source, "--output_dir", tmp_path / "out", "--threads", "1"]
     done = subprocess.run([sys.executable, "-c", CODE, how, *map(str, words)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count(": done") == len(list(source.iterdir())) == len(list((tmp_path / "out").iterdir()))
+    assert done.stdout.count(": done") == len(list(source.iterdir())) == len(list((tmp_path / "out").glob("*.*g*")))
 
 
 def test_what_needs_more_than_these_packages_says_so(tmp_path):
@@ -184,7 +199,7 @@ def test_a_bad_file_is_named_and_the_others_are_done(exported, inputs, tmp_path,
     words = ["infer", "--model", exported["slices"], "--input", folder, "--output_dir", tmp_path / "out"]
     assert main([*map(str, words)]) == 1
     shown = capsys.readouterr()
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["good.nii.gz"]
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["good.nii.gz", "volumes.csv"]
     assert "good.nii.gz: done" in shown.out
     bad, nan, last = shown.err.strip().splitlines()
     assert "bad.nii.gz is unreadable or truncated" in bad and "1 voxels are NaN" in nan

@@ -1,0 +1,111 @@
+"""``volumes.csv`` of an inference: the volume of each class in each prediction."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medkd.runs.escapes import escape_csv, unescape_csv
+from medkd.runs.files import naming, write_atomically
+
+from .components import voxel_volume
+
+__all__ = ["VolumeTable"]
+
+_COLUMNS = {
+    "ml": ["case", "class", "ml", "voxels", "removed_voxels"],
+    "pixels": ["case", "class", "pixels", "removed_pixels"],
+}
+
+
+class VolumeTable:
+    """The file ``volumes.csv`` of an output folder: one row for each case and foreground class.
+
+    Columns are "case", "class", "ml", "voxels" and "removed_voxels", or for pictures "pixels" and "removed_pixels". Removed
+    are the voxels of components that were not wanted, see `remove_components`. Rows of other cases stay: one folder may hold
+    the predictions of several calls.
+
+    Args:
+        output_dir: folder of the predictions.
+        classes: label value -> name, foreground only.
+        unit: "ml", or "pixels" for pictures.
+
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> table = VolumeTable(folder, {1: "tumour"})
+        >>> table.begin(["a"])
+        >>> table.add("a", np.ones((2, 2, 2), np.uint8), np.diag([5.0, 5.0, 5.0, 1.0]))
+        ''
+        >>> print(table.file.read_text().splitlines()[1])
+        a,tumour,1.0,8,0
+    """
+
+    def __init__(self, output_dir: str | Path, classes: Mapping[int, str], unit: str = "ml") -> None:
+        self.file = Path(output_dir) / "volumes.csv"
+        self.classes = dict(classes)
+        self.columns = _COLUMNS[unit]
+
+    def begin(self, cases: Collection[str]) -> None:
+        """Take the rows of cases that are about to be predicted out of the file; there may be none.
+
+        Raises:
+            FileExistsError: for a file of this name with other columns, which is not ours to change.
+        """
+        if not self.file.exists():
+            return
+        with self.file.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            header, *rows = [*csv.reader(file)] or [[]]
+        if header != self.columns:
+            raise FileExistsError(
+                f"output_dir {self.file.parent}: volumes.csv: found the columns {','.join(header)[:80]}, "
+                f"expected {','.join(self.columns)}: choose another folder"
+            )
+        predicted = set(cases)
+        # a row that a kill has cut off has too few columns
+        kept = [row for row in rows if len(row) == len(header) and unescape_csv(row[0]) not in predicted]
+        if kept != rows:
+            text = _csv([header, *kept])
+            write_atomically(self.file, lambda path: _append(path, text))
+
+    def add(self, case: str, labels: np.ndarray, affine: np.ndarray | None, raw: np.ndarray | None = None) -> str:
+        """Add the rows of a case.
+
+        Args:
+            case: its name.
+            labels: ``(*spatial)``, integers.
+            affine: ``(4, 4)``, voxel indices to mm.
+            raw: labels before components were removed; None: none were.
+
+        Returns:
+            What was removed, for the console, such as ", removed 12 voxels of tumour"; an empty text for nothing.
+        """
+        counts = np.bincount(labels.ravel(), minlength=max(self.classes) + 1)
+        before = counts if raw is None else np.bincount(raw.ravel(), minlength=len(counts))
+        volume = voxel_volume(affine, labels.ndim)
+        rows, removed = [], []
+        for value, name in self.classes.items():
+            count, gone = int(counts[value]), int(before[value] - counts[value])
+            amount = [f"{count * volume:.6g}"] if "ml" in self.columns else []
+            rows.append([escape_csv(case), escape_csv(name), *amount, count, gone])
+            removed += [f"{gone} {self.columns[-1].removeprefix('removed_')} of {name}"] if gone else []
+        begin = [] if self.file.exists() else [self.columns]
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        _append(self.file, _csv([*begin, *rows]))
+        return f", removed {', '.join(removed)}" if removed else ""
+
+
+def _csv(rows: Collection[Collection[Any]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _append(path: Path, text: str) -> None:
+    with naming(path), path.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        file.write(text)
