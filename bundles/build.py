@@ -43,7 +43,9 @@ def render_configs(root: Path = ROOT) -> dict[Path, str]:
     for task in sorted(root.glob("*/task.yaml")):
         values = yaml.safe_load(task.read_text(encoding="utf-8"))
         for name in CONFIGS:
-            texts[task.parent / f"configs/{name}.yaml"] = templates.get_template(f"{name}.yaml.j2").render(**values)
+            texts[task.parent / f"configs/{name}.yaml"] = templates.get_template(f"{name}.yaml.j2").render(
+                task=task.parent.name, **values
+            )
     return texts
 
 

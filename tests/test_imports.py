@@ -22,7 +22,7 @@ ALLOWED = {
     "teachers": {"correction", "io.normalise", "networks", "parallel", "runs"},
     "plckd": {"correction", "methods", "networks", "parallel", "runs", "teachers"},
     "engines": {"losses", "networks", "parallel", "teachers"},
-    "inferers": {"io.geometry", "io.volume_table", "parallel", "runs.errors", "runs.predicted"},
+    "inferers": {"io.geometry", "io.label_format", "io.volume_table", "parallel", "runs.errors", "runs.predicted"},
     "handlers": {"configs", "losses", "metrics", "parallel", "runs"},
     "visuals": {"correction", "io", "losses", "networks", "parallel", "runs", "teachers"},
     "reports": {"configs", "io", "metrics", "networks", "runs", "visuals"},

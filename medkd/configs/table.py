@@ -151,6 +151,24 @@ _OPTIONS = (
     Option("overlap", "number", "Overlap of neighbouring windows, at least 0 and below 1."),
     Option("save_probabilities", "truth", "Also save the probabilities of the classes."),
     Option("convert", "truth", "Convert pictures of another form (grey, RGB, bits) than those of the training."),
+    Option(
+        "format",
+        "text",
+        "Format of predicted volumes: NIfTI, 3D Slicer's segmentations, or DICOM-SEG (of DICOM series).",
+        choices=("nifti", "seg.nrrd", "dicom-seg"),
+    ),
+    Option(
+        "dicom_seg",
+        "text",
+        "Kind of DICOM-SEG: one bit for each voxel and class, which readers know best, or label maps.",
+        choices=("binary", "labelmap"),
+    ),
+    Option(
+        "dicom_codes",
+        "path",
+        "JSON file with the codes of the classes in DICOM-SEG; None: by their names.",
+        nullable=True,
+    ),
     # figures
     Option("runs", "mapping", "Title and folder of each run to compare; see also --run."),
     Option("cases", "any", "Names of the cases that are plotted; None: chosen by their errors.", nullable=True),

@@ -11,7 +11,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform, SaveImaged
 from monai.utils import ImageMetaKey
 
-from medkd.io import case_name, write_prediction
+from medkd.io import LabelFormat, case_name, write_prediction
 from medkd.runs.case_names import check_case_name
 
 __all__ = ["DropChannelForMonaiLabeld", "SaveImagePredictiond"]
@@ -30,6 +30,7 @@ class SaveImagePredictiond(SaveImaged):
         num_classes: K, for the grey values of pictures.
         postfix: text behind the case's name, "_prob" for example.
         reverse_indexing: whether pictures have the axes columns, rows, as MONAI's PILReader reads them by default.
+        label_format: of labels of volumes; None: NIfTI without the names of the classes.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class SaveImagePredictiond(SaveImaged):
         num_classes: int = 2,
         postfix: str = "",
         reverse_indexing: bool = False,
+        label_format: LabelFormat | None = None,
     ) -> None:
         super().__init__(keys, output_dir=output_dir, output_postfix=postfix)
         self.output_dir = Path(output_dir)
         self.num_classes = num_classes
         self.postfix = postfix
         self.reverse_indexing = reverse_indexing
+        self.label_format = label_format
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Write the predictions and return the item unchanged."""
@@ -55,7 +58,7 @@ class SaveImagePredictiond(SaveImaged):
             if self.reverse_indexing:
                 array = array.swapaxes(1, 2)
             name = f"{check_case_name(data.get('case', case_name(source)))}{self.postfix}"
-            write_prediction(array, self.output_dir, name, source, affine, self.num_classes)
+            write_prediction(array, self.output_dir, name, source, affine, self.num_classes, self.label_format)
         return dict(data)
 
 

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from medkd.runs.errors import one_line_errors
 
 if TYPE_CHECKING:
+    from medkd.io.label_format import LabelFormat
     from medkd.io.volume_table import VolumeTable
     from medkd.runs.predicted import PredictedCases
 
@@ -22,7 +23,10 @@ __all__ = ["infer_each"]
 
 
 def infer_each(
-    evaluator: SupervisedEvaluator, predicted: PredictedCases | None = None, volumes: VolumeTable | None = None
+    evaluator: SupervisedEvaluator,
+    predicted: PredictedCases | None = None,
+    volumes: VolumeTable | None = None,
+    label_format: LabelFormat | None = None,
 ) -> None:
     """Run an evaluator, whose postprocessing writes the predictions, on one case after the other.
 
@@ -32,6 +36,7 @@ def infer_each(
         evaluator: its data loader has a data set whose ``data`` are items with "case" and "image" (the path).
         predicted: the cases that an interrupted call has finished, which are skipped; None: there are none.
         volumes: the file of the volumes of the predictions; None: there is none.
+        label_format: of the predictions, which checks each image; None: any image will do.
 
     Raises:
         ValueError: at the end, when any case failed; the predictions of the others are written by then.
@@ -42,7 +47,7 @@ def infer_each(
         indices = predicted.remaining(dataset.data) if predicted else list(range(len(dataset)))
         if volumes:
             volumes.begin([dataset.data[index]["case"] for index in indices])
-        failed, is_empty = _infer(evaluator, dataset, indices, predicted, volumes)
+        failed, is_empty = _infer(evaluator, dataset, indices, predicted, volumes, label_format)
     if is_empty and len(failed) < len(indices):
         print("note: all is background in every prediction: is it the right model for these images?", flush=True)
     if failed and len(failed) == len(dataset.data):
@@ -57,6 +62,7 @@ def _infer(
     indices: list[int],
     predicted: PredictedCases | None,
     volumes: VolumeTable | None,
+    label_format: LabelFormat | None,
 ) -> tuple[list[str], bool]:
     """Return the names of the failed cases, and whether all predictions are background."""
     failed, is_empty = [], True
@@ -65,6 +71,8 @@ def _infer(
         item = dataset.data[index]
         bar.set_postfix_str(item["case"])
         try:
+            if label_format:
+                label_format.check_source(item["image"])
             sample = dataset[index]
         except Exception as error:
             # an engine that failed once does not run again, so files are read outside of it

@@ -9,6 +9,7 @@ from .dicom_files import is_dicom_folder
 from .geometry import size_at_spacing
 from .hidden import is_hidden
 from .inputs import PICTURES, case_name, find_images, find_pictures, find_volumes
+from .label_format import FORMATS, KINDS, LabelFormat, check_format_options
 from .labels import whole_numbers
 from .masks import Mask, read_mask
 from .normalise import channel_flags, channel_windows, normalise_case, normalise_channels
@@ -29,6 +30,9 @@ __all__ = [
     "read_in_form",
     "read_stored_picture",
     "to_form",
+    "FORMATS",
+    "KINDS",
+    "LabelFormat",
     "NIFTI",
     "PICTURES",
     "UPRIGHT",
@@ -42,6 +46,7 @@ __all__ = [
     "case_name",
     "channel_flags",
     "channel_windows",
+    "check_format_options",
     "class_colour",
     "class_colour_code",
     "describe_conversion",

@@ -32,6 +32,7 @@ OTHER_CLASSES = {
     f"{STORAGE}481.3": "radiotherapy structures",
     f"{STORAGE}481.": "radiotherapy object",
     f"{STORAGE}66.4": "segmentation",
+    f"{STORAGE}66.7": "segmentation",
     f"{STORAGE}66.": "registration, fiducials or surface",
     f"{STORAGE}67": "table of values",
     f"{STORAGE}9.": "waveform",

@@ -14,7 +14,7 @@ import SimpleITK as sitk
 from .dicom_files import dicom_tag, find_slices, is_dicom_folder, name_files, tag_numbers, transfer_syntax
 from .volume import Volume
 
-__all__ = ["LPS_TO_RAS", "is_dicom_folder", "kept_locale", "read_series"]
+__all__ = ["LPS_TO_RAS", "find_series", "is_dicom_folder", "kept_locale", "read_series"]
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 # Scanners round positions: slices of 0.625 mm lie at steps of 0.6 and 0.7. A missing slice changes a step by a whole one.
@@ -63,10 +63,7 @@ def read_series(folder: Path) -> Volume:
         ValueError: no series or several, one slice or a file of many frames, slices that are missing, uneven, doubled, or
             of different orientation, pixel spacing or size.
     """
-    infos, skipped = find_slices(folder)
-    _check_one_series(folder, infos)
-    _check_placed(infos)
-    infos, affine = _sorted_slices(folder, infos)
+    infos, affine, skipped = _slices(folder)
     reader = sitk.ImageSeriesReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetFileNames([info.GetFileName() for info in infos])
@@ -82,6 +79,25 @@ def read_series(folder: Path) -> Volume:
         ) from error
     notes = [f"skipped {name_files(skipped)}: no slices of the series"] if skipped else []
     return Volume(array, LPS_TO_RAS @ affine, tuple(notes))
+
+
+@kept_locale()
+def find_series(folder: Path) -> tuple[list[Path], np.ndarray]:
+    """Return the files of a DICOM series in the order of their slices in `read_series`, and its affine.
+
+    Raises:
+        ValueError: as `read_series`, except for pixels that cannot be read.
+    """
+    infos, affine, _ = _slices(folder)
+    return [Path(info.GetFileName()) for info in infos], LPS_TO_RAS @ affine
+
+
+def _slices(folder: Path) -> tuple[list[sitk.ImageFileReader], np.ndarray, dict[str, str]]:
+    """Return the slices in order of position, the affine in LPS, and the skipped files."""
+    infos, skipped = find_slices(folder)
+    _check_one_series(folder, infos)
+    _check_placed(infos)
+    return *_sorted_slices(folder, infos), skipped
 
 
 def _check_one_series(folder: Path, infos: list[sitk.ImageFileReader]) -> None:

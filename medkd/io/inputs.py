@@ -7,11 +7,12 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from medkd.runs.case_names import ALIKE, check_case_name, ignores_capitals, names_alike
-from medkd.runs.predicted import PROGRESS
+from medkd.runs.predicted import PREDICTION_SUFFIXES, PROGRESS
 
 from .beside import further_channels, image_of_label, is_detached_data, other_content, print_skipped
 from .dicom_files import is_dicom_folder
 from .hidden import is_hidden
+from .label_format import LabelFormat
 from .volume_files import VOLUMES
 
 __all__ = ["PICTURES", "case_name", "find_images", "find_pictures", "find_volumes"]
@@ -41,7 +42,11 @@ def _stem(path: Path) -> str:
 
 
 def find_images(
-    source: str | Path, suffixes: tuple[str, ...], output_dir: str | Path, series: bool = False
+    source: str | Path,
+    suffixes: tuple[str, ...],
+    output_dir: str | Path,
+    series: bool = False,
+    label_format: LabelFormat | None = None,
 ) -> list[dict[str, str]]:
     """Find the images of a file or folder, in order of their names; print on stderr what else is there, and why.
 
@@ -52,6 +57,7 @@ def find_images(
         suffixes: suffixes of images, in lower case.
         output_dir: folder of the predictions.
         series: whether a folder with the slices of a DICOM series, and each such sub-folder, is an image.
+        label_format: of the predictions; None: any image will do.
 
     Returns:
         ``[{"image": path, "case": name}]``.
@@ -75,13 +81,15 @@ def find_images(
     images: dict[str, str] = {}
     is_interrupted = (Path(output_dir) / PROGRESS).is_file()  # `PredictedCases` checks what is there
     for item in items:
-        outputs = (Path(output_dir) / f"{item['case']}{suffix}" for suffix in (".nii.gz", ".png"))
+        outputs = (Path(output_dir) / f"{item['case']}{suffix}" for suffix in PREDICTION_SUFFIXES)
         if not is_interrupted and (existing := next((path for path in outputs if path.exists()), None)):
             raise FileExistsError(f"output_dir {output_dir}: {existing.name} is there already: choose another folder")
         other = images.setdefault(item["case"], item["image"])
         if other != item["image"]:
             raise ValueError(f"input {source}: {other} and {item['image']} would give the same prediction file")
     _check_capitals(list(images), source, Path(output_dir))
+    if label_format is not None:
+        label_format.check_sources(list(images.values()), source)
     return items
 
 
@@ -153,6 +161,8 @@ def find_pictures(source: str | Path, output_dir: str | Path) -> list[dict[str, 
     return find_images(source, PICTURES, output_dir)
 
 
-def find_volumes(source: str | Path, output_dir: str | Path) -> list[dict[str, str]]:
+def find_volumes(
+    source: str | Path, output_dir: str | Path, label_format: LabelFormat | None = None
+) -> list[dict[str, str]]:
     """Find volumes, folders of DICOM series among them, see `find_images`."""
-    return find_images(source, VOLUMES, output_dir, series=True)
+    return find_images(source, VOLUMES, output_dir, series=True, label_format=label_format)

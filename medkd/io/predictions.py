@@ -12,6 +12,7 @@ from medkd.runs.case_names import check_case_name
 from medkd.runs.files import write_atomically
 
 from .inputs import PICTURES
+from .label_format import LabelFormat
 from .nifti_files import read_nifti_header
 from .volume_files import NIFTI, read_nifti
 
@@ -19,9 +20,17 @@ __all__ = ["read_prediction", "write_prediction"]
 
 
 def write_prediction(
-    array: np.ndarray, folder: Path, name: str, source: str, affine: np.ndarray | None = None, num_classes: int = 2
+    array: np.ndarray,
+    folder: Path,
+    name: str,
+    source: str,
+    affine: np.ndarray | None = None,
+    num_classes: int = 2,
+    label_format: LabelFormat | None = None,
 ) -> Path:
     """Write ``<folder>/<name>.nii.gz``, or ``.png`` for pictures, and return its path.
+
+    Labels of volumes may have another format; probabilities are NIfTI.
 
     NIfTI gets the header of its source image: shape, affine, qform, sform and units are the input's, bit for bit. A
     picture gets the input's size, upright as viewers show it: 0 and 255 of one class, the numbers of several classes.
@@ -32,17 +41,22 @@ def write_prediction(
         folder: output folder, created if missing.
         name: file name without suffix.
         source: the file, or DICOM folder, that the image was read from.
-        affine: for sources other than NIfTI: ``(4, 4)``, voxel indices to mm in RAS+.
+        affine: ``(4, 4)``, voxel indices to mm in RAS+; a NIfTI of a NIfTI source does not need it.
         num_classes: K, background included, for the values of pictures.
+        label_format: of labels of volumes; None: NIfTI without the names of the classes.
     """
     if source.lower().endswith(PICTURES):
         path = folder / f"{name}.png"
         picture = _picture(array, num_classes)
         write_atomically(path, lambda temporary: Image.fromarray(picture).save(temporary))
-    else:
+        return path
+    image = _volume(array, source, affine)
+    if label_format is None or array.dtype.kind == "f":
         path = folder / f"{name}.nii.gz"
-        image = _volume(array, source, affine)
         write_atomically(path, lambda temporary: nib.save(image, temporary))
+        return path
+    path = folder / f"{name}{label_format.suffix}"
+    write_atomically(path, lambda temporary: label_format.write(image, temporary, source, affine))
     return path
 
 

@@ -39,10 +39,18 @@ def write_dicom(
     spacing = np.linalg.norm(lps[:3, :3], axis=0)
     axes = lps[:3, :2] / spacing[:2]
     shared = {
+        "0008|0020": "20260102",  # of the study; GDCM's default is today
+        "0008|0030": "030405",
         "0008|0060": "CT",
         "0008|103e": description,
         "0020|000d": "1.2.826.0.1.1",
         "0020|000e": f"1.2.826.0.1.1.{sum(description.encode())}",
+        "0010|0010": "Phantom^Anna",
+        "0010|0020": "P-1",
+        "0018|0050": f"{spacing[2]:.9g}",
+        "0020|0010": "1",
+        "0020|0011": "3",
+        "0020|0052": "1.2.826.0.1.1.1",  # frame of reference
         "0020|0037": "\\".join(f"{x:.9g}" for x in axes.T.ravel()),
         "0028|0100": "16",
         "0028|0101": "16",

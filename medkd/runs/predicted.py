@@ -13,8 +13,9 @@ from .files import write_atomically
 from .folder import RunFolder
 from .lock import FolderLock
 
-__all__ = ["PROGRESS", "PredictedCases"]
+__all__ = ["PREDICTION_SUFFIXES", "PROGRESS", "PredictedCases"]
 
+PREDICTION_SUFFIXES = (".nii.gz", ".png", ".seg.nrrd", ".dcm")
 PROGRESS = ".predicted.jsonl"  # in the output folder, until all cases are predicted
 # Ids that say where files are. The model's and the images' contents are compared instead of their places.
 _PLACES = {"bundle_root", "dataset_dir", "input", "logging_file", "meta_file", "model", "output_dir"}
@@ -93,7 +94,7 @@ class PredictedCases:
 
     def _predictions(self, case: str) -> str:
         """Return the checksums of the files of a case."""
-        names = [f"{case}{postfix}{suffix}" for postfix in ("", "_probabilities") for suffix in (".nii.gz", ".png")]
+        names = [f"{case}{postfix}{suffix}" for postfix in ("", "_probabilities") for suffix in PREDICTION_SUFFIXES]
         return " ".join(_checksum(self.folder / name) for name in names if (self.folder / name).is_file())
 
     def add(self, case: str, image: str) -> None:

@@ -92,6 +92,7 @@ def test_distil_evaluate_and_infer(prepared, student, medkd_run, tmp_path, capsy
     words = ["--model", tmp_path / "hlfd", "--input", images, "--output_dir", tmp_path / "out"]
     assert medkd_run("infer", "nifti", *words, tiny=False) == 0
     assert len(list((tmp_path / "out").glob("*.nii.gz"))) == 5
+    assert f'"{names[0]}"' in (tmp_path / "out/itksnap_labels.txt").read_text()
     capsys.readouterr()
     assert medkd_run("evaluate", "nifti", "--model", student, *runs, tmp_path / "no", "--window", "[0,5]") == 1
     assert "was trained with --window" in capsys.readouterr().err
@@ -180,7 +181,11 @@ def test_a_dicom_folder_by_itself_and_a_bad_one(student, prepared, medkd_run, tm
     image = case(0, False)[0]
     write_dicom(tmp_path / "in/good", image, AFFINES["plain"])
     assert infer(medkd_run, *options, "--input", tmp_path / "in/good", "--output_dir", tmp_path / "out") == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good.nii.gz", "volumes.csv"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "good.nii.gz",
+        "itksnap_labels.txt",
+        "volumes.csv",
+    ]
     write_dicom(tmp_path / "in/bad", image, AFFINES["plain"])
     sorted((tmp_path / "in/bad").iterdir())[3].unlink()
     content = bytearray(nib.Nifti1Image(image, AFFINES["plain"]).to_bytes())
@@ -191,6 +196,13 @@ def test_a_dicom_folder_by_itself_and_a_bad_one(student, prepared, medkd_run, tm
     said = capsys.readouterr().err
     assert "in/bad: DICOM slices are missing or uneven" in said.replace("in/bad: " + str(tmp_path), "")
     assert "2 of 3 cases failed: bad, huge" in said and (tmp_path / "both/good.nii.gz").is_file()
+    pytest.importorskip("highdicom")
+    words = ["--input", tmp_path / "in", "--output_dir", tmp_path / "dicom", "--format", "dicom-seg"]
+    assert infer(medkd_run, *options, *words, "--dicom_seg", "labelmap") == 1
+    said = capsys.readouterr().err
+    assert "huge.nii: found a file, expected a folder with a DICOM series" in said
+    assert "2 of 3 cases failed: bad, huge" in said
+    assert [path.name for path in (tmp_path / "dicom").iterdir() if path.suffix != ".jsonl"] == ["good.dcm"]
 
 
 def test_volumes(prepared, medkd_run, tmp_path):

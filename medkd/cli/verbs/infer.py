@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from medkd.io.label_format import check_format_options
+
 from ..bundle_verbs import run_command
 from ..verb import MODE, OVERLAY, ROLE, Command, Verb
 
@@ -11,6 +13,7 @@ _REQUIRED = ("input", "model", "output_dir")
 
 
 def _run(command: Command) -> None:
+    check_format_options(command.options)
     run_command(command, _REQUIRED)
 
 

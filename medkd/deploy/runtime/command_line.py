@@ -7,10 +7,12 @@ import ast
 from collections.abc import Collection
 from typing import Any, NoReturn
 
+from medkd.io import FORMATS, KINDS, LabelFormat, check_format_options
 from medkd.runs.errors import did_you_mean
 
 from .inference import Components, infer
 from .onnx_model import OnnxModel
+from .spec import ModelSpec
 
 __all__ = ["infer_command", "names_onnx"]
 
@@ -51,8 +53,31 @@ def infer_command(arguments: list[str], tasks: Collection[str]) -> None:
         if getattr(options, name) is not None and name not in _OPTIONS_OF_A_KIND[spec.kind]:
             raise ValueError(f"--{name} has no effect with a model of {spec.kind}")
     batch = getattr(options, _BATCH_OPTIONS[spec.kind]) if spec.kind in _BATCH_OPTIONS else None
-    components = Components(options.largest_component, options.min_volume)
-    infer(model, options.input, options.output_dir, options.save_probabilities, options.overlap, batch, components)
+    infer(
+        model,
+        options.input,
+        options.output_dir,
+        options.save_probabilities,
+        options.overlap,
+        batch,
+        Components(options.largest_component, options.min_volume),
+        _label_format(options, spec),
+    )
+
+
+def _label_format(options: argparse.Namespace, spec: ModelSpec) -> LabelFormat:
+    given = {name: getattr(options, name) for name in ("format", "dicom_seg", "dicom_codes")}
+    for name in given:
+        if given[name] is not None and spec.kind == "pictures":
+            raise ValueError(f"--{name} has no effect with a model of pictures")
+    check_format_options(given)
+    return LabelFormat(
+        spec.classes,
+        given["format"] or "nifti",
+        given["dicom_seg"] or "binary",
+        given["dicom_codes"],
+        f"medkd {spec.task}",
+    )
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -111,6 +136,9 @@ def _parser(tasks: Collection[str]) -> _OneLineParser:
     parser.add_argument(
         "--overlap", type=_share, help="share of neighbouring windows of volumes (default: the model's)"
     )
+    parser.add_argument("--format", choices=tuple(FORMATS), help="format of predicted volumes (default: nifti)")
+    parser.add_argument("--dicom_seg", choices=KINDS, help="kind of DICOM-SEG (default: binary)")
+    parser.add_argument("--dicom_codes", help="JSON file with the codes of the classes in DICOM-SEG")
     parser.add_argument("--slice_batch", type=_positive_int, help="slices at once (default: 8)")
     parser.add_argument("--window_batch", type=_positive_int, help="windows of volumes at once (default: 2)")
     parser.add_argument("--threads", type=_positive_int, help="threads (default: OMP_NUM_THREADS, else all cores)")

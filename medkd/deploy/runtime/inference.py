@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from medkd.inferers.blending import Windows, blend_windows, resize_stretches
 from medkd.io import (
     PICTURES,
     VOLUMES,
+    LabelFormat,
     VolumeTable,
     find_images,
     remove_components,
@@ -47,6 +49,7 @@ def infer(
     overlap: float | None = None,
     batch: int | None = None,
     components: Components | None = None,
+    label_format: LabelFormat | None = None,
 ) -> None:
     """Write the labels of one file, or of all files in a folder, in their own geometry, and print one line for each.
 
@@ -58,6 +61,7 @@ def infer(
         overlap: of neighbouring windows, a share of their edges; None: the model's own.
         batch: windows at once; None: 8 slices, or 2 windows of a volume.
         components: connected components that are kept; None: all.
+        label_format: of predicted volumes; None: NIfTI.
 
     Raises:
         ValueError: at the end, when any case failed; the predictions of the others are written by then. See also
@@ -66,11 +70,17 @@ def infer(
     """
     spec, folder = model.description, Path(output_dir)
     is_pictures = spec.kind == "pictures"
-    items = find_images(source, PICTURES if is_pictures else VOLUMES, folder, series=not is_pictures)
+    label_format = label_format or LabelFormat(spec.classes, algorithm=f"medkd {spec.task}")
+    items = find_images(
+        source, PICTURES if is_pictures else VOLUMES, folder, series=not is_pictures, label_format=label_format
+    )
     options = {"save_probabilities": save_probabilities, "overlap": overlap, "batch": batch}
     components = components or Components()
-    if any(components):  # an earlier version's record of an interrupted call has no such option
+    # an earlier version's record of an interrupted call has no such options
+    if any(components):
         options |= components._asdict()
+    if label_format.name != "nifti":
+        options |= asdict(label_format)
     volumes = VolumeTable(folder, spec.classes, "pixels" if is_pictures else "ml")
     failed = []
     with PredictedCases(folder, model.path, options) as predicted:
@@ -79,6 +89,7 @@ def infer(
         for item in remaining:
             path, case = Path(item["image"]), item["case"]
             try:
+                label_format.check_source(path)
                 labels, probabilities, affine = (
                     _predict_picture(path, model)
                     if is_pictures
@@ -94,7 +105,7 @@ def infer(
             if save_probabilities and probabilities is not None:
                 write_prediction(probabilities, folder, f"{case}_probabilities", str(path), affine, spec.num_classes)
             cleaned = _clean(labels, components, affine)
-            write_prediction(cleaned, folder, case, str(path), affine, spec.num_classes)
+            write_prediction(cleaned, folder, case, str(path), affine, spec.num_classes, label_format)
             removed = volumes.add(case, cleaned[0], affine, labels[0])
             predicted.add(case, str(path))
             print(f"{path}: done{removed}", flush=True)

@@ -49,12 +49,15 @@ def test_commands_that_name_an_onnx_file(words, expected):
 def test_options_reach_the_model_and_the_inference(run):
     model, *options = run("kits19", "--model", "a.onnx", *FOLDERS, "--threads", "2", "--device", "cpu")
     assert model.arguments == ("a.onnx", 2, "cpu")
-    assert options == ["IN", "OUT", False, None, None, (False, 0.0)]
+    assert options[:-1] == ["IN", "OUT", False, None, None, (False, 0.0)]
+    assert (options[-1].name, options[-1].algorithm) == ("nifti", "medkd kits19")
     _, *options = run("--model", "a.onnx", *FOLDERS, "--save_probabilities", "--slice_batch", "3", "--min_volume", "2")
-    assert options == ["IN", "OUT", True, None, 3, (False, 2.0)]
+    assert options[:-1] == ["IN", "OUT", True, None, 3, (False, 2.0)]
     words = ["--save_probabilities", "False", "--overlap", "0", "--window_batch", "4", "--largest_component"]
     _, *options = run("--model=a.onnx", *FOLDERS, *words, kind="volumes")
-    assert options == ["IN", "OUT", False, 0.0, 4, (True, 0.0)]
+    assert options[:-1] == ["IN", "OUT", False, 0.0, 4, (True, 0.0)]
+    _, *options = run("--model=a.onnx", *FOLDERS, "--format", "seg.nrrd")
+    assert (options[-1].suffix, options[-1].classes) == (".seg.nrrd", {1: "tumour"})
 
 
 @pytest.mark.parametrize(
@@ -69,6 +72,9 @@ def test_options_reach_the_model_and_the_inference(run):
         (["--overlap", "1"], r"argument --overlap: found '1', expected a number from 0 to below 1"),
         (["--min_volume", "-1"], r"argument --min_volume: found '-1', expected a number from 0 on"),
         (["--save_probabilities", "true"], r"found 'true', expected True or False"),
+        (["--format", "seg.nrd"], r"argument --format: invalid choice: 'seg.nrd'"),
+        (["--dicom_seg", "labelmap"], r"--dicom_seg: has no effect without --format dicom-seg"),
+        (["--format", "nifti", "--dicom_codes", "a.json"], r"--dicom_codes: has no effect without --format dicom-seg"),
         (["kits19", "stray"], r"unexpected positional argument\(s\) stray"),
     ],
 )

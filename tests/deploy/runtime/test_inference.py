@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from medkd.cli.main import main
+from medkd.io import read_volume
+from medkd.phantoms import write_dicom
 from medkd.runs.predicted import PredictedCases
 
 
@@ -165,6 +167,8 @@ import sys
 if sys.argv.pop(1) == "blocked":
     sys.modules["torch"] = sys.modules["monai"] = None      # an import raises
 from medkd.cli.main import main
+from medkd.io import read_volume
+from medkd.phantoms import write_dicom
 code = main(sys.argv[1:])
 assert not {n for n, module in sys.modules.items() if module and n.split(".")[0] in ("torch", "monai", "ignite")}
 sys.exit(code)
@@ -199,8 +203,36 @@ def test_a_bad_file_is_named_and_the_others_are_done(exported, inputs, tmp_path,
     words = ["infer", "--model", exported["slices"], "--input", folder, "--output_dir", tmp_path / "out"]
     assert main([*map(str, words)]) == 1
     shown = capsys.readouterr()
-    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["good.nii.gz", "volumes.csv"]
+    files = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert files == ["good.nii.gz", "itksnap_labels.txt", "volumes.csv"]
     assert "good.nii.gz: done" in shown.out
     bad, nan, last = shown.err.strip().splitlines()
     assert "bad.nii.gz is unreadable or truncated" in bad and "1 voxels are NaN" in nan
     assert last == "medkd: error: 2 of 3 cases failed: bad, nan"
+
+
+@pytest.mark.parametrize("kind", ["slices", "volumes"])
+def test_every_format_has_the_same_labels(exported, tmp_path, kind, capsys):
+    highdicom = pytest.importorskip("highdicom")
+    array = np.kron(np.random.default_rng(1).normal(size=(8, 8, 6)), np.ones((4, 4, 1))) * 300
+    affine = np.eye(4)
+    affine[:3, :3] = rotation(20) @ np.diag([0.9, 0.8, -3.0])
+    write_dicom(tmp_path / "in/case", array, affine)
+    words = ["infer", "--model", exported[kind], "--input", tmp_path / "in"]
+    for name in ("nifti", "seg.nrrd", "dicom-seg"):
+        assert main([*map(str, [*words, "--output_dir", tmp_path / name, "--format", name])]) == 0
+    nifti = read_volume(tmp_path / "nifti/case.nii.gz")
+    segmentation = read_volume(tmp_path / "seg.nrrd/case.seg.nrrd")
+    np.testing.assert_array_equal(segmentation.array, nifti.array)
+    np.testing.assert_allclose(segmentation.affine, nifti.affine, atol=1e-4)
+    volume = highdicom.seg.segread(tmp_path / "dicom-seg/case.dcm").get_volume(combine_segments=True)
+    # its axes are slices, rows, columns, and its mm are LPS
+    to_nifti = np.linalg.inv(nifti.affine) @ np.diag([-1, -1, 1, 1]) @ volume.affine
+    indices = to_nifti[:3] @ np.vstack([np.indices(volume.array.shape).reshape(3, -1), np.ones(volume.array.size)])
+    np.testing.assert_allclose(indices, indices.round(), atol=1e-4)
+    np.testing.assert_array_equal(nifti.array[tuple(indices.round().astype(int))], volume.array.ravel())
+    assert set(np.unique(volume.array)) >= {0, 1}
+    words[-1] = tmp_path / "nifti"
+    assert main([*map(str, [*words, "--output_dir", tmp_path / "no", "--format", "dicom-seg"])]) == 1
+    assert "found no DICOM series (case.nii.gz), expected one with --format dicom-seg" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()

@@ -22,7 +22,7 @@ def test_lost_predictions_are_computed_anew(mode, kits19_data, medkd_run, tmp_pa
         assert medkd_run("train", "kits19", "--role", role, *options, "--output_dir", tmp_path / name) == 0
     words = ["--method", "kd", "--teacher", tmp_path / "T", "--output_dir", tmp_path / "K"]
     assert medkd_run("distill", "kits19", *options, *words) == 0
-    kept = {file.name: read_nifti(file)[0] for file in (tmp_path / "S/predictions").iterdir()}
+    kept = {file.name: read_nifti(file)[0] for file in (tmp_path / "S/predictions").glob("*.nii.gz")}
     for file in (tmp_path / "S/predictions").iterdir():
         file.unlink()
     (tmp_path / "K/model.pt").unlink()
@@ -35,7 +35,7 @@ def test_lost_predictions_are_computed_anew(mode, kits19_data, medkd_run, tmp_pa
     assert "K, seed 0: no predictions: " in page and "K, seed 0: no Grad-CAM: " in page
     looked_into = set(re.findall(r'aria-label="Grad-CAM of (\w), (\w+) layer, on case_00000, slice \d+"', page))
     assert looked_into == {(row, layer) for row in "TS" for layer in ("first", "last")}
-    assert not list((tmp_path / "S/predictions").iterdir())  # what is computed anew is not put into the run
+    assert not list((tmp_path / "S/predictions").glob("*.nii.gz"))  # what is computed anew is not put into the run
     entries = [e for e in load_datalist(kits19_data, "test") if f"{e['case']}.nii.gz" in kept]
     anew, _ = predictions(tmp_path / "S", entries)
     assert len(anew) == len(kept) == 1
