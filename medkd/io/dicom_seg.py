@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from .segment_codes import SegmentCodes
 
 __all__ = ["Segments", "check_libraries", "check_series", "write_dicom_seg"]
 
+_OLDEST = (0, 28)  # highdicom, with colours from RGB
 _LONGEST = 64  # characters of a DICOM text of type LO
 _UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 # What the patient and study of a segmentation must have, if without a value. Series that were made anonymous lack some.
@@ -30,17 +32,21 @@ _SERIES_OFFSET = 1000  # from the number of the source's series
 
 
 def check_libraries() -> None:
-    """Check that highdicom and pydicom are installed.
+    """Check that highdicom, and with it pydicom, is installed.
 
     Raises:
-        ValueError: says how to install them.
+        ValueError: says how to install it.
     """
     try:
-        import_module("highdicom")
+        highdicom = import_module("highdicom")
     except ImportError:
-        raise ValueError(
-            '--format dicom-seg: found no highdicom, expected it: pip install "medkd[dicom]", or highdicom'
-        ) from None
+        found = "no highdicom"
+    else:
+        if tuple(map(int, re.findall(r"\d+", highdicom.__version__)[:2])) >= _OLDEST:
+            return
+        found = f"highdicom {highdicom.__version__}"
+    expected = ".".join(map(str, _OLDEST))
+    raise ValueError(f'--format dicom-seg: found {found}, expected {expected} or later: pip install "medkd[dicom]"')
 
 
 class Segments(NamedTuple):

@@ -202,7 +202,7 @@ def test_a_dicom_folder_by_itself_and_a_bad_one(student, prepared, medkd_run, tm
     said = capsys.readouterr().err
     assert "huge.nii: found a file, expected a folder with a DICOM series" in said
     assert "2 of 3 cases failed: bad, huge" in said
-    assert [path.name for path in (tmp_path / "dicom").iterdir() if path.suffix != ".jsonl"] == ["good.dcm"]
+    assert [path.name for path in (tmp_path / "dicom").glob("*.[dn]*")] == ["good.dcm"]
 
 
 def test_volumes(prepared, medkd_run, tmp_path):

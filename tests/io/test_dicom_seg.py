@@ -244,6 +244,10 @@ def test_without_highdicom_one_line_says_what_to_install(monkeypatch):
     with pytest.raises(ValueError, match=r'--format dicom-seg: found no highdicom.*pip install "medkd\[dicom\]"'):
         LabelFormat(CLASSES, "dicom-seg")
     LabelFormat(CLASSES, "seg.nrrd")
+    monkeypatch.undo()
+    monkeypatch.setattr(highdicom, "__version__", "0.26.1")
+    with pytest.raises(ValueError, match=r"found highdicom 0.26.1, expected 0.28 or later"):
+        LabelFormat(CLASSES, "dicom-seg")
 
 
 def test_files_are_no_source(tmp_path):
