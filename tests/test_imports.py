@@ -68,5 +68,5 @@ def test_every_package_has_a_row():
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "data_prep").glob("*.py")), ids=lambda p: p.name)
-def test_data_prep_imports_data_and_io_alone(path):
-    assert {module.split(".")[0] for module in imported(path)} <= {"data", "io", "data_prep", "runs"}
+def test_data_prep_imports_data_and_what_data_imports(path):
+    assert {module.split(".")[0] for module in imported(path)} <= {"data", "io", "data_prep", "parallel", "runs"}

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 
 import nibabel as nib
@@ -15,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
+from medkd.runs import RunFolder
 from tests.deploy.bundle.packed_forms import FORMS, scribbler
 
 HERE = Path(__file__).parent
@@ -97,3 +99,71 @@ def test_monai_deploy_predicts_what_medkd_predicts(jobs, tmp_path):
     words = [path for kind, (bundle, image, _) in jobs.items() for path in (bundle, image, outputs[kind])]
     run(deploy / "bin/python", HERE / "run_monai_deploy.py", *words)
     assert_equal_labels(jobs, outputs)
+
+
+@pytest.fixture(scope="module")
+def trainings(students, medkd_run, tmp_path_factory) -> dict[str, Path]:
+    """Kind of input -> folder with a packed bundle that can be trained, and a server's studies: three labelled images."""
+    folder = tmp_path_factory.mktemp("trainings")
+    for kind, (task, student, data) in students.items():
+        bundle = folder / kind / f"{kind}_segmentation"
+        assert medkd_run("pack", task, "--model", student, "--output_dir", bundle, tiny=False) == 0
+        (folder / kind / "studies/labels/final").mkdir(parents=True)
+        write_labelled = write_frames if kind == "pictures" else write_scans
+        write_labelled(data, folder / kind / "studies")
+    return {kind: folder / kind for kind in students}
+
+
+def write_scans(data: Path, studies: Path) -> None:
+    """Labels hold what the model predicts: 1 is the tumour, which is 2 in KiTS19's masks."""
+    for case in sorted(data.parent.glob("raw/data/*"))[:3]:
+        shutil.copy(case / "imaging.nii.gz", studies / f"{case.name}.nii.gz")
+        mask = nib.load(case / "segmentation.nii.gz")
+        tumour = (np.asarray(mask.dataobj) == 2).astype(np.uint8)
+        nib.save(nib.Nifti1Image(tumour, mask.affine), studies / f"labels/final/{case.name}.nii.gz")
+
+
+def write_frames(data: Path, studies: Path) -> None:
+    for image in sorted((data / "images").iterdir())[:3]:
+        shutil.copy(image, studies / image.name)
+        shutil.copy(data / "labels" / image.name, studies / "labels/final" / image.name)
+
+
+def train_in_label(trainings: dict[str, Path], work: Path, packages: str) -> tuple[list[str], dict[str, Path]]:
+    """Return what the script printed, and kind of input -> the bundle that MONAI Label has trained."""
+    label = environment("MEDKD_MONAI_LABEL")
+    app = label / "monailabel/sample-apps/monaibundle"
+    said = run(
+        label / "bin/python", HERE / "run_monai_label_training.py", app, work, packages, *trainings.values()
+    ).splitlines()
+    bundles = [Path(json.loads(line.removeprefix("TRAINED "))) for line in said if line.startswith("TRAINED ")]
+    return said, dict(zip(trainings, bundles, strict=True))
+
+
+def test_monai_label_trains_the_student_and_infers_with_it(trainings, medkd_run, tmp_path):
+    _, bundles = train_in_label(trainings, tmp_path, sysconfig.get_path("purelib"))
+    for kind, bundle in bundles.items():
+        packed = torch.load(next(trainings[kind].glob("*_segmentation")) / "models/model.pt", weights_only=True)
+        trained = torch.load(bundle / "models/model.pt", weights_only=True)
+        assert trained.keys() == packed.keys()
+        assert not torch.equal(trained["head.weight"], packed["head.weight"]), kind
+        # it goes on from the packed weights: an epoch moves them a little
+        assert (trained["head.weight"] - packed["head.weight"]).abs().max() < 0.1, kind
+        run_folder = RunFolder(bundle / "trained_on_lists/run")
+        assert run_folder.has_ended and run_folder.require_config()["student_width"] == 2
+        image = next(path for path in (trainings[kind] / "studies").iterdir() if path.is_file())
+        inferred = next(trainings[kind].glob("inferred.*"))
+        image = min(p for p in (trainings[kind] / "studies").glob(f"*{''.join(inferred.suffixes)}"))
+        words = ["--model", bundle / "models", "--input", image, "--output_dir", tmp_path / kind, "--device", "cpu"]
+        assert medkd_run("infer", "cvc_endoscene" if kind == "pictures" else "kits19", *words, tiny=False) == 0
+        ours = next(file for file in (tmp_path / kind).iterdir() if file.name.startswith(image.name.partition(".")[0]))
+        np.testing.assert_array_equal(read(inferred) > 0, read(ours) > 0, err_msg=kind)
+
+
+def test_monai_label_says_that_training_needs_medkd(trainings, tmp_path):
+    slices = {"slices": trainings["slices"]}
+    said, bundles = train_in_label(slices, tmp_path, "-")
+    (stopped,) = [line for line in said if line.startswith("STOPPED")]
+    assert stopped.startswith("STOPPED medkd: error: this training needs medkd in the environment of the program")
+    packed = next(slices["slices"].glob("*_segmentation")) / "models/model.pt"
+    assert (bundles["slices"] / "models/model.pt").read_bytes() == packed.read_bytes()

@@ -21,9 +21,8 @@ def _run(command: Command) -> None:
     print("packed:", *pack(command.task, command.options, mode, overlays, details), sep="\n")
     if not details.inference_only:
         print(
-            "note: MONAI Label offers a trainer wherever configs/train.json is, and cannot run this one: for it, pack with"
+            "note: training with this bundle, in MONAI Label too, needs medkd beside it; --inference_only leaves it out"
         )
-        print("  --inference_only, or start its server with --conf skip_trainers true")
 
 
 _DEFAULTS = BundleDetails()

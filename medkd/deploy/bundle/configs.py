@@ -19,6 +19,7 @@ from medkd.configs.table import ID_OPTIONS, data_as_literals
 from medkd.runs.record import recorded
 
 from .closure import Closure
+from .file_lists import FIRST_STEPS, LAST_STEP, accept_lists, rename_datasets
 from .references import SCRIPTS, check_expressions, foreign_imports, reachable, rewrite_targets, target_names
 from .student import Student
 
@@ -96,18 +97,18 @@ def inference_config(student: Student, package: str) -> dict[str, Any]:
     return _with_root(_replace(values, window), package)
 
 
-def training_config(train: dict[str, Any], package: str, task: str) -> dict[str, Any]:
+def training_config(train: dict[str, Any], package: str, student: Student) -> dict[str, Any]:
     """Return train.json, a supervised training by medkd, whose network needs only the bundle.
 
     Args:
         train: what `training_source` returned.
         package: name of the copied code.
-        task: name of the bundle that the student was trained with.
+        student: the model.
     """
     before_run = _ids_before_run(train)
     values = {name: rewrite_targets(value, package) if name in before_run else value for name, value in train.items()}
-    changes = {**_steps(train), "train": _record_client(train), _CLIENT_OPTIONS: _client_options(train, task)}
-    return _with_root({**values, **changes}, package)
+    values |= {**_steps(train), "train": _record_client(train), _CLIENT_OPTIONS: _client_options(train, student.task)}
+    return _with_root(accept_lists(values, student), package)
 
 
 def evaluation_config(student: Student) -> dict[str, Any]:
@@ -123,7 +124,9 @@ def overlay_configs(student: Student) -> dict[str, dict[str, Any]]:
     # train.json has the options of volumes already; soft labels are cached for slices and pictures only
     omitted = ("volumetric", "volumetric_train", *(("cached",) if student.mode == "3d" else ()))
     files = [file for file in sorted((BUNDLES / "overlays").glob("*.yaml")) if file.stem not in omitted]
-    configs = {f"{file.stem}.json": _with_finalize(ConfigParser.load_config_file(file)) for file in files}
+    configs = {
+        f"{file.stem}.json": rename_datasets(_with_finalize(ConfigParser.load_config_file(file))) for file in files
+    }
     if student.record.get("method", "none") != "none":
         method: dict[str, Any] = {
             name: student.record[name] for name in ("method", "method_args") if name in student.record
@@ -146,13 +149,16 @@ def to_json(value: Any) -> Any:
 
 
 def _steps(train: dict[str, Any]) -> dict[str, Any]:
-    """Return the steps of the training in ``run``, and those of the test in ``finalize``.
+    """Return the steps of the training in ``run``, and those of the test and of publishing in ``finalize``.
 
     Federated clients train without ``run``, and end by ``finalize``. A client that has not trained has nothing to test.
     """
     training, *test = train["run"]
-    test_steps = ", ".join(step.removeprefix("$") for step in test)
-    return {"run": [training], "finalize": [f"$runs.RunFolder(@output_dir).has_begun and ({test_steps},)"]}
+    last_steps = ", ".join(step.removeprefix("$") for step in (*test, LAST_STEP))
+    return {
+        "run": [*FIRST_STEPS, training],
+        "finalize": [f"$runs.RunFolder(@output_dir).has_begun and ({last_steps})"],
+    }
 
 
 def _with_finalize(overlay: dict[str, Any]) -> dict[str, Any]:
@@ -177,7 +183,8 @@ def _record_client(train: dict[str, Any]) -> dict[str, Any]:
 def _client_options(train: dict[str, Any], task: str) -> dict[str, Any]:
     """Return the options as references to their values; the name of the task stands for the folder of the bundle."""
     names = [name for name in train if name in ID_OPTIONS or name == "mode"]
-    return {"bundle_root": task, **{name: f"@{name}" for name in names if name not in _OF_THE_MACHINE}}
+    options = {name: f"@{name}" for name in names if name not in _OF_THE_MACHINE}
+    return {"bundle_root": task, **options, "max_epochs": "@train::trainer::max_epochs"}
 
 
 def _replace(value: Any, texts: dict[str, Any]) -> Any:

@@ -86,7 +86,7 @@ def _write_folder(student: Student, folder: Path, details: BundleDetails) -> Non
     files = {"metadata.json": metadata, "inference.json": configs.inference_config(student, package)}
     if not details.inference_only:
         files |= {
-            "train.json": configs.training_config(train, package, student.task),
+            "train.json": configs.training_config(train, package, student),
             "evaluate.json": configs.evaluation_config(student),
             **configs.overlay_configs(student),
         }

@@ -80,6 +80,14 @@ MONAI Deploy: `MonaiBundleInferenceOperator` takes the folder as `bundle_path`, 
 
 """
 
+_TRAINER = """
+Its trainer **needs medkd** in the environment of the server. It goes on from `models/model.pt` with the options of the training
+below, on the images that are labelled in the server. A label holds the classes that the model predicts. The folder
+`trained_on_lists` of the bundle then holds the data set and the run, measured on the validation images; the model of the best
+epoch replaces `models/model.pt`. Without validation images the training images choose that epoch. For a server without a
+trainer: `--conf skip_trainers true`, or a bundle that was packed with `--inference_only`.
+"""
+
 
 def render_page(student: Student, name: str, metadata: dict[str, Any], inference_only: bool = False) -> str:
     """Return the text of the page.
@@ -95,12 +103,8 @@ def render_page(student: Student, name: str, metadata: dict[str, Any], inference
         "a NIfTI, NRRD or MetaImage file, a folder with a DICOM series",
         "a .png, .jpg, .bmp or .tif picture",
     )
-    trainer = (
-        " Start the server with `--conf skip_trainers true`: its trainer cannot use `train.json`, which "
-        "`medkd pack --inference_only` leaves out."
-    )
     programs = _PROGRAMS.format(
-        trainer="" if inference_only else trainer,
+        trainer="" if inference_only else _TRAINER,
         axes=" Pictures have the axes columns, rows, channels, as MONAI reads them." if is_picture else "",
     )
     how_to_train = _WITHOUT_TRAINING if inference_only else _TRAINING

@@ -1,0 +1,148 @@
+"""Labelled files that another program hands over as lists (MONAI Label), prepared for the training of a packed bundle.
+
+The images are stored as inference reads them, and the labels are the classes that the model predicts.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from medkd.data import save_datalist
+from medkd.io import case_name, read_mask
+from medkd.parallel.group import barrier, is_main_process
+from medkd.runs.files import write_atomically
+
+from . import _pictures, nifti
+from ._cases import CaseFiles, DiscoveredCases, check_names
+from ._each_case import each_case
+from ._prepare import StoredCase, refuse
+from ._target import complete_or_absent
+
+__all__ = ["FOLDER", "prepare_lists", "publish"]
+
+FOLDER = "trained_on_lists"  # in the folder of the bundle: data/ and run/
+NO_VALIDATION = (
+    "there are no validation cases: the best epoch is chosen, and the metrics are measured, on the training cases"
+)
+
+Pairs = Sequence[Mapping[str, str]]
+Store = Callable[[Path, str, CaseFiles], StoredCase]
+
+
+def prepare_lists(
+    training: Pairs | None,
+    validation: Pairs | None,
+    bundle_root: str,
+    *,
+    is_picture: bool,
+    classes: Mapping[int, str],
+    values: Mapping[int, int] | None = None,
+    per_case: bool = False,
+) -> None:
+    """Write the lists as a data set in `FOLDER` of the bundle, in place of that of an earlier training, whose run is removed.
+
+    Args:
+        training: ``{"image": file, "label": file}`` of each training case; None: no lists were handed over, and nothing is
+            done.
+        validation: the same of the validation cases; none: the training cases validate too.
+        bundle_root: folder of the packed bundle.
+        is_picture: whether the files are pictures with masks, or volumes with label maps.
+        classes: class -> name. The labels hold these classes.
+        values: stored label value -> class; None: equal.
+        per_case: whether each image is rescaled by its own percentiles.
+
+    Raises:
+        SystemExit: no training case, a case that is listed twice, or refused cases, each with its reason. MONAI would hide any
+            other error behind one of its own.
+    """
+    if training is None:
+        return
+    stored = {number: value for value, number in (values or {}).items() if number > 0} or {n: n for n in classes}
+    store = _store_picture if is_picture else partial(_store_volume, stored, per_case)
+    labels = {"0": "background", **{str(stored[number]): name for number, name in classes.items()}}
+    folder = Path(bundle_root) / FOLDER
+    if is_main_process():
+        try:
+            _prepare({"training": training, "validation": validation or []}, folder / "data", store, labels)
+        except (ValueError, OSError) as error:
+            raise SystemExit(f"medkd: error: {error}") from None
+        shutil.rmtree(folder / "run", ignore_errors=True)
+        if not validation:
+            print(f"note: {NO_VALIDATION}", file=sys.stderr)
+    barrier()
+
+
+def publish(training: Pairs | None, bundle_root: str, output_dir: str) -> None:
+    """Put the model of a training on lists where the program reads it, in place of the packed one.
+
+    Args:
+        training: as in `prepare_lists`; None: the packed model stays as it is.
+        bundle_root: folder of the packed bundle.
+        output_dir: folder of the run.
+    """
+    if training is not None and is_main_process():
+        write_atomically(Path(bundle_root) / "models/model.pt", partial(shutil.copyfile, Path(output_dir) / "model.pt"))
+
+
+def _prepare(pairs: Mapping[str, Pairs], target: Path, store: Store, labels: Mapping[str, str]) -> None:
+    """Write the data set.
+
+    Args:
+        pairs: split -> its files.
+        target: the folder.
+        store: folder, case and files -> the case's entry, after the files are stored.
+        labels: stored label value -> name.
+    """
+    if not pairs["training"]:
+        raise ValueError("no labelled training cases were handed over: label an image first")
+    cases, splits = _collect(pairs, target)
+    with complete_or_absent(cases.files[splits["training"][0]].images[0], target, overwrite=True) as folder:
+        entries = _store_all(cases, partial(store, folder))
+        save_datalist(
+            folder,
+            {split: [entries[case] for case in names] for split, names in splits.items()},
+            name="lists",
+            description="labelled files that another program handed over",
+            modality={"0": "as inference reads it"},
+            labels=labels,
+        )
+
+
+def _collect(pairs: Mapping[str, Pairs], target: Path) -> tuple[DiscoveredCases, dict[str, list[str]]]:
+    """Return the cases of the lists and the names of each split."""
+    cases = DiscoveredCases()
+    splits: dict[str, list[str]] = {split: [] for split in (*pairs, "test")}
+    for split, entries in pairs.items():
+        for entry in entries:
+            case = case_name(entry["image"])
+            if case in cases.files:
+                raise ValueError(f"{entry['image']}: its name is that of {cases.files[case].images[0]}: rename one")
+            cases.files[case] = CaseFiles((Path(entry["image"]),), Path(entry["label"]))
+            cases.patients[case] = case
+            splits[split].append(case)
+    check_names(cases, target)
+    return cases, splits
+
+
+def _store_all(cases: DiscoveredCases, store: Callable[[str, CaseFiles], StoredCase]) -> dict[str, dict[str, Any]]:
+    """Store every case and return its entry of the data list; refuse all if one is refused."""
+    results = each_case(store, cases.files, 1, "prepare")
+    refused = {case: " ".join(str(error).split()) for case, error in results.items() if isinstance(error, Exception)}
+    if refused := {**cases.refused, **refused}:
+        refuse(refused, len({*cases.files, *refused}))
+    return {case: stored.entry for case, stored in results.items() if isinstance(stored, StoredCase)}
+
+
+def _store_volume(
+    values: Mapping[int, int], per_case: bool, folder: Path, case: str, files: CaseFiles
+) -> StoredCase:
+    return nifti.store_case(per_case, {0: 0, **values}, case, case, files, folder)
+
+
+def _store_picture(folder: Path, case: str, files: CaseFiles) -> StoredCase:
+    return _pictures.store_case(partial(read_mask, expected="0 and 1, or 0 and 255"), None, case, case, files, folder)
