@@ -36,7 +36,7 @@ from ._survey import (
 )
 from ._volumes import AXES, ONE_CHANNEL, read_pair, store_volumes, without_negative
 
-__all__ = ["VolumeOptions", "prepare_volumes"]
+__all__ = ["VolumeOptions", "prepare_volumes", "store_case"]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def prepare_volumes(
     per_case = _decide_per_case(given, list(measured.values()))
     values = {0: 0, **{value: number for number, value in enumerate(names, 1)}}
     with open_data_set(source, target, cases, options, "nifti", splits) as data_set:
-        data_set.store_cases(partial(_store_case, given, per_case, values))
+        data_set.store_cases(partial(store_case, given, per_case, values))
         listed = data_set.finish_cases()
         training = [measured[entry["case"]] for entry in listed["training"]]
         require_classes(names, [case.voxels for case in training])  # again: further cases may be refused now
@@ -160,7 +160,7 @@ def _decide_per_case(given: VolumeOptions, measured: Sequence[CaseMeasures]) -> 
     ]
 
 
-def _store_case(
+def store_case(
     given: VolumeOptions,
     per_case: Sequence[bool],
     values: Mapping[int, int],
@@ -169,6 +169,20 @@ def _store_case(
     files: CaseFiles,
     folder: Path,
 ) -> StoredCase:
+    """Read a case and store it.
+
+    Args:
+        given: what is known of the volumes.
+        per_case: whether each channel is rescaled by its own percentiles.
+        values: label value in the file -> stored value.
+        case: name of the case.
+        patient: name of its patient.
+        files: its files.
+        folder: folder of the data set.
+
+    Raises:
+        ValueError: for files that cannot be used, see `read_pair` and `store_volumes`.
+    """
     pair = read_pair(files, given.channels, given.resample_channels)
     image = _stored_intensities(case, pair.image, given.channels, per_case)
     return StoredCase(store_volumes(case, patient, image, pair, folder, values), image_digest(image), pair.notes, None)

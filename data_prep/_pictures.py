@@ -26,7 +26,6 @@ __all__ = [
     "mask_suffixes",
     "plain_folders",
     "read_pair",
-    "store_case",
     "store_picture_cases",
     "store_pictures",
 ]
@@ -104,13 +103,13 @@ def store_picture_cases(
     Raises:
         ValueError: refused cases.
     """
-    measured = data_set.store_cases(partial(store_case, read_mask, size))
+    measured = data_set.store_cases(partial(_store_case, read_mask, size))
     listed = data_set.finish_cases()
     notes = [f"look: {sentence}" for sentence in describe_groups(data_set.equal_images)]
     write_picture_report(data_set.folder, listed, measured, foreground, data_set.refused, notes)
 
 
-def store_case(
+def _store_case(
     read_mask: Callable[[Path], Mask], size: int | None, case: str, patient: str, files: CaseFiles, folder: Path
 ) -> StoredCase:
     pair = read_pair(files, read_mask)

@@ -12,16 +12,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from medkd.data import save_datalist
-from medkd.io import case_name, read_mask
+from medkd.io import case_name, to_form
+from medkd.io.class_masks import MARKED
 from medkd.parallel.group import barrier, is_main_process
 from medkd.runs.files import write_atomically
 
-from . import _pictures, nifti
 from ._cases import CaseFiles, DiscoveredCases, check_names
 from ._each_case import each_case
+from ._equal_images import image_digest
+from ._own_pictures import read_own_pair
+from ._own_volumes import VolumeOptions, store_case
+from ._pictures import store_pictures
 from ._prepare import StoredCase, refuse
 from ._target import complete_or_absent
+from ._volumes import ONE_CHANNEL
 
 __all__ = ["FOLDER", "prepare_lists", "publish"]
 
@@ -39,10 +46,10 @@ def prepare_lists(
     validation: Pairs | None,
     bundle_root: str,
     *,
-    is_picture: bool,
+    form: str | None,
     classes: Mapping[int, str],
     values: Mapping[int, int] | None = None,
-    per_case: bool = False,
+    per_case: bool | Sequence[bool] = False,
 ) -> None:
     """Write the lists as a data set in `FOLDER` of the bundle, in place of that of an earlier training, whose run is removed.
 
@@ -51,10 +58,10 @@ def prepare_lists(
             done.
         validation: the same of the validation cases; none: the training cases validate too.
         bundle_root: folder of the packed bundle.
-        is_picture: whether the files are pictures with masks, or volumes with label maps.
+        form: form of the pictures that the network takes, see `medkd.io.to_form`; None: the files are volumes.
         classes: class -> name. The labels hold these classes.
         values: stored label value -> class; None: equal.
-        per_case: whether each image is rescaled by its own percentiles.
+        per_case: whether each volume is rescaled by its own percentiles; of several channels, a list.
 
     Raises:
         SystemExit: no training case, a case that is listed twice, or refused cases, each with its reason. MONAI would hide any
@@ -63,7 +70,9 @@ def prepare_lists(
     if training is None:
         return
     stored = {number: value for value, number in (values or {}).items() if number > 0} or {n: n for n in classes}
-    store = _store_picture if is_picture else partial(_store_volume, stored, per_case)
+    store: Store = partial(_store_volume, stored, per_case if isinstance(per_case, list) else [per_case])
+    if form is not None:
+        store = partial(_store_picture, classes, form)
     labels = {"0": "background", **{str(stored[number]): name for number, name in classes.items()}}
     folder = Path(bundle_root) / FOLDER
     if is_main_process():
@@ -135,14 +144,28 @@ def _store_all(cases: DiscoveredCases, store: Callable[[str, CaseFiles], StoredC
     refused = {case: " ".join(str(error).split()) for case, error in results.items() if isinstance(error, Exception)}
     if refused := {**cases.refused, **refused}:
         refuse(refused, len({*cases.files, *refused}))
-    return {case: stored.entry for case, stored in results.items() if isinstance(stored, StoredCase)}
+    stored = {case: result for case, result in results.items() if isinstance(result, StoredCase)}
+    for case, result in stored.items():
+        for note in result.notes:
+            print(f"note: {case}: {note}", file=sys.stderr)
+    return {case: result.entry for case, result in stored.items()}
 
 
 def _store_volume(
-    values: Mapping[int, int], per_case: bool, folder: Path, case: str, files: CaseFiles
+    values: Mapping[int, int], per_case: Sequence[bool], folder: Path, case: str, files: CaseFiles
 ) -> StoredCase:
-    return nifti.store_case(per_case, {0: 0, **values}, case, case, files, folder)
+    channels = ONE_CHANNEL if len(per_case) == 1 else tuple(str(number) for number in range(len(per_case)))
+    return store_case(VolumeOptions(channels), per_case, {0: 0, **values}, case, case, files, folder)
 
 
-def _store_picture(folder: Path, case: str, files: CaseFiles) -> StoredCase:
-    return _pictures.store_case(partial(read_mask, expected="0 and 1, or 0 and 255"), None, case, case, files, folder)
+def _store_picture(classes: Mapping[int, str], form: str, folder: Path, case: str, files: CaseFiles) -> StoredCase:
+    pair = read_own_pair(files.images[0], {"": files.label}, {})
+    labels = pair.labels
+    if len(classes) == 1:  # a mask of one class may be black and white
+        labels = np.where(labels == MARKED, 1, labels)
+    if unknown := sorted({*np.unique(labels).tolist()} - {0, *classes}):
+        raise ValueError(f"{files.label}: found label values {unknown}, expected only {[0, *classes]}")
+    channels = to_form(pair.file, form)
+    image = channels[0] if len(channels) == 1 else np.moveaxis(channels, 0, -1)
+    entry = store_pictures(case, case, image, labels.astype(np.uint8), folder)
+    return StoredCase(entry, image_digest(image), pair.remarks, None)

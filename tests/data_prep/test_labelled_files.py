@@ -10,7 +10,7 @@ from PIL import Image
 from medkd.data import read_volume
 from medkd.data_prep.labelled_files import prepare_lists, publish
 
-CT = {"is_picture": False, "classes": {1: "tumour"}, "values": {0: 0, 1: 0, 2: 1}}
+CT = {"form": None, "classes": {1: "tumour"}, "values": {0: 0, 1: 0, 2: 1}}
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_pictures(tmp_path):
         )
         Image.fromarray(mask).save(tmp_path / f"{name}_mask.png")
     entries = [{"image": str(tmp_path / f"{n}.png"), "label": str(tmp_path / f"{n}_mask.png")} for n in "ab"]
-    folder, listed = prepared(entries[:1], entries[1:], tmp_path, is_picture=True, classes={1: "polyp"}, values=None)
+    folder, listed = prepared(entries[:1], entries[1:], tmp_path, form="rgb", classes={1: "polyp"}, values=None)
     for split in ("training", "validation"):
         label = np.asarray(Image.open(folder / listed[split][0]["label"]))
         assert label.sum() == 4 * 27 and label.max() == 1

@@ -58,7 +58,7 @@ def accept_lists(train: dict[str, Any], student: Student) -> dict[str, Any]:
         "training": "@train::dataset::data",
         "validation": "@validate::dataset::data",
         "bundle_root": "@bundle_root",
-        "is_picture": "Picture" in student.inference["reader"]["_target_"],
+        "form": train.get("form", "rgb") if "Picture" in student.inference["reader"]["_target_"] else None,
         "classes": "@classes",
         # those of a user's own data stand in its data list, and equal the classes in that of the lists
         "values": "@values" if "values" in train and "dataset_dir" not in reachable(train, "values") else None,
