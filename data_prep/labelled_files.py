@@ -70,7 +70,7 @@ def prepare_lists(
     if training is None:
         return
     stored = {number: value for value, number in (values or {}).items() if number > 0} or {n: n for n in classes}
-    store: Store = partial(_store_volume, stored, per_case if isinstance(per_case, list) else [per_case])
+    store: Store = partial(_store_volume, stored, [per_case] if isinstance(per_case, bool) else per_case)
     if form is not None:
         store = partial(_store_picture, classes, form)
     labels = {"0": "background", **{str(stored[number]): name for number, name in classes.items()}}
