@@ -29,6 +29,7 @@ _MAY_BE_EMPTY = (
     *("StudyTime", "ReferringPhysicianName"),
 )
 _SERIES_OFFSET = 1000  # from the number of the source's series
+_LARGEST = 2**31 - 1  # number of type IS
 
 
 def check_libraries() -> None:
@@ -195,7 +196,7 @@ def _segmentation(source: _Source, frames: np.ndarray, segments: Segments) -> An
             segmentation_type=kind,
             segment_descriptions=_descriptions(segments),
             series_instance_uid=highdicom.UID(),
-            series_number=_SERIES_OFFSET + max(0, int(first.get("SeriesNumber") or 0)),
+            series_number=min(_SERIES_OFFSET + max(0, int(first.get("SeriesNumber") or 0)), _LARGEST),
             sop_instance_uid=highdicom.UID(),
             instance_number=1,
             manufacturer="medkd",
