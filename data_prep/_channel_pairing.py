@@ -11,9 +11,22 @@ from medkd.io.beside import print_skipped
 
 from ._cases import DiscoveredCases
 from ._other_files import other_files, print_other_files
-from ._pairing import LABEL_ENDINGS, by_case, files_by_name, pair_images, refuse_same_files, without_ending
+from ._pairing import (
+    LABEL_ENDINGS,
+    by_case,
+    files_by_name,
+    pair_images,
+    pair_volumes,
+    refuse_same_files,
+    without_ending,
+)
 
-__all__ = ["pair_channels"]
+__all__ = ["pair_channels", "pair_named_channels"]
+
+
+def pair_named_channels(images: Path, labels: Path, channels: Sequence[str]) -> DiscoveredCases:
+    """Pair images with label maps: by `pair_channels` where several channels have names, else by `pair_volumes`."""
+    return pair_channels(images, labels, channels) if len(channels) > 1 else pair_volumes(images, labels)
 
 
 def pair_channels(images: Path, labels: Path, channels: Sequence[str]) -> DiscoveredCases:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from medkd.io import PICTURES, VOLUMES, is_hidden
+from medkd.runs.case_names import on_one_line
 
 from ._cases import DiscoveredCases, merge_cases
+from ._channel_pairing import pair_named_channels
 from ._dataset_json import find_dataset_json, list_of, read_dataset_json
 from ._dataset_names import channel_rule, read_channel_names, read_label_names
 from ._decathlon import read_lists
-from ._nnunet_source import NUMBERED, pair_nnunet_folders, read_dataset_dictionary
-from ._pairing import files_by_name
+from ._nnunet_dictionary import read_dataset_dictionary
+from ._pairing import CHANNEL, files_by_name
 
 __all__ = ["DescribedSource", "discover_source"]
 
@@ -70,6 +73,7 @@ def discover_source(source: Path) -> DescribedSource:
     if any(described.rules):
         described.notes.append(f"intensities by the names of the channels: {'; '.join(text for _, text in rules)}")
     _check_suffixes(described, content)
+    _check_usable(described)
     _add_test_folders(described)
     described.notes += [*_count_notes(described, content), *_left_out_notes(described)]
     return described
@@ -90,7 +94,7 @@ def _discover_cases(content: Mapping[str, Any], path: Path, channels: tuple[str,
                 advice = ", expected a data set of nnUNet_raw, not of nnUNet_preprocessed"
                 is_preprocessed = (path.parent / "gt_segmentations").is_dir() or any(path.parent.glob("*Plans*"))
                 raise FileNotFoundError(f"{path.parent}: no folder {folder.name}{advice if is_preprocessed else ''}")
-        cases, notes = pair_nnunet_folders(*folders, channels)
+        cases, notes = pair_named_channels(*folders, channels), []
         if list_of(content, "training", path):
             notes.append("the list training is not read, as in nnU-Net v2 (file_ending is there): the folders are")
     cases.published = dict.fromkeys(cases.patients, "training")
@@ -140,13 +144,23 @@ def _check_suffixes(described: DescribedSource, content: Mapping[str, Any]) -> N
         )
 
 
+def _check_usable(described: DescribedSource) -> None:
+    """Raise ValueError where all of several cases lack the same: a line for the data set in place of one for each case."""
+    cases = described.cases
+    reasons = {re.sub(r"\d+", "", reason.replace(case, "")) for case, reason in cases.refused.items()}
+    if not cases.files and len(cases.refused) > 1 and len(reasons) == 1:
+        case, reason = next(iter(cases.refused.items()))
+        count = len(cases.refused)
+        raise ValueError(f"{described.path}: none of {count} cases can be used, as {on_one_line(case)}: {reason}")
+
+
 def _add_test_folders(described: DescribedSource) -> None:
     """Add the images of ``imagesTs`` that have labels in ``labelsTs`` as test cases."""
     images, labels = described.path.parent / "imagesTs", described.path.parent / "labelsTs"
     if not images.is_dir() or not labels.is_dir() or "test" in described.cases.published.values():
         return
     names = files_by_name(labels, VOLUMES)
-    found, _ = pair_nnunet_folders(images, labels, described.channels)
+    found = pair_named_channels(images, labels, described.channels)
     test = DiscoveredCases(
         files=found.files,
         patients={case: case for case in found.patients if case in names},
@@ -186,4 +200,4 @@ def _left_out_notes(described: DescribedSource) -> list[str]:
 
 def _case_of(stem: str) -> str:
     """Return the case that a file is named after, without the number of a channel."""
-    return stem[:-5] if NUMBERED.fullmatch(stem) else stem
+    return match[1] if (match := CHANNEL.fullmatch(stem)) else stem

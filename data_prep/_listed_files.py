@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -11,11 +10,10 @@ from pathlib import Path, PurePosixPath
 from medkd.data import natural_key
 from medkd.io import VOLUMES
 
-from ._pairing import FilesByName, files_by_name
+from ._pairing import CHANNEL, FilesByName, files_by_name
 
 __all__ = ["FileFinder", "listed_parts", "listed_stem"]
 
-CHANNEL = re.compile(r"(.+)_\d{4}")
 ELSEWHERE = "listed with another folder in front, found by the last parts of the path"
 OTHER_NAME = "listed with another suffix or other capitals, found by the name"
 

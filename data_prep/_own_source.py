@@ -7,11 +7,10 @@ from pathlib import Path
 
 from monai.config import PathLike
 
-from ._cases import DiscoveredCases, require_source
-from ._channel_pairing import pair_channels
+from ._cases import require_source
+from ._channel_pairing import pair_named_channels
 from ._classes import split_names
 from ._described_source import DescribedSource, discover_source
-from ._pairing import pair_volumes
 from ._target import check_target
 from ._volumes import ONE_CHANNEL
 
@@ -52,11 +51,7 @@ def find_own_source(
     folders = require_source(images, "images"), require_source(labels, "labels")
     for folder in folders:
         check_target(folder, target, overwrite)
-    return DescribedSource(folders[0], _pair(*folders, names), channels=names or ONE_CHANNEL)
-
-
-def _pair(images: Path, labels: Path, channels: Sequence[str]) -> DiscoveredCases:
-    return pair_channels(images, labels, channels) if len(channels) > 1 else pair_volumes(images, labels)
+    return DescribedSource(folders[0], pair_named_channels(*folders, names), channels=names or ONE_CHANNEL)
 
 
 def _channel_names(place: str, names: Sequence[str]) -> tuple[str, ...]:
