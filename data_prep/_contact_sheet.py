@@ -43,12 +43,13 @@ def draw_contact_sheet(
     others = [entry for entry in entries if entry["case"] not in odd]
     count = min(len(others), COLUMNS * ROWS - len(shown))
     shown += [others[index] for index in np.linspace(0, len(others) - 1, count).round().astype(int)]
-    rows = -(-len(shown) // COLUMNS)
+    columns = min(COLUMNS, len(shown))
+    rows = -(-len(shown) // columns)
     pairs = [_thumbnail(folder, entry, window) for entry in shown]
     tallest = max(label.shape[0] / label.shape[1] for _, label in pairs)
     height = min(2.2 * tallest, 4.4)
-    figure = Figure(figsize=(2.2 * COLUMNS, (height + 0.35) * rows + 0.6), layout="constrained")
-    panels = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    figure = Figure(figsize=(2.2 * columns, (height + 0.35) * rows + 0.6), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in panels:
         axes.set_axis_off()
     for axes, entry, (image, label) in zip(panels, shown, pairs, strict=False):

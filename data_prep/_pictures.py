@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 from medkd.io import PICTURES, UPRIGHT, Mask, PictureFile, open_picture, to_rgb, turn_upright
@@ -32,8 +33,7 @@ __all__ = [
 
 SMALLEST = 16  # pixels
 PAIRS = (("images", "masks"), ("imagesTr", "labelsTr"))  # plain folders, and those of nnU-Net
-# Level 1: a tenth larger than the default and several times faster to write.
-_WRITER: dict[str, dict[str, Any]] = {".png": {"compress_level": 1}, ".tif": {"compression": "tiff_adobe_deflate"}}
+_SIGNED = (np.iinfo(np.int16).min, np.iinfo(np.int16).max)
 TRANSPOSED = "; their rows and columns are exchanged: is one of them turned?"
 
 
@@ -143,7 +143,13 @@ def store_pictures(
         ("label", mask, Image.Resampling.NEAREST),
     ):
         (folder / names[key]).parent.mkdir(exist_ok=True)
-        _reduce(Image.fromarray(array), size, resampling).save(folder / names[key], **_WRITER[Path(names[key]).suffix])
+        picture = _reduce(Image.fromarray(array), size, resampling)
+        if picture.mode == "I":
+            signed = np.asarray(picture).clip(*_SIGNED).astype(np.int16)  # a reduced image may overshoot
+            tifffile.imwrite(folder / names[key], signed, compression="zlib")
+        else:
+            # Level 1: a tenth larger than the default and several times faster to write.
+            picture.save(folder / names[key], compress_level=1)
     return {**names, "case": case, "patient": patient}
 
 

@@ -64,7 +64,7 @@ def read_in_form(path: str | Path, form: str, convert: bool = False) -> np.ndarr
     file = open_picture(path)
     if not convert and (found := picture_form(file)) != form:
         raise ValueError(
-            f"{path}: found {FORMS[found]}, expected {FORMS[form]} as in the data set; --convert True converts"
+            f"{path}: found {FORMS[found]}, expected {FORMS[form]} as in training (--convert True converts)"
         )
     return to_form(file, form)
 

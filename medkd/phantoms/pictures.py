@@ -47,7 +47,8 @@ def make_pictures(
     names = [f"frame_{number:03d}" for number in range(cases)]
     for number, name in enumerate(names):
         image, label = make_picture(np.random.default_rng([seed, number]), (size, size * 5 // 4), classes, form)
-        save(image, Path(folder) / f"images/{name}{FORMS[form]}", **({"quality": 92} if form == "rgb" else {}))
+        options = {"quality": 92} if form == "rgb" else {}
+        save(image, Path(folder) / f"images/{name}{FORMS[form]}", None, **options)
         save(label * np.uint8(255) if classes == 1 else label, Path(folder) / f"masks/{name}.png")
     rows = [f"{name},patient_{number // 2:02d}" for number, name in enumerate(names)]
     (Path(folder) / "patients.csv").write_text("\n".join(["case,patient", *rows, ""]), encoding="utf-8")

@@ -26,11 +26,11 @@ from .intensity import (
 )
 from .outputs import OutputKind
 
-__all__ = ["ExternalModel", "Task", "adapt_model"]
+__all__ = ["PICTURE_WINDOW", "ExternalModel", "Task", "adapt_model"]
 
 # A task without a window has pictures, of which 0..255 are scaled to -1..1.
-_PICTURE_WINDOW = (0, 255)
-_OF_PICTURES = [range_scaling(*_PICTURE_WINDOW, -1, 1, clip) for clip in (True, False)]
+PICTURE_WINDOW = (0, 255)
+_OF_PICTURES = [range_scaling(*PICTURE_WINDOW, -1, 1, clip) for clip in (True, False)]
 _UNITS = {False: "HU (intensities of the file)", True: "percentiles of each case"}
 
 
@@ -165,7 +165,7 @@ def _stated_intensity(model: ExternalModel, task: Task, scalings: Sequence[Scali
         )
     if task.is_pictures and all(scaling in _OF_PICTURES for scaling in scalings):
         return None
-    converted = Intensity(tuple(scalings), _PICTURE_WINDOW if task.is_pictures else task.window)
+    converted = Intensity(tuple(scalings), PICTURE_WINDOW if task.is_pictures else task.window)
     dims, channels = input_spec(task.network)
     try:
         converted(torch.linspace(-1, 1, channels * 8**dims).reshape(1, channels, *[8] * dims))

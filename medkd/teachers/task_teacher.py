@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from .external import PICTURE_WINDOW
 from .load import PathOrPaths, load_teacher
 
 __all__ = ["load_task_teacher"]
@@ -27,7 +28,8 @@ def load_task_teacher(
         teacher: one path, or several, see `load_teacher`.
         network: the task's own teacher.
         num_classes: K.
-        trained_with: the configuration's ``trained_with``, of which ``window``, ``per_case`` and ``spacing`` are read.
+        trained_with: the configuration's ``trained_with``, of which ``window``, ``per_case``, ``form`` and ``spacing`` are
+            read.
         intensity: ``--teacher_intensity``, see `load_teacher`.
         classes: ``--teacher_classes``, see `load_teacher`.
         output: ``--teacher_output``, see `load_teacher`.
@@ -43,10 +45,19 @@ def load_task_teacher(
         teacher,
         network,
         num_classes,
-        window=trained_with.get("window"),
+        window=_window(trained_with),
         intensity=intensity,
         classes=classes,
         per_case=trained_with.get("per_case", False),
         spacing=trained_with.get("spacing"),
         output=output,
     )
+
+
+def _window(trained_with: Mapping[str, Any]) -> Any:
+    """Return the window; None for pictures of 8 bit, all of whose intensities are scaled, as in a task without a window."""
+    window = trained_with.get("window")
+    if "form" not in trained_with or window is None:
+        return window
+    windows = [tuple(pair) for pair in (window if isinstance(window[0], list | tuple) else [window])]
+    return None if set(windows) == {PICTURE_WINDOW} else list(windows[0])

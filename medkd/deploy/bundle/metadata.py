@@ -14,6 +14,7 @@ from torch import nn
 import medkd
 from medkd.cli.pack_options import BundleDetails
 from medkd.configs.bundles import BUNDLES
+from medkd.io import form_channels
 from medkd.networks import input_spec, required_multiple
 
 from .student import Student
@@ -58,6 +59,14 @@ def bundle_metadata(
         metadata["eval_metrics"] = measured
     data_format = metadata["network_data_format"]
     data_format["inputs"]["image"] |= {"spatial_shape": shape, "is_patch_data": is_volumetric}
+    if form := student.values.get("form"):  # of a user's own pictures
+        channels = form_channels(form)
+        data_format["inputs"]["image"] |= {
+            "format": "RGB" if form == "rgb" else "magnitude",
+            "modality": "RGB" if form == "rgb" else "n/a",
+            "num_channels": len(channels),
+            "channel_def": channels,
+        }
     data_format["outputs"]["pred"] |= {
         "num_channels": len(classes) + 1,
         "spatial_shape": shape,

@@ -98,14 +98,19 @@ def render_page(student: Student, name: str, metadata: dict[str, Any], inference
         metadata: what `bundle_metadata` returned.
         inference_only: whether the bundle lacks the configurations of a training.
     """
-    is_picture = metadata["network_data_format"]["inputs"]["image"]["num_channels"] == 3
+    is_picture = student.inference["images"]["_target_"].endswith(".find_pictures")
+    axes = (
+        "columns, rows, channels"
+        if metadata["network_data_format"]["inputs"]["image"]["num_channels"] > 1
+        else "columns, rows"
+    )
     scans, pictures = (
         "a NIfTI, NRRD or MetaImage file, a folder with a DICOM series",
         "a .png, .jpg, .bmp or .tif picture",
     )
     programs = _PROGRAMS.format(
         trainer="" if inference_only else _TRAINER,
-        axes=" Pictures have the axes columns, rows, channels, as MONAI reads them." if is_picture else "",
+        axes=f" Pictures have the axes {axes}, as MONAI reads them." if is_picture else "",
     )
     how_to_train = _WITHOUT_TRAINING if inference_only else _TRAINING
     return _PAGE.format(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from monai.bundle import ConfigParser
 from monai.transforms import Transform
 
@@ -49,7 +50,7 @@ class TrainedStudent:
 
     def __init__(self, task: str, config: dict[str, Any]) -> None:
         self._config = ConfigParser(config)
-        self._has_per_case = "per_case" in config
+        self._has_per_case, self._has_form = "per_case" in config, "form" in config
         self.model = self.value("model")
         if RunFolder.of_model(self.model).read_config() is None:
             raise ValueError(
@@ -98,8 +99,8 @@ class TrainedStudent:
             kind=self.kind,
             channels=channels,
             per_case=self.value("per_case") if self._has_per_case else None,
-            intensities=tuple(self.value("window")) if is_scan else (0, 255),
-            clip=is_scan,
+            intensities=self._intensities() if is_scan or self._has_form else (0, 255),
+            clip=is_scan or self._has_form,
             padding=-1,
             orientation="IPL" if is_scan else None,
             size=size,
@@ -111,4 +112,13 @@ class TrainedStudent:
             trained_with=self.value("trained_with"),
             format="",
             version=medkd.__version__,
+            form=self.value("form") if self._has_form else "",
+            convert=self.value("convert") if self._has_form else False,
         )
+
+    def _intensities(self) -> tuple[float, float]:
+        """Return the window, which the channels of a picture share."""
+        windows = np.reshape(self.value("window"), (-1, 2)).tolist()
+        if any(window != windows[0] for window in windows):
+            raise ValueError(f"window: found {windows}, expected one for all channels of a picture")
+        return tuple(windows[0])

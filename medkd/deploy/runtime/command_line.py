@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import dataclasses
 from collections.abc import Collection
 from typing import Any, NoReturn
 
@@ -52,6 +53,10 @@ def infer_command(arguments: list[str], tasks: Collection[str]) -> None:
     for name in ("overlap", *_BATCH_OPTIONS.values()):
         if getattr(options, name) is not None and name not in _OPTIONS_OF_A_KIND[spec.kind]:
             raise ValueError(f"--{name} has no effect with a model of {spec.kind}")
+    if options.convert:
+        if not spec.form:
+            raise ValueError("--convert has no effect: this model takes pictures of any form, or scans")
+        model.description = dataclasses.replace(spec, convert=True)
     batch = getattr(options, _BATCH_OPTIONS[spec.kind]) if spec.kind in _BATCH_OPTIONS else None
     infer(
         model,
@@ -117,6 +122,15 @@ def _parser(tasks: Collection[str]) -> _OneLineParser:
         default=False,
         metavar="True",
         help="write the probabilities of the foreground classes too",
+    )
+    parser.add_argument(
+        "--convert",
+        type=_bool,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="True",
+        help="convert pictures of another form (grey, RGB, bits) than those of the training",
     )
     parser.add_argument(
         "--largest_component",

@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from medkd.io import normalise_case, read_picture, read_volume_file
+from medkd.io import normalise_case, read_in_form, read_picture, read_volume_file
 
 from .spec import ModelSpec
 
@@ -54,8 +54,10 @@ class Scan:
 
 
 def read_image(path: Path, description: ModelSpec) -> np.ndarray:
-    """Read a picture in the network's intensities: ``(3, rows, columns)``, float32, at its own size."""
-    return _scale(read_picture(path).astype(np.float32), description)
+    """Read a picture in the network's intensities: ``(channels, rows, columns)``, float32, at its own size."""
+    form = description.form
+    picture = read_in_form(path, form, description.convert) if form else read_picture(path)
+    return _scale(picture.astype(np.float32), description)
 
 
 def _check_finite(path: Path, array: np.ndarray) -> None:

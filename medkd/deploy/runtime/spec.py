@@ -7,6 +7,8 @@ import json
 import math
 from typing import Any
 
+from medkd.io import FORMS
+
 __all__ = ["KEY", "KINDS", "ModelSpec"]
 
 KEY = "medkd"  # of the ONNX file's metadata
@@ -36,6 +38,8 @@ class ModelSpec:
         trained_with: the record of the training, for people.
         format: "onnx" or "onnx-int8".
         version: of medkd, which wrote it.
+        form: of the pictures, see `medkd.io.FORMS`; empty: any picture as RGB with 8 bit.
+        convert: whether pictures of other forms are converted; else they are refused.
     """
 
     task: str
@@ -55,6 +59,8 @@ class ModelSpec:
     trained_with: dict[str, Any]
     format: str
     version: str
+    form: str = ""
+    convert: bool = False
 
     @property
     def num_classes(self) -> int:
@@ -77,12 +83,14 @@ class ModelSpec:
         except RecursionError:
             raise ValueError("the description is nested too deeply") from None
         names = {field.name for field in dataclasses.fields(cls)}
-        if not isinstance(content, dict) or content.keys() != names:
+        added = {"form", "convert"}  # which earlier versions did not write
+        if not isinstance(content, dict) or not names - added <= content.keys() <= names:
             unexpected = sorted(content.keys() ^ names) if isinstance(content, dict) else type(content).__name__
             raise ValueError(f"written by another version of medkd: {unexpected} is not as expected")
         for name, valid in (("kind", KINDS), ("decide", ("argmax",))):
             if content[name] not in valid:
                 raise ValueError(f"{name}: found {content[name]!r}, expected {' or '.join(valid)}")
+        content = {"form": "", "convert": False, **content}
         _check_kinds(content)
         content["classes"] = {int(value): name for value, name in content["classes"].items()}
         for name in ("intensities", "size", "spacing"):
@@ -110,6 +118,8 @@ def _check_kinds(content: dict[str, Any]) -> None:
         "spacing": content["spacing"] is None or _are_numbers(content["spacing"], axes, 1e-6),
         "overlap": _is_number(content["overlap"], 0) and content["overlap"] < 1,
         "multiple": _is_number(content["multiple"], 1, True),
+        "form": content["form"] in ("", *FORMS),
+        "convert": isinstance(content["convert"], bool),
         "classes": has_classes and sorted(classes) == sorted(str(i + 1) for i in range(len(classes))),
     }
     if wrong := [name for name, is_right in checks.items() if not is_right]:

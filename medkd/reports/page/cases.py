@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from medkd.io import PICTURES, read_picture
+from medkd.io import PICTURES, read_stored_picture
 from medkd.runs.errors import one_line_errors
 from medkd.runs.folder import RunFolder
 from medkd.runs.rebuild import load_parser
@@ -21,6 +21,8 @@ from .predictions import predictions
 from .runs import RunFacts
 
 __all__ = ["Data", "ShownCase", "ShownSlice", "mean_dice", "open_data", "worst_cases"]
+
+_SHOWN = (0.5, 99.5)  # percentiles of 16-bit numbers, few of which may be far brighter than the rest
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,9 @@ class Data:
         """Return the image to show: a picture file at its own resolution, else the input of the network."""
         file = Path(self.entries[case]["image"])
         if len(shape) == 2 and np.asarray(image).shape[1:] != shape and file.suffix.lower() in PICTURES:
-            original = read_picture(file)
+            original = read_stored_picture(file)
             if original.shape[1:] == shape:
-                return original
+                return original if original.dtype == np.uint8 else np.clip(original, *np.percentile(original, _SHOWN))
         return np.asarray(image)
 
     def read(self, case: str) -> tuple[Any, np.ndarray]:
