@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from medkd.methods import names as method_names
-from medkd.reports.tables import load_published
+from medkd.reports.tables import ON_REQUEST, load_published
 from medkd.runs.errors import did_you_mean
 
 from .bundles import Bundles
@@ -15,7 +15,7 @@ from .run_options import ASSISTANTS, check_runs, row_folder
 
 __all__ = ["check_form", "check_plan"]
 
-_METRICS = ("dice", "iou", "rvd", "abs_rvd", "hd95")
+_METRICS = ("dice", "iou", "rvd", "abs_rvd", "hd95", *ON_REQUEST)
 _TASK_NAME = re.compile(r"\w[\w.-]*")
 _SEEDS, _NAMES, _OPTIONS = "a list of different whole numbers", "a list of names", "names and values"
 _SOFT_LABELS = "online or cached"

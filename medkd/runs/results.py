@@ -9,7 +9,7 @@ import pandas as pd
 
 from .folder import RunFolder
 
-__all__ = ["COLLAPSED", "collapsed_runs", "read_cases"]
+__all__ = ["COLLAPSED", "collapsed_runs", "read_cases", "trained_run"]
 
 # A run that misses a class in this share of the cases that hold the class has collapsed to background.
 COLLAPSED = 0.9
@@ -38,3 +38,20 @@ def collapsed_runs(cases: pd.DataFrame) -> list[int]:
     has_missed = len(cases) > 0 and "missed" in cases  # a table of another program may lack it
     missed = cases.groupby("seed")["missed"].mean() if has_missed else pd.Series(dtype=float)
     return [int(seed) for seed in missed.index[missed >= COLLAPSED]]
+
+
+def trained_run(folder: str | Path) -> RunFolder:
+    """Return the folder with the record of a network's training: the run's own, or of an evaluation that of its model.
+
+    Args:
+        folder: what `medkd train`, `distill` or `evaluate` wrote.
+
+    Raises:
+        ValueError: for a damaged record.
+    """
+    run, evaluation = RunFolder(folder), RunFolder(folder, prefix="evaluate_")
+    if run.config.exists() or not evaluation.config.exists():
+        return run
+    model = evaluation.require_config().get("model")
+    trained = RunFolder.of_model(model) if isinstance(model, str) else run
+    return trained if trained.config.exists() else run

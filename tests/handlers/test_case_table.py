@@ -9,6 +9,8 @@ import torch
 from monai.data import MetaTensor
 
 from medkd.handlers import CaseTable
+from medkd.metrics import calibration_bins
+from medkd.runs import RunFolder
 
 
 @pytest.mark.parametrize("tilt", [0.0, 1.5])
@@ -42,3 +44,28 @@ def test_files_and_line_of_an_evaluation(tmp_path, capsys):
     line = capsys.readouterr().out
     assert line.startswith("liver [whole]: dice 0.5000 ")
     assert line.endswith("1 missed; without ground truth: 1 of 3 cases, false alarms in 1 of these\n")
+
+
+def test_metrics_on_request_and_the_labels_before_components_were_removed(tmp_path, capsys):
+    logits = torch.zeros(2, 2, 4, 4)
+    logits[1, 0, :2] = 4.0
+    logits[1, 1, 3, 3] = 4.0
+    raw = logits.argmax(0, keepdim=True).to(torch.uint8)
+    label = raw.clone()
+    label[0, 1] = 0
+    output = {"pred": label, "pred_raw": raw, "label": label, "calibration": calibration_bins(logits, label[0])}
+    state = SimpleNamespace(batch=[{"case": "a"}, {"case": "b"}], output=[output, output])
+    table = CaseTable(tmp_path, {1: "liver"}, metrics="nsd,ece,lesions", nsd_mm=3)
+    table._start(None)
+    table(SimpleNamespace(state=state))
+    table._write(SimpleNamespace(state=state, data_loader=None))
+    row = pd.read_csv(tmp_path / "metrics.csv").iloc[1]
+    assert (row["dice"], row["dice_raw"], row["removed_voxels"]) == (1.0, pytest.approx(16 / 17), 1)
+    assert (row["nsd"], row["nsd_tolerance"], row["lesion_precision"], row["lesion_precision_raw"]) == (1, 3, 1, 0.5)
+    assert 0 < row["ece"] < 1 and "ece_raw" not in row
+    summary = json.loads((tmp_path / "summary.json").read_text())["liver"]
+    assert summary["ece"]["mean"] == pytest.approx(row["ece"]) and summary["lesions_false_raw"]["mean"] == 1
+    bins = RunFolder(tmp_path).read_calibration()["liver"]
+    assert sum(bins["voxels"]) == 2 * 32 and bins["frequency"][10] is None
+    assert "components removed: 2 voxels in 2 of 2 cases; before: dice 0.9412 iou 0.8889" in capsys.readouterr().out
+    assert RunFolder(tmp_path).read_metrics() is not None

@@ -65,7 +65,8 @@ def begun(tmp_path_factory):
 def options(data, teachers):
     task = "cvc_endoscene"
     method = {"method": "fitnet", "method_args::weight": 0.01}  # with an adaptor
-    return {"dataset_dir": data[task], "teacher": teachers[task], "max_epochs": EPOCHS, **method}
+    test = {"metrics": "[nsd, ece, lesions]", "min_volume": 20}
+    return {"dataset_dir": data[task], "teacher": teachers[task], "max_epochs": EPOCHS, **method, **test}
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +93,9 @@ def test_one_process_writes_and_prints(whole):
 def test_gathered_metrics_are_those_of_one_process(whole, options, medkd_run, tmp_path):
     folder, _ = whole
     words = ["--model", folder, "--dataset_dir", options["dataset_dir"], "--student_width", 4]
-    assert medkd_run("evaluate", "cvc_endoscene", *words, "--output_dir", tmp_path / "test") == 0
-    for name in ("metrics.csv", "summary.json"):
+    test = ["--metrics", "nsd,ece,lesions", "--min_volume", 20]
+    assert medkd_run("evaluate", "cvc_endoscene", *words, *test, "--output_dir", tmp_path / "test") == 0
+    for name in ("metrics.csv", "summary.json", "calibration.json"):
         assert (tmp_path / "test" / name).read_text() == (folder / name).read_text()
     assert pd.read_csv(folder / "metrics.csv")["dice"].max() > 0.05  # figures to compare
     words += ["--output_dir", tmp_path / "validation", "--part", "validation"]

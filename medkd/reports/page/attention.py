@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 from medkd.networks import load_weights
 from medkd.runs.errors import one_line_errors
-from medkd.runs.folder import RunFolder
 from medkd.runs.rebuild import load_parser
+from medkd.runs.results import trained_run
 from medkd.visuals import first_and_last, grad_cam, mid_target_slice, scale_to_unit
 
 from .cases import Data
@@ -63,7 +63,8 @@ def attention(
     size: tuple[int, ...] = ()
     for row, run in shown_runs.items():
         try:
-            parser = load_parser(RunFolder(run.folder), run.trust_record)
+            trained = trained_run(run.folder)
+            parser = load_parser(trained, run.trust_record)
             parser["device"] = "cpu"
             run_size = tuple(parser.get_parsed_content("image_size"))
             if not inputs:
@@ -71,7 +72,7 @@ def attention(
                 cases = [_case(name, item) for name, item in inputs.items()]
             if run_size != size:  # maps side by side must show the same picture
                 raise ValueError(f"image_size: found {run_size}, expected {size} as in the other maps")
-            network = load_weights(parser.get_parsed_content("network_def"), run.folder).eval()
+            network = load_weights(parser.get_parsed_content("network_def"), trained.path).eval()
             layers = first_and_last(network)
             for case in cases:
                 item = inputs[case.name]

@@ -12,8 +12,8 @@ import pandas as pd
 
 from medkd.io import PICTURES, read_stored_picture
 from medkd.runs.errors import one_line_errors
-from medkd.runs.folder import RunFolder
 from medkd.runs.rebuild import load_parser
+from medkd.runs.results import trained_run
 from medkd.visuals import scale_to_unit
 
 from .pictures import Outline, Picture, embed, outlines
@@ -84,7 +84,7 @@ def open_data(runs: Sequence[RunFacts]) -> Data:
     recorded = [run for run in runs if run.config]
     if not recorded:
         raise ValueError("no run left its configuration")
-    parser = load_parser(RunFolder(recorded[0].folder), recorded[0].trust_record)
+    parser = load_parser(trained_run(recorded[0].folder), recorded[0].trust_record)
     try:
         entries = parser.get_parsed_content("test::data")
         preprocessing = parser.get_parsed_content("validate::preprocessing")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from medkd.reports.tables import Experiment
 from medkd.runs import RunFolder
+from medkd.runs.results import trained_run
 
 __all__ = ["RunFacts", "chosen_method", "run_facts"]
 
@@ -58,10 +59,11 @@ def run_facts(experiment: Experiment) -> list[RunFacts]:
 
 def _facts(task: str, row: str, seed: int, folder: Path, trust_record: bool) -> RunFacts:
     run = RunFolder(folder)
-    environment, config = (_text(file) for file in (run.environment, run.config))
+    trained = trained_run(folder)  # of an evaluation that of its model
+    environment, config = (_text(file) for file in (trained.environment, trained.config))
     state = "ended" if run.has_ended else "unfinished" if config else "no result"
-    command = shlex.join(map(str, (run.read_environment() or {}).get("command", [])[1:]))
-    method = str((run.read_config() or {}).get("method", ""))
+    command = shlex.join(map(str, (trained.read_environment() or {}).get("command", [])[1:]))
+    method = str((trained.read_config() or {}).get("method", ""))
     reason = "" if run.has_ended else run.read_last_line()[:_LONGEST_LINE]
     return RunFacts(task, row, seed, folder, state, reason, method, command, environment, config, trust_record)
 

@@ -16,6 +16,7 @@ from .attention import Attention, attention
 from .cases import Data, ShownCase, mean_dice, open_data, worst_cases
 from .correction import Correction, correction
 from .curves import Line, Panel, curves
+from .reliability import ReliabilityPlot, reliability_plots
 from .runs import RunFacts, chosen_method, run_facts
 from .scatter import CasePlot, RunPlot, case_plots, case_rows, run_plot
 from .sortable_tables import Table, task_tables_of, triplet
@@ -68,6 +69,7 @@ class TaskContent:
     """Row -> run whose predictions and Grad-CAM are shown."""
     cases: list[ShownCase]
     case_notes: list[str]
+    reliability: list[ReliabilityPlot]
     corrections: list[Correction]
     attention: list[Attention]
     attention_notes: list[str]
@@ -81,6 +83,11 @@ class TaskContent:
     def failed(self) -> list[RunFacts]:
         """Runs that have not ended."""
         return [run for run in self.runs if not run.ended]
+
+    @property
+    def calibrated(self) -> list[str]:
+        """Rows with a line in a reliability diagram."""
+        return list(dict.fromkeys(line.row for plot in self.reliability for line in plot.lines))
 
     @property
     def rows(self) -> list[str]:
@@ -128,6 +135,7 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
         shown_runs=shown_runs,
         cases=cases_shown,
         case_notes=notes,
+        reliability=reliability_plots(facts),
         corrections=[content for run in facts if (content := correction(run)) is not None],
         attention=cams,
         attention_notes=cam_notes,

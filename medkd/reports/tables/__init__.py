@@ -2,7 +2,7 @@
 
 from .conditions import Conditions, conditions
 from .cost import Cost, cost_of_run
-from .experiment import Experiment, results
+from .experiment import ON_REQUEST, Experiment, results
 from .folders import experiment_of_runs
 from .published import Published, load_published
 from .render import NAMES, task_tables, write_tables
@@ -10,6 +10,7 @@ from .write import Report, tables_of_runs, write_report
 
 __all__ = [
     "NAMES",
+    "ON_REQUEST",
     "Conditions",
     "Cost",
     "Experiment",

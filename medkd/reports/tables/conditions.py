@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from medkd.runs import RunFolder
 from medkd.runs.rebuild import network_class
+from medkd.runs.results import trained_run
 
 from .experiment import Experiment
 
@@ -78,7 +78,7 @@ def _value(record: Mapping[str, Any], name: str, is_teacher: bool) -> Any:
 
 def _read_record(runs: Mapping[int, Path]) -> dict[str, Any]:
     """Return the options of one run of a row, and its network's class: all seeds have the same."""
-    for folder in map(RunFolder, runs.values()):
+    for folder in map(trained_run, runs.values()):
         if content := folder.read_content():
             return {**folder.require_config(), _NETWORK: network_class(content)}
     return {}

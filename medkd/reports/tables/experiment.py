@@ -14,7 +14,11 @@ from medkd.runs.results import collapsed_runs, read_cases
 from .published import Published
 from .statistics import adjusted, gap_closed, paired_by_case, paired_by_seed
 
-__all__ = ["Experiment", "results"]
+__all__ = ["ON_REQUEST", "PERCENT", "Experiment", "results"]
+
+# metrics that runs have on request (`--metrics`), or where components were removed: shown where a run has them
+ON_REQUEST = ("nsd", "ece", "lesion_sensitivity", "lesion_precision", "dice_raw")
+PERCENT = ("dice", "iou", *ON_REQUEST)
 
 
 @dataclass
@@ -41,7 +45,9 @@ def results(experiment: Experiment) -> pd.DataFrame:
     """Compute the results of an experiment: one row for each task, row of the plan, class and metric.
 
     Columns: ``task, row, class, metric, published, mean, std, seeds, planned, collapsed, cases, cases_least, difference,
-    difference_std, p, p_adjusted, gap_closed``. Dice and IoU are in percent.
+    difference_std, p, p_adjusted, gap_closed``. The metrics in `PERCENT` are in percent.
+
+    Metrics on request, see `ON_REQUEST`, follow those of the experiment where a run has them.
 
     - ``mean`` is the mean over runs of their means over cases. ``std`` is the sample deviation over the runs, never over
       cases. Only runs that have ended count.
@@ -63,12 +69,18 @@ def results(experiment: Experiment) -> pd.DataFrame:
 
 def _cells(experiment: Experiment, task: str) -> list[dict[str, Any]]:
     cases = {row: read_cases(runs) for row, runs in experiment.runs[task].items()}
+    on_request = [metric for metric in ON_REQUEST if any(metric in table for table in cases.values())]
+    metrics = list(dict.fromkeys((*experiment.metrics, *on_request)))
+    cases = {
+        row: table.assign(**{metric: float("nan") for metric in on_request if metric not in table})
+        for row, table in cases.items()
+    }
     classes = list(dict.fromkeys(name for table in cases.values() for name in table["class"])) or [""]
     return [
         _cell(experiment, task, row, metric, {title: t[t["class"] == name] for title, t in cases.items()}, name)
         for name in classes
         for row in experiment.runs[task]
-        for metric in experiment.metrics
+        for metric in metrics
     ]
 
 
@@ -80,7 +92,7 @@ def _cell(
         raise ValueError(
             f"{task}, {lacking[0]}: no column {metric} in metrics.csv, expected the metrics of `medkd evaluate`"
         )
-    of_row, scale = cases[row], 100.0 if metric in ("dice", "iou") else 1.0
+    of_row, scale = cases[row], 100.0 if metric in PERCENT else 1.0
     counts = of_row.groupby("seed")[metric].count() if len(of_row) else pd.Series(dtype=int)
     cell: dict[str, Any] = {
         "task": task,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from medkd.runs import RunFolder
+from medkd.runs.results import trained_run
 
 from .experiment import Experiment
 
@@ -60,8 +60,8 @@ def experiment_of_runs(
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    """Return the record of a run; empty if the run left none."""
-    run = RunFolder(folder)
+    """Return the record of a run, of an evaluation that of its model's training; empty if there is none."""
+    run = trained_run(folder)
     return run.require_config() if run.config.exists() else {}
 
 
@@ -74,7 +74,7 @@ def _seeds(title: str, folders: Sequence[Path]) -> list[int]:
     """Return the recorded seed of each run; a run without a record gets the next unused number."""
     seeds: dict[Path, int] = {}
     for folder in folders:
-        if environment := RunFolder(folder).read_environment():
+        if environment := trained_run(folder).read_environment():
             seed = environment["seed"]
             if seed in seeds.values():
                 raise ValueError(f"run {title}: {folder}: a second run with seed {seed}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from medkd.runs import RunFolder
 from medkd.runs.errors import one_line_errors
+from medkd.runs.results import trained_run
 
 from .conditions import conditions
 from .cost import Cost, cost_of_run
@@ -34,14 +35,14 @@ def costs(experiment: Experiment) -> tuple[dict[tuple[str, str], Cost], list[str
     for task, rows in experiment.runs.items():
         for row, runs in rows.items():
             folder = next((f for f in runs.values() if RunFolder(f).has_ended), None)
-            if folder is None or not (record := RunFolder(folder).read_content()):
+            if folder is None or not (record := trained_run(folder).read_content()):
                 continue
             definition = str(record.get("network_def"))
             values = [record.get(name) for name in _NETWORK_IDS if name == "image_size" or f"@{name}" in definition]
             network = str([task, definition, values])
             if network not in measured:
                 try:
-                    measured[network] = cost_of_run(folder, trust_record=experiment.trust_record)
+                    measured[network] = cost_of_run(trained_run(folder).path, trust_record=experiment.trust_record)
                 except (
                     Exception
                 ) as error:  # a class or file that no longer exists must not remove results from the table
@@ -62,7 +63,7 @@ def notes(experiment: Experiment, titles: Iterable[str]) -> dict[str, list[str]]
     Returns:
         Title -> sentences; those of "" are about all tables.
     """
-    sentences = {"": _general(experiment)}
+    sentences = {"": [*_general(experiment), *_on_request(experiment)]}
     for title in titles:
         task = title.split(", ")[0]
         sentences[title] = [*_conditions(experiment, task), *_missing_runs(experiment, task)]
@@ -87,6 +88,39 @@ def _general(experiment: Experiment) -> list[str]:
     ]
     if experiment.published is not None:
         sentences.append(f"Published: {experiment.published.source}.")
+    return sentences
+
+
+def _on_request(experiment: Experiment) -> list[str]:
+    """Return the sentences about metrics that some runs have on request."""
+    folders = [
+        RunFolder(folder) for rows in experiment.runs.values() for runs in rows.values() for folder in runs.values()
+    ]
+    tables = [table for folder in folders if folder.has_ended and (table := folder.read_metrics()) is not None]
+    columns = {column for table in tables for column in table}
+    sentences = []
+    if "nsd" in columns:
+        found = sorted(
+            {float(t) for table in tables if "nsd_tolerance" in table for t in table["nsd_tolerance"].dropna()}
+        )
+        different = " Runs have different tolerances: do not compare them." if len(found) > 1 else ""
+        sentences.append(
+            "NSD: share of both surfaces within a tolerance of the other one, "
+            f"{' or '.join(f'{tolerance:g}' for tolerance in found)} mm (for pictures pixels); 0 without a prediction."
+            f"{different}"
+        )
+    if "ece" in columns:
+        sentences.append(
+            "ECE: expected calibration error of the class's probability in 20 bins over all voxels of a case, also of cases "
+            "without the class; lower is better."
+        )
+    if "lesion_sensitivity" in columns:
+        sentences.append(
+            "Lesion sensitivity: share of the connected components of the ground truth that the prediction touches; lesion "
+            "precision: share of the predicted components that touch the ground truth."
+        )
+    if "dice_raw" in columns:
+        sentences.append("Dice before removal: before small connected components were removed from the predictions.")
     return sentences
 
 

@@ -11,11 +11,23 @@ from medkd.runs.escapes import escape_csv, markdown_cell, markdown_text
 from medkd.runs.files import write_atomically
 
 from .cost import Cost
+from .experiment import ON_REQUEST
 from .published import digits
 
 __all__ = ["task_tables", "write_tables"]
 
-NAMES = {"dice": "Dice, %", "iou": "IoU, %", "rvd": "RVD", "abs_rvd": "|RVD|", "hd95": "HD95"}
+NAMES = {
+    "dice": "Dice, %",
+    "iou": "IoU, %",
+    "rvd": "RVD",
+    "abs_rvd": "|RVD|",
+    "hd95": "HD95",
+    "nsd": "NSD, %",
+    "ece": "ECE, %",
+    "lesion_sensitivity": "lesion sensitivity, %",
+    "lesion_precision": "lesion precision, %",
+    "dice_raw": "Dice before removal, %",
+}
 
 
 def task_tables(
@@ -61,10 +73,9 @@ def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping
         row[name] = _measured(cell, metric, group["cases"].max())
     first = group.iloc[0]
     if baseline:
-        row[f"{NAMES[group.index[0]]} minus {baseline}"] = _plus_minus(
-            first["difference"], first["difference_std"], f"+.{digits(str(group.index[0]))}f"
-        )
-        row["p (adjusted)"] = "" if pd.isna(first["p"]) else f"{first['p']:.2g} ({first['p_adjusted']:.2g})"
+        row |= _difference(str(group.index[0]), first, baseline, "p (adjusted)")
+        for _, cell in group.iloc[1:][group.index[1:] == "ece"].iterrows():
+            row |= _difference("ece", cell, baseline, "p of ECE (adjusted)")
         row["gap closed"] = "" if pd.isna(first["gap_closed"]) else f"{first['gap_closed']:.0%}"
     row["runs"] = f"{first['seeds']:.0f}" + (f" of {first['planned']:.0f}" if first["seeds"] < first["planned"] else "")
     row["runs"] += f" ({first['collapsed']:.0f} collapsed)" if first["collapsed"] else ""
@@ -75,12 +86,19 @@ def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping
     return row
 
 
+def _difference(metric: str, cell: pd.Series, baseline: str, title_of_p: str) -> dict[str, str]:
+    """Render the difference of a row to the baseline, and its p value."""
+    difference = _plus_minus(cell["difference"], cell["difference_std"], f"+.{digits(metric)}f")
+    p = "" if pd.isna(cell["p"]) else f"{cell['p']:.2g} ({cell['p_adjusted']:.2g})"
+    return {f"{NAMES[metric]} minus {baseline}": difference, title_of_p: p}
+
+
 def _measured(cell: pd.Series, metric: str, cases: int) -> str:
     """Render mean and deviation; say that no run has ended, and how many cases a mean over a part of the cases is of."""
     if not cell["seeds"]:
         return "no run ended"
     if pd.isna(cell["mean"]):
-        return "no case"
+        return "not measured" if metric in ON_REQUEST else "no case"
     least, most = cell["cases_least"], cell["cases"]
     count = f" (of {least}{f' to {most}' if most > least else ''} cases)" if least < cases else ""
     return _plus_minus(cell["mean"], cell["std"], f".{digits(metric)}f") + count

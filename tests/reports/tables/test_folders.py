@@ -93,3 +93,41 @@ def test_an_experiments_page(tmp_path, capsys):
     assert "kd, seed 0" in page and "no run ended" in page and "<title>P: report</title>" in page
     words = ["report", "--experiment", str(tmp_path), "--baseline", "kd", "--output_dir", str(tmp_path / "other")]
     assert main(words) == 1 and "--baseline: has no effect with --experiment" in capsys.readouterr().err
+
+
+def add_columns(folder, **columns):
+    table = pd.read_csv(f"{folder}/metrics.csv")
+    table.assign(**columns).to_csv(f"{folder}/metrics.csv", index=False)
+
+
+def test_metrics_on_request_are_columns_where_a_run_has_them(runs, tmp_path, capsys):
+    for folder in (*runs["alone"], runs["kd"][0]):
+        add_columns(folder, ece=[0.1, 0.2] if "/s" in folder else [0.04, 0.1], nsd=0.5, nsd_tolerance=2.0)
+    words = [f"--run={title}={','.join([f] if isinstance(f, str) else f)}" for title, f in runs.items()]
+    assert main(["report", *words, "--baseline", "alone", "--output_dir", str(tmp_path / "out")]) == 0
+    table = pd.read_csv(tmp_path / "out/table.csv").query("metric == 'ece'").set_index("row")
+    assert table.loc["kd", "difference"] == pytest.approx(-8.0) and table.loc["alone", "mean"] == pytest.approx(15.0)
+    text = (tmp_path / "out/table.md").read_text()
+    (header,) = (line for line in text.splitlines() if "ECE, % minus alone" in line)
+    names = [cell.strip() for cell in header.split("|")]
+    for row, cells in {"kd": ("50.00", "7.00", "-8.00"), "T": ("not measured", "not measured", "")}.items():
+        (line,) = (line for line in text.splitlines() if line.startswith(f"| {row} "))
+        values = dict(zip(names, (cell.strip() for cell in line.split("|")), strict=True))
+        assert tuple(values[name] for name in ("NSD, %", "ECE, %", "ECE, % minus alone")) == cells
+    assert "NSD: share of both surfaces within a tolerance of the other one, 2 mm" in text
+    add_columns(runs["kd"][0], nsd_tolerance=3.0)
+    assert main(["report", *words, "--output_dir", str(tmp_path / "two")]) == 0
+    assert (
+        "2 or 3 mm (for pictures pixels); 0 without a prediction. Runs have different tolerances"
+        in capsys.readouterr().out
+    )
+
+
+def test_an_evaluation_has_the_record_of_its_model(runs, tmp_path):
+    evaluation = leave(tmp_path / "again", "none", 0, [0.7, 0.7])
+    (evaluation / "config.yaml").rename(evaluation / "evaluate_config.yaml")
+    (evaluation / "environment.json").rename(evaluation / "evaluate_environment.json")
+    record = {"bundle_root": "x/kits19", "method": "none", "model": str(tmp_path / "k")}
+    (evaluation / "evaluate_config.yaml").write_text(yaml.safe_dump(record))
+    result = experiment_of_runs({"alone": runs["alone"], "kd": str(evaluation)})
+    assert result.runs["kits19"]["kd"] == {3: evaluation} and result.baseline == "alone"
