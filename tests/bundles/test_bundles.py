@@ -37,8 +37,8 @@ def test_bundles_of_pictures_differ_in_the_title_and_the_class_alone(task):
     for name in ("train.yaml", "inference.yaml", "evaluate.yaml"):
         ours, polyps = ((BUNDLES / t / "configs" / name).read_text().splitlines() for t in (task, "cvc_endoscene"))
         differing = [line for line, other in zip(ours, polyps, strict=True) if line != other]
-        assert [line.split(":")[0] for line in differing[1:]] == ([] if name == "evaluate.yaml" else ["classes"])
-        assert all(line.startswith("# ") for line in differing[:1])
+        values = [line.split(":")[0] for line in differing if not line.startswith("# ")]
+        assert values == ([] if name == "evaluate.yaml" else ["classes"]) and len(differing) - len(values) <= 1
 
 
 @pytest.fixture(scope="module")
