@@ -111,10 +111,16 @@ class CalibrationBinsd(MapTransform):
         self.label_key, self.protocol = label_key, protocol
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Return the item with the bins."""
+        """Return the item with the bins.
+
+        Raises:
+            ValueError: for labels in place of logits: some inferers decide by themselves.
+        """
         item = dict(data)
         for key in self.key_iterator(item):
             logits, truth = torch.as_tensor(item[key]).as_subclass(Tensor), item[self.label_key].as_subclass(Tensor)[0]
+            if not logits.is_floating_point():
+                raise ValueError("metrics: ece needs the logits of the network, found an inferer that returns labels")
             if self.protocol == "hlfd":
                 kept = slices_with_target(truth)
                 logits, truth = logits[:, kept], truth[kept]

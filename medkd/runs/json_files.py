@@ -47,7 +47,7 @@ def is_summary(content: dict[str, Any]) -> bool:
 
 
 def is_calibration(content: dict[str, Any]) -> bool:
-    """Return whether a content is the calibration of a run: class -> three lists, of one length, of numbers or None.
+    """Return whether a content is the calibration of a run: class -> three lists of one length: counts, and shares or None.
 
     Example:
         >>> is_calibration({"tumour": {"voxels": [0, 3], "probability": [None, 0.7], "frequency": [None, 0.5]}})
@@ -60,10 +60,12 @@ def _are_bins(bins: dict[str, Any]) -> bool:
     lists = [bins.get(name) for name in ("voxels", "probability", "frequency")]
     if not all(isinstance(values, list) for values in lists) or len(set(map(len, lists))) != 1:  # type: ignore[arg-type]
         return False
-    are_counts = all(type(count) is int and count >= 0 for count in lists[0] or [])
+    are_counts = all(type(count) is int and 0 <= count < 2**63 for count in lists[0] or [])
     shares = zip(lists[0] or [], [*zip(lists[1] or [], lists[2] or [], strict=True)], strict=True)
     return are_counts and all(
-        pair == (None, None) if count == 0 else all(type(value) in (int, float) for value in pair)
+        pair == (None, None)
+        if count == 0
+        else all(type(value) in (int, float) and 0 <= value <= 1.0001 for value in pair)
         for count, pair in shares
     )
 

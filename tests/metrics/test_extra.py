@@ -108,6 +108,11 @@ class TestCalibration:
         assert expected_calibration_error(sums[0]) == 0.5
         assert math.isnan(expected_calibration_error(np.zeros((3, 20))))
 
+    def test_labels_have_no_calibration(self):
+        labels = torch.zeros(1, 3, 4, 5, dtype=torch.uint8)
+        with pytest.raises(ValueError, match="metrics: ece needs the logits of the network"):
+            CalibrationBinsd("pred")({"pred": labels, "label": labels})
+
     def test_protocol_hlfd_counts_slices_with_the_target(self):
         logits, truth = torch.randn(2, 3, 4, 5), torch.zeros(1, 3, 4, 5, dtype=torch.uint8)
         truth[0, 1, 0, 0] = 1
