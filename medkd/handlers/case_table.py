@@ -62,6 +62,7 @@ class CaseTable:
         self.metrics = metric_names(metrics)
         self.nsd_mm = nsd_mm
         self.cases: list[list[dict[str, Any]]] = []
+        self.unit = "voxels"
         self.bins: list[np.ndarray] = []  # of each case (K - 1, 3, bins)
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
@@ -92,6 +93,7 @@ class CaseTable:
 
     def _rows(self, prediction: Tensor, label: Tensor) -> list[dict[str, Any]]:
         spacing, volume = _voxel(label)
+        self.unit = "voxels" if label.ndim == 4 else "pixels"
         labels = _without_meta_data(prediction), _without_meta_data(label)
         return case_metrics(*labels, self.classes, spacing, self.protocol, volume, self.metrics, self.nsd_mm)
 
@@ -115,7 +117,8 @@ class CaseTable:
         for name, metrics in summary.items():
             print(_line(name, metrics, self.protocol))
             if "removed_voxels" in metrics:
-                print(_line_of_removed(name, metrics, [row["removed_voxels"] for row in rows if row["class"] == name]))
+                counts = [row["removed_voxels"] for row in rows if row["class"] == name]
+                print(_line_of_removed(name, metrics, counts, self.unit))
 
 
 def _number_of_cases(evaluator: SupervisedEvaluator, cases: Sized) -> int:
@@ -146,12 +149,12 @@ def _removed(prediction: Tensor, raw: Tensor, classes: Mapping[int, str]) -> lis
     return [int((raw == value).sum()) - int((prediction == value).sum()) for value in classes]
 
 
-def _line_of_removed(name: str, metrics: Mapping[str, Mapping[str, Any]], counts: Sequence[int]) -> str:
+def _line_of_removed(name: str, metrics: Mapping[str, Mapping[str, Any]], counts: Sequence[int], unit: str) -> str:
     values = " ".join(
         f"{key} {metrics[key + RAW]['mean']:.4f}" for key in ("dice", "iou", "hd95") if metrics[key + RAW]["n"]
     )
     return (
-        f"{name}: components removed: {sum(counts)} voxels in {sum(map(bool, counts))} of {len(counts)} cases; "
+        f"{name}: components removed: {sum(counts)} {unit} in {sum(map(bool, counts))} of {len(counts)} cases; "
         f"before: {values}"
     )
 
