@@ -95,7 +95,7 @@ def _axis_numbers(flip_axes: str | Sequence[str] | None, names: Sequence[str]) -
     chosen = _as_list(flip_axes)
     for axis in chosen:
         if axis not in names:
-            only_3d = " (slices with --mode 3d alone)" if axis == AXES[0] else ""
+            only_3d = " (volumes alone have slices, with --mode 3d)" if axis == AXES[0] else ""
             raise ValueError(f"--flip_axes: found {axis}, expected some of {', '.join(names)}, or None{only_3d}")
     return [number for number, name in enumerate(names) if name in chosen]
 

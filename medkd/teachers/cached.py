@@ -97,8 +97,9 @@ class CachedSoftLabels(Dataset):
     the work.
 
     Cached soft labels differ in three ways from a teacher that sees the augmented image. Values are rounded to half
-    precision. A network's output on a flipped image is not exactly the flipped output. And if the random transforms crop,
-    the networks saw the whole image. benchmarks/README.md states the size of the first two.
+    precision. A network's output on a flipped image is not exactly the flipped output. And if the random transforms crop, or
+    change intensities (``--augmentation strong``), the networks saw the whole image as it is stored. benchmarks/README.md
+    states the size of the first two.
 
     Args:
         data: items with "image" (C, *spatial) and "case" (and "slice"), before any random transform.

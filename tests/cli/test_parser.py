@@ -17,6 +17,7 @@ def test_settings_options_and_task():
     assert command.task == "kits19" and str(command) == "train kits19"
     assert command.settings == {"role": "teacher", "mode": None, "overlay": ["a", "b"]}
     assert command.options == {"image_size": [96, 96]}
+    assert read("train", "nifti", "--flip_axes", "slices", "rows").options == {"flip_axes": ["slices", "rows"]}
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "infer", "export", "pack"])

@@ -63,6 +63,11 @@ def test_monai_reads_them_otherwise(options, message):
         ("image_size", ["$1", 96], [64, 64], r"a list such as \[64,64\]"),
         ("max_epochs", "$None", 3, "a whole number from 1 on"),
         ("team_figures::output_dir", 3, "x", "expected a path: write ./3"),
+        ("flip_axes", "left", "$x", "found 'left', expected one or several of slices, rows, columns, or None"),
+        ("flip_axes", [0, 1], "$x", r"found \[0, 1\], expected one or several of slices, rows, columns, or None"),
+        ("flip_axes", ["rows", "colums"], "$x", "expected one or several of slices"),
+        ("flip_axes", True, "$x", "found True, expected one or several of slices"),
+        ("augmentation", "weak", "paper", "found 'weak', expected one of paper, strong"),
     ],
 )
 def test_values_of_another_kind(name, value, default, message):
@@ -80,6 +85,10 @@ def test_values_of_another_kind(name, value, default, message):
         ("network_def::width", "$2 * @student_width", 3),
         ("learning_rate", 1, 0.1),
         ("other", [1], None),
+        ("flip_axes", "rows", "$x"),
+        ("flip_axes", ["slices", "columns"], "$x"),
+        ("flip_axes", [], "$x"),
+        ("flip_axes", "$None", "$x"),
     ],
 )
 def test_values_that_pass(name, value, default):

@@ -139,7 +139,7 @@ def test_inner_transforms_are_seeded():
     [
         ("left", "--flip_axes: found left, expected some of rows, columns"),
         (["rows", 2], "--flip_axes: found 2, expected some of rows, columns"),
-        (["slices"], r"--flip_axes: found slices, .*--mode 3d alone"),
+        (["slices"], r"--flip_axes: found slices, .*volumes alone have slices, with --mode 3d"),
     ],
 )
 def test_unknown_axes_are_refused(axes, words):

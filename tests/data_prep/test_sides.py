@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from medkd.data import flip_axes
+from medkd.data_prep import pictures
 from medkd.data_prep._side_names import opposite_axes
 from medkd.data_prep._sides import PICTURE_SIDES, VOLUME_SIDES, measure_positions, propose_flip_axes
 
@@ -175,3 +177,18 @@ def test_prepare_proposes_them(tmp_path):
     assert json.loads((tmp_path / "out/report.json").read_text())["flip_axes"] == ["slices", "rows"]
     assert "columns not: spleen lies left of liver in" in (tmp_path / "out/report.md").read_text()
     assert len(entries(tmp_path / "out")) == 9
+
+
+def test_prepare_of_pictures_proposes_them(tmp_path):
+    for number in range(9):
+        label = side_by_side(number)[5]
+        image = np.random.default_rng(number).integers(0, 99, label.shape, np.uint8) + 60 * label
+        for kind, array in (("images", image), ("labels", label)):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            Image.fromarray(array).save(tmp_path / kind / f"c{number}.png")
+    pictures.prepare(
+        tmp_path / "images", tmp_path / "labels", tmp_path / "out", classes="lung R,lung L", split="sorted"
+    )
+    assert flip_axes(tmp_path / "out") == ["rows"]
+    report = (tmp_path / "out/report.md").read_text()
+    assert "flips: rows may be flipped in training; columns not: lung R lies left of lung L in" in report
