@@ -9,9 +9,10 @@ from medkd.configs.merge import merge_files
 from medkd.configs.values import convert_words
 
 from .checks import check_options, check_required, unknown_options
+from .data_set import check_data_set
 from .team import MEMBERS
-from .trained import options_from_record
-from .verb import Command
+from .trained import options_from_record, role_of_model
+from .verb import ROLES, Command
 from .workflow import compose, run_bundle
 
 __all__ = ["check_required_ids", "checked_options", "run_command"]
@@ -28,7 +29,7 @@ def run_command(command: Command, required: tuple[str, ...], files_of: str | Non
     check_required_ids(command, required, files_of)
     options, mode = checked_options(command, files_of)
     settings = command.settings
-    role, overlays = settings.get("role", "student"), settings["overlay"]
+    role, overlays = _role(command), settings["overlay"]
     run_bundle(compose(files_of or command.verb, command.task, options, role=role, overlays=overlays, mode=mode))
 
 
@@ -73,11 +74,17 @@ def checked_options(command: Command, files_of: str | None = None) -> tuple[dict
     config = _configuration(command, files_of, mode)
     options = convert_words(options, config)
     check_options(options, config)
+    check_data_set(command.task, options, config)
     return options, mode
 
 
 def _configuration(command: Command, files_of: str | None, mode: str) -> dict[str, Any]:
     settings = command.settings
-    role, soft_labels = settings.get("role", "student"), settings.get("soft_labels", "online")
-    files = config_files(files_of or command.verb, command.task, role, soft_labels, mode)
+    soft_labels = settings.get("soft_labels", "online")
+    files = config_files(files_of or command.verb, command.task, _role(command), soft_labels, mode)
     return merge_files([*files, *settings["overlay"]])
+
+
+def _role(command: Command) -> str:
+    role = command.settings.get("role", ROLES[0])
+    return role_of_model(command.verb, command.options, role) if command.verb in ("evaluate", "infer") else role

@@ -9,7 +9,9 @@ from medkd.configs.bundles import tasks
 from medkd.runs.file_kind import file_kind
 from medkd.runs.record import recorded
 
-__all__ = ["check_path", "options_from_record", "task_of_model"]
+from .verb import ROLES
+
+__all__ = ["check_path", "options_from_record", "role_of_model", "task_of_model"]
 
 # A model is used with these as it was trained; the rest of its record is about its training.
 MODEL_OPTIONS = (
@@ -50,6 +52,30 @@ def options_from_record(verb: str, task: str, options: dict[str, Any], mode: str
         record["patch_size"] = record.pop("image_size")
     record.pop("mode", None)
     return {**options, **{name: value for name, value in record.items() if name not in options}}, mode
+
+
+def role_of_model(verb: str, options: dict[str, Any], role: str | None) -> str:
+    """Return the role of the model of a command.
+
+    Args:
+        verb: of the command.
+        options: ids of the configuration and their values.
+        role: as the command has it; None: that of the record, "student" if there is none.
+
+    Raises:
+        ValueError: for another role than that of the record.
+    """
+    option, _ = _model_option(verb, options)
+    models = _paths(options.get(option))
+    method = recorded(models, "method", None) if models else None
+    if method is None:
+        return role or ROLES[0]
+    trained = method if method in ROLES else ROLES[0]
+    if role not in (None, trained):
+        raise ValueError(
+            f"--role {role}: found the run of a {trained.replace('_', ' ')} in --{option} {models[0]}: leave --role out"
+        )
+    return trained
 
 
 def task_of_model(path: Any) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from medkd.configs.option import Option
 
-__all__ = ["Command", "MODE", "OVERLAY", "ROLE", "UsageError", "Verb"]
+__all__ = ["Command", "MODE", "MODEL_ROLE", "OVERLAY", "ROLE", "ROLES", "UsageError", "Verb"]
 
 
 class UsageError(ValueError):
@@ -72,13 +72,9 @@ class Verb:
     notes: str = ""
 
 
-ROLE = Option(
-    "role",
-    "text",
-    "Network that is trained or used.",
-    default="student",
-    choices=("student", "teacher", "false_pixel_assistant", "boundary_assistant"),
-)
+ROLES = ("student", "teacher", "false_pixel_assistant", "boundary_assistant")
+ROLE = Option("role", "text", "Network that is trained.", default="student", choices=ROLES)
+MODEL_ROLE = Option("role", "text", "Network that is used (default: that of the model).", choices=ROLES)
 MODE = Option(
     "mode",
     "text",

@@ -120,7 +120,10 @@ def dataset_property(dataset_dir: PathLike, name: str, default: Any = ...) -> An
     if name not in datalist and default is not ...:
         return default
     if name not in datalist:
-        raise ValueError(f"{Path(dataset_dir) / FILE_NAME}: no {name!r} in it; prepare the data set again")
+        raise ValueError(
+            f"{Path(dataset_dir) / FILE_NAME}: found a data set of {datalist.get('name')} without {name!r}, expected one that "
+            "`medkd prepare` wrote for the task of this command: prepare it for that task"
+        )
     value, place = datalist[name], f"{Path(dataset_dir) / FILE_NAME}: {name}"
     check_plain(value, place)
     option = ID_OPTIONS.get(_OPTIONS.get(name, name))

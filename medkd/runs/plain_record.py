@@ -70,13 +70,20 @@ def plain_options(content: Mapping[str, Any], file: Path) -> dict[str, Any]:
         Name -> value, and ``trained_with`` with what the run resolved.
 
     Raises:
-        ValueError: for an option that is no plain data, or of another kind.
+        ValueError: for an option that is no plain data, or of another kind, or that has two values.
     """
     trained_with = content.get("trained_with") or {}
     if not isinstance(trained_with, dict):
         raise ValueError(f"{file}: trained_with: found {trained_with!r:.60}, expected names and values")
     options = _options(content, f"{file}: ")
-    return {**options, "trained_with": _options(trained_with, f"{file}: trained_with::")} if trained_with else options
+    resolved = _options(trained_with, f"{file}: trained_with::")
+    for name, value in resolved.items():
+        if name in options and options[name] != value:
+            raise ValueError(
+                f"{file}: found {name} {options[name]!r:.60} and trained_with::{name} {value!r:.60}, expected one value: "
+                "was one of them edited? Set both to what the model was trained with"
+            )
+    return {**options, "trained_with": resolved} if trained_with else options
 
 
 def _options(content: Mapping[str, Any], place: str) -> dict[str, Any]:

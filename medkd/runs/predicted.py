@@ -63,7 +63,7 @@ class PredictedCases:
         self._lock.__exit__(kind, error, trace)
 
     def remaining(self, items: Sequence[Mapping[str, str]]) -> list[int]:
-        """Return the indices of the cases that are still to be predicted, and print how many are skipped.
+        """Return the indices of the cases that are still to be predicted; print how many are skipped, and which are gone.
 
         Args:
             items: "case" and "image" of each case: its file, or its folder with a DICOM series.
@@ -73,6 +73,11 @@ class PredictedCases:
             print(
                 f"note: {self.folder}: an interrupted call of this command predicted {skipped} of {len(items)} cases: "
                 "they are skipped",
+                flush=True,
+            )
+        for case in sorted(self._done.keys() - {item["case"] for item in items}):
+            print(
+                f"note: {self.folder}: the prediction of {case} stays, though the input holds no image of this name any more",
                 flush=True,
             )
         return indices

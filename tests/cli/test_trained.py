@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from medkd.cli.main import main
-from medkd.cli.trained import check_path, options_from_record, task_of_model
+from medkd.cli.trained import check_path, options_from_record, role_of_model, task_of_model
 
 
 @pytest.fixture
@@ -38,6 +38,22 @@ def test_task_stands_in_the_record(run, tmp_path):
         and task_of_model(None) is None
         and task_of_model(3) is None
     )
+
+
+@pytest.mark.parametrize("method", ["teacher", "boundary_assistant", "kd"])
+def test_role_stands_in_the_record(run, method, tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"bundle_root": "bundles/nifti", "method": method}))
+    role = "student" if method == "kd" else method
+    assert role_of_model("infer", {"model": run}, None) == role_of_model("evaluate", {"output_dir": run}, role) == role
+    other = "student" if role == "teacher" else "teacher"
+    with pytest.raises(ValueError, match=f"--role {other}: found the run of a .* in --model .*: leave --role out"):
+        role_of_model("infer", {"model": run}, other)
+
+
+def test_role_of_a_model_without_a_record_is_that_of_the_command(tmp_path):
+    (tmp_path / "weights.pt").touch()
+    for role in ("teacher", None):
+        assert role_of_model("infer", {"model": str(tmp_path / "weights.pt")}, role) == (role or "student")
 
 
 def archive(path, *names):

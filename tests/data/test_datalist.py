@@ -94,7 +94,7 @@ def test_properties_and_classes_of_a_data_set(tmp_path):
     assert data_values(tmp_path, "tumour") == {0: 0, 1: 0, 2: 1} and data_classes(tmp_path, "tumour") == {1: "tumour"}
     with pytest.raises(ValueError, match="target 'background' is unknown, expected all or one of kidney, tumour"):
         data_classes(tmp_path, "background")
-    with pytest.raises(ValueError, match="datalist.json: no 'per_case' in it; prepare the data set again"):
+    with pytest.raises(ValueError, match="datalist.json: found a data set of .* without 'per_case'"):
         dataset_property(tmp_path, "per_case")
 
 

@@ -103,3 +103,19 @@ def test_files_that_are_no_record(write, text):
             ValueError, match=r"config.yaml: (not YAML \(.*\), expected the record|found more than .* values)"
         ):
             read()
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("window", [0, 9], [0, 5]),
+        ("target", "tumour", "organ"),
+        ("image_size", [64, 32], [32, 32]),
+        ("mode", "2d", "3d"),
+    ],
+)
+def test_a_value_that_was_edited_in_one_of_its_two_places_is_told(write, name, first, second):
+    folder = write(yaml.safe_dump({name: first, "trained_with": {name: second}}))
+    with pytest.raises(ValueError, match=f"found {name} .* and trained_with::{name} .*, expected one value"):
+        folder.read_config()
+    assert write(yaml.safe_dump({name: second, "trained_with": {name: second}})).read_config()[name] == second

@@ -105,3 +105,18 @@ def test_the_voxels_of_a_detached_header_may_have_changed(killed):
     for item in killed.items:
         item["image"] = str(Path(item["image"]).rename(Path(item["image"]).with_suffix(".mhd")))
     assert remaining(killed) == "abc"
+
+
+def test_the_prediction_of_an_image_that_was_renamed_is_named(killed, capsys):
+    killed.items[1] = {
+        "case": "new",
+        "image": str(Path(killed.items[1]["image"]).rename(killed.output.parent / "new.nii")),
+    }
+    with pytest.raises(InterruptedError), killed.cases() as cases:
+        assert cases.remaining(killed.items) == [1, 2]
+        raise InterruptedError
+    said = capsys.readouterr().out
+    assert (
+        "the prediction of b stays, though the input holds no image of this name any more" in said
+        and "of a stays" not in said
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..bundle_verbs import run_command
-from ..verb import MODE, OVERLAY, ROLE, Command, Verb
+from ..verb import MODE, MODEL_ROLE, OVERLAY, Command, Verb
 
 __all__ = ["VERB"]
 
@@ -18,7 +18,7 @@ VERB = Verb(
     "evaluate",
     "Evaluate a model (--model PATH) on whole cases.",
     _run,
-    (ROLE, MODE, OVERLAY),
+    (MODEL_ROLE, MODE, OVERLAY),
     task="recorded",
     required=_REQUIRED,
     options="config",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from medkd.io.label_format import check_format_options
 
 from ..bundle_verbs import run_command
-from ..verb import MODE, OVERLAY, ROLE, Command, Verb
+from ..verb import MODE, MODEL_ROLE, OVERLAY, Command, Verb
 
 __all__ = ["VERB"]
 
@@ -21,7 +21,7 @@ VERB = Verb(
     "infer",
     "Predict the labels of an image or a folder of images (--input PATH) with a model (--model PATH).",
     _run,
-    (ROLE, MODE, OVERLAY),
+    (MODEL_ROLE, MODE, OVERLAY),
     task="recorded",
     required=_REQUIRED,
     options="config",

@@ -1,0 +1,43 @@
+"""Check that a data set is one of the kind that a task reads, before anything heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from medkd.runs.json_files import read_object
+
+__all__ = ["check_data_set"]
+
+_KINDS = {True: "volumes", False: "pictures"}
+_STORE = ".b2nd"
+
+
+def check_data_set(task: str, options: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Check that ``--dataset_dir`` holds volumes for a task of volumes, and pictures for one of pictures.
+
+    A folder that is no data set is left to its reader.
+
+    Args:
+        task: name of the bundle.
+        options: ids of the configuration and their values.
+        config: merged configuration of the task.
+
+    Raises:
+        ValueError: for a data set of the other kind.
+    """
+    folder = options.get("dataset_dir")
+    datalist = read_object(Path(folder) / "datalist.json") if isinstance(folder, str) else None
+    entries = next((value for value in map((datalist or {}).get, ("training", "test")) if isinstance(value, list)), [])
+    images = [entry["image"] for entry in entries if isinstance(entry, dict) and "image" in entry]
+    if not images:
+        return
+    first = images[0][0] if isinstance(images[0], list) and images[0] else images[0]
+    found, expected = str(first).endswith(_STORE), "spacing" in config
+    if found != expected:
+        name = (datalist or {}).get("name")
+        raise ValueError(
+            f"--dataset_dir {folder}: found a data set of {_KINDS[found]} (prepared for {name}), expected {_KINDS[expected]}: "
+            f"the task is {task}{', which the model was trained for' if 'model' in options else ''}"
+        )
