@@ -32,7 +32,13 @@ _OPTIONS = (
     Option("mlflow", "path", "Folder or tracking URI for logging to MLflow as well.", nullable=True),
     # the task
     Option("target", "text", "Classes: tumour, organ or both; for nifti and pictures, all or the name of one class."),
-    Option("window", "window", "Lowest and highest intensity, which are scaled to -1 and 1.", example="[-200,300]"),
+    Option(
+        "window",
+        "window",
+        "Lowest and highest intensity, which are scaled to -1 and 1; of several channels a pair for each.",
+        example="[-200,300]",
+    ),
+    Option("resample_channels", "truth", "Resample channels on another grid than the first onto it."),
     Option("image_size", "sizes", "Rows and columns of the network's input.", example="[64,64]"),
     Option("patch_size", "sizes", "Slices, rows and columns of a training patch.", example="[32,64,64]", mode="3d"),
     Option(
@@ -127,6 +133,12 @@ _OPTIONS = (
         "teacher_classes", "list", "Class of the task for each output channel of an external teacher.", nullable=True
     ),
     Option(
+        "teacher_channels",
+        "list",
+        "Name or number of the task's channel for each input channel of an external teacher.",
+        nullable=True,
+    ),
+    Option(
         "teacher_output",
         "text",
         "Output of an external teacher: logits, or probabilities, whose logarithm is taken; auto: logits, and probabilities "
@@ -176,7 +188,7 @@ _OPTIONS = (
     # computed from the data set
     *(
         Option(name, "computed", "")
-        for name in ("classes", "values", "num_classes", "num_channels", "foreground", "per_case", "form")
+        for name in ("classes", "values", "num_classes", "foreground", "channels", "num_channels", "per_case", "form")
     ),
 )
 ID_OPTIONS = {option.name: option for option in _OPTIONS}

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import RandomSampler
 
-from medkd.io import size_at_spacing
+from medkd.io import image_files, size_at_spacing
 
 from .volume_store import read_region, read_slice
 
@@ -94,7 +94,7 @@ def repeated_sampler(dataset: Dataset, times: int) -> RandomSampler:
 class RandStoredPatch(Randomizable, Transform):
     """Transform that reads a patch at a random position from the volume stores of an entry of the data list.
 
-    The result is ``{"image": float32 (1, *roi_size), intensities as stored, "label": uint8 (1, *roi_size), label values as
+    The result is ``{"image": float32 (C, *roi_size), intensities as stored, "label": uint8 (1, *roi_size), label values as
     stored, "case": str}``, in plain tensors. A patch beyond the border of the volume is moved inside. On an axis where the
     volume is smaller, the patch is centred and padded. For another spacing the patch is interpolated (image trilinear, label
     nearest), without smoothing before.
@@ -105,7 +105,7 @@ class RandStoredPatch(Randomizable, Transform):
         target: label values of the target.
         positive: share of patches whose centre is a target voxel. One of the case's target values is sampled, then one of
             its slices, then one of its voxels there. All other patches, and all of a case without target, lie anywhere.
-        pad_value: intensity outside the volume.
+        pad_value: intensity outside the volume; of several channels, one for each.
     """
 
     def __init__(
@@ -114,19 +114,20 @@ class RandStoredPatch(Randomizable, Transform):
         spacing: Sequence[float] | None,
         target: Collection[int],
         positive: float = 0.5,
-        pad_value: float = -1024,
+        pad_value: float | Sequence[float] = -1024,
     ) -> None:
         self.roi_size = tuple(roi_size)
         self.spacing = spacing
         self.target = tuple(target)
         self.positive = positive
-        self.pad_value = pad_value
+        self.pad_values = [pad_value] if isinstance(pad_value, int | float) else list(pad_value)
 
     def __call__(self, entry: Entry) -> dict[str, Any]:
         """Return a random patch of the case of an entry."""
         size = native_size(self.roi_size, self.spacing, entry["spacing"])
         start = self._sample_start(entry, size)
-        image = self._patch(entry["image"], entry["shape"], start, size, self.pad_value).float()
+        files = zip(image_files(entry["image"]), self.pad_values, strict=True)
+        image = torch.cat([self._patch(path, entry["shape"], start, size, value).float() for path, value in files])
         label = self._patch(entry["label"], entry["shape"], start, size, 0)
         if self.spacing is not None and size != self.roi_size:
             scale = [

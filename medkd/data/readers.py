@@ -14,7 +14,7 @@ from monai.data.utils import is_supported_format
 from monai.utils import MetaKeys, SpaceKeys
 from PIL import Image
 
-from medkd.io import VOLUMES, is_dicom_folder, open_picture, read_in_form, read_volume_file, to_rgb
+from medkd.io import VOLUMES, is_dicom_folder, open_picture, read_channel_files, read_in_form, to_rgb
 
 from .volume_store import SUFFIX, read_volume
 
@@ -36,15 +36,15 @@ class VolumeStoreReader(ImageReader):
         """Return the paths; nothing is read yet."""
         return [Path(data)] if isinstance(data, str | os.PathLike) else [Path(name) for name in data]
 
-    def volume(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
-        """Return the array and the affine of one file."""
-        return read_volume(path)
+    def volumes(self, paths: list[Path]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the array and the affine of each channel."""
+        return [read_volume(path) for path in paths]
 
     def get_data(self, img: list[Path]) -> tuple[np.ndarray, dict[str, Any]]:
         """Return the array and the meta data of all files."""
         arrays: list[np.ndarray] = []
         shared: dict[str, Any] = {}
-        for array, affine in map(self.volume, img):
+        for array, affine in self.volumes(img):
             header = {
                 MetaKeys.AFFINE: affine,
                 MetaKeys.ORIGINAL_AFFINE: affine.copy(),
@@ -58,16 +58,26 @@ class VolumeStoreReader(ImageReader):
 
 
 class VolumeFileReader(VolumeStoreReader):
-    """MONAI reader of volumes in any format of `read_volume_file`, for ``LoadImage(reader=VolumeFileReader())``."""
+    """MONAI reader of volumes in any format of `read_channel_files`, for ``LoadImage(reader=VolumeFileReader())``.
+
+    Args:
+        channels: names of the channels. Of several, an image is a file for each channel, or one 4-D file.
+        resample: whether channels on another grid than the first are resampled onto it; else they are refused.
+    """
+
+    def __init__(self, channels: Sequence[str] = ("image",), resample: bool = False) -> None:
+        super().__init__()
+        self.channels, self.resample = list(channels), resample
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         """Return whether all files are NIfTI, NRRD, MetaImage or DICOM folders."""
         names = [filename] if isinstance(filename, str | os.PathLike) else list(filename)
         return all(str(name).lower().endswith(VOLUMES) or is_dicom_folder(Path(name)) for name in names)
 
-    def volume(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
-        """Return the array and the affine of one file or DICOM folder."""
-        return read_volume_file(path)
+    def volumes(self, paths: list[Path]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the array and the affine of each channel of an image, all on the grid of the first."""
+        image, affine, _ = read_channel_files(paths, self.channels, self.resample)
+        return [(channel, affine) for channel in image]
 
 
 class PictureReader(PILReader):

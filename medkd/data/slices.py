@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from monai.data import Dataset
 from monai.transforms import apply_transform
 from torch.utils.data import RandomSampler, Sampler, WeightedRandomSampler
+
+from medkd.io import image_files
 
 from .volume_store import read_slice, volume_shape
 
@@ -18,7 +21,7 @@ __all__ = ["SliceDataset", "balanced_sampler"]
 class SliceDataset(Dataset):
     """Dataset whose items are axial slices, each read from the volume stores on access.
 
-    An item is ``{"image": float32 (1, H, W), intensities as stored, "label": uint8 (1, H, W), label values as stored,
+    An item is ``{"image": float32 (C, H, W), intensities as stored, "label": uint8 (1, H, W), label values as stored,
     "case": str, "slice": int}``. Values are plain tensors: 2-D training needs no affine and no meta data.
 
     Args:
@@ -44,7 +47,7 @@ class SliceDataset(Dataset):
         self.has_target: list[bool] = []  # of each item
         for entry in data:
             with_target = _slices_with(entry, target)
-            depth = entry["shape"][0] if "shape" in entry else volume_shape(entry["image"])[0]
+            depth = entry["shape"][0] if "shape" in entry else volume_shape(entry["label"])[0]
             for number in sorted(with_target) if slices == "target" else range(depth):
                 index.append((entry, number))
                 self.has_target.append(number in with_target)
@@ -57,7 +60,7 @@ class SliceDataset(Dataset):
     def _transform(self, index: int) -> Any:
         entry, number = self.data[index]
         item = {
-            "image": torch.from_numpy(read_slice(entry["image"], number)).to(torch.float32)[None],
+            "image": torch.from_numpy(np.stack([read_slice(p, number) for p in image_files(entry["image"])])).float(),
             "label": torch.from_numpy(read_slice(entry["label"], number))[None],
             "case": entry["case"],
             "slice": number,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from monai.config import KeysCollection, NdarrayOrTensor
 from monai.transforms import MapTransform, ScaleIntensityRange
+from monai.utils import convert_to_dst_type
+
+from medkd.io import channel_windows
 
 from .transforms import image_name
 
@@ -21,6 +23,7 @@ class ScaleWindowd(MapTransform):
     Args:
         keys: keys of images ``(C, *spatial)``.
         window: lowest and highest intensity, the same for all channels; or a list with one such pair for each channel.
+        channels: names of the channels, each of which must have a window; None: not checked.
         allow_missing_keys: whether an item may lack a key.
 
     Raises:
@@ -35,10 +38,16 @@ class ScaleWindowd(MapTransform):
         self,
         keys: KeysCollection,
         window: Sequence[float] | Sequence[Sequence[float]],
+        channels: Sequence[str] | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        windows = np.asarray(window, dtype=float).reshape(-1, 2).tolist()
+        windows = channel_windows(window)
+        if channels is not None and len(windows) != len(channels):
+            raise ValueError(
+                f"--window: found {window}, expected one for each of the channels {', '.join(channels)}: "
+                '"[[0,1000],[-200,300]]"'
+            )
         self.scalings = [ScaleIntensityRange(low, high, -1, 1, clip=True) for low, high in windows]
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -53,5 +62,5 @@ class ScaleWindowd(MapTransform):
             return self.scalings[0](image)
         if len(image) != len(self.scalings):
             raise ValueError(f"{name}: found {len(image)} channels, expected {len(self.scalings)}, one for each window")
-        channels = [scale(channel[None]) for scale, channel in zip(self.scalings, image, strict=True)]
-        return torch.cat([torch.as_tensor(channel) for channel in channels])
+        channels = [torch.as_tensor(scale(channel)) for scale, channel in zip(self.scalings, image, strict=True)]
+        return convert_to_dst_type(torch.stack(channels), image, dtype=torch.float32)[0]

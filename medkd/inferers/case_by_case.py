@@ -69,6 +69,7 @@ def _infer(
     bar = tqdm(indices, desc="infer", unit="case", disable=None)
     for index in bar:
         item = dataset.data[index]
+        first = item["image"] if isinstance(item["image"], str) else item["image"][0]
         bar.set_postfix_str(item["case"])
         try:
             if label_format:
@@ -80,7 +81,7 @@ def _infer(
             if message is None:
                 raise
             failed.append(item["case"])
-            name = "" if item["image"] in message else f"{item['image']}: "
+            name = "" if first in message else f"{first}: "
             tqdm.write(f"{name}{message}", file=sys.stderr)
             continue
         evaluator.data_loader = [list_data_collate([sample])]
@@ -91,7 +92,7 @@ def _infer(
         removed = _add_volumes(volumes, item["case"], evaluator.state.output[0]) if volumes else ""
         if predicted:
             predicted.add(item["case"], item["image"])
-        tqdm.write(f"{item['image']}: done{removed}", file=sys.stdout)
+        tqdm.write(f"{first}: done{removed}", file=sys.stdout)
     return failed, is_empty
 
 

@@ -60,7 +60,9 @@ def one_or_list(values: Sequence[T]) -> T | list[T]:
     return values[0] if len(values) == 1 else list(values)
 
 
-def discover_channels(folder: Path, names: Sequence[str], cases: Collection[str] = ()) -> DiscoveredChannels:
+def discover_channels(
+    folder: Path, names: Sequence[str], cases: Collection[str] = (), skip: Path | None = None
+) -> DiscoveredChannels:
     """Find the images of several channels in a folder.
 
     The forms, of which the first that is there is taken:
@@ -75,11 +77,13 @@ def discover_channels(folder: Path, names: Sequence[str], cases: Collection[str]
         folder: folder of images.
         names: names of the channels, in their order; upper and lower case are the same in file names.
         cases: names that cases are known to have (those of label maps): ``a_0001`` may be a case.
+        skip: a folder inside that holds something else, such as predictions.
 
     Raises:
         ValueError: where every case has another number of channels than there are names, or a channel has no folder.
     """
-    entries = sorted(path for path in folder.iterdir() if not is_hidden(path))
+    others = set() if skip is None else {skip.resolve()}
+    entries = sorted(path for path in folder.iterdir() if not is_hidden(path) and path.resolve() not in others)
     volumes = [path for path in entries if _is_volume(path)]
     folders = [path for path in entries if path.is_dir() and path not in volumes]
     forms = {

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from medkd.runs.case_names import ALIKE, check_case_name, ignores_capitals, names_alike
 from medkd.runs.predicted import PREDICTION_SUFFIXES, PROGRESS
 
 from .beside import further_channels, image_of_label, is_detached_data, other_content, print_skipped
+from .channels import ImagePaths, discover_channels, image_files, one_or_list
 from .dicom_files import is_dicom_folder
 from .hidden import is_hidden
 from .label_format import LabelFormat
@@ -47,7 +49,8 @@ def find_images(
     output_dir: str | Path,
     series: bool = False,
     label_format: LabelFormat | None = None,
-) -> list[dict[str, str]]:
+    channels: Sequence[str] = ("image",),
+) -> list[dict[str, Any]]:
     """Find the images of a file or folder, in order of their names; print on stderr what else is there, and why.
 
     Label maps beside their images (``a_seg``) and further channels in nnU-Net's names (``a_0001``) are no images.
@@ -58,9 +61,11 @@ def find_images(
         output_dir: folder of the predictions.
         series: whether a folder with the slices of a DICOM series, and each such sub-folder, is an image.
         label_format: of the predictions; None: any image will do.
+        channels: names of the channels. Of several, the files of each case are found by `discover_channels`; which form was
+            found is printed.
 
     Returns:
-        ``[{"image": path, "case": name}]``.
+        ``[{"image": path, "case": name}]``; of several channels in files of their own, the paths of all are a list.
 
     Raises:
         FileNotFoundError: when the source is missing, or a folder without such files.
@@ -72,13 +77,18 @@ def find_images(
     if not source.exists():
         raise FileNotFoundError(f"input {source}: no such file or folder")
     folder = source.parent if source.is_file() else source
-    files = _files(source, suffixes, series, Path(output_dir))
     if Path(output_dir).is_file():
         raise FileExistsError(f"output_dir {output_dir}: is a file, expected a folder")
     if Path(output_dir).resolve() == folder.resolve():
         raise ValueError(f"output_dir {output_dir} is the folder of the input: predictions would overwrite the images")
-    items = [{"image": str(file), "case": check_case_name(case_name(file))} for file in files]
-    images: dict[str, str] = {}
+    if len(channels) > 1:
+        found = _channel_files(source, suffixes, Path(output_dir), channels)
+    else:
+        found = [(case_name(file), (file,)) for file in _files(source, suffixes, series, Path(output_dir))]
+    items: list[dict[str, Any]] = [
+        {"image": one_or_list([str(file) for file in files]), "case": check_case_name(case)} for case, files in found
+    ]
+    images: dict[str, ImagePaths] = {}
     is_interrupted = (Path(output_dir) / PROGRESS).is_file()  # `PredictedCases` checks what is there
     for item in items:
         outputs = (Path(output_dir) / f"{item['case']}{suffix}" for suffix in PREDICTION_SUFFIXES)
@@ -86,11 +96,35 @@ def find_images(
             raise FileExistsError(f"output_dir {output_dir}: {existing.name} is there already: choose another folder")
         other = images.setdefault(item["case"], item["image"])
         if other != item["image"]:
-            raise ValueError(f"input {source}: {other} and {item['image']} would give the same prediction file")
+            both = " and ".join(", ".join(image_files(image)) for image in (other, item["image"]))
+            raise ValueError(f"input {source}: {both} would give the same prediction file")
     _check_capitals(list(images), source, Path(output_dir))
     if label_format is not None:
-        label_format.check_sources(list(images.values()), source)
+        label_format.check_sources([file for image in images.values() for file in image_files(image)], source)
     return items
+
+
+def _channel_files(
+    source: Path, suffixes: tuple[str, ...], output_dir: Path, channels: Sequence[str]
+) -> list[tuple[str, tuple[Path, ...]]]:
+    """Return case and files of each image of several channels; print what is left out.
+
+    Raises:
+        FileNotFoundError: for a folder without such images.
+        ValueError: for cases that lack a channel, each with its reason.
+    """
+    if source.is_file():
+        return [(case_name(file), (file,)) for file in _files(source, suffixes, True, output_dir)]
+    found = discover_channels(source, channels, skip=output_dir)
+    if found.refused:
+        reasons = [f"{case}: {reason}" for case, reason in found.refused.items()]
+        lines = ("\n" if len(reasons) > 1 else " ").join(["", *reasons])
+        raise ValueError(f"input {source}: {len(reasons)} cases lack channels:{lines}")
+    if not found.files:
+        raise FileNotFoundError(f"input {source}: no images of the channels {', '.join(channels)} in it")
+    print_skipped({path.name: "no channel by its name" for path in found.rest})
+    print(f"note: input {source}: channels {', '.join(channels)}, found as {found.form}", file=sys.stderr, flush=True)
+    return sorted(found.files.items())
 
 
 def _check_capitals(cases: Sequence[str], source: Path, output_dir: Path) -> None:
@@ -156,13 +190,16 @@ def _is_usual(path: Path, files: Collection[Path], suffixes: tuple[str, ...], is
     return is_detached_data(path, files)
 
 
-def find_pictures(source: str | Path, output_dir: str | Path) -> list[dict[str, str]]:
+def find_pictures(source: str | Path, output_dir: str | Path) -> list[dict[str, Any]]:
     """Find pictures, see `find_images`."""
     return find_images(source, PICTURES, output_dir)
 
 
 def find_volumes(
-    source: str | Path, output_dir: str | Path, label_format: LabelFormat | None = None
-) -> list[dict[str, str]]:
+    source: str | Path,
+    output_dir: str | Path,
+    label_format: LabelFormat | None = None,
+    channels: Sequence[str] = ("image",),
+) -> list[dict[str, Any]]:
     """Find volumes, folders of DICOM series among them, see `find_images`."""
-    return find_images(source, VOLUMES, output_dir, series=True, label_format=label_format)
+    return find_images(source, VOLUMES, output_dir, True, label_format, channels)

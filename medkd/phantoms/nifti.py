@@ -15,9 +15,14 @@ __all__ = ["make_nifti"]
 
 
 def make_nifti(
-    folder: PathLike, cases: int = 8, size: int = 96, slices: tuple[int, int] = (24, 40), seed: int = 0
+    folder: PathLike,
+    cases: int = 8,
+    size: int = 96,
+    slices: tuple[int, int] = (24, 40),
+    seed: int = 0,
+    channels: int = 1,
 ) -> list[str]:
-    """Write ``folder/images/<case>.nii.gz`` and ``folder/labels/<case>.nii.gz``.
+    """Write ``folder/images/<case>.nii.gz`` and ``folder/labels/<case>.nii.gz``; of several channels ``<case>_0000.nii.gz``.
 
     CT of the abdomen in HU, like `make_kits19`. Labels: 0 background, 1 kidney, tumours included.
     The same arguments give the same voxels.
@@ -28,6 +33,7 @@ def make_nifti(
         size: rows and columns in voxels, at least 32.
         slices: smallest and largest number of slices of a case (inclusive), at least 8.
         seed: the same seed gives the same voxels.
+        channels: number of channels. The first is CT; the others are on a scale that differs from case to case, as in MR.
 
     Returns:
         The names of the cases.
@@ -41,8 +47,20 @@ def make_nifti(
         rng = np.random.default_rng([seed, number])
         image, label = make_phantom(rng, (int(rng.integers(slices[0], slices[1] + 1)), size, size), small=False)
         affine = kits19_affine(rng.choice([5.0, 6.0, 7.5]), round(300 / size, 4))
-        for kind, array in (("images", image), ("labels", (label > 0).astype(np.uint8))):
-            path = Path(folder) / kind / f"{name}.nii.gz"
+        arrays = {f"labels/{name}": (label > 0).astype(np.uint8)}
+        for channel in range(channels):
+            file = f"images/{name}_{channel:04}" if channels > 1 else f"images/{name}"
+            arrays[file] = image if channel == 0 else _other_channel(image, label, rng)
+        for file, array in arrays.items():
+            path = Path(folder) / f"{file}.nii.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
             nib.save(nib.Nifti1Image(array, affine), path)
     return names
+
+
+def _other_channel(image: np.ndarray, label: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return an image of the same body in another contrast, on a scale of its own, without negative values."""
+    contrast = (
+        np.abs(np.clip(image, -200, 200) - rng.uniform(-50, 50)) + 60 * (label > 0) + rng.normal(0, 10, image.shape)
+    )
+    return (np.clip(contrast, 0, None) * rng.uniform(0.5, 20)).astype(np.float32)

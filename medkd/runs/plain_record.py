@@ -119,6 +119,14 @@ def _is_numbers(value: Any) -> bool:
     return isinstance(value, list) and all(type(item) is int for item in value)
 
 
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 0 and all(isinstance(item, str) for item in value)
+
+
+def _is_flags(value: Any) -> bool:
+    return all(type(flag) is bool for flag in (value if isinstance(value, list) else [value]))
+
+
 def _is_names(value: Any) -> bool:
     return isinstance(value, dict) and all(type(key) is int and isinstance(item, str) for key, item in value.items())
 
@@ -134,6 +142,7 @@ _COMPUTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "num_classes": (lambda value: type(value) is int and value > 1, "a whole number from 2 on"),
     "foreground": (_is_numbers, "stored values"),
     "form": (lambda value: isinstance(value, str), "a form of pictures"),
+    "channels": (_is_texts, "names of channels"),
     "num_channels": (lambda value: type(value) is int and value > 0, "a whole number from 1 on"),
-    "per_case": (lambda value: type(value) is bool, "True or False"),
+    "per_case": (_is_flags, "True or False, of several channels a list of these"),
 }

@@ -62,11 +62,11 @@ class PredictedCases:
             self.file.unlink(missing_ok=True)
         self._lock.__exit__(kind, error, trace)
 
-    def remaining(self, items: Sequence[Mapping[str, str]]) -> list[int]:
+    def remaining(self, items: Sequence[Mapping[str, Any]]) -> list[int]:
         """Return the indices of the cases that are still to be predicted; print how many are skipped, and which are gone.
 
         Args:
-            items: "case" and "image" of each case: its file, or its folder with a DICOM series.
+            items: "case" and "image" of each case: its file, its folder with a DICOM series, or a list of these.
         """
         indices = [i for i, item in enumerate(items) if not self._is_done(item["case"], item["image"])]
         if skipped := len(items) - len(indices):
@@ -82,12 +82,13 @@ class PredictedCases:
             )
         return indices
 
-    def _is_done(self, case: str, image: str) -> bool:
-        if case not in self._done or image.lower().endswith(_DETACHED):
+    def _is_done(self, case: str, image: str | Sequence[str]) -> bool:
+        files = [image] if isinstance(image, str) else image
+        if case not in self._done or any(file.lower().endswith(_DETACHED) for file in files):
             return False
         of_image, of_predictions = self._done[case]
-        if of_image != _checksum(Path(image)):
-            print(f"note: {image} has changed since it was predicted: it is predicted again", flush=True)
+        if of_image != _image_checksum(files):
+            print(f"note: {', '.join(files)} has changed since it was predicted: it is predicted again", flush=True)
             return False
         if of_predictions != self._predictions(case):
             print(
@@ -102,11 +103,12 @@ class PredictedCases:
         names = [f"{case}{postfix}{suffix}" for postfix in ("", "_probabilities") for suffix in PREDICTION_SUFFIXES]
         return " ".join(_checksum(self.folder / name) for name in names if (self.folder / name).is_file())
 
-    def add(self, case: str, image: str) -> None:
+    def add(self, case: str, image: str | Sequence[str]) -> None:
         """Record that the prediction of a case is written."""
         self._lock.acquire()
         is_new = not self._done
-        self._done[case] = _checksum(Path(image)), self._predictions(case)
+        files = [image] if isinstance(image, str) else image
+        self._done[case] = _image_checksum(files), self._predictions(case)
         if is_new:
             write_atomically(self.file, lambda path: path.write_text(_line(command=self._command)))
         with self.file.open("a", encoding="utf-8") as file:
@@ -147,6 +149,10 @@ def _parse(line: str) -> dict[str, str]:
         return {}
     is_text = isinstance(content, dict) and all(isinstance(value, str) for value in content.values())
     return content if is_text else {}
+
+
+def _image_checksum(files: Sequence[str]) -> str:
+    return " ".join(_checksum(Path(file)) for file in files)
 
 
 def _checksum(path: Path, text: str = "") -> str:

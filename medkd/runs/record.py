@@ -17,7 +17,7 @@ __all__ = ["check_assistant", "check_model", "check_student", "recorded"]
 
 _ABSENT = object()
 _NOT_STUDENTS = ("teacher", "false_pixel_assistant", "boundary_assistant")
-_DATA_IDS = ("classes", "per_case", "form")  # of the data set: no option could make them fit
+_DATA_IDS = ("classes", "channels", "per_case", "form")  # of the data set: no option could make them fit
 _KINDS = {"2d": "slices", "3d": "volumes"}
 
 

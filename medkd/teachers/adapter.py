@@ -34,6 +34,7 @@ class TeacherAdapter(nn.Module):
         network_axes: from the task's axes to the network's; None if they are equal. Maps of taps are turned back as the
             logits are.
         code: tells networks with equal weights and equal repr apart, for cached soft labels.
+        channels: numbers of the image's channels that the network takes, in its order; None: all.
         output: what the network returns: "logits"; "probabilities", whose logarithm is taken; "auto", logits, and
             probabilities are refused; or "detect", either.
 
@@ -59,10 +60,12 @@ class TeacherAdapter(nn.Module):
         network_axes: Axes | None = None,
         code: str = "",
         output: OutputKind = "auto",
+        channels: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.network, self.source, self.input_spec = network, source, input_spec
         self.intensity, self.network_axes, self.code = intensity, network_axes, code
+        self.channels = None if channels is None else list(channels)
         self.multiple = None if multiple is None else tuple(multiple)
         self.classes: tuple[int, ...] | None = None
         self.num_classes = num_classes
@@ -79,7 +82,8 @@ class TeacherAdapter(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits (N, K, *spatial) of an image (N, C, *spatial) of the task."""
-        x = image if self.intensity is None else self.intensity(image)
+        x = image if self.channels is None else image[:, self.channels]
+        x = x if self.intensity is None else self.intensity(x)
         x = x if self.network_axes is None else self.network_axes.to_network(x)
         size = x.shape[2:]
         x = self._pad(x)
@@ -149,9 +153,10 @@ class TeacherAdapter(nn.Module):
     def extra_repr(self) -> str:
         """Return the settings, which also tell the cached soft labels of two such teachers apart."""
         axes = "" if self.network_axes is None else f", axes={self.network_axes.axcodes}"
+        channels = "" if self.channels is None else f", channels={self.channels}"
         log = ", log" if self.takes_logarithm else ""
         log += f" of 1/{self.scale:g}" if self.scale != 1 else ""
-        return f"{self.code}, classes={self.classes}, intensity={self.intensity}, multiple={self.multiple}{axes}{log}"
+        return f"{self.code}, classes={self.classes}, intensity={self.intensity}, multiple={self.multiple}{axes}{channels}{log}"
 
 
 def _dry_shape(teacher: TeacherAdapter, source: str) -> torch.Size:

@@ -19,7 +19,7 @@ from medkd.networks.checkpoints import fit_state
 from medkd.networks.features import input_spec
 from medkd.networks.weight_file import read_weights
 
-from .bundle_transforms import read_geometry, read_scaling, scales_per_case
+from .bundle_transforms import read_geometry, read_scalings, scales_per_case
 from .external import ExternalModel
 from .geometry import Geometry
 
@@ -84,14 +84,19 @@ def _read_folder(folder: Path) -> ExternalModel:
             raise ValueError(f"{metadata}: not a readable JSON file: {' '.join(str(error).split())}") from None
     with _bundle_modules(folder):
         network = _build_network(parser, file)
-        scaling, problem = _read_or_tell(read_scaling, parser, file)
+        scalings, problem = _read_or_tell(read_scalings, parser, file)
         geometry, geometry_problem = _read_or_tell(read_geometry, parser, file)
         per_case = scales_per_case(parser)
     network.load_state_dict(fit_state(network, read_weights(weights, "teacher"), "teacher", weights))
     if geometry_problem and input_spec(network)[0] == 3:
         raise ValueError(f"teacher {geometry_problem}")
     return ExternalModel(
-        network, f"MONAI bundle {folder}", [scaling], geometry or Geometry(), problem=problem, per_case=per_case
+        network,
+        f"MONAI bundle {folder}",
+        scalings or [None],
+        geometry or Geometry(),
+        problem=problem,
+        per_case=per_case,
     )
 
 

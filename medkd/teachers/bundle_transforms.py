@@ -16,51 +16,68 @@ from monai.bundle import ConfigParser
 from monai.bundle.reference_resolver import ReferenceResolver
 from monai.transforms.intensity import array
 
+from medkd.io.normalise import channel_flags, channel_windows
+
 from .geometry import Geometry
 from .intensity import ArrayTransform, Chain, Linear, range_scaling
 
-__all__ = ["read_geometry", "read_scaling", "scales_per_case"]
+__all__ = ["read_geometry", "read_scalings", "scales_per_case"]
 
 # Transforms that may follow an Orientation and undo it.
 _TURNS = {"Transpose", "Flip", "Rotate90"}
 _OPPOSITE_DIRECTIONS = ("LR", "PA", "IS")
 _RANGE = "ScaleIntensityRange"
+_WINDOW = "ScaleWindow"  # of bundles that medkd packed
 _NO_ARGUMENTS = ("keys", "allow_missing_keys", "dtype")
 _CROPS = re.compile("Crop|Pad")
 # Random transforms belong to training: they vary the scale and do not set it. A Lambda may do anything.
-_INTENSITY_TRANSFORMS = {"Lambda", *(name for name in array.__all__ if not name.startswith("Rand"))}
+_INTENSITY_TRANSFORMS = {"Lambda", _WINDOW, *(name for name in array.__all__ if not name.startswith("Rand"))}
 
 
-def read_scaling(parser: ConfigParser) -> Linear | Chain | None:
-    """Return how the preprocessing scales intensities.
+def read_scalings(parser: ConfigParser) -> list[Linear | Chain | None]:
+    """Return how the preprocessing scales the intensities of each channel, or of all.
 
     Args:
         parser: of the bundle's configuration, parsed.
 
     Returns:
-        The scaling of the first preprocessing that has an intensity transform; None if there is none.
+        The scalings of the first preprocessing that has an intensity transform; None if there is none.
 
     Raises:
         ValueError: If a transform cannot be repeated here, or an argument is no number or cannot be computed.
     """
     for transforms in _preprocessings(parser):
         steps = [
-            _range_of(parser, id) if name == _RANGE else _transform_of(parser, id, name, transforms)
+            _steps_of(parser, id, name, transforms)
             for id, name in transforms
             if name in _INTENSITY_TRANSFORMS and not _is_for_labels(parser, id)
         ]
         if steps:
-            return steps[0] if len(steps) == 1 and isinstance(steps[0], Linear) else Chain(tuple(steps))
-    return None
+            count = max(map(len, steps))
+            return [_chain([step[min(channel, len(step) - 1)] for step in steps]) for channel in range(count)]
+    return [None]
 
 
-def scales_per_case(parser: ConfigParser) -> bool:
-    """Return whether the preprocessing of a bundle that medkd packed maps percentiles of each case first."""
+def _steps_of(
+    parser: ConfigParser, id: str, name: str, transforms: list[tuple[str, str]]
+) -> list[Linear] | list[ArrayTransform]:
+    """Return what a transform does with each channel, or with all."""
+    if name == _WINDOW:
+        return [range_scaling(low, high, -1, 1) for low, high in channel_windows(_value(parser, f"{id}::window"))]
+    return [_range_of(parser, id)] if name == _RANGE else [_transform_of(parser, id, name, transforms)]
+
+
+def _chain(steps: list[Linear | ArrayTransform]) -> Linear | Chain:
+    return steps[0] if len(steps) == 1 and isinstance(steps[0], Linear) else Chain(tuple(steps))
+
+
+def scales_per_case(parser: ConfigParser) -> list[bool]:
+    """Return whether a bundle that medkd packed maps percentiles of each case first, for each channel or for all."""
     for transforms in _preprocessings(parser):
         ids = [id for id, name in transforms if name == "NormaliseCase"]
         if ids:
-            return bool(_value(parser, f"{ids[0]}::per_case", True))
-    return False
+            return channel_flags(_value(parser, f"{ids[0]}::per_case", True))
+    return [False]
 
 
 def _range_of(parser: ConfigParser, id: str) -> Linear:

@@ -13,6 +13,8 @@ from monai.transforms.intensity import array
 from monai.utils.type_conversion import convert_to_tensor
 from torch import Tensor
 
+from medkd.io.normalise import channel_windows
+
 __all__ = [
     "INTENSITY_FORMS",
     "ArrayTransform",
@@ -21,6 +23,7 @@ __all__ = [
     "Linear",
     "RescaleTo01",
     "Scaling",
+    "Window",
     "ZScore",
     "ct_normalization",
     "named_scaling",
@@ -153,6 +156,8 @@ class Chain:
         return x
 
 
+# of one channel, or of each
+Window = Sequence[float] | Sequence[Sequence[float]]
 Scaling = Linear | ZScore | RescaleTo01 | Chain
 
 
@@ -223,7 +228,8 @@ class Intensity:
 
     Args:
         scalings: one for each channel, or one for all.
-        window: the HU of -1 and 1; None if the task has no window: the scalings then see the values as they are.
+        window: the HU of -1 and 1, of several channels a pair for each; None if the task has no window: the scalings then
+            see the values as they are.
 
     Example:
         >>> to_teacher = Intensity([range_scaling(-200, 300, 0, 1)], window=(-200, 300))
@@ -232,13 +238,15 @@ class Intensity:
     """
 
     scalings: Sequence[Scaling]
-    window: Sequence[float] | None = None
+    window: Window | None = None
 
     def __call__(self, image: Tensor) -> Tensor:
         """Return an image (N, C, *spatial) on the teacher's scale."""
         if self.window is not None:
-            low, high = self.window
-            image = low + (image + 1) * ((high - low) / 2)
+            windows = channel_windows(self.window)
+            channels = [image] if len(windows) == 1 else image.split(1, dim=1)
+            pairs = zip(channels, windows, strict=True)
+            image = torch.cat([low + (channel + 1) * ((high - low) / 2) for channel, (low, high) in pairs], dim=1)
         if len(self.scalings) == 1:
             return self.scalings[0](image)
         channels = image.split(1, dim=1)

@@ -20,7 +20,7 @@ from medkd.runs.folder import RunFolder
 from .bundle_folder import bundle_config, read_bundle
 from .ensemble import Ensemble
 from .external import ExternalModel, Task, adapt_model
-from .intensity import INTENSITY_FORMS
+from .intensity import INTENSITY_FORMS, Window
 from .nnunet_folder import nnunet_folder, read_nnunet
 from .outputs import OutputKind, check_kind, probability_scale
 from .torchscript import read_torchscript
@@ -58,12 +58,14 @@ def load_teacher(
     teacher: PathOrPaths,
     network: nn.Module,
     num_classes: int,
-    window: Sequence[float] | None = None,
+    window: Window | None = None,
     intensity: Sequence[Any] | str | None = None,
     classes: Sequence[Any] | None = None,
-    per_case: bool = False,
+    per_case: bool | Sequence[bool] = False,
     spacing: Sequence[float] | None = None,
     output: str = "auto",
+    channels: Sequence[Any] | None = None,
+    channel_names: Sequence[str] | None = None,
 ) -> nn.Module:
     """Return a network with weights, from images of the task to logits (N, K, *spatial).
 
@@ -89,6 +91,9 @@ def load_teacher(
         spacing: mm per voxel of 3-D images; None: the volumes' own. Nothing is resampled: a note names a difference.
         output: what an external teacher returns: "logits"; "probabilities", whose logarithm is taken (of several teachers:
             of those that return them); or "auto", logits, and probabilities are refused.
+        channels: for each channel of an external teacher's image, name or number of the task's channel. For several
+            teachers also a list with one entry each. None: by the names that its files state, else all in their order.
+        channel_names: names of the task's channels.
 
     Raises:
         FileNotFoundError: If a path holds none of these.
@@ -98,12 +103,14 @@ def load_teacher(
         raise ValueError(f"--teacher_classes: found {classes!r}, expected a list")
     if intensity is not None and not isinstance(intensity, Sequence):
         raise ValueError(f"--teacher_intensity: found {intensity!r}, expected {INTENSITY_FORMS}")
-    task, kind = Task(network, num_classes, window, per_case, spacing), check_kind(output)
+    if channels is not None and (isinstance(channels, str) or not isinstance(channels, Sequence)):
+        raise ValueError(f"--teacher_channels: found {channels!r}, expected a list of names or numbers")
+    task, kind = Task(network, num_classes, window, per_case, spacing, channel_names), check_kind(output)
     if isinstance(teacher, str | Path):
-        return _load_one(teacher, task, intensity, classes, output=kind)
+        return _load_one(teacher, task, intensity, classes, output=kind, channels=channels)
     if len(teacher) < 2:
         raise ValueError(f"teacher: found {list(teacher)}, expected a path, or several")
-    return _load_ensemble(teacher, task, intensity, classes, "detect" if kind == "probabilities" else kind)
+    return _load_ensemble(teacher, task, intensity, classes, channels, "detect" if kind == "probabilities" else kind)
 
 
 def _load_ensemble(
@@ -111,6 +118,7 @@ def _load_ensemble(
     task: Task,
     intensity: Sequence[Any] | str | None,
     classes: Sequence[Any] | None,
+    channels: Sequence[Any] | None,
     output: OutputKind,
 ) -> Ensemble:
     has_entries = _has_entry_per_teacher(intensity)
@@ -118,11 +126,16 @@ def _load_ensemble(
     all_classes = _entry_per_teacher("classes", classes, len(paths))
     fallback = None if has_entries else intensity
     members = []
-    for path, own_intensity, own_classes in zip(paths, intensities, all_classes, strict=True):
+    # Of names, a list is for all teachers; in a list of lists, each teacher has its own.
+    has_own = channels is not None and any(entry is None or isinstance(entry, list | tuple) for entry in channels)
+    all_channels = _entry_per_teacher("channels", channels, len(paths)) if has_own else [channels] * len(paths)
+    for path, own_intensity, own_classes, own_channels in zip(
+        paths, intensities, all_classes, all_channels, strict=True
+    ):
         if teacher_kind(path) == "weights":  # options for all are not for medkd runs, and each needs its own weights
             members.append(_load_one(path, replace(task, network=copy.deepcopy(task.network))))
         else:
-            members.append(_load_one(path, task, own_intensity, own_classes, fallback, output))
+            members.append(_load_one(path, task, own_intensity, own_classes, fallback, output, own_channels))
     if output == "detect" and not any(getattr(member, "takes_logarithm", False) for member in members):
         raise ValueError("--teacher_output probabilities: no teacher returns probabilities: leave it out for logits")
     return Ensemble(members, input_spec(task.network))
@@ -150,11 +163,17 @@ def _load_one(
     classes: Sequence[int] | None = None,
     fallback: Sequence[float] | str | None = None,
     output: OutputKind = "auto",
+    channels: Sequence[str | int] | None = None,
 ) -> nn.Module:
     kind = teacher_kind(path)
     if kind != "weights":
-        return adapt_model(_READERS[kind](Path(path)), task, intensity, classes, fallback, output)
-    given = {"intensity": intensity is not None, "classes": classes is not None, "output": output == "probabilities"}
+        return adapt_model(_READERS[kind](Path(path)), task, intensity, classes, fallback, output, channels)
+    given = {
+        "intensity": intensity is not None,
+        "classes": classes is not None,
+        "output": output == "probabilities",
+        "channels": channels is not None,
+    }
     if names := [f"--teacher_{name}" for name, is_given in given.items() if is_given]:
         raise ValueError(f"{', '.join(names)}: found {path}, a medkd run, expected an external teacher")
     network = load_weights(task.network, path, "teacher")

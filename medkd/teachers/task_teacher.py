@@ -21,6 +21,7 @@ def load_task_teacher(
     intensity: Sequence[Any] | str | None = None,
     classes: Sequence[Any] | None = None,
     output: str = "auto",
+    channels: Sequence[Any] | None = None,
 ) -> nn.Module:
     """Load a teacher for images that are prepared as ``trained_with`` states.
 
@@ -28,11 +29,12 @@ def load_task_teacher(
         teacher: one path, or several, see `load_teacher`.
         network: the task's own teacher.
         num_classes: K.
-        trained_with: the configuration's ``trained_with``, of which ``window``, ``per_case``, ``form`` and ``spacing`` are
-            read.
+        trained_with: the configuration's ``trained_with``, of which ``window``, ``per_case``, ``form``, ``spacing`` and
+            ``channels`` are read.
         intensity: ``--teacher_intensity``, see `load_teacher`.
         classes: ``--teacher_classes``, see `load_teacher`.
         output: ``--teacher_output``, see `load_teacher`.
+        channels: ``--teacher_channels``, see `load_teacher`.
 
     Returns:
         A network from images (N, C, *spatial) of the task to logits (N, K, *spatial).
@@ -51,6 +53,8 @@ def load_task_teacher(
         per_case=trained_with.get("per_case", False),
         spacing=trained_with.get("spacing"),
         output=output,
+        channels=channels,
+        channel_names=trained_with.get("channels"),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from medkd.io.normalise import channel_flags, channel_windows
 from medkd.networks.checkpoints import weights_file
 from medkd.runs.checksums import check_archive
 
@@ -48,9 +49,11 @@ def _describe(model: ExternalModel, text: str | bytes) -> ExternalModel:
         content = json.loads(text)
         if content["kind"] == "pictures":
             return model
-        low, high = map(float, content["intensities"])
-        scaling = range_scaling(low, high, -1, 1, clip=bool(content["clip"]))
+        windows = channel_windows(content["intensities"])
+        scalings = [range_scaling(float(low), float(high), -1, 1, clip=bool(content["clip"])) for low, high in windows]
         geometry = Geometry(content["orientation"], True, content["spacing"])
-        return model._replace(scalings=[scaling], geometry=geometry, per_case=bool(content["per_case"]))
-    except (ValueError, TypeError, KeyError):
+        per_case = channel_flags(content["per_case"] or False)
+        names = content["trained_with"].get("channels") or () if len(windows) > 1 else ()
+        return model._replace(scalings=scalings, geometry=geometry, per_case=per_case, channels=tuple(names))
+    except (ValueError, TypeError, KeyError, AttributeError):
         return model

@@ -87,16 +87,14 @@ def divide_by_maximum(map_: Tensor) -> Tensor:
 def scale_to_unit(image: Any, limits: tuple[float, float] | None = None) -> np.ndarray:
     """Scale an image to intensities from 0 to 1, channels last.
 
-    Args:
-        image: (C, *spatial), 1 or 3 channels.
-        limits: intensities that become 0 and 1; None: minimum and maximum of the image.
+    Three channels are shown as red, green and blue; of two, or more than three, the first is shown.
 
-    Raises:
-        ValueError: for another number of channels.
+    Args:
+        image: (C, *spatial).
+        limits: intensities that become 0 and 1; None: minimum and maximum of the image.
     """
     image = np.asarray(image, dtype=np.float32)
-    if image.shape[0] not in (1, 3):
-        raise ValueError(f"image: found {image.shape[0]} channels, expected 1 or 3 to show it")
+    image = image if image.shape[0] == 3 else image[:1]
     low, high = limits if limits else (float(image.min()), float(image.max()))
     return np.moveaxis(((image - low) / max(high - low, 1e-6)).clip(0, 1), 0, -1)
 

@@ -64,7 +64,7 @@ def boundary_figure(
     lesion is shown. Their titles state the `histogram_overlap` of boundary and background.
 
     Args:
-        image: (C, *spatial), 1 or 3 channels, as the networks see it.
+        image: (C, *spatial), as the networks see it.
         label: (1, *spatial) integers.
         title: name of the case.
         width: of the boundary, see `boundary_transform`.
@@ -73,7 +73,7 @@ def boundary_figure(
         spacing: of the pixels in mm, see `boundary_transform`.
 
     Raises:
-        ValueError: if the image has no lesion, the shapes do not fit, or there are not 1 or 3 channels.
+        ValueError: if the image has no lesion, or the shapes do not fit.
 
     Reference: Wang et al., PLC-KD, MICCAI 2024, Fig. 2. The paper does not state how far its background reaches.
     """

@@ -66,7 +66,7 @@ def false_pixels_figure(
     slice with most incorrect pixels.
 
     Args:
-        image: (N, C, *spatial), 1 or 3 channels, as the networks see it. Each image is a row.
+        image: (N, C, *spatial), as the networks see it. Each image is a row.
         label: (N, 1, *spatial) integers.
         prediction: (N, 1, *spatial) integers.
         queue: holds pixels of each class of the labels.
@@ -75,7 +75,7 @@ def false_pixels_figure(
         cases: a name for each row.
 
     Raises:
-        ValueError: if the shapes do not fit, a class has no pixel in the queue, or there are not 1 or 3 channels.
+        ValueError: if the shapes do not fit, or a class has no pixel in the queue.
 
     Reference: Wang et al., PLC-KD, MICCAI 2024, Fig. 1, left.
     """

@@ -47,7 +47,7 @@ def plot_runs(
     Args:
         runs: title -> output folder of an evaluated run (``metrics.csv`` and ``predictions/``).
         data: entries with "image", "label" and "case".
-        preprocessing: of the evaluation: from an entry to "image" and "label", (1 or 3, *spatial), as the network sees
+        preprocessing: of the evaluation: from an entry to "image" and "label", (C, *spatial), as the network sees
             them.
         output_dir: folder of the pictures.
 

@@ -46,13 +46,13 @@ def progression_figure(image: Any, label: Any, stages: SoftLabels, title: str) -
     class. Volumes show the slice with most incorrect pixels of the first stage; the count of the whole volume stands below.
 
     Args:
-        image: (C, *spatial), 1 or 3 channels, as the networks see it.
+        image: (C, *spatial), as the networks see it.
         label: (1, *spatial) integers.
         stages: of this image alone, each (K, *spatial) or (1, K, *spatial).
         title: name of the case.
 
     Raises:
-        ValueError: if the shapes do not fit, or there are not 1 or 3 channels.
+        ValueError: if the shapes do not fit.
 
     Reference: Wang et al., PLC-KD, MICCAI 2024, Fig. 4, which shows predictions of students; this figure shows the soft
     labels that teach them.

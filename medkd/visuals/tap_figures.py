@@ -39,7 +39,7 @@ def importance_figure(
 
     Args:
         networks: name -> features of a batch that holds the image.
-        image: (C, *spatial), 1 or 3 channels, as the networks see it.
+        image: (C, *spatial), as the networks see it.
         label: (1, *spatial) integers.
         title: name of the case.
         p: power of the map.

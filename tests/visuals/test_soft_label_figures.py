@@ -93,5 +93,11 @@ def test_what_does_not_fit_is_told():
         progression_figure(torch.zeros(1, 9, 9), label[0], stages(label), "a")
     with pytest.raises(ValueError, match=r"does not fit the probabilities \(2, 2, 14, 12\)"):
         progression_figure(torch.zeros(1, 14, 12), label[0], SoftLabels(*[torch.rand(2, 2, 14, 12)] * 4), "a")
-    with pytest.raises(ValueError, match="found 2 channels, expected 1 or 3"):
-        progression_figure(torch.zeros(2, 14, 12), label[0], stages(label), "a")
+
+
+def test_of_two_channels_the_first_is_shown(tmp_path):
+    label, image = lesion(14, 12), torch.rand(2, 14, 12)
+    two, one = (
+        progression_figure(x, label[0], stages(label), "a").axes[0].images[0].get_array() for x in (image, image[:1])
+    )
+    assert (two == one).all()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from monai.bundle import ConfigParser
 from monai.transforms import Transform
 
@@ -13,6 +12,7 @@ import medkd
 from medkd.configs.table import data_as_literals
 from medkd.data import load_datalist
 from medkd.deploy.runtime import ModelSpec
+from medkd.io import channel_windows
 from medkd.networks import input_spec, load_weights, required_multiple
 from medkd.runs.folder import RunFolder
 from medkd.runs.record import check_model, check_student
@@ -98,8 +98,8 @@ class TrainedStudent:
             task=task,
             kind=self.kind,
             channels=channels,
-            per_case=self.value("per_case") if self._has_per_case else None,
-            intensities=self._intensities() if is_scan or self._has_form else (0, 255),
+            per_case=_as_tuple(self.value("per_case")) if self._has_per_case else None,
+            intensities=self._intensities(is_scan),
             clip=is_scan or self._has_form,
             padding=-1,
             orientation="IPL" if is_scan else None,
@@ -116,9 +116,15 @@ class TrainedStudent:
             convert=self.value("convert") if self._has_form else False,
         )
 
-    def _intensities(self) -> tuple[float, float]:
-        """Return the window, which the channels of a picture share."""
-        windows = np.reshape(self.value("window"), (-1, 2)).tolist()
+    def _intensities(self, is_scan: bool) -> Any:
+        """Return the window of each channel of a scan, or the one that the channels of a picture share."""
+        if is_scan:
+            return _as_tuple(self.value("window"))
+        windows = channel_windows(self.value("window")) if self._has_form else [(0, 255)]
         if any(window != windows[0] for window in windows):
             raise ValueError(f"window: found {windows}, expected one for all channels of a picture")
-        return tuple(windows[0])
+        return windows[0]
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list | tuple) else value

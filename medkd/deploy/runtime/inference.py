@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from medkd.io import (
     LabelFormat,
     VolumeTable,
     find_images,
+    image_files,
     remove_components,
     size_at_spacing,
     voxel_volume,
@@ -71,9 +72,8 @@ def infer(
     spec, folder = model.description, Path(output_dir)
     is_pictures = spec.kind == "pictures"
     label_format = label_format or LabelFormat(spec.classes, algorithm=f"medkd {spec.task}")
-    items = find_images(
-        source, PICTURES if is_pictures else VOLUMES, folder, series=not is_pictures, label_format=label_format
-    )
+    suffixes = PICTURES if is_pictures else VOLUMES
+    items = find_images(source, suffixes, folder, not is_pictures, label_format, spec.channel_names)
     options = {"save_probabilities": save_probabilities, "overlap": overlap, "batch": batch}
     components = components or Components()
     # an earlier version's record of an interrupted call has no such options
@@ -87,13 +87,14 @@ def infer(
         remaining = [items[index] for index in predicted.remaining(items)]
         volumes.begin([item["case"] for item in remaining])
         for item in remaining:
-            path, case = Path(item["image"]), item["case"]
+            paths, case = [Path(file) for file in image_files(item["image"])], item["case"]
+            path = paths[0]
             try:
                 label_format.check_source(path)
                 labels, probabilities, affine = (
                     _predict_picture(path, model)
                     if is_pictures
-                    else _predict_scan(path, model, save_probabilities, overlap, batch)
+                    else _predict_scan(paths, model, save_probabilities, overlap, batch)
                 )
             except Exception as error:
                 message = one_line_errors(error)
@@ -107,7 +108,7 @@ def infer(
             cleaned = _clean(labels, components, affine)
             write_prediction(cleaned, folder, case, str(path), affine, spec.num_classes, label_format)
             removed = volumes.add(case, cleaned[0], affine, labels[0])
-            predicted.add(case, str(path))
+            predicted.add(case, item["image"])
             print(f"{path}: done{removed}", flush=True)
     if failed:
         raise ValueError(f"{len(failed)} of {len(items)} cases failed: {', '.join(failed)}")
@@ -128,10 +129,10 @@ def _predict_picture(path: Path, model: OnnxModel) -> tuple[np.ndarray, np.ndarr
 
 
 def _predict_scan(
-    path: Path, model: OnnxModel, save_probabilities: bool, overlap: float | None, batch: int | None
+    paths: Sequence[Path], model: OnnxModel, save_probabilities: bool, overlap: float | None, batch: int | None
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Predict labels and, where they are saved, foreground probabilities, on the file's axes; return its affine too."""
-    scan = Scan(path, model.description)
+    scan = Scan(paths, model.description)
     shape = scan.image.shape[1:]
     labels = np.empty((1, *shape), dtype=np.uint8)
     probabilities = np.empty((len(model.description.classes), *shape), dtype=np.float32) if save_probabilities else None

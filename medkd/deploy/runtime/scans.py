@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
-from medkd.io import normalise_case, read_in_form, read_picture, read_volume_file
+from medkd.io import channel_windows, normalise_channels, read_channel_files, read_in_form, read_picture
 
 from .spec import ModelSpec
 
@@ -18,11 +19,12 @@ class Scan:
     """A volume in the network's orientation and intensities.
 
     Args:
-        path: file, or folder with a DICOM series.
+        paths: of each channel its file, or folder with a DICOM series; or one file with all channels.
         description: of the network.
+        resample: whether channels on another grid than the first are resampled onto it.
 
     Attributes:
-        image: ``(1, slices, rows, columns)``, float32.
+        image: ``(channels, slices, rows, columns)``, float32.
         spacing: mm along these axes.
         affine: of the file, ``(4, 4)``.
 
@@ -30,10 +32,11 @@ class Scan:
         ValueError: if the file cannot be read, or holds NaN or infinite voxels.
     """
 
-    def __init__(self, path: Path, description: ModelSpec) -> None:
+    def __init__(self, paths: Sequence[Path], description: ModelSpec, resample: bool = False) -> None:
+        path = paths[0]
         if description.orientation is None:
             raise ValueError(f"{path}: found a network of pictures, expected one of scans")
-        array, self.affine = read_volume_file(path)
+        array, self.affine, _ = read_channel_files(paths, description.channel_names, resample)
         array = array.astype(np.float32)
         _check_finite(path, array)
         if description.per_case is not None:
@@ -41,8 +44,9 @@ class Scan:
         file_axes = nib.io_orientation(self.affine)
         network_axes = nib.orientations.axcodes2ornt(description.orientation)
         self._to_file = nib.orientations.ornt_transform(network_axes, file_axes)
-        array = nib.apply_orientation(array, nib.orientations.ornt_transform(file_axes, network_axes))
-        self.image = _scale(np.ascontiguousarray(array), description)[None]
+        turn = nib.orientations.ornt_transform(file_axes, network_axes)
+        array = np.stack([nib.apply_orientation(channel, turn) for channel in array])
+        self.image = _scale(np.ascontiguousarray(array), description)
         lengths = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
         # for each axis of the image, the axis of the file that it was
         axes = [int(np.flatnonzero(file_axes[:, 0] == axis)[0]) for axis in network_axes[:, 0]]
@@ -66,18 +70,19 @@ def _check_finite(path: Path, array: np.ndarray) -> None:
         raise ValueError(f"{path}: {count} voxels are NaN or infinite, expected finite values")
 
 
-def _normalise(path: Path, array: np.ndarray, per_case: bool) -> np.ndarray:
+def _normalise(path: Path, array: np.ndarray, per_case: bool | Sequence[bool]) -> np.ndarray:
     try:
-        return normalise_case(array, per_case)
+        return normalise_channels(array, per_case)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
 def _scale(array: np.ndarray, description: ModelSpec) -> np.ndarray:
-    """Scale ``intensities`` to -1 and 1, in place."""
-    low, high = description.intensities
-    array -= low
-    array /= high - low
-    array *= 2
-    array -= 1
+    """Scale the ``intensities`` of each channel to -1 and 1, in place."""
+    windows = channel_windows(description.intensities)
+    for channel, (low, high) in zip(array, windows if len(windows) > 1 else windows * len(array), strict=True):
+        channel -= low
+        channel /= high - low
+        channel *= 2
+        channel -= 1
     return np.clip(array, -1, 1, out=array) if description.clip else array

@@ -24,8 +24,9 @@ class ModelSpec:
         task: name of the bundle.
         kind: what the network sees of an image: "slices" or "volumes" of a scan, or whole "pictures".
         channels: of the image.
-        per_case: None: intensities as they are; False: rounded; True: scaled by percentiles, see `normalise_case`.
-        intensities: these two become -1 and 1.
+        per_case: None: intensities as they are; False: rounded; True: scaled by percentiles, see `normalise_channels`. Of
+            several channels, one for each.
+        intensities: these two become -1 and 1. Of several channels, two for each, or the same for all.
         clip: whether values outside -1..1 are clipped.
         padding: value, after scaling, around scans that are smaller than a window.
         orientation: directions that the axes of a scan point to, nibabel's codes; None for pictures.
@@ -45,8 +46,8 @@ class ModelSpec:
     task: str
     kind: str
     channels: int
-    per_case: bool | None
-    intensities: tuple[float, float]
+    per_case: bool | tuple[bool, ...] | None
+    intensities: tuple[float, float] | tuple[tuple[float, float], ...]
     clip: bool
     padding: float
     orientation: str | None
@@ -66,6 +67,14 @@ class ModelSpec:
     def num_classes(self) -> int:
         """Channels of the logits, background included."""
         return len(self.classes) + 1
+
+    @property
+    def channel_names(self) -> list[str]:
+        """Names of the channels of a scan, which its files are found by; a single one is called ``image``."""
+        if self.kind == "pictures":
+            return ["image"]
+        names = self.trained_with.get("channels") or []
+        return list(names) if len(names) == self.channels else [f"channel_{n}" for n in range(self.channels)]
 
     def to_json(self) -> str:
         """Return the description as JSON."""
@@ -93,9 +102,13 @@ class ModelSpec:
         content = {"form": "", "convert": False, **content}
         _check_kinds(content)
         content["classes"] = {int(value): name for value, name in content["classes"].items()}
-        for name in ("intensities", "size", "spacing"):
-            content[name] = None if content[name] is None else tuple(content[name])
+        for name in ("per_case", "intensities", "size", "spacing"):
+            content[name] = _as_tuple(content[name])
         return cls(**content)
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
 
 
 def _check_kinds(content: dict[str, Any]) -> None:
@@ -106,9 +119,8 @@ def _check_kinds(content: dict[str, Any]) -> None:
     checks = {
         "task": isinstance(content["task"], str),
         "channels": _is_number(content["channels"], 1, True),
-        "per_case": content["per_case"] is None or isinstance(content["per_case"], bool),
-        "intensities": _are_numbers(content["intensities"], 2)
-        and content["intensities"][0] < content["intensities"][1],
+        "per_case": _are_flags(content["per_case"], content["channels"]),
+        "intensities": _are_windows(content["intensities"], content["channels"]),
         "clip": isinstance(content["clip"], bool),
         "padding": _is_number(content["padding"], -math.inf),
         "orientation": orientation is None
@@ -130,6 +142,18 @@ def _is_number(value: Any, least: float, is_whole: bool = False) -> bool:
     if isinstance(value, bool) or not isinstance(value, int if is_whole else int | float):
         return False
     return math.isfinite(value) and least <= value < 1e9
+
+
+def _are_flags(value: Any, channels: Any) -> bool:
+    if isinstance(value, list):
+        return len(value) == channels and all(isinstance(flag, bool) for flag in value)
+    return value is None or isinstance(value, bool)
+
+
+def _are_windows(value: Any, channels: Any) -> bool:
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return len(value) == channels and all(_are_windows(pair, 1) for pair in value)
+    return _are_numbers(value, 2) and value[0] < value[1]
 
 
 def _are_numbers(values: Any, count: int, least: float = -math.inf, is_whole: bool = False) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from medkd.io import PICTURES, read_stored_picture
+from medkd.io import PICTURES, image_files, read_stored_picture
 from medkd.runs.errors import one_line_errors
 from medkd.runs.rebuild import load_parser
 from medkd.runs.results import trained_run
@@ -32,10 +32,12 @@ class Data:
     entries: Mapping[str, Mapping[str, Any]]
     """Case -> entry of the data list."""
     preprocessing: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    channels: Sequence[str] = ()
+    """Names of the channels, which are shown one by one; empty where an image is one picture."""
 
     def picture(self, case: str, image: Any, shape: tuple[int, ...]) -> np.ndarray:
         """Return the image to show: a picture file at its own resolution, else the input of the network."""
-        file = Path(self.entries[case]["image"])
+        file = Path(image_files(self.entries[case]["image"])[0])
         if len(shape) == 2 and np.asarray(image).shape[1:] != shape and file.suffix.lower() in PICTURES:
             original = read_stored_picture(file)
             if original.shape[1:] == shape:
@@ -53,7 +55,8 @@ class ShownSlice:
     """A slice of a volume, or a picture, with outlines in pixels of the ground truth."""
 
     number: int | None
-    image: Picture
+    images: list[Picture]
+    """One of each channel, or one alone."""
     truth: list[Outline]
     predictions: dict[str, list[Outline]] = field(default_factory=dict)
     """Row -> outlines."""
@@ -73,6 +76,8 @@ class ShownCase:
     """Index of the slice that the page shows first: the one with most ground truth."""
     total: int
     """Slices of the volume, 1 for a picture."""
+    channels: Sequence[str]
+    """Names of the channels that are shown one by one; empty for one image."""
 
 
 def open_data(runs: Sequence[RunFacts]) -> Data:
@@ -90,7 +95,8 @@ def open_data(runs: Sequence[RunFacts]) -> Data:
         preprocessing = parser.get_parsed_content("validate::preprocessing")
     except Exception as error:  # MONAI wraps whatever error a configuration causes
         raise ValueError(one_line_errors(error) or f"{type(error).__name__}: {error}") from error
-    return Data({str(entry["case"]): entry for entry in entries}, preprocessing)
+    names = parser.get_parsed_content("channels") if "channels" in parser.get() else ()
+    return Data({str(entry["case"]): entry for entry in entries}, preprocessing, names if len(names) > 1 else ())
 
 
 def mean_dice(table: pd.DataFrame) -> pd.Series:
@@ -126,7 +132,8 @@ def worst_cases(
         layers = {row: of_row[name] for row, of_row in labels.items() if name in of_row}
         dice = {row: float(of_row[name]) for row, of_row in scores.items() if name in of_row.index}
         image, truth = data.read(name)
-        cases.append(_case(name, data.picture(name, image, truth.shape), truth, layers, dice, slices))
+        shown = data.picture(name, image, truth.shape)
+        cases.append(_case(name, shown, truth, layers, dice, slices, data.channels))
     return cases, sentences
 
 
@@ -137,9 +144,10 @@ def _case(
     layers: Mapping[str, np.ndarray],
     dice: dict[str, float],
     count: int,
+    channels: Sequence[str],
 ) -> ShownCase:
     fitting = {row: layer for row, layer in layers.items() if layer.shape == truth.shape}
-    limits = float(image.min()), float(image.max())
+    images = np.split(image, len(channels)) if channels else [image]
     if truth.ndim == 2:
         numbers: list[int | None] = [None]
         first, total = 0, 1
@@ -150,13 +158,13 @@ def _case(
     slices = [
         ShownSlice(
             number,
-            embed(scale_to_unit(_at(image, number), limits)),
+            [embed(scale_to_unit(_at(one, number), (float(one.min()), float(one.max())))) for one in images],
             outlines(_at(truth, number)),
             {row: outlines(_at(layer, number)) for row, layer in fitting.items()},
         )
         for number in numbers
     ]
-    return ShownCase(name, dice, height, width, slices, first, total)
+    return ShownCase(name, dice, height, width, slices, first, total, channels)
 
 
 def _at(layer: np.ndarray, number: int | None) -> np.ndarray:

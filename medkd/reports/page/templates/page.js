@@ -69,6 +69,18 @@
     choose(select.dataset.choose, [...select.options].find((option) => option.defaultSelected).value);
   }
 
+  // channels: each picture and its copies under the outlines show the chosen one
+  for (const select of all("select[data-channels]")) {
+    const show = () => {
+      for (const image of all("[data-channel]", select.closest(".case"))) {
+        image.setAttribute("display", image.dataset.channel === select.value ? "inline" : "none");
+      }
+    };
+    select.addEventListener("change", show);
+    select.selectedIndex = 0;
+    show();
+  }
+
   // slices
   for (const viewer of all("[data-viewer]")) {
     const slices = all(".slice", viewer);

@@ -1,0 +1,76 @@
+"""A data set of CT and MR-like channels through the nifti bundle: training in 2-D and 3-D, and inference."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from medkd.cli.main import main
+from medkd.phantoms import make_nifti
+
+SMALL = ["--student_width", "4", "--max_epochs", "1", "--training_cases", "2", "--image_size", "32", "32"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("channels")
+    make_nifti(root, cases=6, size=32, slices=(16, 17), channels=4)
+    run("prepare", "nifti", "--images", root / "images", "--labels", root / "labels", "--channels", "ct,t1,t2,flair",
+        "--dataset_dir", root / "data")  # fmt: skip
+    run("train", "nifti", "--dataset_dir", root / "data", "--output_dir", root / "student", *SMALL)
+    return root
+
+
+def run(*words):
+    assert main([str(word) for word in words]) == 0
+
+
+def test_the_run_records_its_channels_and_infers_from_each_form_alike(folder):
+    config = (folder / "student/config.yaml").read_text()
+    assert "flair" in config
+    images = {n: [nib.load(folder / f"images/patient_{n:02d}_{c:04}.nii.gz") for c in range(4)] for n in range(2)}
+    for number, channels in images.items():
+        case = folder / f"cases/patient_{number:02d}"
+        case.mkdir(parents=True)
+        for name, channel in zip(("ct", "t1", "t2", "flair"), channels, strict=True):
+            nib.save(channel, case / f"{name}.nii.gz")
+        together = np.stack([np.asarray(channel.dataobj, dtype=np.float32) for channel in channels], axis=-1)
+        (folder / "together").mkdir(exist_ok=True)
+        nib.save(nib.Nifti1Image(together, channels[0].affine), folder / f"together/patient_{number:02d}.nii.gz")
+    for form in ("cases", "together"):
+        run("infer", "--model", folder / "student", "--input", folder / form, "--output_dir", folder / f"{form}_out")
+    for number in images:
+        one, other = (folder / f"{form}_out/patient_{number:02d}.nii.gz" for form in ("cases", "together"))
+        assert np.array_equal(np.asarray(nib.load(one).dataobj), np.asarray(nib.load(other).dataobj))
+
+
+def test_a_model_is_used_with_data_of_its_channels_alone(folder, capsys):
+    datalist = json.loads((folder / "data/datalist.json").read_text())
+    datalist["modality"]["1"] = "pet"
+    (folder / "other").mkdir()
+    for name in ("imagesTr", "labelsTr"):
+        (folder / "other" / name).symlink_to(folder / "data" / name)
+    (folder / "other/datalist.json").write_text(json.dumps(datalist))
+    words = [
+        "evaluate",
+        "--model",
+        folder / "student",
+        "--dataset_dir",
+        folder / "other",
+        "--output_dir",
+        folder / "evaluation",
+    ]
+    assert main([str(word) for word in words]) == 1
+    assert "was trained on data with channels ['ct', 't1', 't2', 'flair']" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_volumes_are_trained_and_distilled(folder):
+    small = ["--dataset_dir", folder / "data", "--mode", "3d", "--max_epochs", "1", "--training_cases", "2",
+             "--patch_size", "16", "32", "32", "--patches_per_case", "2",
+             "--student_width", "2", "--teacher_width", "2"]  # fmt: skip
+    run("train", "nifti", "--role", "teacher", "--output_dir", folder / "teacher", *small)
+    run(
+        "distill", "nifti", "--teacher", folder / "teacher", "--method", "hlfd", "--output_dir", folder / "hlfd", *small
+    )
