@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from medkd.io.label_format import check_format_options
-
 from ..bundle_verbs import run_command
 from ..verb import MODE, MODEL_ROLE, OVERLAY, Command, Verb
 
@@ -13,7 +11,10 @@ _REQUIRED = ("input", "model", "output_dir")
 
 
 def _run(command: Command) -> None:
-    check_format_options(command.options)
+    if command.options.keys() & {"dicom_seg", "dicom_codes"}:
+        from medkd.io.label_format import check_format_options  # imports numpy: other refusals do not wait for it
+
+        check_format_options(command.options)
     run_command(command, _REQUIRED)
 
 
