@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Sequence
 
 import medkd
@@ -33,6 +35,7 @@ def run_words(words: Sequence[str]) -> None:
         if "--help" in words or "-h" in words:
             print(_help(verb, [word for word in words[1:] if word not in ("--help", "-h")]))
         else:
+            _silence_monai()
             verb.run(read_command(verb, words[1:]))
 
 
@@ -43,6 +46,18 @@ def _find_verb(words: Sequence[str]) -> Verb:
         found = repr(name) if name else "none"
         raise UsageError(f"verb: found {found}, expected one of {', '.join(VERBS)}" + (f" ({hint})" if hint else ""))
     return VERBS[name]
+
+
+def _silence_monai() -> None:
+    """Silence MONAI's warnings of what is as it should be.
+
+    The bundles, whose configurations have code in them, are our own. Where pydicom is installed, each LoadImage registers a
+    reader that looks for NVIDIA's decoder.
+    """
+    for message in ("parsing config_file", "NvImgCodecPydicomReader"):
+        warnings.filterwarnings("ignore", message=message)
+    for name in ("bundle.scripts", "bundle.workflows", "data.nvimgcodec_pydicom_plugin"):
+        logging.getLogger(f"monai.{name}").setLevel(logging.ERROR)
 
 
 def _help(verb: Verb, words: Sequence[str]) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import shlex
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +96,6 @@ def run_bundle(run: BundleRun) -> None:
     print(run.command_line, flush=True)
     from monai.bundle import ConfigWorkflow  # takes seconds: a refused command must not wait for it
 
-    _silence_monai()
     try:
         with invoked(Invocation(run.files, run.options, ("monai.bundle", *run.words))):
             workflow = ConfigWorkflow(config_file=list(run.files), **run.overrides)
@@ -107,18 +104,6 @@ def run_bundle(run: BundleRun) -> None:
             workflow.finalize()
     finally:
         release_locks()
-
-
-def _silence_monai() -> None:
-    """Silence MONAI's warnings of what is as it should be.
-
-    The bundles, whose configurations have code in them, are our own. Where pydicom is installed, each LoadImage registers a
-    reader that looks for NVIDIA's decoder.
-    """
-    for message in ("parsing config_file", "NvImgCodecPydicomReader"):
-        warnings.filterwarnings("ignore", message=message)
-    for name in ("bundle.scripts", "bundle.workflows", "data.nvimgcodec_pydicom_plugin"):
-        logging.getLogger(f"monai.{name}").setLevel(logging.ERROR)
 
 
 def _shorten(path: Path) -> str:
