@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,7 @@ __all__ = [
 SMALLEST = 16  # pixels
 PAIRS = (("images", "masks"), ("imagesTr", "labelsTr"))  # plain folders, and those of nnU-Net
 _SIGNED = (np.iinfo(np.int16).min, np.iinfo(np.int16).max)
+COPIED = "copied to three channels"  # of `medkd.io.describe_conversion`
 TRANSPOSED = "; their rows and columns are exchanged: is one of them turned?"
 
 
@@ -106,6 +108,12 @@ def store_picture_cases(
     measured = data_set.store_cases(partial(_store_case, read_mask, size))
     listed = data_set.finish_cases()
     notes = [f"look: {sentence}" for sentence in describe_groups(data_set.equal_images)]
+    grey = sum(any(COPIED in remark for remark in one.remarks) for one in measured.values())
+    if grey * 2 > len(measured):
+        warnings.warn(
+            f"{grey} of {len(measured)} images are grey: `medkd prepare pictures` keeps one channel of your own images",
+            stacklevel=3,
+        )
     write_picture_report(data_set.folder, listed, measured, foreground, data_set.refused, notes)
 
 

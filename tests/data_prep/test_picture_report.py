@@ -104,6 +104,14 @@ def test_conversions_and_refused_cases_are_listed(tmp_path):
     assert "- p6: " in text and list(report["refused"]) == ["p6"]
 
 
+def test_grey_images_are_told_of_their_own_task(tmp_path):
+    source = folders(tmp_path / "raw")
+    for path in (source / "images").iterdir():
+        Image.open(path).convert("L").save(path)
+    with pytest.warns(UserWarning, match="^10 of 10 images are grey: `medkd prepare pictures` keeps one channel"):
+        prepare(source, tmp_path / "out")
+
+
 def test_a_mask_turned_by_the_exif_of_its_image_is_told(tmp_path, capsys):
     source = folders(tmp_path / "raw")
     tags = Image.Exif()
