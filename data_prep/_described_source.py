@@ -50,11 +50,12 @@ class DescribedSource:
     notes: list[str] = field(default_factory=list)
 
 
-def discover_source(source: Path) -> DescribedSource:
+def discover_source(source: Path, names: tuple[str, ...] = ()) -> DescribedSource:
     """Return the cases, classes and channels of an nnU-Net raw data set or a Decathlon task.
 
     Args:
         source: its folder, a folder that holds it alone, or the path of its JSON file.
+        names: names of the channels, where the file has none.
 
     Raises:
         FileNotFoundError: no such source, no ``dataset.json``, no folder of images or labels.
@@ -66,9 +67,13 @@ def discover_source(source: Path) -> DescribedSource:
     _check_reader(content, path)
     classes, label_notes = read_label_names(content, str(path))
     channels, channel_notes = read_channel_names(content, str(path))
-    described = _discover_cases(content, path, channels)
+    described = _discover_cases(content, path, channels or names)
     rules = [channel_rule(name) for name in channels]
-    described.classes, described.channels, described.rules = classes, channels, tuple(rule for rule, _ in rules)
+    described.classes, described.channels, described.rules = (
+        classes,
+        channels or names,
+        tuple(rule for rule, _ in rules),
+    )
     described.notes = [*notes, *label_notes, *channel_notes, *described.notes]
     if any(described.rules):
         described.notes.append(f"intensities by the names of the channels: {'; '.join(text for _, text in rules)}")
@@ -176,8 +181,8 @@ def _count_notes(described: DescribedSource, content: Mapping[str, Any]) -> list
     found = Counter(described.cases.published.values())
     for key, split in (("numTraining", "training"), ("numValidation", "validation")):
         count = content.get(key)
-        if isinstance(count, int) and count != found[split] and (count or found[split]):
-            notes.append(f"{key}: found {count} in {described.path.name}, there are {found[split]} cases")
+        if count is not None and count != found[split] and (count or found[split]):
+            notes.append(f"{key}: found {str(count)[:20]} in {described.path.name}, there are {found[split]} cases")
     return notes
 
 

@@ -40,7 +40,7 @@ def find_own_source(
     if source is not None:
         if len(missing) < 2:
             raise ValueError("found --source beside --images or --labels, expected --source alone or the two folders")
-        described = discover_source(Path(source))
+        described = discover_source(Path(source), names)
         check_target(described.path.parent, target, overwrite)
         _check_agreement(described, "channels", names, described.channels)
         described.channels = _channel_names(str(described.path), described.channels) or names or ONE_CHANNEL

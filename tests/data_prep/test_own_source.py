@@ -134,6 +134,14 @@ def test_options_that_agree(tmp_path):
     assert run(nnunet(tmp_path), "--classes", "Anterior,Posterior") == 0
 
 
+def test_channels_that_the_source_does_not_name(tmp_path):
+    folder = nnunet(tmp_path, channels=2, channel_names=None)
+    nifti.prepare(source=folder, target=tmp_path / "out", channels="a,b")
+    assert dataset_property(tmp_path / "out", "modality") == {"0": "a", "1": "b"}
+    with pytest.raises(ValueError, match=r"none of 5 cases can be used, as hc_0: 2 channels .*--channels NAME,NAME"):
+        nifti.prepare(source=folder, target=tmp_path / "other")
+
+
 def test_without_any_folder(tmp_path, capsys):
     assert main(["prepare", "nifti", "--dataset_dir", str(tmp_path / "out")]) != 0
     assert only_line(capsys).endswith(
