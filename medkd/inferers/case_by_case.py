@@ -73,7 +73,7 @@ def _infer(
         bar.set_postfix_str(item["case"])
         try:
             if label_format:
-                label_format.check_source(item["image"])
+                label_format.check_source(first)
             sample = dataset[index]
         except Exception as error:
             # an engine that failed once does not run again, so files are read outside of it
