@@ -169,7 +169,9 @@ def describe_patients(listed: Mapping[str, Sequence[Mapping[str, Any]]], patient
     count = len({entry["patient"] for entry in entries})
     single = "each case is taken for a patient of its own: --split patients.csv if some have several"
     line = f"patients: {count}, "
-    line += single if count == len(entries) else f"with {len(entries)} cases, none in two parts"
+    are_told = any(patient != case for case, patient in patients.items())
+    told = "one for each case, as the patients say" if are_told else single
+    line += told if count == len(entries) else f"with {len(entries)} cases, none in two parts"
     left_out = sorted({*patients} - {entry["case"] for entry in entries}, key=natural_key)
     return line + (f"; in no part, not used: {', '.join(left_out)}" if left_out else "")
 

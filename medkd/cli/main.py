@@ -74,7 +74,7 @@ def _message(error: Exception, words: list[str]) -> str | None:
     if isinstance(error, ModuleNotFoundError):
         if str(error.name).startswith("medkd"):
             return None
-        return f"{error.name} is not installed: pip install medkd"
+        return f"{error.name} is not installed: pip install -e . in the clone of medkd"
     if words[:1] == ["prepare"] and one_line_errors(error) is not None:
         return str(error)  # as it is: it may list several refused cases
     return one_line_errors(error)

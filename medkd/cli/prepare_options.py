@@ -82,6 +82,7 @@ def _read_meanings(docstring: str) -> dict[str, str]:
     meanings: dict[str, str] = {}
     for entry in re.split(r"\n(?=    \S)", section[1] if section else ""):
         names, _, text = entry.strip().partition(":")
-        sentence = " ".join(text.split()).replace("``", "")
+        # a function of the code says nothing to a user of the command
+        sentence = re.sub(r",? \(?see `\w+`\)?", "", " ".join(text.split())).replace("``", "")
         meanings |= {name.strip(): sentence[:1].upper() + sentence[1:] for name in names.split(",")}
     return meanings

@@ -40,7 +40,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
         ValueError: for an unknown option or value, or if Snakemake is not installed.
     """
     if importlib.util.find_spec("snakemake") is None:
-        raise ValueError('medkd experiment needs Snakemake: pip install "medkd[workflow]"')
+        raise ValueError('medkd experiment needs Snakemake: pip install -e ".[workflow]" in the clone of medkd')
     from snakemake.cli import get_argument_parser
 
     def refuse(message: str) -> NoReturn:

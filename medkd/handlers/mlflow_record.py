@@ -150,7 +150,7 @@ def _check(option: str, uri: str, folder: Path | None) -> None:
     # mlflow-skinny comes without the packages that a local data base needs.
     needed = ("mlflow", "sqlalchemy", "alembic") if uri.startswith("sqlite:") else ("mlflow",)
     if missing := [package for package in needed if importlib.util.find_spec(package) is None]:
-        raise ValueError(f'{option}: {missing[0]} is not installed: pip install "medkd[mlflow]"')
+        raise ValueError(f'{option}: {missing[0]} is not installed: pip install -e ".[mlflow]" in the clone of medkd')
     if (variable := os.environ.get("MLFLOW_TRACKING_URI")) and variable != uri:
         raise ValueError(f"{option}: MLFLOW_TRACKING_URI is set to {variable}: unset it, or give the same")
     if uri.startswith("file:"):

@@ -47,7 +47,9 @@ def check_libraries() -> None:
             return
         found = f"highdicom {highdicom.__version__}"
     expected = ".".join(map(str, _OLDEST))
-    raise ValueError(f'--format dicom-seg: found {found}, expected {expected} or later: pip install "medkd[dicom]"')
+    raise ValueError(
+        f'--format dicom-seg: found {found}, expected {expected} or later: pip install -e ".[dicom]" in the clone of medkd'
+    )
 
 
 class Segments(NamedTuple):

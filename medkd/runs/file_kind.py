@@ -118,7 +118,7 @@ def _kind_of_archive(file: str | Path) -> FileKind:
         return _other("a program of torch.export", "save the state dict of the network, or TorchScript for a teacher")
     if names and all(name.endswith(".npy") for name in names):
         return _other("an archive of NumPy arrays (.npz)", "expected a state dict of PyTorch")
-    return _other(f"a zip archive of {len(names)} other files", _UNPACK)
+    return _other(f"a zip archive without weights of PyTorch ({', '.join(names[:3]) or 'empty'})", _UNPACK)
 
 
 def _kind_of_text(head: bytes) -> FileKind:

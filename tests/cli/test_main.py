@@ -28,7 +28,11 @@ def raising(monkeypatch):
     [
         (ValueError("--a: found 1\n  expected 2"), 1, "medkd: error: --a: found 1 expected 2"),
         (UsageError("verb: found none"), 2, "medkd: error: verb: found none"),
-        (ModuleNotFoundError("no", name="torch"), 1, "medkd: error: torch is not installed: pip install medkd"),
+        (
+            ModuleNotFoundError("no", name="torch"),
+            1,
+            "medkd: error: torch is not installed: pip install -e . in the clone of medkd",
+        ),
         (Terminated("run it again"), 143, "medkd: error: stopped by SIGTERM: run it again"),
         (KeyboardInterrupt(), 130, "medkd: interrupted; a training that has begun continues with --resume True"),
         (BrokenPipeError(32, "Broken pipe"), 1, "medkd: error: [Errno 32] Broken pipe"),  # of a worker: output is open

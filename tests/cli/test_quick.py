@@ -24,7 +24,7 @@ REFUSED = [
         "unknown option(s): --max_epoch (did you mean --max_epochs?); medkd train kits19 needs --dataset_dir, --output_dir",
     ),
     (["distill", "kits19", "--output_di", "O", "--method", "plckd", "--teacher::seed", "1"], ": --output_di (did you"),
-    (["prepare", "nifti", "--image", "x"], "--image (did you mean --images?); medkd prepare nifti needs --images, "),
+    (["prepare", "nifti", "--image", "x"], "--image (did you mean --images?); medkd prepare nifti needs --dataset_dir"),
     (["pack", "kits19", "--modl", "x"], "; medkd pack kits19 needs --model"),
     (
         ["experiment", "desk", "--dat", "kits19=K", "--output_dir", "O"],

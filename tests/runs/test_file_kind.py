@@ -23,7 +23,7 @@ MAKE = {
     "a NumPy array": lambda path: np.save(path.open("wb"), np.zeros(3)),
     "an archive of NumPy arrays": lambda path: np.savez(path.open("wb"), a=np.zeros(3)),
     "a gzip archive": lambda path: path.write_bytes(gzip.compress(b"weights")),
-    "a zip archive of 1 other": lambda path: zipfile.ZipFile(path, "w").writestr("run/model.pt", b"x"),
+    "a zip archive without weights": lambda path: zipfile.ZipFile(path, "w").writestr("run/model.pt", b"x"),
     "a MONAI bundle": lambda path: zipfile.ZipFile(path, "w").writestr("b/configs/inference.json", b"{}"),
     "a TorchScript file": lambda path: torch.jit.save(torch.jit.script(torch.nn.ReLU()), str(path)),
     "a tar archive": lambda path: tarfile.open(path, "w").close() or path.write_bytes(tar(path)),

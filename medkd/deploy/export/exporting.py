@@ -42,7 +42,9 @@ def check_format(form: str) -> None:
         hint = did_you_mean(form, FORMATS, count=1, cutoff=0.4)
         raise ValueError(f"--format {form}: expected {', '.join(FORMATS)}" + (f" ({hint})" if hint else ""))
     if missing := [name for name in _PACKAGES.get(form, ()) if find_spec(name) is None]:
-        raise ValueError(f'--format {form} needs {", ".join(missing)}: pip install "medkd[export]"')
+        raise ValueError(
+            f'--format {form} needs {", ".join(missing)}: pip install -e ".[export]" in the clone of medkd'
+        )
 
 
 def export(task: str, form: str, config: dict[str, Any], calibration_windows: int = 32) -> Path:

@@ -72,7 +72,7 @@ def _session(path: str | Path, threads: int | None, device: str | None) -> Infer
     try:
         import onnxruntime
     except ImportError as error:
-        raise ValueError(f'model {path}: needs ONNX Runtime: pip install onnxruntime, or "medkd[export]"') from error
+        raise ValueError(f"model {path}: needs ONNX Runtime: pip install onnxruntime") from error
     onnxruntime.set_default_logger_severity(4)  # the exception holds all that would be logged
     options = onnxruntime.SessionOptions()
     default_threads = os.environ.get("OMP_NUM_THREADS", "")

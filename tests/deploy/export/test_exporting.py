@@ -176,4 +176,4 @@ def test_a_fault_while_the_report_is_written_leaves_nothing(students, tmp_path, 
 def test_a_missing_extra_is_named(students, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     assert export(students, "slices", "onnx", tmp_path) == 1
-    assert 'needs onnxscript: pip install "medkd[export]"' in capsys.readouterr().err
+    assert 'needs onnxscript: pip install -e ".[export]" in the clone of medkd' in capsys.readouterr().err

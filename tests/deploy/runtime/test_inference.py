@@ -187,7 +187,7 @@ def test_what_needs_more_than_these_packages_says_so(tmp_path):
     words = ["infer", "kits19", "--model", "RUN", "--input", "x", "--output_dir", str(tmp_path / "out")]
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr == "medkd: error: yaml is not installed: pip install medkd\n"
+    assert done.stderr == "medkd: error: yaml is not installed: pip install -e . in the clone of medkd\n"
 
 
 def test_a_bad_file_is_named_and_the_others_are_done(exported, inputs, tmp_path, capsys):
