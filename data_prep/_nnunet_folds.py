@@ -14,7 +14,7 @@ from monai.config import PathLike
 from medkd.data import natural_key
 
 from ._cases import DiscoveredCases
-from ._prepare import shortened
+from ._refusals import shortened
 from ._splits import hold_out
 
 __all__ = ["find_folds", "publish", "use_folds"]

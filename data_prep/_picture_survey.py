@@ -16,7 +16,7 @@ from ._cases import CaseFiles
 from ._each_case import each_case
 from ._own_pictures import Masks, read_own_pair
 from ._picture_report import PictureMeasures
-from ._prepare import shortened
+from ._refusals import shortened
 from ._sides import Position, measure_positions
 from ._survey import PERCENTS, spread
 

@@ -1,63 +1,33 @@
-"""From discovered cases to a prepared data set: options, stored cases, refused cases, data list and split."""
+"""From discovered cases to a prepared data set: stored cases, refused cases, data list and split."""
 
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from numbers import Integral
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from monai.config import PathLike
 from tqdm import tqdm
 
 from medkd.data import SPLITS, natural_key, save_datalist
 from medkd.io import image_files
-from medkd.runs.case_names import ALIKE, on_one_line
+from medkd.runs.case_names import ALIKE
 
 from ._cases import CaseFiles, DiscoveredCases, check_names
-from ._each_case import check_workers, each_case
+from ._each_case import each_case
 from ._equal_images import describe_groups, equal_images, find_leaks, merge_patients
+from ._options import Options
+from ._refusals import refuse, shortened, split_origin
 from ._splits import check_splits, save_split, split_discovered, warn_without_target
 from ._target import complete_or_absent
 
-__all__ = ["Options", "Preparation", "StoredCase", "open_data_set", "refuse", "shortened"]
+__all__ = ["Preparation", "StoredCase", "open_data_set"]
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-@dataclass(frozen=True)
-class Options:
-    """The arguments that all ``prepare`` functions share.
-
-    Raises:
-        ValueError: when ``fold``, ``folds`` or ``seed`` is no whole number from 0 on, ``split`` no name or path, or
-            ``workers`` no number of processes.
-    """
-
-    split: PathLike
-    fold: int
-    folds: int
-    seed: int
-    overwrite: bool
-    skip_bad: bool
-    workers: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("fold", "folds", "seed"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 0:
-                raise ValueError(f"{name}: found {value!r}, expected a whole number from 0 on")
-        check_workers(self.workers)
-        if not isinstance(self.split, str | os.PathLike):
-            raise ValueError(
-                f"split: found {self.split!r}, expected the name of a split or the path of a JSON or CSV file"
-            )
 
 
 class StoredCase(NamedTuple):
@@ -158,7 +128,7 @@ class Preparation:
         for sentence in describe_groups(self.equal_images):
             tqdm.write(f"note: {sentence}", file=sys.stderr)
         listed = self._listed()
-        check_splits(self.source, listed, _origin(self.options, self.refused))
+        check_splits(self.source, listed, split_origin(self.options, self.refused))
         return listed
 
     def _find_equal_images(self) -> None:
@@ -279,35 +249,9 @@ def open_data_set(
     splits = splits or split_discovered(cases, options.split, options.fold, options.folds, options.seed)
     # Checked here too, before hours of storing cases. finish_cases lists the refused cases unless they may be left out.
     usable = {split: [case for case in splits[split] if case in cases.files] for split in SPLITS}
-    check_splits(source, usable if options.skip_bad else splits, _origin(options, cases.refused))
+    check_splits(source, usable if options.skip_bad else splits, split_origin(options, cases.refused))
     with complete_or_absent(source, Path(target), options.overwrite) as folder:
         data_set = Preparation(source, folder, cases, splits, options, name)
         for case in sum(alike, []):
             data_set.note(case, ALIKE)
         yield data_set
-
-
-def shortened(names: Sequence[str], most: int = 10) -> str:
-    """Return the first names as one text, and how many more there are.
-
-    Example:
-        >>> shortened(["a", "b", "c"], most=2)
-        'a, b and 1 more'
-    """
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def refuse(refused: Mapping[str, str], total: int) -> NoReturn:
-    """Raise ValueError with the reason of each refused case: one case in one line, several in one line each."""
-    lines = ("\n" if len(refused) > 1 else " ").join(["", *_reasons(refused)])
-    raise ValueError(f"{len(refused)} of {total} cases refused, nothing was written:{lines}")
-
-
-def _origin(options: Options, refused: Mapping[str, str]) -> str:
-    """Return how a split came about, for messages."""
-    origin = f"split {str(options.split)!r}, fold {options.fold}, seed {options.seed}; {len(refused)} cases refused"
-    return f"{origin}{': ' if refused else ''}{shortened(_reasons(refused), most=3)}"
-
-
-def _reasons(refused: Mapping[str, str]) -> list[str]:
-    return [f"{on_one_line(case)}: {why}" for case, why in refused.items()]

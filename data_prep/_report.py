@@ -1,4 +1,4 @@
-"""The report on a user's data set: the settings in a few lines, odd cases, a table of cases."""
+"""The report on a user's data set: the settings in a few lines, and a table of cases."""
 
 from __future__ import annotations
 
@@ -14,19 +14,17 @@ from medkd.data import natural_key
 from medkd.io import channel_flags, channel_windows
 from medkd.runs.escapes import markdown_cell, markdown_text
 
-from ._survey import AIR, PERCENTS, CaseMeasures, ChannelMeasures, propose_spacing
+from ._odd_cases import odd_cases
+from ._survey import AIR, PERCENTS, CaseMeasures, propose_spacing
 from ._volumes import ONE_CHANNEL
 
-__all__ = ["describe_patients", "describe_settings", "odd_cases", "write_report", "write_rows"]
+__all__ = ["describe_patients", "describe_settings", "write_report", "write_rows"]
 
 LONGEST_TABLE = 30
 LEGEND = (
     "shape, spacing (mm): slices x rows x columns; axes: directions in which those of the file run (L left, P back, "
     "S head ...); lowest to highest: intensities in the file, with percentiles; ml: labelled volume"
 )
-SMALL, FEW = 20, 10  # times smaller than the median volume; voxels
-OTHER_HU = 200  # between medians of labelled voxels
-SHEAR = 1  # degrees
 
 
 def write_report(
@@ -216,75 +214,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return " x ".join(map(_cell, value))
     return value if isinstance(value, str) else f"{value:.4g}"
-
-
-def odd_cases(
-    measured: Mapping[str, CaseMeasures],
-    labels: Mapping[int, str],
-    are_hu: Sequence[bool],
-    channels: Sequence[str] = ONE_CHANNEL,
-) -> dict[str, list[str]]:
-    """Return case -> how it differs from the others, and what its files left open.
-
-    Compared are spacing, shear, missing or tiny classes, and intensities.
-
-    Args:
-        measured: case -> measures.
-        labels: label value in the files -> name.
-        are_hu: whether the intensities of each channel are Hounsfield units.
-        channels: names of the channels.
-    """
-    spacing = np.median([case.spacing for case in measured.values()], axis=0)
-    volumes = {v: [c.voxels[v] * c.voxel_ml for c in measured.values() if v in c.voxels] for v in labels}
-    odd: dict[str, list[str]] = {}
-    for name, case in measured.items():
-        reasons = _odd_geometry(case, spacing) + _odd_labels(case, labels, volumes)
-        if reasons:
-            odd[name] = reasons
-    for number, channel in enumerate(channels):
-        if are_hu[number]:
-            prefix = f"{channel}: " if len(channels) > 1 else ""
-            for name, reasons in _odd_intensities({n: case.channels[number] for n, case in measured.items()}).items():
-                odd.setdefault(name, []).extend(f"{prefix}{reason}" for reason in reasons)
-    return odd
-
-
-def _odd_geometry(case: CaseMeasures, spacing: np.ndarray) -> list[str]:
-    reasons = list(case.notes)
-    if np.maximum(case.spacing / spacing, spacing / case.spacing).max() >= 2:
-        reasons.append(f"spacing {_mm(case.spacing)} mm, the others' median is {_mm(spacing.tolist())}")
-    if case.shear > SHEAR:
-        reasons.append(f"sheared by {case.shear:.3g} degrees (a tilted gantry?): HD95 takes its axes for right-angled")
-    return reasons
-
-
-def _odd_labels(case: CaseMeasures, labels: Mapping[int, str], volumes: Mapping[int, Sequence[float]]) -> list[str]:
-    if not case.voxels:
-        return ["no label at all"]
-    reasons = [f"no {name}" for value, name in labels.items() if value not in case.voxels]
-    for value, name in labels.items():
-        voxels, ml = case.voxels.get(value, 0), case.voxels.get(value, 0) * case.voxel_ml
-        if voxels and (voxels < FEW or ml * SMALL < np.median(volumes[value])):
-            reasons.append(f"little {name}: {voxels} voxels, {ml:.3g} ml (median {np.median(volumes[value]):.3g} ml)")
-    return reasons
-
-
-def _odd_intensities(measured: Mapping[str, ChannelMeasures]) -> dict[str, list[str]]:
-    """Return case -> how the HU of a channel differ from those of the other cases."""
-    medians = {name: float(np.median(case.foreground)) for name, case in measured.items() if len(case.foreground)}
-    others = float(np.median(list(medians.values())))
-    odd: dict[str, list[str]] = {}
-    for name, median in medians.items():
-        difference = median - others
-        if abs(difference) > OTHER_HU:
-            is_offset = abs(difference - 1024) < OTHER_HU
-            offset = " (an offset of 1024: values stored without their sign?)" if is_offset else ""
-            odd[name] = [f"labelled voxels have a median of {median:.4g} HU, the others of {others:.4g}{offset}"]
-    for name, case in measured.items():
-        if case.lowest >= 0:
-            odd.setdefault(name, []).append(f"lowest value {case.lowest:g}: no air, no fat")
-    return odd
-
-
-def _mm(spacing: Sequence[float]) -> str:
-    return " x ".join(f"{mm:.4g}" for mm in spacing)

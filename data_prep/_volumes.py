@@ -18,7 +18,8 @@ from medkd.io.grids import SHIFT_TOLERANCE, largest_shift, onto_axes
 from ._cases import CaseFiles, DiscoveredCases
 from ._equal_images import image_digest
 from ._pairing import pair_volumes
-from ._prepare import Preparation, StoredCase, shortened
+from ._prepare import Preparation, StoredCase
+from ._refusals import shortened
 
 __all__ = [
     "AXES",

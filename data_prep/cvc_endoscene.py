@@ -14,9 +14,10 @@ from monai.config import PathLike
 from medkd.io import PICTURES, Mask, read_mask
 
 from ._cases import DiscoveredCases, merge_cases, require_source
+from ._options import Options
 from ._pairing import files_by_name, pair_files
 from ._pictures import plain_folders, store_picture_cases
-from ._prepare import Options, open_data_set
+from ._prepare import open_data_set
 from ._splits import require_published
 
 __all__ = ["PUBLISHED", "prepare"]

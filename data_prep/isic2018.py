@@ -14,8 +14,9 @@ from monai.config import PathLike
 from medkd.io import PICTURES, Mask, read_mask
 
 from ._cases import DiscoveredCases, require_source
+from ._options import Options
 from ._pictures import check_size, discover_plain_pairs, mask_suffixes, store_picture_cases
-from ._prepare import Options, open_data_set
+from ._prepare import open_data_set
 from ._split_folders import SplitFolder, discover_split_folders, image_counts, unnested
 from ._splits import hold_out, require_published
 

@@ -15,8 +15,9 @@ from medkd.io import NIFTI
 
 from ._cases import CaseFiles, DiscoveredCases, require_source
 from ._ct_report import write_ct_report
+from ._options import Options
 from ._other_files import other_files, take_other_form
-from ._prepare import Options, open_data_set
+from ._prepare import open_data_set
 from ._volumes import CT_PAIRS, ct_label_values, ct_properties, discover_ct_pairs, store_ct_cases
 
 __all__ = ["CORRECTED", "prepare"]

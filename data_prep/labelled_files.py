@@ -26,7 +26,8 @@ from ._equal_images import image_digest
 from ._own_pictures import read_own_pair
 from ._own_volumes import VolumeOptions, store_case
 from ._pictures import store_pictures
-from ._prepare import StoredCase, refuse
+from ._prepare import StoredCase
+from ._refusals import refuse
 from ._target import complete_or_absent
 from ._volumes import ONE_CHANNEL
 

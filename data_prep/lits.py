@@ -21,7 +21,8 @@ from medkd.io import is_hidden
 
 from ._cases import CaseFiles, DiscoveredCases, require_source
 from ._ct_report import write_ct_report
-from ._prepare import Options, open_data_set
+from ._options import Options
+from ._prepare import open_data_set
 from ._splits import hold_out
 from ._volumes import CT_PAIRS, ct_label_values, ct_properties, discover_ct_pairs, store_ct_cases
 

@@ -10,9 +10,9 @@ from monai.config import PathLike
 
 from ._arguments import check_numbers
 from ._classes import split_names
+from ._options import Options
 from ._own_source import agreed_classes, find_own_source
 from ._own_volumes import VolumeOptions, prepare_volumes
-from ._prepare import Options
 from ._source_split import resolve_split
 
 __all__ = ["prepare"]

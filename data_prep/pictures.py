@@ -17,12 +17,14 @@ from ._arguments import check_numbers
 from ._cases import CaseFiles, DiscoveredCases, require_source
 from ._classes import check_class_names, name_values, require_classes, split_names
 from ._equal_images import describe_groups, image_digest
+from ._options import Options
 from ._own_picture_report import write_own_report
 from ._own_pictures import Masks, class_folders, read_own_pair
 from ._pairing import pair_pictures
 from ._picture_survey import CHOICES, OwnMeasures, choose_form, propose_settings, survey_pictures
 from ._pictures import check_size, store_pictures
-from ._prepare import Options, StoredCase, open_data_set, refuse, shortened
+from ._prepare import StoredCase, open_data_set
+from ._refusals import refuse, shortened
 from ._sides import PICTURE_SIDES, propose_flip_axes
 from ._splits import split_discovered
 from ._target import check_target

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from medkd.data_prep._report import describe_patients, describe_settings, odd_cases, write_report
+from medkd.data_prep._odd_cases import odd_cases
+from medkd.data_prep._report import describe_patients, describe_settings, write_report
 from medkd.data_prep._survey import CaseMeasures, ChannelMeasures
 
 from .own_volumes import CT, make_ct, prepare, save, write_folders
