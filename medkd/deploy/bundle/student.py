@@ -94,7 +94,8 @@ def _require_all(model: Path, mode: str, config: dict[str, Any], values: dict[st
     Raises:
         ValueError: names the missing options.
     """
-    required = {"image_size", "patch_size", "student_width", *config["trained_with"]} - {"mode"}
+    # the weights show how many channels there are
+    required = {"image_size", "patch_size", "student_width", *config["trained_with"]} - {"mode", "channels"}
     if mode == "3d":  # where patch_size is the size
         required.discard("image_size")
     missing = [name for name in config if name in required and name not in values]
