@@ -23,7 +23,7 @@ def name_values(
     """
     values = sorted(cases_with)
     if not values:
-        raise ValueError("no mask holds a value above 0, nothing was written")
+        raise ValueError("--labels: no mask holds a value above 0, expected one at least: nothing was written")
     if isinstance(classes, Mapping):
         _require_same_values(classes, cases_with)
         check_class_names(list(classes.values()))

@@ -20,10 +20,12 @@ from medkd.io import (
 )
 
 from ._classes import check_class_names
+from ._other_files import other_files
 from ._pairing import files_by_name
 from ._pictures import align_mask
+from ._prepare import shortened
 
-__all__ = ["OwnPair", "class_folders", "read_own_pair"]
+__all__ = ["OwnPair", "class_folders", "read_own_pair", "require_pictures"]
 
 TWO_VALUES = "0 and 255, or 0 and 1: the folder stands for one class"
 Masks = Mapping[str, Path]  # class -> file; "" for a file of all classes
@@ -45,6 +47,15 @@ class OwnPair(NamedTuple):
     mask: str
     soft: float
     remarks: tuple[str, ...]
+
+
+def require_pictures(folder: Path, option: str) -> None:
+    """Raise ValueError where a folder holds no picture itself, as one of a folder for each patient."""
+    if not files_by_name(folder, PICTURES):
+        found = [f"{path.name} ({content})" for path, content in other_files(folder, PICTURES).items()]
+        raise ValueError(
+            f"--{option} {folder}: found {shortened(found, 3)}, expected pictures in the folder itself ({', '.join(PICTURES)})"
+        )
 
 
 def class_folders(labels: Path) -> dict[str, Path]:

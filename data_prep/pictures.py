@@ -19,7 +19,7 @@ from ._classes import check_class_names, name_values, require_classes, split_nam
 from ._equal_images import describe_groups, image_digest
 from ._options import Options
 from ._own_picture_report import write_own_report
-from ._own_pictures import Masks, class_folders, read_own_pair
+from ._own_pictures import Masks, class_folders, read_own_pair, require_pictures
 from ._pairing import pair_pictures
 from ._picture_survey import CHOICES, OwnMeasures, choose_form, propose_settings, survey_pictures
 from ._pictures import check_size, store_pictures
@@ -90,6 +90,7 @@ def prepare(
     if form not in (None, *CHOICES):
         raise ValueError(f"form: found {form!r}, expected one of {', '.join(CHOICES)}")
     options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
+    require_pictures(folders[0], "images")
     of_class = _order_folders(class_folders(folders[1]), classes)
     numbers = {name: number for number, name in enumerate(of_class, 1)}
     cases, masks = pair_pictures(folders[0], folders[1], of_class or {"": folders[1]})

@@ -132,6 +132,8 @@ def cut_one_colour(file: PictureFile, colours: np.ndarray, expected: str) -> Mas
     if not marked.all() and (colours[marked] == colour).all():
         return Mask(marked, file, 0.0, tuple(colour.tolist()))
     colour = np.median(colours[brightness > brightness.max() / 2], axis=0)
+    if not colour.any():  # the medians of the channels of three colours, of which each channel marks one
+        colour = colours[brightness == brightness.max()][0].astype(float)
     others = np.abs(colours - brightness[..., None] * (colour / colour.max())).max(-1) > OTHER_COLOUR
     others |= brightness > colour.max() + OTHER_COLOUR
     if others.any() and file.format not in LOSSY:

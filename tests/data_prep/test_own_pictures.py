@@ -183,3 +183,12 @@ def test_patients_that_the_table_lacks_are_named(source):
     with pytest.warns(UserWarning, match="1 cases are not listed and left out: frame_007"):
         summary = prepare(source, split=source / "patients.csv")
     assert sum(summary["cases"].values()) == 7
+
+
+def test_a_folder_for_each_patient_is_named(source):
+    inner = source / "patients/images"
+    shutil.copytree(source / "images", inner)
+    with pytest.raises(
+        ValueError, match=r"--images .*patients: found images \(.*expected pictures in the folder itself"
+    ):
+        pictures.prepare(source / "patients", source / "masks", source.parent / "data", split="sorted", workers=1)

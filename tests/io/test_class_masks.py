@@ -79,6 +79,12 @@ REFUSED = {
         lambda path: save(path / "a.png", np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0]], np.uint8)[CLASSES]),
         "holds the colours .* or one folder for each class",
     ),
+    "one colour of each channel": (  # the median of each channel is 0
+        lambda path: save(
+            path / "a.png", 255 * np.eye(4, dtype=np.uint8)[np.arange(1600).reshape(40, 40) // 400][..., 1:]
+        ),
+        r"holds the colours \[\[255, 0, 0\], \[0, 255, 0\]\]",
+    ),
 }
 
 
