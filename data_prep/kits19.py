@@ -52,8 +52,8 @@ def prepare(
 
     Args:
         source: the official download (``data/case_*/imaging.nii.gz`` and ``segmentation.nii.gz``, or ``case_*`` in the
-            folder itself), or ``imagesTr`` + ``labelsTr`` or ``images`` + ``masks``, paired by name, in any format of
-            ``medkd.io.VOLUMES`` or as DICOM folders.
+            folder itself), or ``imagesTr`` + ``labelsTr`` or ``images`` + ``masks``, paired by name: NIfTI, NRRD,
+            MetaImage, or DICOM folders.
         target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``,
             ``report.md``, ``report.json``.
         split: ``"random"``: cases permuted by ``seed``; ``"sorted"``: cases in the order of their names; a JSON file

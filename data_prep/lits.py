@@ -59,8 +59,8 @@ def prepare(
     Args:
         source: a folder with ``volume-<n>.nii`` and ``segmentation-<n>.nii`` (or ``.nii.gz``), in it or in folders below
             it, whatever these are called (``Training Batch 1`` and ``2``); or ``imagesTr`` + ``labelsTr`` (the form of
-            the Medical Segmentation Decathlon) or ``images`` + ``masks``, paired by name, in any format of
-            ``medkd.io.VOLUMES`` or as DICOM folders.
+            the Medical Segmentation Decathlon) or ``images`` + ``masks``, paired by name: NIfTI, NRRD,
+            MetaImage, or DICOM folders.
         target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``,
             ``report.md``, ``report.json``.
         split: ``"5fold"``: test is fold ``fold`` of five, sampled by ``seed``; ``"hlfd_61_70"``: 55 training, 6

@@ -43,7 +43,7 @@ def prepare(
     """Check and measure every case, propose training settings, store the cases, write the data list and a report.
 
     Args:
-        images: folder of volumes (``medkd.io.VOLUMES``), or of sub-folders with a DICOM series each.
+        images: folder of volumes (NIfTI, NRRD, MetaImage), or of sub-folders with a DICOM series each.
         labels: folder of label maps in one of the volume formats, named as the images (see `pair_volumes`).
         target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``, ``report.md``,
             ``report.json``.
@@ -51,12 +51,12 @@ def prepare(
             Segmentation Decathlon, or its JSON file. Names of classes and channels come from its ``dataset.json``.
         classes: names of the label values above 0, in order of value; also one text with commas. None: those of the
             source, else ``class_1``, ...
-        channels: names of the channels, in their order; also one text with commas. Each image is then several files, found
-            by `medkd.io.discover_channels`, or one 4-D file. None: those of the source, else one channel.
+        channels: names of the channels, in their order; also one text with commas. Each image is then several files
+            (``a_0000``, ``a_0001``; ``a_t1``; a folder for each channel or case), or one 4-D file. None: those of the
+            source, else one channel.
         resample_channels: resample channels on another grid than the first onto it, in place of refusing them.
         window: intensities that training maps to -1..1; of several channels, a pair for each. None: from the
-            labelled voxels of training cases (HU), or 0 and 1000 where each case is rescaled by its own percentiles
-            (``medkd.data.NormaliseCased``).
+            labelled voxels of training cases (HU), or 0 and 1000 where each case is rescaled by its own percentiles.
         spacing: mm (slice, row, column) for 3-D. None: the median of the training cases.
         modality: ``"ct"``: intensities are HU, kept; ``"other"``: each case is rescaled. None: HU where at least half of
             the cases hold air below -500, or as nnU-Net takes the channel's name in a source. Of several channels: one

@@ -52,7 +52,7 @@ def prepare(
     """Check and measure every case, propose training settings, store the cases, write the data list and a report.
 
     Args:
-        images: folder of pictures (``medkd.io.PICTURES``), grey or RGB, of 8 or 16 bit.
+        images: folder of pictures (PNG, JPEG, TIFF, BMP, ...), grey or RGB, of 8 or 16 bit.
         labels: folder of masks, named as the images (see `pair_pictures`): a number for each class, 0 and 255, one colour on
             black, or a palette; or one folder for each class, named as the class, of masks with two values.
         target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``, ``report.md``,

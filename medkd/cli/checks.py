@@ -7,7 +7,7 @@ from typing import Any
 
 from medkd.configs.ids import get_nested
 from medkd.configs.merge import all_ids
-from medkd.configs.table import option_of
+from medkd.configs.table import ID_OPTIONS, option_of
 from medkd.configs.values import check_value
 from medkd.runs.errors import did_you_mean
 
@@ -101,12 +101,16 @@ def unknown_options(options: Iterable[str], config: dict[str, Any]) -> list[str]
 
 
 def with_hint(name: str, names: Iterable[str]) -> str:
-    """Return an unknown option as a message names it, with the nearest of the valid names.
+    """Return an unknown option as a message names it: that other tasks have it, or the nearest of the valid names.
 
     Example:
         >>> with_hint("max_epoch", ["max_epochs", "seed"])
         '--max_epoch (did you mean --max_epochs?)'
+        >>> with_hint("format", ["form"])
+        '--format (an option of other tasks or commands)'
     """
+    if name in ID_OPTIONS:
+        return f"--{name} (an option of other tasks or commands)"
     hint = did_you_mean(name, sorted(names), prefix="--")
     return f"--{name}" + (f" ({hint})" if hint else "")
 

@@ -57,7 +57,12 @@ def _silence_monai() -> None:
     for message in ("parsing config_file", "NvImgCodecPydicomReader"):
         warnings.filterwarnings("ignore", message=message)
     for name in ("bundle.scripts", "bundle.workflows", "data.nvimgcodec_pydicom_plugin"):
-        logging.getLogger(f"monai.{name}").setLevel(logging.ERROR)
+        # a filter, for MONAI sets the level itself when the module is imported
+        logging.getLogger(f"monai.{name}").addFilter(_is_error)
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 def _help(verb: Verb, words: Sequence[str]) -> str:

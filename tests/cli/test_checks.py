@@ -52,6 +52,7 @@ def test_known_options_pass(options):
         ({"max_epoch": 3}, r"unknown option\(s\): --max_epoch \(did you mean --max_epochs\?\)"),
         ({"train::trainer::amq": 1}, r"--train::trainer::amq \(did you mean --train::trainer::amp"),
         ({"train::batch": 1, "qqq": 2}, r"--train::batch.*; --qqq"),
+        ({"dicom_seg": "binary"}, r"--dicom_seg \(an option of other tasks or commands\)"),
         ({"amp": "maybe"}, "--amp: found 'maybe', expected True or False"),
         ({"max_epochs": None}, "--max_epochs: found None, expected a whole number from 1 on"),
         ({"output_dir": 202401}, "--output_dir: found 202401, expected a path: write ./202401"),
@@ -85,7 +86,7 @@ def test_unknown_options_have_hints():
     options = ("max_epoch", "seed", "spacing", "config_file", "train::trainer::amp")
     config = {**CONFIG, "seed": 0, "mode": "2d"}  # spacing has no effect in slices, but it is known
     assert unknown_options(options, config) == ["--max_epoch (did you mean --max_epochs?)"]
-    assert unknown_options(("spacing",), CONFIG) == ["--spacing"]
+    assert unknown_options(("spacing",), CONFIG) == ["--spacing (an option of other tasks or commands)"]
     assert unknown_message([]) == "" and unknown_message(["--a", "--b"]) == "unknown option(s): --a; --b"
 
 

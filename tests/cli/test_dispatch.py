@@ -1,6 +1,7 @@
 """The verb of a command line is found, and its help is shown or its command is run."""
 
 import dataclasses
+import logging
 
 import pytest
 
@@ -16,6 +17,16 @@ def commands(monkeypatch):
     commands = []
     monkeypatch.setitem(VERBS, "train", dataclasses.replace(VERBS["train"], run=commands.append))
     return commands
+
+
+def test_monai_does_not_warn_of_overlays_beside_the_bundle(commands):
+    run_words(["train", "kits19"])
+    logger = logging.getLogger("monai.bundle.workflows")
+    logger.setLevel(logging.INFO)  # as MONAI does when the module is imported
+    records = [
+        logging.LogRecord(logger.name, level, "", 0, "x", None, None) for level in (logging.WARNING, logging.ERROR)
+    ]
+    assert [bool(logger.filter(record)) for record in records] == [False, True]
 
 
 def test_a_command_is_read_and_run(commands):
