@@ -191,10 +191,10 @@ class Preparation:
         """Return what ``prepare`` returns.
 
         Returns:
-            ``{"target", "cases": {split: count}, "refused": {case: reason}, "left_out": [case]}``.
+            ``{"dataset_dir", "cases": {split: count}, "refused": {case: reason}, "left_out": [case]}``.
         """
         counts = {split: len(entries) for split, entries in self._listed().items()}
-        return {"target": str(target), "cases": counts, "refused": self.refused, "left_out": self._left_out()}
+        return {"dataset_dir": str(target), "cases": counts, "refused": self.refused, "left_out": self._left_out()}
 
     def _listed(self) -> dict[str, list[dict[str, Any]]]:
         return {split: [self.entries[case] for case in self.splits[split] if case in self.entries] for split in SPLITS}

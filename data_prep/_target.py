@@ -22,20 +22,22 @@ def check_target(source: Path, target: Path, overwrite: bool) -> None:
     """Raise ValueError when the target must not be written."""
     source, target = source.resolve(), target.resolve()
     if source.is_relative_to(target):
-        raise ValueError(f"target {target}: holds the source {source}, which must stay as it is")
+        raise ValueError(f"--dataset_dir {target}: holds the source {source}, which must stay as it is")
     if target.exists() and not target.is_dir():
-        raise ValueError(f"target {target}: is a file, expected a folder to write")
+        raise ValueError(f"--dataset_dir {target}: is a file, expected a folder to write")
     if target.is_dir() and any(target.iterdir()):
         if not (target / "datalist.json").is_file():
-            raise ValueError(f"target {target}: not empty and no prepared data set (no datalist.json); left alone")
+            raise ValueError(
+                f"--dataset_dir {target}: not empty and no prepared data set (no datalist.json); left alone"
+            )
         if not overwrite:
             raise ValueError(
-                f"target {target}: holds a prepared data set already: rename it, name another folder, or give --overwrite "
-                "True to replace it"
+                f"--dataset_dir {target}: holds a prepared data set already: rename it, name another folder, or give "
+                "--overwrite True to replace it"
             )
         if foreign := sorted({path.name for path in target.iterdir()} - REPLACEABLE):
             raise ValueError(
-                f"target {target}: holds {', '.join(foreign)}, expected a prepared data set alone: "
+                f"--dataset_dir {target}: holds {', '.join(foreign)}, expected a prepared data set alone: "
                 "--overwrite True would delete it; move it elsewhere"
             )
 

@@ -52,7 +52,10 @@ def test_targets_that_must_not_be_written(tmp_path):
         (tmp_path, "holds the source .*source, which must stay as it is"),
         (tmp_path / "file", "file: is a file, expected a folder to write"),
         (tmp_path / "mine", "mine: not empty and no prepared data set"),
-        (prepared(tmp_path / "data"), "data: holds a prepared data set already: rename it, name another folder, or"),
+        (
+            prepared(tmp_path / "data"),
+            "--dataset_dir .*data: holds a prepared data set already: rename it, name another",
+        ),
     ]:
         with pytest.raises(ValueError, match=message):
             check_target(source, target, overwrite=False)
