@@ -88,12 +88,19 @@ class PictureReader(PILReader):
     Args:
         form: one of `medkd.io.FORMS`, see `medkd.io.read_in_form`; None: any picture as RGB with 8 bit, see `read_picture`.
         convert: whether pictures of other forms are converted; else they are refused.
+        window: of the network, see `medkd.io.read_in_form`.
         reverse_indexing: False for rows before columns.
     """
 
-    def __init__(self, form: str | None = None, convert: bool = False, reverse_indexing: bool = True) -> None:
+    def __init__(
+        self,
+        form: str | None = None,
+        convert: bool = False,
+        window: Sequence[float] | Sequence[Sequence[float]] = (),
+        reverse_indexing: bool = True,
+    ) -> None:
         super().__init__(reverse_indexing=reverse_indexing)
-        self.form, self.convert = form, convert
+        self.form, self.convert, self.window = form, convert, window
 
     def read(self, data: Sequence[PathLike] | PathLike | np.ndarray, **kwargs: Any) -> list[Path]:
         """Return the paths; nothing is read yet."""
@@ -106,5 +113,5 @@ class PictureReader(PILReader):
     def _picture(self, path: Path) -> Image.Image:
         if self.form is None:
             return to_rgb(open_picture(path))
-        channels = read_in_form(path, self.form, self.convert)
+        channels = read_in_form(path, self.form, self.convert, self.window)
         return Image.fromarray(channels[0] if len(channels) == 1 else np.moveaxis(channels, 0, -1))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from .picture_files import PictureFile, open_picture
-from .pictures import to_rgb
+from .pictures import FEW, to_rgb
 
 __all__ = ["FORMS", "form_channels", "picture_form", "read_in_form", "read_stored_picture", "to_form"]
 
@@ -50,19 +51,29 @@ def picture_form(file: PictureFile) -> str:
     return "grey" if mode in ("1", "L", "LA") else "rgb"
 
 
-def read_in_form(path: str | Path, form: str, convert: bool = False) -> np.ndarray:
+def read_in_form(
+    path: str | Path, form: str, convert: bool = False, window: Sequence[float] | Sequence[Sequence[float]] = ()
+) -> np.ndarray:
     """Return a picture ``(channels, rows, columns)`` in a form, upright as viewers show it.
 
     Args:
         path: a picture file.
         form: one of `FORMS`.
         convert: whether a picture of another form is converted; else it is refused.
+        window: intensities that the network tells apart. 8 bit are not converted to 16 where these have 12 bit or fewer.
 
     Raises:
         ValueError: see `picture_form`, `to_form` and `medkd.io.open_picture`; and for another form.
     """
     file = open_picture(path)
-    if not convert and (found := picture_form(file)) != form:
+    found = picture_form(file)
+    if convert and form == "grey16" != found and window and np.max(window) < FEW:
+        low, high = np.ravel(window)[:2]
+        raise ValueError(
+            f"{path}: found {FORMS[found]}, expected {FORMS[form]} with intensities from {low:g} to {high:g} as in training: "
+            "8 bit scaled to 16 would be white"
+        )
+    if not convert and found != form:
         raise ValueError(
             f"{path}: found {FORMS[found]}, expected {FORMS[form]} as in training (--convert True converts)"
         )

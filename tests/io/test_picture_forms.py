@@ -39,6 +39,14 @@ def test_nothing_is_lost_in_a_files_own_form(tmp_path):
     np.testing.assert_array_equal(read_in_form(tmp_path / "rgb.png", "rgb"), np.moveaxis(RGB, -1, 0))
 
 
+def test_8_bit_are_not_converted_to_numbers_of_12_bit(tmp_path):
+    files(tmp_path)
+    with pytest.raises(ValueError, match=r"grey.png: found grey of 8 bit, expected grey of 16 bit .* 800 to 2300"):
+        read_in_form(tmp_path / "grey.png", "grey16", convert=True, window=(800, 2300))
+    assert read_in_form(tmp_path / "grey16.png", "grey16", convert=True, window=(800, 2300)).shape == (1, 64, 64)
+    assert read_in_form(tmp_path / "grey.png", "grey16", convert=True, window=[[0, 60000]]).max() == 255 * 257
+
+
 def test_another_form_is_refused_or_converted_on_request(tmp_path):
     files(tmp_path)
     with pytest.raises(ValueError, match=r"rgb.png: found RGB, expected grey of 8 bit .*--convert True"):

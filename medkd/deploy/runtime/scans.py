@@ -60,7 +60,10 @@ class Scan:
 def read_image(path: Path, description: ModelSpec) -> np.ndarray:
     """Read a picture in the network's intensities: ``(channels, rows, columns)``, float32, at its own size."""
     form = description.form
-    picture = read_in_form(path, form, description.convert) if form else read_picture(path)
+    if form:
+        picture = read_in_form(path, form, description.convert, description.intensities)
+    else:
+        picture = read_picture(path)
     return _scale(picture.astype(np.float32), description)
 
 
