@@ -87,8 +87,8 @@ def read_lists(content: Mapping[str, Any], path: Path, channels: int) -> ListedC
 
 
 def _read_entry(entry: Any, place: str, split: str, path: Path) -> Entry:
-    # The Decathlon lists the images of test as paths alone.
-    entry = {"image": entry} if split == "test" and isinstance(entry, str) else entry
+    # The Decathlon lists images without labels, those of test, as paths alone.
+    entry = {"image": entry} if split != "training" and isinstance(entry, str) else entry
     if not isinstance(entry, dict) or "image" not in entry:
         raise ValueError(f"{path}: {place}: found {str(entry)[:80]}, expected an image with a label")
     images, labels = (_paths(entry.get(key), f"{path}: {place}: {key}") for key in ("image", "label"))

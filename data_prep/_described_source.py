@@ -91,7 +91,7 @@ def _discover_cases(content: Mapping[str, Any], path: Path, channels: tuple[str,
     elif list_of(content, "training", path) and not ("file_ending" in content and folders[0].is_dir()):
         listed = read_lists(content, path, len(channels))
         if listed.unlabelled and not (path.parent / "imagesTs").is_dir():
-            listed.notes.append(f"left out: {len(listed.unlabelled)} listed images of test: {UNLABELLED}")
+            listed.notes.append(f"left out: {len(listed.unlabelled)} listed images: {UNLABELLED}")
         return DescribedSource(path, listed.cases, listed.folds, notes=listed.notes)
     else:
         for folder in folders:

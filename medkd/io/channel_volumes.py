@@ -33,6 +33,10 @@ def read_channels(files: Sequence[Path], names: Sequence[str], resample: bool = 
     Raises:
         ValueError: as `read_volume`, for another number of channels than names, and for a channel on another grid.
     """
+    if len(files) not in (1, len(names)):
+        found = ", ".join(file.name for file in files[:4]) + (", ..." if files[4:] else "")
+        advice = ": name all channels (--channels NAME,NAME)" if len(names) == 1 else ""
+        raise ValueError(f"found {len(files)} files ({found}), expected {_channels(names)}{advice}")
     volumes = [read_volume(file) for file in files] if len(files) == len(names) else _read_together(files[0], names)
     first = volumes[0]
     arrays = [first.array]
@@ -57,17 +61,23 @@ def read_channel_files(files: Sequence[Path], names: Sequence[str], resample: bo
 
 def _read_together(file: Path, names: Sequence[str]) -> list[Volume]:
     """Return the channels of a 4-D file, each as a volume."""
-    expected = f"expected {len(names)} channels ({', '.join(names)}) on the last axis"
+    expected = f"expected {_channels(names)}"
     if file.is_dir():
         raise ValueError(f"{file}: found one DICOM series, {expected}")
     is_nifti = file.name.lower().endswith(NIFTI)
     array, affine, notes = read_nifti_file(file) if is_nifti else read_itk_file(file, has_channels=True)
     if array.ndim == 5 and array.shape[3] == 1:  # vectors of NIfTI, whose fourth axis is time
         array = array[:, :, :, 0]
+    if array.ndim == 3:
+        raise ValueError(f"{file}: found one channel (shape {array.shape}), {expected}, in files or on the last axis")
     if array.ndim != 4 or array.shape[-1] != len(names):
-        raise ValueError(f"{file}: found shape {array.shape}, {expected}")
+        raise ValueError(f"{file}: found shape {array.shape}, {expected} on the last axis")
     # what was guessed of the file is said once
     return [checked_volume(file, Volume(array[..., n], affine, notes)) for n in range(len(names))]
+
+
+def _channels(names: Sequence[str]) -> str:
+    return f"{len(names)} channel{'s' if len(names) > 1 else ''} ({', '.join(names)})"
 
 
 def _onto_first(
@@ -91,4 +101,11 @@ def _onto_first(
 
     image = nib.Nifti1Image(array.astype(np.float32), affine)
     resampled = resample_from_to(image, (shape, first.affine), order=1, cval=float(array.min()))
-    return np.asarray(resampled.dataobj), [f"resampled (linear) onto the grid of {first_name}; it had {difference}"]
+    note = f"resampled (linear) onto the grid of {first_name}; it had {difference}"
+    inside = nib.Nifti1Image(np.ones(array.shape, np.float32), affine)
+    covered = float(np.mean(resample_from_to(inside, (shape, first.affine), order=0, cval=0).dataobj))
+    if covered == 0:
+        raise ValueError(f"channel {name}: lies outside the grid of {first_name}, expected the same part of the body")
+    if covered < 0.995:
+        note += f"; it covers {covered:.0%} of that, the rest has its lowest value"
+    return np.asarray(resampled.dataobj), [note]

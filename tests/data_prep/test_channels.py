@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from medkd.data import data_channels, dataset_property, read_volume
+from medkd.data_prep._channel_pairing import pair_channels
 
 from .own_volumes import entries, make_ct, make_mr, prepare, run_command, save
 
@@ -125,3 +126,16 @@ def test_equal_channels_are_said(tmp_path, capsys):
     write_channels(tmp_path, c1_0002=make_mr(1)[0])
     assert run_command(tmp_path, "--channels", NAMES) == 0
     assert "c1: image: the channels t1 and pet hold the same voxels" in capsys.readouterr().err
+
+
+def test_label_maps_in_the_folders_of_their_cases(tmp_path):
+    """As BraTS has them: a folder for each case with the channels and the label map."""
+    touched = ["a/a-t1n.nii.gz", "a/a-t2w.nii.gz", "a/a-seg.nii.gz", "b/t1n.nii.gz", "b/t2w.nii.gz", "b/label.nii.gz"]
+    for name in touched:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    cases = pair_channels(tmp_path, tmp_path, ("t1n", "t2w"))
+    assert not cases.refused and {case: files.label.name for case, files in cases.files.items()} == {
+        "a": "a-seg.nii.gz",
+        "b": "label.nii.gz",
+    }

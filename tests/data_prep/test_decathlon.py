@@ -8,7 +8,7 @@ from medkd.data_prep._described_source import discover_source
 
 from .described_sources import MRI, V1_LABELS, copy_case, decathlon, write_case, write_json
 
-UNUSED = "left out: 2 listed images of test: images without labels are never used for training"
+UNUSED = "left out: 2 listed images: images without labels are never used for training"
 
 
 def pairs(*numbers, **extra):
@@ -38,6 +38,13 @@ def test_a_task(tmp_path):
 def test_forms_of_the_list_test(tmp_path, test):
     assert discover_source(decathlon(tmp_path, 1, test=test)).notes == [UNUSED]
     described = discover_source(decathlon(tmp_path, 1, name="other", test=None, testing=test))
+    assert described.notes == [UNUSED]
+
+
+def test_images_of_validation_without_labels_are_left_out(tmp_path):
+    described = discover_source(
+        decathlon(tmp_path, 2, validation=["./imagesVal/a.nii.gz"], test=["./imagesTs/b.nii.gz"])
+    )
     assert described.notes == [UNUSED]
 
 

@@ -222,3 +222,13 @@ def test_the_preprocessed_folder_and_the_folder_above(tmp_path):
     write_json(tmp_path / "plain/other.json", {})
     with pytest.raises(FileNotFoundError, match=r"no dataset.json in it: is it other.json\? Name the file itself"):
         discover_source(tmp_path / "plain")
+
+
+def test_the_user_names_channels_that_the_file_does_not(tmp_path):
+    folder = nnunet(tmp_path, 3, channels=2)
+    content = json.loads((folder / "dataset.json").read_text())
+    del content["channel_names"]
+    write_json(folder / "dataset.json", content)
+    described = discover_source(folder, ("t1", "t2"))
+    assert described.channels == ("t1", "t2") and described.rules == () and not described.cases.refused
+    assert names(described.cases.files["hc_2"]) == ["hc_2_0000.nii.gz", "hc_2_0001.nii.gz", "hc_2.nii.gz"]

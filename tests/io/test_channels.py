@@ -139,3 +139,26 @@ def test_colours_and_complex_numbers_are_no_channel(tmp_path):
     files = [save(tmp_path / "0.nii", IMAGE[0]), save(tmp_path / "1.nii", IMAGE[1].astype(np.complex64))]
     with pytest.raises(ValueError, match="1.nii has voxels of type complex64"):
         read_channels(files, NAMES[:2])
+
+
+def test_files_that_are_not_the_channels_are_counted(tmp_path):
+    files = [save(tmp_path / f"{n}.nii", channel) for n, channel in enumerate(IMAGE)]
+    with pytest.raises(ValueError, match=r"found 3 files \(0.nii, 1.nii, 2.nii\), expected 2 channels \(t1, T2\)"):
+        read_channels(files, NAMES[:2])
+    with pytest.raises(ValueError, match=r"found 3 files .* expected 1 channel \(image\): name all .*--channels"):
+        read_channels(files, ["image"])
+    with pytest.raises(
+        ValueError, match=r"0.nii: found one channel \(shape .*, expected 2 channels \(t1, T2\), in files"
+    ):
+        read_channels(files[:1], NAMES[:2])
+
+
+def test_how_much_a_resampled_channel_covers_is_said(tmp_path):
+    half, far = AFFINE.copy(), AFFINE.copy()
+    half[2, 3], far[2, 3] = 4, 400
+    files = [save(tmp_path / "0.nii", IMAGE[0]), save(tmp_path / "1.nii", IMAGE[1], half)]
+    image, _, notes = read_channels(files, NAMES[:2], resample=True)
+    assert "it covers 50% of that, the rest has its lowest value" in notes[0]
+    assert np.all(image[1][:, :, :2] == IMAGE[1].min()) and np.allclose(image[1][:, :, 2:], IMAGE[1][:, :, :2])
+    with pytest.raises(ValueError, match="channel T2: lies outside the grid of t1, expected the same part of the body"):
+        read_channels([files[0], save(tmp_path / "2.nii", IMAGE[1], far)], NAMES[:2], resample=True)
