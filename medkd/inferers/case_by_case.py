@@ -72,6 +72,8 @@ def _infer(
         first = item["image"] if isinstance(item["image"], str) else item["image"][0]
         bar.set_postfix_str(item["case"])
         try:
+            if reason := item.get("refused"):
+                raise ValueError(reason)
             if label_format:
                 label_format.check_source(first)
             sample = dataset[index]

@@ -65,7 +65,8 @@ def find_images(
             found is printed.
 
     Returns:
-        ``[{"image": path, "case": name}]``; of several channels in files of their own, the paths of all are a list.
+        ``[{"image": path, "case": name}]``; of several channels in files of their own, the paths of all are a list. A case
+        that lacks a channel has the reason as "refused" besides: it fails, and the others go on.
 
     Raises:
         FileNotFoundError: when the source is missing, or a folder without such files.
@@ -82,12 +83,16 @@ def find_images(
     if Path(output_dir).resolve() == folder.resolve():
         raise ValueError(f"output_dir {output_dir} is the folder of the input: predictions would overwrite the images")
     if len(channels) > 1:
-        found = _channel_files(source, suffixes, Path(output_dir), channels)
+        found, refused = _channel_files(source, suffixes, Path(output_dir), channels)
     else:
         found = [(case_name(file), (file,)) for file in _files(source, suffixes, series, Path(output_dir))]
+        refused = {}
     items: list[dict[str, Any]] = [
         {"image": one_or_list([str(file) for file in files]), "case": check_case_name(case)} for case, files in found
     ]
+    for case, reason in refused.items():
+        place = str(folder / check_case_name(case))
+        items.append({"image": place, "case": case, "refused": f"{place}: {reason}"})
     images: dict[str, ImagePaths] = {}
     is_interrupted = (Path(output_dir) / PROGRESS).is_file()  # `PredictedCases` checks what is there
     for item in items:
@@ -106,25 +111,22 @@ def find_images(
 
 def _channel_files(
     source: Path, suffixes: tuple[str, ...], output_dir: Path, channels: Sequence[str]
-) -> list[tuple[str, tuple[Path, ...]]]:
-    """Return case and files of each image of several channels; print what is left out.
+) -> tuple[list[tuple[str, tuple[Path, ...]]], dict[str, str]]:
+    """Return case and files of each image of several channels, and case and reason of those that lack one.
+
+    What else is left out is printed.
 
     Raises:
         FileNotFoundError: for a folder without such images.
-        ValueError: for cases that lack a channel, each with its reason.
     """
     if source.is_file():
-        return [(case_name(file), (file,)) for file in _files(source, suffixes, True, output_dir)]
+        return [(case_name(file), (file,)) for file in _files(source, suffixes, True, output_dir)], {}
     found = discover_channels(source, channels, skip=output_dir)
-    if found.refused:
-        reasons = [f"{case}: {reason}" for case, reason in found.refused.items()]
-        lines = ("\n" if len(reasons) > 1 else " ").join(["", *reasons])
-        raise ValueError(f"input {source}: {len(reasons)} cases lack channels:{lines}")
-    if not found.files:
+    if not found.files and not found.refused:
         raise FileNotFoundError(f"input {source}: no images of the channels {', '.join(channels)} in it")
     print_skipped({path.name: "no channel by its name" for path in found.rest})
     print(f"note: input {source}: channels {', '.join(channels)}, found as {found.form}", file=sys.stderr, flush=True)
-    return sorted(found.files.items())
+    return sorted(found.files.items()), found.refused
 
 
 def _check_capitals(cases: Sequence[str], source: Path, output_dir: Path) -> None:

@@ -45,6 +45,19 @@ def test_the_run_records_its_channels_and_infers_from_each_form_alike(folder):
         assert np.array_equal(np.asarray(nib.load(one).dataobj), np.asarray(nib.load(other).dataobj))
 
 
+def test_a_case_that_lacks_a_channel_is_named_and_the_others_go_on(folder, capsys):
+    (folder / "some").mkdir()
+    for image in (folder / "images").glob("patient_0[01]_*"):
+        if image.name != "patient_00_0002.nii.gz":
+            (folder / "some" / image.name).symlink_to(image)
+    words = ["infer", "--model", folder / "student", "--input", folder / "some", "--output_dir", folder / "some_out"]
+    assert main([str(word) for word in words]) == 1
+    said = capsys.readouterr().err
+    assert f"{folder}/some/patient_00: lacks the channel t2: found" in said
+    assert "1 of 2 cases failed: patient_00" in said
+    assert [path.name for path in (folder / "some_out").glob("*.nii.gz")] == ["patient_01.nii.gz"]
+
+
 def test_a_model_is_used_with_data_of_its_channels_alone(folder, capsys):
     datalist = json.loads((folder / "data/datalist.json").read_text())
     datalist["modality"]["1"] = "pet"

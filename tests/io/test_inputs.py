@@ -152,3 +152,11 @@ def test_names_that_differ_in_capitals_are_refused_where_they_are_one(tmp_path, 
     monkeypatch.setattr(inputs, "ignores_capitals", lambda folder: True)
     with pytest.raises(ValueError, match="A, a would give the same prediction file"):
         find_pictures(folder, tmp_path / "out")
+
+
+@pytest.mark.parametrize("names", [["a_0000.nii", "a_0001.nii", "b_0001.nii"], ["a/t1.nii", "a/t2.nii", "b/t2.nii"]])
+def test_a_case_that_lacks_a_channel_is_left_to_fail_by_itself(tmp_path, names):
+    folder = touch(tmp_path / "in", *names)
+    good, bad = find_images(folder, VOLUMES, tmp_path / "out", series=True, channels=["t1", "t2"])
+    assert good == {"image": [str(folder / name) for name in names[:2]], "case": "a"}
+    assert bad["case"] == "b" and bad["refused"].startswith(f"{folder / 'b'}: lacks the channel t1: found {folder}")

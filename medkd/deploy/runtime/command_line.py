@@ -57,6 +57,8 @@ def infer_command(arguments: list[str], tasks: Collection[str]) -> None:
         if not spec.form:
             raise ValueError("--convert has no effect: this model takes pictures of any form, or scans")
         model.description = dataclasses.replace(spec, convert=True)
+    if options.resample_channels and spec.channels == 1:
+        raise ValueError("--resample_channels has no effect: this model takes images of one channel")
     batch = getattr(options, _BATCH_OPTIONS[spec.kind]) if spec.kind in _BATCH_OPTIONS else None
     infer(
         model,
@@ -67,6 +69,7 @@ def infer_command(arguments: list[str], tasks: Collection[str]) -> None:
         batch,
         Components(options.largest_component, options.min_volume),
         _label_format(options, spec),
+        options.resample_channels,
     )
 
 
@@ -131,6 +134,15 @@ def _parser(tasks: Collection[str]) -> _OneLineParser:
         default=False,
         metavar="True",
         help="convert pictures of another form (grey, RGB, bits) than those of the training",
+    )
+    parser.add_argument(
+        "--resample_channels",
+        type=_bool,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="True",
+        help="resample channels on another grid than the first onto it",
     )
     parser.add_argument(
         "--largest_component",

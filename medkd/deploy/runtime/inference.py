@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -51,6 +51,7 @@ def infer(
     batch: int | None = None,
     components: Components | None = None,
     label_format: LabelFormat | None = None,
+    resample_channels: bool = False,
 ) -> None:
     """Write the labels of one file, or of all files in a folder, in their own geometry, and print one line for each.
 
@@ -63,6 +64,7 @@ def infer(
         batch: windows at once; None: 8 slices, or 2 windows of a volume.
         components: connected components that are kept; None: all.
         label_format: of predicted volumes; None: NIfTI.
+        resample_channels: resample channels on another grid than the first onto it; else such an image is refused.
 
     Raises:
         ValueError: at the end, when any case failed; the predictions of the others are written by then. See also
@@ -81,6 +83,8 @@ def infer(
         options |= components._asdict()
     if label_format.name != "nifti":
         options |= asdict(label_format)
+    if resample_channels:
+        options["resample_channels"] = True
     volumes = VolumeTable(folder, spec.classes, "pixels" if is_pictures else "ml")
     failed = []
     with PredictedCases(folder, model.path, options) as predicted:
@@ -90,11 +94,13 @@ def infer(
             paths, case = [Path(file) for file in image_files(item["image"])], item["case"]
             path = paths[0]
             try:
+                if reason := item.get("refused"):
+                    raise ValueError(reason)
                 label_format.check_source(path)
                 labels, probabilities, affine = (
                     _predict_picture(path, model)
                     if is_pictures
-                    else _predict_scan(paths, model, save_probabilities, overlap, batch)
+                    else _predict_scan(Scan(paths, spec, resample_channels), model, save_probabilities, overlap, batch)
                 )
             except Exception as error:
                 message = one_line_errors(error)
@@ -129,10 +135,9 @@ def _predict_picture(path: Path, model: OnnxModel) -> tuple[np.ndarray, np.ndarr
 
 
 def _predict_scan(
-    paths: Sequence[Path], model: OnnxModel, save_probabilities: bool, overlap: float | None, batch: int | None
+    scan: Scan, model: OnnxModel, save_probabilities: bool, overlap: float | None, batch: int | None
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Predict labels and, where they are saved, foreground probabilities, on the file's axes; return its affine too."""
-    scan = Scan(paths, model.description)
     shape = scan.image.shape[1:]
     labels = np.empty((1, *shape), dtype=np.uint8)
     probabilities = np.empty((len(model.description.classes), *shape), dtype=np.float32) if save_probabilities else None

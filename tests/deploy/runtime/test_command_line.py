@@ -17,8 +17,8 @@ FOLDERS = ["--input", "IN", "--output_dir", "OUT"]
 def run(monkeypatch, spec):
     """A function that runs a command on a model of a kind, and returns what reaches `infer`."""
 
-    def run(*words, kind="slices"):
-        description = dataclasses.replace(spec, kind=kind)
+    def run(*words, kind="slices", channels=1):
+        description = dataclasses.replace(spec, kind=kind, channels=channels)
         calls = []
         monkeypatch.setattr(
             command_line, "OnnxModel", lambda *args: SimpleNamespace(description=description, arguments=args)
@@ -49,15 +49,17 @@ def test_commands_that_name_an_onnx_file(words, expected):
 def test_options_reach_the_model_and_the_inference(run):
     model, *options = run("kits19", "--model", "a.onnx", *FOLDERS, "--threads", "2", "--device", "cpu")
     assert model.arguments == ("a.onnx", 2, "cpu")
-    assert options[:-1] == ["IN", "OUT", False, None, None, (False, 0.0)]
-    assert (options[-1].name, options[-1].algorithm) == ("nifti", "medkd kits19")
+    assert options[:-2] == ["IN", "OUT", False, None, None, (False, 0.0)]
+    assert (options[-2].name, options[-2].algorithm) == ("nifti", "medkd kits19")
     _, *options = run("--model", "a.onnx", *FOLDERS, "--save_probabilities", "--slice_batch", "3", "--min_volume", "2")
-    assert options[:-1] == ["IN", "OUT", True, None, 3, (False, 2.0)]
+    assert options[:-2] == ["IN", "OUT", True, None, 3, (False, 2.0)]
     words = ["--save_probabilities", "False", "--overlap", "0", "--window_batch", "4", "--largest_component"]
     _, *options = run("--model=a.onnx", *FOLDERS, *words, kind="volumes")
-    assert options[:-1] == ["IN", "OUT", False, 0.0, 4, (True, 0.0)]
+    assert options[:-2] == ["IN", "OUT", False, 0.0, 4, (True, 0.0)]
     _, *options = run("--model=a.onnx", *FOLDERS, "--format", "seg.nrrd")
-    assert (options[-1].suffix, options[-1].classes) == (".seg.nrrd", {1: "tumour"})
+    assert (options[-2].suffix, options[-2].classes) == (".seg.nrrd", {1: "tumour"})
+    assert options[-1] is False
+    assert run("--model=a.onnx", *FOLDERS, "--resample_channels", channels=2)[-1] is True
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,7 @@ def test_options_reach_the_model_and_the_inference(run):
         (["--inptu", "x"], r"unknown option\(s\): --inptu \(did you mean --input\?\)"),
         (["--overlap", "0.5"], r"--overlap has no effect with a model of slices"),
         (["--window_batch", "2"], r"--window_batch has no effect with a model of slices"),
+        (["--resample_channels"], r"--resample_channels has no effect: this model takes images of one channel"),
         (["--threads", "many"], r"argument --threads: found 'many', expected a whole number from 1 on"),
         (["--slice_batch", "0"], r"argument --slice_batch: found '0'"),
         (["--overlap", "1"], r"argument --overlap: found '1', expected a number from 0 to below 1"),
