@@ -40,6 +40,7 @@ class OwnPair(NamedTuple):
         mask: type and bits of the masks' pixels, and the colour of the foreground where it is no grey.
         soft: share of mask pixels, from 0 to 1, between both ends, which were cut.
         remarks: what reading changed or guessed.
+        palette: label value -> its colour, of a mask with a palette.
     """
 
     file: PictureFile
@@ -47,6 +48,7 @@ class OwnPair(NamedTuple):
     mask: str
     soft: float
     remarks: tuple[str, ...]
+    palette: Mapping[int, tuple[int, ...]]
 
 
 def require_pictures(folder: Path, option: str) -> None:
@@ -93,10 +95,10 @@ def read_own_pair(image: Path, masks: Masks, numbers: Mapping[str, int]) -> OwnP
         mask = read_class_mask(masks[""])
         labels = align_mask(mask.labels, size, file, mask.file)
         read = [mask.file]
-        soft, colour, is_turned = mask.soft, mask.colour, labels is not mask.labels
+        soft, colour, is_turned, palette = mask.soft, mask.colour, labels is not mask.labels, mask.palette
     else:
         labels, read, soft, is_turned = _join(file, size, masks, numbers)
-        colour = ()
+        colour, palette = (), {}
         absent = [name for name in numbers if name not in masks]
         remarks += [f"no file in the folder {name}: no {name} in the picture" for name in absent]
     if is_turned:
@@ -105,7 +107,7 @@ def read_own_pair(image: Path, masks: Masks, numbers: Mapping[str, int]) -> OwnP
     remarks += [f"mask: {one.remark}" for one in read if one.remark]
     kinds = dict.fromkeys(f"{one.mode} {one.bits} bit" for one in read)
     kind = ", ".join(kinds) + (f" {colour}" if len(set(colour)) > 1 else "")
-    return OwnPair(file, labels, kind, soft, tuple(dict.fromkeys(remarks)))
+    return OwnPair(file, labels, kind, soft, tuple(dict.fromkeys(remarks)), palette)
 
 
 def _join(

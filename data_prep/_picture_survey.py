@@ -20,7 +20,7 @@ from ._refusals import shortened
 from ._sides import Position, measure_positions
 from ._survey import PERCENTS, spread
 
-__all__ = ["OwnMeasures", "choose_form", "class_measures", "propose_settings", "survey_pictures"]
+__all__ = ["OwnMeasures", "check_palettes", "choose_form", "class_measures", "propose_settings", "survey_pictures"]
 
 SAMPLES = {"image": 1_000_000, "data set": 2000}  # pixels of a picture, evenly spread, for percentiles
 FEW_BITS = 4096  # 16-bit numbers that are all below have 12 bit or fewer
@@ -41,6 +41,7 @@ class OwnMeasures:
         sample: intensities of a few pixels that are evenly spread over the image.
         classes: label value -> measures of that class.
         positions: label value -> where it lies.
+        palette: label value -> its colour, of a mask with a palette.
         shared: measures of the case as such: those of a class without a pixel.
     """
 
@@ -52,6 +53,7 @@ class OwnMeasures:
     sample: np.ndarray
     classes: Mapping[int, PictureMeasures]
     positions: Mapping[int, Position]
+    palette: Mapping[int, tuple[int, ...]]
     shared: PictureMeasures
 
 
@@ -103,6 +105,7 @@ def _measure(masks: Mapping[str, Masks], numbers: Mapping[str, int], case: str, 
             if value
         },
         positions=measure_positions(labels),
+        palette=dict(pair.palette),
         shared=shared,
     )
 
@@ -110,6 +113,19 @@ def _measure(masks: Mapping[str, Masks], numbers: Mapping[str, int], case: str, 
 def class_measures(measured: Mapping[str, OwnMeasures], value: int) -> dict[str, PictureMeasures]:
     """Return case -> measures of one class, also of the cases that lack it."""
     return {case: one.classes.get(value, one.shared) for case, one in measured.items()}
+
+
+def check_palettes(measured: Mapping[str, OwnMeasures]) -> None:
+    """Raise ValueError where an index of palettes has several colours: programs that make one for each file number anew."""
+    first: dict[int, tuple[str, tuple[int, ...]]] = {}
+    for case, measures in measured.items():
+        for value, colour in measures.palette.items():
+            other, found = first.setdefault(value, (case, colour))
+            if value and found != colour:
+                raise ValueError(
+                    f"--labels: found palettes in which index {value} is the colour {list(found)} (mask of {other}) and "
+                    f"{list(colour)} ({case}), expected one palette for all masks, or a number for each class"
+                )
 
 
 def choose_form(measured: Mapping[str, OwnMeasures], form: str | None) -> str:

@@ -21,7 +21,7 @@ from ._options import Options
 from ._own_picture_report import write_own_report
 from ._own_pictures import Masks, class_folders, read_own_pair, require_pictures
 from ._pairing import pair_pictures
-from ._picture_survey import CHOICES, OwnMeasures, choose_form, propose_settings, survey_pictures
+from ._picture_survey import CHOICES, OwnMeasures, check_palettes, choose_form, propose_settings, survey_pictures
 from ._pictures import check_size, store_pictures
 from ._prepare import StoredCase, open_data_set
 from ._refusals import refuse, shortened
@@ -96,6 +96,7 @@ def prepare(
     cases, masks = pair_pictures(folders[0], folders[1], of_class or {"": folders[1]})
     splits = split_discovered(cases, options.split, fold, folds, seed)
     measured = _survey(cases, masks, splits, numbers, options)
+    check_palettes(measured)
     names = {number: name for name, number in numbers.items()} or name_values(classes, _cases_with(measured))
     require_classes(names, [measured[case].classes for case in splits["training"] if case in measured])
     stored_form = choose_form(measured, form)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -25,12 +27,14 @@ class ClassMask(NamedTuple):
         file: its file.
         soft: share of pixels, from 0 to 1, that lay between both ends of a two-valued mask and were cut.
         colour: the colour that is the foreground, where it is no grey; else empty.
+        palette: index -> its colour, of a mask with a palette.
     """
 
     labels: np.ndarray
     file: PictureFile
     soft: float = 0.0
     colour: tuple[int, ...] = ()
+    palette: Mapping[int, tuple[int, ...]] = MappingProxyType({})
 
 
 def read_class_mask(path: str | Path) -> ClassMask:
@@ -48,7 +52,10 @@ def read_class_mask(path: str | Path) -> ClassMask:
     """
     file = open_picture(path)
     if file.image.mode == "P":
-        return ClassMask(_few(file, _indices(file)), file)
+        indices = _few(file, _indices(file))
+        values, first = np.unique(indices, return_index=True)
+        colours = np.asarray(file.image.convert("RGB")).reshape(-1, 3)[first].tolist()
+        return ClassMask(indices, file, palette=dict(zip(values.tolist(), map(tuple, colours), strict=True)))
     values = mask_values(file)
     if values.ndim == 3:
         mask = cut_one_colour(file, values, f"{EXPECTED}; or one folder for each class")

@@ -192,3 +192,15 @@ def test_a_folder_for_each_patient_is_named(source):
         ValueError, match=r"--images .*patients: found images \(.*expected pictures in the folder itself"
     ):
         pictures.prepare(source / "patients", source / "masks", source.parent / "data", split="sorted", workers=1)
+
+
+def test_a_palette_of_its_own_for_each_mask_is_refused(source):
+    for path in sorted((source / "masks").iterdir()):  # colours in the order in which they occur
+        labels = read(path)
+        colours = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0]], np.uint8)
+        order = [0, 2, 1] if path.stem == "frame_003" else [0, 1, 2]
+        mask = Image.fromarray(np.argsort(order).astype(np.uint8)[labels])
+        mask.putpalette(colours[order].tobytes())
+        mask.save(path)
+    with pytest.raises(ValueError, match=r"index 1 .* \[255, 0, 0\] .* \[0, 255, 0\] \(frame_003\), expected one"):
+        prepare(source)
