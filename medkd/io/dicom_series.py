@@ -21,6 +21,7 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 STEP_TOLERANCE = 0.1  # mm
 SPACING_TOLERANCE = 1e-3  # of the pixel spacing
 POSITION, ORIENTATION, SPACING = "0020|0032", "0020|0037", "0028|0030"
+STEP = "0018|0088"
 SERIES, DESCRIPTION, PHOTOMETRIC, INSTANCE = "0020|000e", "0008|103e", "0028|0004", "0008|0018"
 # Distances on a detector or a film, not in the patient.
 OTHER_SPACINGS = {"0018|1164": "ImagerPixelSpacing", "0018|2010": "NominalScannedPixelSpacing"}
@@ -133,6 +134,12 @@ def _check_placed(infos: list[sitk.ImageFileReader]) -> None:
             raise ValueError(
                 f"{file}: found {dicom_tag(info, SPACING) or 'no'} pixel spacing in its DICOM header (PixelSpacing), expected "
                 f"two lengths above 0{reason}"
+            )
+        if (step := tag_numbers(info, STEP, 1)) is not None and step[0] == 0:
+            # ITK makes no image whose slices lie 0 mm apart, though their positions say how far they do
+            raise ValueError(
+                f"{file}: found 0 mm between slices in its DICOM header (SpacingBetweenSlices), expected none or a length "
+                "above 0: remove it from the files"
             )
         if (kind := dicom_tag(info, PHOTOMETRIC)) == "MONOCHROME1" or info.GetNumberOfComponents() > 1:
             # GDCM reads MONOCHROME1 inverted, whatever the numbers mean.

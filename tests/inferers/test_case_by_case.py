@@ -1,5 +1,8 @@
 """Inference case by case: an unreadable case is named, the others are predicted."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import torch
 from monai.data import DataLoader, Dataset
@@ -44,6 +47,14 @@ def test_each_case_is_predicted_and_reported(capsys):
     infer_each(engine)
     assert predicted == [1.0, 2.0]
     assert capsys.readouterr().out.splitlines() == ["a.nii.gz: done", "b.nii.gz: done"]
+
+
+def test_the_label_map_of_several_channels_is_that_of_the_first(tmp_path):
+    channels = {"case": "a", "image": [str(tmp_path / "t1"), str(tmp_path / "t2")], "value": 1}
+    engine, predicted = evaluator(channels)
+    checked = []
+    infer_each(engine, label_format=SimpleNamespace(check_source=lambda source: checked.append(Path(source))))
+    assert predicted == [1.0] and checked == [tmp_path / "t1"]
 
 
 def test_a_case_that_fails_is_named_and_the_others_go_on(capsys):

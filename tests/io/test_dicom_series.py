@@ -96,6 +96,7 @@ def edit(old, new, which=slice(None)):
 
 
 SPACING = b"\x28\x00\x30\x00\x04\x00\x00\x00"  # the element (0028,0030), whose text is 1\1
+THICKNESS, STEP = (b"\x18\x00" + element + b"\x00\x02\x00\x00\x00" for element in (b"\x50", b"\x88"))
 GREY = b"MONOCHROME2"
 LOCALIZER = {"0008|0008": "ORIGINAL\\PRIMARY\\LOCALIZER"}
 
@@ -171,6 +172,7 @@ def test_slices_may_have_rescale_factors_of_their_own(tmp_path):
             edit(SPACING + b"1\\1 ", SPACING + b"1\\2 ", slice(2, 3)),
             "different pixel spacing: 1 x 1 to 1 x 2",
         ),
+        (edit(THICKNESS + b"2 ", STEP + b"0 "), "found 0 mm between slices in its DICOM header .SpacingBetweenSlices"),
         (edit(GREY, b"MONOCHROME1"), r"found inverted grey values \(MONOCHROME1\), expected MONOCHROME2"),
         (without_a_slice, r"missing or uneven: steps of 2 to 4 mm \(between slices 2 and 3 of 5\)"),
         (two_series, r"2 DICOM series: .*thin \(6 files\).*; expected one per folder"),
