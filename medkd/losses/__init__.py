@@ -4,7 +4,10 @@ from .at import ATLoss
 from .cirkd import CIRKDLoss
 from .combined import CombinedLoss
 from .cwd import CWDLoss
+from .dcd import DCDLoss, DCDStagesLoss
 from .deep_supervision import DeepSupervisionLoss
+from .dice_kd import DiceKDLoss
+from .dist import DISTLoss
 from .dkd import DKDLoss
 from .fitnet import FitNetLoss
 from .focal_dice import FocalDiceLoss
@@ -25,7 +28,11 @@ __all__ = [
     "CIRKDLoss",
     "CombinedLoss",
     "CWDLoss",
+    "DCDLoss",
+    "DCDStagesLoss",
+    "DISTLoss",
     "DeepSupervisionLoss",
+    "DiceKDLoss",
     "DKDLoss",
     "FitNetLoss",
     "FocalDiceLoss",

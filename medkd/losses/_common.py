@@ -23,6 +23,7 @@ __all__ = [
     "check_positive",
     "check_same_batch",
     "check_same_shape",
+    "check_standardize",
     "full_precision",
     "importance_map",
     "last_channels",
@@ -30,6 +31,7 @@ __all__ = [
     "one_hot_at",
     "resize",
     "smallest_size",
+    "standardize_logits",
     "tempered_kl",
 ]
 
@@ -57,6 +59,15 @@ def check_num_classes(name: str, num_classes: int) -> None:
     if num_classes < 2:
         raise ValueError(
             f"{name}: num_classes {num_classes} found, expected 2 or more: write a sigmoid head z as [0, z]"
+        )
+
+
+def check_standardize(name: str, num_classes: int) -> None:
+    """Raise ValueError for two classes: their standardised logits are the same numbers for all logits."""
+    if num_classes == 2:
+        raise ValueError(
+            f"{name}: standardize: found 2 classes, expected 3 or more: two standardised logits are always 0.71 and "
+            "-0.71, without a gradient"
         )
 
 
@@ -185,6 +196,17 @@ def one_hot_at(name: str, target: Tensor | None, feature: Tensor, num_classes: i
     labels = F.interpolate(target.to(feature.dtype), size=feature.shape[2:], mode="nearest").flatten(2)
     classes = torch.arange(num_classes, device=feature.device, dtype=feature.dtype).reshape(1, -1, 1)
     return (labels == classes).to(feature.dtype)
+
+
+def standardize_logits(logits: Tensor) -> Tensor:
+    """Return logits (N, K, ...) less their mean over the classes, divided by their unbiased standard deviation.
+
+    Example:
+        >>> standardize_logits(torch.tensor([[1.0, 2.0, 3.0]]))
+        tensor([[-1.0000,  0.0000,  1.0000]])
+    """
+    deviation, mean = torch.std_mean(logits, dim=1, keepdim=True)
+    return (logits - mean) / (deviation + 1e-7)
 
 
 def tempered_kl(student: Tensor, log_target: Tensor, temperature: float) -> Tensor:

@@ -9,7 +9,16 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.modules.loss import _Loss
 
-from ._common import check_classes, check_positive, check_same_shape, full_precision, no_autocast, one_hot_at
+from ._common import (
+    check_classes,
+    check_positive,
+    check_same_shape,
+    check_standardize,
+    full_precision,
+    no_autocast,
+    one_hot_at,
+    standardize_logits,
+)
 
 __all__ = ["DKDLoss", "dkd_loss"]
 
@@ -67,13 +76,14 @@ class DKDLoss(_Loss):
         alpha: weight of the term on the label's class (mdistiller's default for CIFAR-100: 1).
         beta: weight of the term on the other classes (mdistiller's default for CIFAR-100: 8).
         temperature: T, mdistiller's default.
-        num_classes: K, used for the warning alone.
+        num_classes: K, used for the warning, and to refuse ``standardize`` for two classes in the constructor already.
+        standardize: whether both logits are standardised over the classes first, as in `KDLoss`.
 
     Shape:
         student, teacher: logits (N, K, *spatial) of equal shape; target: (N, 1, *spatial) integer labels.
 
     Raises:
-        ValueError: when T is not positive, or shapes differ.
+        ValueError: when T is not positive, shapes differ, or two classes are to be standardised.
 
     Example:
         >>> logits, target = torch.zeros(1, 3, 8, 8), torch.zeros(1, 1, 8, 8)
@@ -82,25 +92,37 @@ class DKDLoss(_Loss):
 
     Reference: Zhao et al., Decoupled Knowledge Distillation, CVPR 2022. Differs from the authors' code (mdistiller):
     the loss is computed per pixel, and log(1 - p_y) and q come from a masked logsumexp, so that large logits stay finite.
-    Their code takes the log of a sum of probabilities and subtracts 1000 from a logit.
+    Their code takes the log of a sum of probabilities and subtracts 1000 from a logit. ``standardize``: Sun et al., Logit
+    Standardization in Knowledge Distillation, CVPR 2024, as in their code.
 
     In a preset: ``dkd: {tap: logits, weight: 1.0, loss: {_target_: medkd.losses.DKDLoss, alpha: 1.0, beta: 8.0}}``
     """
 
     def __init__(
-        self, alpha: float = 1.0, beta: float = 8.0, temperature: float = 4.0, num_classes: int | None = None
+        self,
+        alpha: float = 1.0,
+        beta: float = 8.0,
+        temperature: float = 4.0,
+        num_classes: int | None = None,
+        standardize: bool = False,
     ) -> None:
         super().__init__()
+        if standardize and num_classes is not None:
+            check_standardize("DKDLoss", num_classes)
         if num_classes == 2 and beta:
             warnings.warn("DKDLoss: with two classes beta is inert and DKD equals alpha * KD", stacklevel=2)
         check_positive("DKDLoss", temperature=temperature)
-        self.alpha, self.beta, self.temperature = alpha, beta, temperature
+        self.alpha, self.beta, self.temperature, self.standardize = alpha, beta, temperature, standardize
 
     def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
         """Compute the loss on two tensors of logits (N, K, *spatial) and labels (N, 1, *any), resized if necessary."""
         check_same_shape("DKDLoss", student, teacher)
         check_classes("DKDLoss", student)
+        if self.standardize:
+            check_standardize("DKDLoss", student.shape[1])
         with no_autocast(student):
             z_s, z_t = full_precision(student), full_precision(teacher.detach())
+            if self.standardize:
+                z_s, z_t = standardize_logits(z_s), standardize_logits(z_t)
             is_target = one_hot_at("DKDLoss", target, z_s, z_s.shape[1]) > 0
             return dkd_loss(z_s.flatten(2), z_t.flatten(2), is_target, self.alpha, self.beta, self.temperature)

@@ -22,7 +22,7 @@ __all__ = ["HLFDLoss"]
 class HLFDLoss(_Loss):
     r"""Teach shallow student stages what deeper teacher stages see (importance maps) and predict (class distributions).
 
-    With early = encoder[0], mids = encoder[1:-1], late = encoder[-1], A the importance map (mean over channels of
+    With early = encoder[0], mids = encoder[1:-1], late as the argument says, A the importance map (mean over channels of
     \|f\|^p, L2-normalised) and h_j learnable 1x1 convolutions to the K classes:
 
     - UFD = \|\|A(student early) - A(concat of the teacher's mids)\|\|^2
@@ -43,6 +43,8 @@ class HLFDLoss(_Loss):
         p: power of the importance map (released code: 4).
         temperature: T (released code: 4).
         preset: "paper", or "repo" for the weights and taps of the released code (below).
+        late: what IFD's target is: "bottleneck" for the teacher's encoder[-1], or "final" for its last map before the
+            classifier, decoder[-1] (encoder[-1] of a teacher without decoder). Both are readings of the paper (below).
 
     Shape:
         student, teacher: `Features`; encoder taps of equal batch size and number of axes, any channels and sizes.
@@ -50,7 +52,7 @@ class HLFDLoss(_Loss):
 
     Raises:
         ValueError: for fewer than three encoder taps, taps that do not fit ``student_channels``, empty teacher maps,
-            or an unknown preset.
+            or an unknown preset or reading of late.
 
     Example:
         >>> encoder = tuple(torch.rand(1, 3, edge, edge) for edge in (16, 8, 4))
@@ -68,6 +70,13 @@ class HLFDLoss(_Loss):
     a sum, UFD with the teacher resized to the student, IFD with the student resized to the teacher, and encoder[-2] as
     the early prediction tap (so IPD takes encoder[:-2]). It does not follow the random convolutions.
 
+    The paper allows two readings of "late". Section 2.2 says "the teacher encoder output z_late^t is passed through
+    pre-trained teacher decoder", and section 2.1 takes it from "the pre-trained teacher encoder": the bottleneck, the
+    default here, as in the released code. The abstract says that HLFD "transfers final layer knowledge to intermediate
+    layers at both the feature and pixel levels", and section 1 speaks of "capturing features from terminal representation
+    at an earlier stage": the final map. The bottleneck of a small image has few positions to tell where the teacher
+    looks: 16 for 64 x 64 pixels at stride 16, 1024 for the paper's 512 x 512.
+
     In a preset: ``hlfd: {tap: features, weight: 1.0, loss: {_target_: medkd.losses.HLFDLoss, spatial_dims: 2, ...}}``
     """
 
@@ -81,10 +90,13 @@ class HLFDLoss(_Loss):
         p: float = 4,
         temperature: float = 4.0,
         preset: str = "paper",
+        late: str = "bottleneck",
     ) -> None:
         super().__init__()
         if preset not in ("paper", "repo"):
             raise ValueError(f"HLFDLoss: preset must be 'paper' or 'repo', found {preset!r}")
+        if late not in ("bottleneck", "final"):
+            raise ValueError(f"HLFDLoss: late must be 'bottleneck' or 'final', found {late!r}")
         if len(student_channels) < 3:
             raise ValueError(
                 f"HLFDLoss: needs at least three encoder taps (early, mid, late), found {len(student_channels)}"
@@ -93,7 +105,7 @@ class HLFDLoss(_Loss):
         self.student_channels = tuple(student_channels)
         self.num_classes = num_classes
         self.beta, self.lambda_, self.p, self.temperature = beta, lambda_, p, temperature
-        self.preset = preset
+        self.preset, self.late = preset, late
         conv = Conv[Conv.CONV, spatial_dims]
         self.heads = nn.ModuleList(conv(channels, num_classes, kernel_size=1) for channels in student_channels[:-1])
         self.components = dict.fromkeys(("ufd", "ifd", "upd", "ipd"), torch.zeros(()))
@@ -104,14 +116,19 @@ class HLFDLoss(_Loss):
         with no_autocast(student.logits):
             student_stages = [full_precision(feature) for feature in student.encoder]
             teacher_stages = [full_precision(feature.detach()) for feature in teacher.encoder]
+            late = full_precision(self._late(teacher).detach())
             zero = student_stages[0].new_zeros(())
             # with a weight of 0 the terms are not computed: lambda_=0 must work with a teacher without auxiliary logits
             ufd = self._unified_features(student_stages[0], teacher_stages[1:-1]) if self.beta else zero
-            ifd = self._individual_features(student_stages[1:-1], teacher_stages[-1]) if self.beta else zero
+            ifd = self._individual_features(student_stages[1:-1], late) if self.beta else zero
             upd, ipd = self._predictions(student_stages[:-1], teacher) if self.lambda_ else (zero, zero)
             half = 0.5 if self.preset == "repo" else 1.0
             self.components = {k: v.detach() for k, v in {"ufd": ufd, "ifd": ifd, "upd": upd, "ipd": ipd}.items()}
             return half * (self.beta * (ufd + ifd) + self.lambda_ * (upd + ipd))
+
+    def _late(self, teacher: Features) -> Tensor:
+        """Return the teacher's map that IFD teaches."""
+        return teacher.decoder[-1] if self.late == "final" and teacher.decoder else teacher.encoder[-1]
 
     def _unified_features(self, early: Tensor, mids: list[Tensor]) -> Tensor:
         """Return UFD of the student's early map and the teacher's middle maps."""
@@ -154,7 +171,7 @@ class HLFDLoss(_Loss):
                 "HLFDLoss: teacher.maps is empty: UPD needs deep-supervision heads (TappedNetwork adds them) or lambda_=0"
             )
         for student_map in student.encoder:
-            for teacher_map in (*teacher.encoder, teacher.logits):
+            for teacher_map in (*teacher.encoder, self._late(teacher), teacher.logits):
                 check_same_batch("HLFDLoss", student_map, teacher_map)
         maps = teacher.maps if self.lambda_ else ()
         for logits in (student.logits, teacher.logits, *maps):

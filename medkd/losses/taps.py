@@ -12,7 +12,7 @@ from medkd.networks import Features
 
 from ._common import adaptive_avg_pool, resize, smallest_size
 
-__all__ = ["tap_of", "tap_pair"]
+__all__ = ["equal_stages", "tap_of", "tap_pair"]
 
 _TAPS = (
     "logits, features, bottleneck, penultimate, penultimate/<n>, encoder.<i>, decoder.<i>, encoder/<n>, decoder/<n>, "
@@ -80,6 +80,36 @@ def tap_of(features: Features, tap: str) -> Tensor | Features:
         maps = [map_ for name in tap[4:-1].split(",") for map_ in _maps(features, name.strip())]
         return torch.cat([resize(map_, smallest_size(maps)) for map_ in maps], dim=1)
     raise ValueError(f"unknown tap '{tap}', expected one of: {_TAPS}")
+
+
+def equal_stages(student: Features, teacher: Features) -> list[tuple[int, int]]:
+    """Return the pairs of encoder stages that have the same resolution relative to the logits, fine to coarse.
+
+    Each stage belongs to one pair: of several stages of one resolution, the first ones are paired, then the second ones.
+
+    Args:
+        student: the student's maps, or their shapes.
+        teacher: likewise of the teacher, of an image of any size.
+
+    Example:
+        >>> def maps(*edges):
+        ...     return Features(torch.rand(1, 2, 16, 16), tuple(torch.rand(1, 3, edge, edge) for edge in edges))
+        >>> equal_stages(maps(8, 4, 2), maps(16, 8, 4))
+        [(0, 1), (1, 2)]
+    """
+    unpaired = [_strides(teacher, stage) for stage in teacher.encoder]
+    pairs = []
+    for index, stage in enumerate(student.encoder):
+        if (strides := _strides(student, stage)) in unpaired:
+            pairs.append((index, position := unpaired.index(strides)))
+            unpaired[position] = ()
+    return pairs
+
+
+def _strides(features: Features, stage: Tensor) -> tuple[float, ...]:
+    """Return by how much a stage is coarser than the logits, axis by axis."""
+    edges = zip(features.logits.shape[2:], stage.shape[2:], strict=True)
+    return tuple(round(image / edge, 2) for image, edge in edges)
 
 
 def _stages(features: Features, role: str, tap: str) -> tuple[Tensor, ...]:

@@ -6,7 +6,7 @@ Importing this package imports neither torch nor MONAI; the first use of `build`
 from typing import TYPE_CHECKING, Any
 
 from .presets import check_arguments, load_preset, names, resolve_preset
-from .requirements import check_embedding, check_reads_logits, team_arguments
+from .requirements import check_embedding, check_reads_logits, note_coarse_target, team_arguments
 
 if TYPE_CHECKING:
     from .loss import build
@@ -18,6 +18,7 @@ __all__ = [
     "check_reads_logits",
     "load_preset",
     "names",
+    "note_coarse_target",
     "resolve_preset",
     "team_arguments",
 ]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from medkd.configs.plain import as_literal
 from medkd.losses import CombinedLoss
-from medkd.losses.taps import tap_pair
+from medkd.losses.taps import equal_stages, tap_pair
 from medkd.networks import FeatureTaps
 
 from .presets import resolve_preset
@@ -61,6 +61,7 @@ def build(
             "student": student.channels._asdict(),
             "teacher": teacher.channels._asdict() if teacher is not None else None,
             "channels": {},
+            "equal_stages": [] if teacher is None else equal_stages(student.shapes, teacher.shapes),
         }
     )
     terms = {}

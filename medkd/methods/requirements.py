@@ -5,14 +5,17 @@ This module imports neither torch nor MONAI, as `presets`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .presets import resolve_preset
 
-__all__ = ["check_embedding", "check_reads_logits", "teacher_map_taps", "team_arguments"]
+__all__ = ["check_embedding", "check_reads_logits", "note_coarse_target", "teacher_map_taps", "team_arguments"]
 
 _ARGUMENT = "@args::"
+# A target of fewer positions says little of where the teacher looks: the paper's has 1024, one of 64 x 64 pixels 16.
+_FEW_POSITIONS = 64
 
 
 def team_arguments(name: str, args: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
@@ -80,6 +83,29 @@ def check_reads_logits(name: str, args: Mapping[str, Any] | None = None) -> None
         raise ValueError(
             f"method {name} reads {tap} of the teacher ({term}), which --soft_labels cached does not keep: "
             "use --soft_labels online"
+        )
+
+
+def note_coarse_target(name: str, args: Mapping[str, Any] | None, teacher: Any, image_size: Sequence[int]) -> None:
+    """Print a note where a method teaches the teacher's bottleneck and that has few positions at the size of the images.
+
+    Args:
+        name: a method, see `names`.
+        args: arguments that replace defaults of the preset.
+        teacher: the tapped teacher (`FeatureTaps`).
+        image_size: edges of the images, or patches, that are trained on, in pixels.
+    """
+    _, arguments = resolve_preset(name, args)
+    if arguments.get("late") != "bottleneck" or not arguments["beta"] or not teacher.shapes.encoder:
+        return
+    shapes = (teacher.shapes.logits.shape[2:], teacher.shapes.encoder[-1].shape[2:])
+    edges = [max(1, image * coarse // dry) for image, dry, coarse in zip(image_size, *shapes, strict=True)]
+    if (count := math.prod(edges)) < _FEW_POSITIONS:
+        size, target = (" x ".join(map(str, values)) for values in (image_size, edges))
+        print(
+            f"note: method {name}: the teacher's bottleneck, the target of IFD, has {target} = {count} positions for images "
+            f"of {size}, fewer than {_FEW_POSITIONS}: use larger images, or --method_args::late final",
+            flush=True,
         )
 
 

@@ -10,6 +10,12 @@ def sample(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
+def wave(*shape, seed=0):
+    """Numbers that are the same on every machine: the inputs on which the authors' codes were run."""
+    i = torch.arange(math.prod(shape), dtype=torch.float64)
+    return (2 * torch.cos(0.7 * i * (seed + 1) + seed) + torch.sin(0.31 * i * i + seed)).reshape(shape)
+
+
 def labels(*shape, classes=2, seed=5):
     return torch.randint(0, classes, shape, generator=torch.Generator().manual_seed(seed))
 

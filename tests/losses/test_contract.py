@@ -9,6 +9,10 @@ from medkd.losses import (
     CIRKDLoss,
     CombinedLoss,
     CWDLoss,
+    DCDLoss,
+    DCDStagesLoss,
+    DiceKDLoss,
+    DISTLoss,
     DKDLoss,
     FitNetLoss,
     HeadKDLoss,
@@ -48,8 +52,23 @@ def with_filled_queues(loss):
 
 # class -> {case: (loss for a number of axes, tap)}; encoder.1 has 4 channels on both sides
 CASES = {
-    "KDLoss": {"kd": (lambda dims: KDLoss(), "logits")},
-    "DKDLoss": {"dkd": (lambda dims: DKDLoss(), "logits")},
+    "KDLoss": {
+        "kd": (lambda dims: KDLoss(), "logits"),
+        "kd standardize": (lambda dims: KDLoss(standardize=True), "encoder.1"),  # four classes
+    },
+    "DKDLoss": {
+        "dkd": (lambda dims: DKDLoss(), "logits"),
+        "dkd standardize": (lambda dims: DKDLoss(standardize=True), "encoder.1"),
+    },
+    "DiceKDLoss": {"dice_kd": (lambda dims: DiceKDLoss(), "logits")},
+    "DISTLoss": {
+        "dist": (lambda dims: DISTLoss(4), "encoder.1"),
+        "dist of two classes": (lambda dims: DISTLoss(2, beta=0), "logits"),
+    },
+    "DCDLoss": {"dcd": (lambda dims: DCDLoss(dims, 4, 4), "encoder.1")},
+    "DCDStagesLoss": {
+        "dcd stages": (lambda dims: DCDStagesLoss(dims, (3, 4, 5), (3, 4, 5), [(i, i) for i in range(3)]), "features")
+    },
     "CWDLoss": {"cwd": (lambda dims: CWDLoss(), "logits")},
     "ATLoss": {"at": (lambda dims: ATLoss(), "encoder.1"), "imd": (lambda dims: ATLoss(p=4), "encoder.1")},
     "FitNetLoss": {"fitnet": (lambda dims: FitNetLoss(dims, 4, 4), "encoder.1")},
@@ -76,7 +95,10 @@ CASES = {
         "hifd uniform": (lambda dims: HIFDLoss(dims, (3, 4, 5, 6), 6, 2, weighting="uniform"), "features"),
     },
     "IMFLoss": {"imf": (lambda dims: IMFLoss(dims, (3, 4, 5, 6), 6, 2), "features")},
-    "HLFDLoss": {"hlfd": (lambda dims: HLFDLoss(dims, (3, 4, 5, 6), 2), "features")},
+    "HLFDLoss": {
+        "hlfd": (lambda dims: HLFDLoss(dims, (3, 4, 5, 6), 2), "features"),
+        "hlfd final": (lambda dims: HLFDLoss(dims, (3, 4, 5, 6), 2, late="final"), "features"),
+    },
 }
 # Names of medkd.losses that this contract does not cover, and why.
 OTHERS = {
@@ -89,7 +111,7 @@ OTHERS = {
 LOSSES = {case: entry for cases in CASES.values() for case, entry in cases.items()}
 NAMES = tuple(LOSSES)
 # compare with a learnable map of the student: a student equal to its teacher does not have the value 0
-WITH_PROJECTION = ("fitnet", "head_kd", "hlfd", "hifd", "hifd uniform", "imf", "cirkd")
+WITH_PROJECTION = ("fitnet", "head_kd", "hlfd", "hlfd final", "hifd", "hifd uniform", "imf", "cirkd")
 
 
 def test_every_loss_has_a_case():
@@ -145,7 +167,7 @@ class TestContract:
         value(student, teacher).backward()
         tap = LOSSES[name][1]
         used = student.encoder if tap == "features" else tap_pair(student, teacher, tap)[:1]
-        if name in ("hlfd", "hifd", "hifd uniform"):
+        if name in ("hlfd", "hlfd final", "hifd", "hifd uniform", "dcd stages"):
             used = used[:-1]  # the bottleneck is not taught
         assert all(x.grad is not None and x.grad.abs().sum() > 0 for x in used)
         assert all(x.grad is None for x in (teacher.logits, *teacher.encoder, *teacher.maps))
@@ -210,8 +232,12 @@ def test_other_axes_and_single_classes_are_refused_with_shapes():
         CIRKDLoss(2, 3, 4, 2, pixel_queue=0)
 
 
-# a grid of cells has cells along the depth too, be it 1; nodes are so many an axis; a 3-convolution is another one in 3-D
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("spkd grid", "cirkd batch", "cirkd", "imf")])
+# a grid of cells has cells along the depth too, be it 1; nodes are so many an axis; a 3-convolution is another one in 3-D; a
+# wavelet needs two positions
+OF_3D = ("spkd grid", "cirkd batch", "cirkd", "imf", "dcd", "dcd stages")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in OF_3D])
 def test_depth_one_in_3d_equals_2d(name):
     flat, flat_loss = build(name, 2)
     deep, deep_loss = build(name, 3)

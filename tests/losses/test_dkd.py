@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from medkd.losses import DKDLoss, KDLoss
-from tests.losses.reference import kl, labels, sample, softmax
+from tests.losses.reference import kl, labels, sample, softmax, wave
 
 
 @pytest.mark.parametrize("classes", [3, 4])
@@ -34,3 +34,28 @@ def test_kd_is_the_target_term_plus_the_weighted_rest():
     s, t, y = sample(1, 4, 1, 1), sample(1, 4, 1, 1, seed=1), torch.tensor([[[[2]]]])
     p_y = torch.softmax(t, 1)[0, 2].item()
     torch.testing.assert_close(DKDLoss(1.0, 1 - p_y, 1.0)(s, t, y), KDLoss(1.0)(s, t), rtol=1e-10, atol=0)
+
+
+# mdistiller/distillers/DKD.py of github.com/sunshangquan/logit-standardization-KD at f6e5aa5, alpha 1, beta 8, on waves
+@pytest.mark.parametrize(
+    ("classes", "temperature", "expected"),
+    [
+        (4, 2.0, 5.4158934046824285),
+        (4, 4.0, 5.55903767191795),
+        (3, 2.0, 3.6663336503388324),
+        (3, 4.0, 3.8032858221049763),
+    ],
+)
+def test_standardize_equals_the_authors_code(classes, temperature, expected):
+    student, teacher = wave(2, classes, 5, 4), wave(2, classes, 5, 4, seed=1)
+    target = (torch.arange(40) % classes).reshape(2, 1, 5, 4)
+    value = DKDLoss(temperature=temperature, standardize=True)(student, teacher, target)
+    assert value.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_standardize_is_refused_for_two_classes():
+    message = "DKDLoss: standardize: found 2 classes, expected 3 or more"
+    with pytest.raises(ValueError, match=message):
+        DKDLoss(beta=0, standardize=True, num_classes=2)
+    with pytest.raises(ValueError, match=message):
+        DKDLoss(standardize=True)(*torch.zeros(2, 1, 2, 4, 4), torch.zeros(1, 1, 4, 4))

@@ -5,7 +5,7 @@ import torch
 
 from medkd.losses import HLFDLoss
 from medkd.networks import Features
-from tests.losses.reference import importance_distance, resized
+from tests.losses.reference import importance_distance, resized, sample
 
 CHANNELS = (3, 4, 5, 6, 7)
 TEACHER = (2, 3, 5, 4, 6)
@@ -77,6 +77,29 @@ def test_repo_preset_equals_the_loop():
     upd = divergence(unified, heads[3], 4.0)
     ipd = sum(divergence(torch.softmax(t.logits / 4, 1), h, 4.0) for h in heads[:3])
     assert loss(s, t).item() == pytest.approx(0.5 * (0.9 * (ufd + ifd) + 0.1 * (upd + ipd)), rel=1e-9)
+
+
+@pytest.mark.parametrize("preset", ["paper", "repo"])
+def test_final_teaches_the_teachers_last_map_to_the_mids_and_changes_no_other_term(preset):
+    student, teacher = pair()
+    final = sample(2, 5, 32, 32, seed=9)
+    teacher = teacher._replace(decoder=(sample(2, 6, 16, 16), final))
+    loss, bottleneck = loss_of(preset=preset, late="final"), loss_of(preset=preset)
+    loss(student, teacher)
+    bottleneck(student, teacher)
+    sizes = [tuple(final.shape[2:]) if preset == "repo" else tuple(mid.shape[2:]) for mid in student.encoder[1:4]]
+    expected = sum(
+        importance_distance(resized(mid, size), resized(final, size), 4)
+        for mid, size in zip(student.encoder[1:4], sizes, strict=True)
+    )
+    assert loss.components["ifd"].item() == pytest.approx(expected, rel=1e-9)
+    for name in ("ufd", "upd", "ipd"):
+        assert loss.components[name] == bottleneck.components[name]
+
+
+def test_the_last_map_of_a_teacher_without_decoder_is_its_bottleneck():
+    student, teacher = pair()
+    assert loss_of(late="final")(student, teacher) == loss_of()(student, teacher)
 
 
 def test_weights_power_and_temperature_reach_the_value():
@@ -153,6 +176,7 @@ def test_empty_maps_are_refused_unless_lambda_is_zero():
     ("build", "message"),
     [
         (lambda: HLFDLoss(2, CHANNELS, 2, preset="code"), "preset must be 'paper' or 'repo', found 'code'"),
+        (lambda: HLFDLoss(2, CHANNELS, 2, late="last"), "late must be 'bottleneck' or 'final', found 'last'"),
         (lambda: HLFDLoss(2, (3, 4), 2), "at least three encoder taps .* found 2"),
         (lambda: HLFDLoss(2, CHANNELS, 2, temperature=0), "temperature must be positive"),
     ],

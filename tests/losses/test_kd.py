@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medkd.losses import KDLoss
+from tests.losses.reference import sample, wave
 
 
 def reference(student, teacher, temperature):
@@ -75,3 +76,33 @@ def test_shapes_must_be_equal():
     message = r"KDLoss: student \(1, 2, 4, 4\) and teacher \(1, 2, 4, 5\) must have the same shape"
     with pytest.raises(ValueError, match=message):
         KDLoss()(torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 5))
+
+
+# mdistiller/distillers/KD.py of github.com/sunshangquan/logit-standardization-KD at f6e5aa5, on waves of seeds 0 and 1
+@pytest.mark.parametrize(
+    ("classes", "temperature", "expected"),
+    [
+        (4, 2.0, 0.7264413803890741),
+        (4, 4.0, 0.7455145837345103),
+        (3, 2.0, 0.6457593606640559),
+        (3, 4.0, 0.6580041219893358),
+    ],
+)
+def test_standardize_equals_the_authors_code(classes, temperature, expected):
+    student, teacher = wave(2, classes, 5, 4), wave(2, classes, 5, 4, seed=1)
+    assert KDLoss(temperature, standardize=True)(student, teacher).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_standardize_teaches_no_scale():
+    student, teacher = sample(2, 3, 4, 5), sample(2, 3, 4, 5, seed=1)
+    loss = KDLoss(standardize=True)
+    torch.testing.assert_close(loss(5 * student + 1, teacher / 3 - 2), loss(student, teacher), rtol=1e-5, atol=0)
+
+
+def test_standardize_is_refused_for_two_classes():
+    message = "KDLoss: standardize: found 2 classes, expected 3 or more: .* without a gradient"
+    with pytest.raises(ValueError, match=message):
+        KDLoss(standardize=True, num_classes=2)
+    with pytest.raises(ValueError, match=message):
+        KDLoss(standardize=True)(torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 4))
+    KDLoss(num_classes=2)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from medkd.losses.taps import tap_of, tap_pair
+from medkd.losses.taps import equal_stages, tap_of, tap_pair
 from medkd.networks import Features
 
 
@@ -77,3 +77,13 @@ def test_an_arrow_takes_another_map_of_the_teacher():
 def test_an_unknown_tap_is_named(tap, message):
     with pytest.raises(ValueError, match=message):
         tap_of(RESNET, tap)
+
+
+def test_equal_stages_have_the_same_stride_at_any_image_size():
+    assert equal_stages(UNET, RESNET) == [(1, 0), (2, 1), (3, 2), (4, 3)]
+    assert equal_stages(RESNET, UNET) == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    assert equal_stages(UNET, features(4, size=(4, 6))) == [(2, 0)]
+    assert equal_stages(features(1, 2), features(4, 8)) == []
+    # two stages of one stride: in their order, each once
+    assert equal_stages(features(1, 2, 2, 4), features(2, 2, 2)) == [(1, 0), (2, 1)]
+    assert equal_stages(features(2, 2, 2), features(1, 2, 2, 4)) == [(0, 1), (1, 2)]

@@ -7,7 +7,7 @@ import torch
 
 from medkd import methods
 from medkd.losses import DKDLoss, HLFDLoss, KDLoss
-from medkd.networks import FeatureTaps, ResNetFCN, UNetPlusPlus
+from medkd.networks import FeatureTaps, ResNetFCN, UNet, UNetPlusPlus
 
 
 def tapped(network):
@@ -90,3 +90,35 @@ def test_dkd_with_two_classes_warns_once_when_it_is_built(pair):
         loss(pair[0](image), pair[1](image), image)
         DKDLoss(num_classes=3)
         DKDLoss(beta=0, num_classes=2)
+
+
+def test_two_classes_are_refused_where_they_have_no_gradient(pair):
+    for name in ("kd", "dkd"):
+        with pytest.raises(Exception, match="standardize: found 2 classes, expected 3 or more"):
+            methods.build(name, task, *pair, args={"standardize": True})
+    with pytest.raises(Exception, match="DISTLoss: beta: found 1.0 with 2 classes, expected 0"):
+        methods.build("dist", task, *pair, args={"beta": 1.0})
+    assert methods.build("dist", task, *pair).losses["dist"].beta == 0  # the intra-class term alone
+
+
+def test_three_classes_have_all_terms():
+    three = [tapped(UNet(2, 1, 3, width=2)) for _ in range(2)]
+    assert methods.build("dist", task, *three).losses["dist"].beta == 1
+    for name in ("kd", "dkd"):
+        assert methods.build(name, task, *three, args={"standardize": True}).losses[name].standardize
+
+
+def test_dcd_pairs_stages_of_equal_size_and_takes_named_ones(pair):
+    student, teacher = pair  # strides 2 to 32 and 1 to 16
+    assert methods.build("dcd", task, student, teacher).losses["dcd"].stages == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    named = methods.build("dcd", task, student, teacher, {"stages": [[1, 2]], "levels": 1}).losses["dcd"]
+    assert (named.stages, named.levels) == ([(1, 2)], 1)
+    coarse = FeatureTaps(student.network, encoder=[student.names["encoder"][-1]])
+    with pytest.raises(Exception, match="DCDStagesLoss: stages: found .*, expected pairs of equal size"):
+        methods.build("dcd", task, coarse, teacher)
+
+
+def test_hlfd_takes_its_reading_of_late(pair):
+    assert methods.build("hlfd", task, *pair, args={"late": "final"}).losses["hlfd"].late == "final"
+    with pytest.raises(Exception, match="late must be 'bottleneck' or 'final', found 'last'"):
+        methods.build("hlfd", task, *pair, args={"late": "last"})

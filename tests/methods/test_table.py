@@ -12,7 +12,7 @@ from medkd.networks import FeatureTaps, UNet, UNetPlusPlus
 
 @pytest.fixture(scope="module")
 def pair():
-    networks = UNet(2, 3, 2, width=2), UNetPlusPlus(2, 3, 2, width=2, deep_supervision=True)
+    networks = UNet(2, 3, 2, width=2), UNetPlusPlus(2, 3, 2, width=4, deep_supervision=True)
     return [FeatureTaps(network, **network.default_taps()) for network in networks]
 
 

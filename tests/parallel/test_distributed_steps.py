@@ -18,6 +18,7 @@ from medkd.plckd import norm_layers
 # where all of them do, as here; so is what plckd corrects within an image.)
 EXCEPTIONS = {
     "cirkd": "its memory draws anchors and keys at random (the image pairs are exact: below)",
+    "dist": "correlates the pixels of each class over the whole batch",
     "hifd": "adaptive weights are quotients of means over the batch (weighting uniform is exact: below)",
     "skd": "the discriminator's batch norm sees the images of its process",
     "spkd": "relates the images of a batch to each other: those of a process (a grid's cells too)",
@@ -35,7 +36,9 @@ STEPS = {"one": {}, "accumulated": {"accumulation_steps": 2}, "clipped": {"clip_
 
 def items(method):
     """Four images of noise with labels of noise: a random teacher is right, and wrong, in each class of each."""
-    edge = 64 if method in ("skd", "imf") else 32  # for a discriminator, and a norm of more than one pixel
+    edge = (
+        64 if method in ("skd", "imf", "dcd") else 32
+    )  # for a discriminator, and a norm or a wavelet of more than one pixel
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(4, 1, edge, edge, generator=generator, dtype=torch.float64)
     labels = (torch.rand(4, 1, edge, edge, generator=generator) > 0.5).long()
