@@ -1,16 +1,17 @@
-"""Daubechies wavelets: their filters, and one level of analysis and synthesis, axis by axis."""
+"""Daubechies wavelets: their filters, and a level of analysis and synthesis along one axis."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from functools import cache
 from math import comb
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["analyse", "daubechies", "synthesise"]
+__all__ = ["axis_operators", "daubechies", "transform_axis"]
 
 # Beyond ten vanishing moments the roots of the polynomial lose digits.
 _LARGEST_ORDER = 10
@@ -46,44 +47,39 @@ def daubechies(name: str) -> tuple[list[float], list[float]]:
     return low.tolist(), high.tolist()
 
 
-def analyse(maps: Tensor, filters: Tensor) -> Tensor:
-    """Return the bands of one level: correlation with both filters along each axis, every second position.
+@cache
+def axis_operators(wavelet: str, edge: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return one level along an axis as matrices: what both bands keep of a map, and the low band itself.
+
+    Analysis is correlation with the decomposition filters at every second position, zero beyond the borders. Synthesis is
+    transposed convolution with the reconstruction filters. A level along several axes is the product of those along each.
 
     Args:
-        maps: (M, 1, *spatial), zero beyond its borders.
-        filters: the low and the high decomposition filter, (2, L).
+        wavelet: a name, see `daubechies`; L is the length of its filters.
+        edge: n, the positions along the axis.
+        dtype: data type of the matrices.
+        device: where the matrices are.
 
     Returns:
-        (M, 2^d, *coarser) for d axes. The bits of a band's number say low (0) or high (1) for each axis, the first axis first.
+        Synthesis after analysis of the low and of the high band, (2, 2 (n // 2), n): an odd edge becomes one shorter. And the
+        analysis of the low band, (n // 2 + L / 2, n).
     """
-    conv: Callable[..., Tensor] = F.conv2d if maps.ndim == 4 else F.conv3d
-    for axis, groups in enumerate(2**bit for bit in range(maps.ndim - 2)):
-        weight, stride, padding = _along(axis, filters, maps, groups)
-        maps = conv(maps, weight, None, stride, padding, groups=groups)
-    return maps
+    filters = torch.tensor(daubechies(wavelet), dtype=torch.float64)
+    padding = filters.shape[1] - 1
+    positions = torch.eye(edge, dtype=torch.float64).unsqueeze(1)
+    bands = F.conv1d(positions, filters.unsqueeze(1), stride=2, padding=padding)
+    kept = F.conv_transpose1d(bands, filters.flip(1).unsqueeze(1), stride=2, padding=padding, groups=2)
+    return kept.permute(1, 2, 0).to(device, dtype).contiguous(), bands[:, 0].T.to(device, dtype).contiguous()
 
 
-def synthesise(bands: Tensor, filters: Tensor) -> Tensor:
-    """Return the maps of bands, by transposed convolution with the reconstruction filters: the counterpart of `analyse`.
+def transform_axis(matrix: Tensor, maps: Tensor, axis: int) -> Tensor:
+    """Return maps with a matrix (m, n) applied along an axis of n positions.
 
-    Args:
-        bands: (M, 2^d, *coarser) for d axes.
-        filters: the low and the high reconstruction filter, (2, L).
-
-    Returns:
-        (M, 1, *spatial), an odd edge one shorter than that of the analysed map. The borders differ from it too.
+    Example:
+        >>> transform_axis(torch.ones(1, 3), torch.ones(2, 3, 4), axis=1).shape
+        torch.Size([2, 1, 4])
     """
-    conv: Callable[..., Tensor] = F.conv_transpose2d if bands.ndim == 4 else F.conv_transpose3d
-    for axis in reversed(range(bands.ndim - 2)):
-        groups = bands.shape[1] // 2
-        weight, stride, padding = _along(axis, filters, bands, groups)
-        bands = conv(bands, weight, None, stride, padding, groups=groups)
-    return bands
-
-
-def _along(axis: int, filters: Tensor, maps: Tensor, groups: int) -> tuple[Tensor, list[int], list[int]]:
-    """Return weight (2 * groups, 1, *kernel), stride and padding of a convolution of both filters along one axis."""
-    axes, length = maps.ndim - 2, filters.shape[1]
-    kernel = [length if other == axis else 1 for other in range(axes)]
-    weight = filters.to(maps.dtype).reshape(2, 1, *kernel).repeat(groups, *[1] * (axes + 1))
-    return weight, [2 if edge > 1 else 1 for edge in kernel], [edge - 1 for edge in kernel]
+    if axis == maps.ndim - 1:
+        return maps @ matrix.T
+    before, after = maps.shape[:axis], maps.shape[axis + 1 :]
+    return (matrix @ maps.reshape(before.numel(), maps.shape[axis], -1)).reshape(*before, -1, *after)

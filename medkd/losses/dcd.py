@@ -13,7 +13,7 @@ from torch.nn.modules.loss import _Loss
 from medkd.networks import Features
 
 from ._common import check_channels, check_positive, full_precision, no_autocast
-from ._wavelets import analyse, daubechies, synthesise
+from ._wavelets import axis_operators, daubechies, transform_axis
 
 __all__ = ["DCDLoss", "DCDStagesLoss"]
 
@@ -22,24 +22,18 @@ _MIDDLE_BANDS = (1, 2, 3, 4, 5, 6)
 
 
 class _DetailLoss(_Loss):
-    """Hold the filters and bands of a wavelet transform, and compare two maps by them. Arguments: see `DCDLoss`."""
-
-    dec_filters: Tensor
-    rec_filters: Tensor
-    mask: Tensor
+    """Compare two maps in some bands of a wavelet transform. For the arguments see `DCDLoss`."""
 
     def __init__(self, spatial_dims: int, wavelet: str, levels: int, bands: Sequence[int]) -> None:
         super().__init__()
         check_positive("DCDLoss", levels=levels)
         self.spatial_dims, self.levels = spatial_dims, levels
         try:
-            filters = torch.tensor(daubechies(wavelet), dtype=torch.float64)
+            daubechies(wavelet)
         except ValueError as error:
             raise ValueError(f"DCDLoss: {error}") from None
-        # constants of the formula: not in checkpoints. They are float64, so that a float64 loss loses nothing of them.
-        self.register_buffer("dec_filters", filters, persistent=False)
-        self.register_buffer("rec_filters", filters.flip(1), persistent=False)
-        self.register_buffer("mask", _mask(spatial_dims, bands), persistent=False)
+        self.wavelet = wavelet
+        self.bands = _check_bands(spatial_dims, bands)
 
     def _compare(self, student: Tensor, teacher: Tensor, channels: tuple[int, int], projector: nn.Module) -> Tensor:
         """Return the loss of two maps (N, C, *spatial) of one size."""
@@ -53,13 +47,35 @@ class _DetailLoss(_Loss):
         with no_autocast(student):
             # every step is linear: the transform of the difference is the difference of both transforms
             difference = projector(full_precision(student)) - full_precision(teacher.detach())
-            maps = difference.flatten(0, 1).unsqueeze(1)
-            errors = []
+            errors, maps = [], difference
             for _ in range(self.levels):
-                bands = analyse(maps, self.dec_filters)
-                errors.append(synthesise(bands * self.mask.to(bands.dtype), self.rec_filters).square().mean())
-                maps = bands[:, :1]
+                operators = [axis_operators(self.wavelet, edge, maps.dtype, maps.device) for edge in maps.shape[2:]]
+                kept, low = zip(*operators, strict=True)
+                errors.append(_keep_bands(maps, kept, self.bands).square().mean())
+                for axis, matrix in enumerate(low, start=2):
+                    maps = transform_axis(matrix, maps, axis)
             return torch.stack(errors).mean()
+
+
+def _keep_bands(maps: Tensor, operators: Sequence[Tensor], bands: frozenset[int]) -> Tensor:
+    """Return what some bands keep of maps: the sum over bands of the product of their operators along all axes.
+
+    Args:
+        maps: (N, C, *spatial), of which the last axes are transformed, as many as there are operators.
+        operators: for each of these axes, those of the low and the high band (2, m, n).
+        bands: numbers of bands, whose highest bit is that of the first axis.
+    """
+    if not operators:
+        return maps
+    half = 2 ** (len(operators) - 1)
+    axis = maps.ndim - len(operators)
+    parts: dict[frozenset[int], Tensor] = {}  # bands of the other axes -> the operator along this one, once a set
+    for bit, operator in enumerate(operators[0]):
+        others = frozenset(band - bit * half for band in bands if band // half == bit)
+        if others:
+            parts[others] = parts[others] + operator if others in parts else operator
+    sums = [_keep_bands(transform_axis(matrix, maps, axis), operators[1:], others) for others, matrix in parts.items()]
+    return torch.stack(sums).sum(dim=0) if len(sums) > 1 else sums[0]
 
 
 def _projector(spatial_dims: int, channels: tuple[int, int]) -> nn.Module:
@@ -70,14 +86,14 @@ def _projector(spatial_dims: int, channels: tuple[int, int]) -> nn.Module:
     return convolution
 
 
-def _mask(spatial_dims: int, bands: Sequence[int]) -> Tensor:
-    """Return 1 for the bands that are compared, else 0: (1, 2^d, 1, ...)."""
+def _check_bands(spatial_dims: int, bands: Sequence[int]) -> frozenset[int]:
+    """Return the bands that are compared; raise ValueError for a number that is none."""
     count = 2**spatial_dims
     if spatial_dims == 2 and tuple(bands) == _MIDDLE_BANDS:
         bands = (1, 2)
     if not bands or not set(bands) <= set(range(count)):
         raise ValueError(f"DCDLoss: bands: found {list(bands)}, expected numbers from 0 to {count - 1}")
-    return torch.tensor([float(band in bands) for band in range(count)]).reshape(1, count, *[1] * spatial_dims)
+    return frozenset(bands)
 
 
 class DCDLoss(_DetailLoss):
@@ -114,8 +130,8 @@ class DCDLoss(_DetailLoss):
         torch.Size([])
 
     Reference: Detail Consistent Distillation, MICCAI 2026 (arXiv 2605.26382); the value is that of the authors' code, which
-    is 3-D alone. Differs in cost: the filters run axis by axis, and over the difference of both maps once, as every step is
-    linear. Their runs average the weights of the student over steps (0.999); here the student is as it is.
+    is 3-D alone. Differs in cost: every step is linear, so that it runs over the difference of both maps once,
+    and axis by axis. Their runs average the weights of the student over steps (0.999); here the student is as it is.
 
     In a preset: ``stage: {tap: encoder.1, weight: 0.01, loss: {_target_: medkd.losses.DCDLoss, spatial_dims: 3, ...}}``
     """
