@@ -49,10 +49,10 @@ def daubechies(name: str) -> tuple[list[float], list[float]]:
 
 @cache
 def axis_operators(wavelet: str, edge: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return one level along an axis as matrices: what both bands keep of a map, and the low band itself.
+    """Return one level along an axis as matrices: analysis and synthesis.
 
     Analysis is correlation with the decomposition filters at every second position, zero beyond the borders. Synthesis is
-    transposed convolution with the reconstruction filters. A level along several axes is the product of those along each.
+    transposed convolution with the reconstruction filters. A level along several axes applies the matrices of each.
 
     Args:
         wavelet: a name, see `daubechies`; L is the length of its filters.
@@ -61,15 +61,18 @@ def axis_operators(wavelet: str, edge: int, dtype: torch.dtype, device: torch.de
         device: where the matrices are.
 
     Returns:
-        Synthesis after analysis of the low and of the high band, (2, 2 (n // 2), n): an odd edge becomes one shorter. And the
-        analysis of the low band, (n // 2 + L / 2, n).
+        The analysis of the low and of the high band, (2, n // 2 + L / 2, n), and their synthesis,
+        (2, 2 (n // 2), n // 2 + L / 2): an odd edge becomes one shorter.
     """
     filters = torch.tensor(daubechies(wavelet), dtype=torch.float64)
     padding = filters.shape[1] - 1
     positions = torch.eye(edge, dtype=torch.float64).unsqueeze(1)
-    bands = F.conv1d(positions, filters.unsqueeze(1), stride=2, padding=padding)
-    kept = F.conv_transpose1d(bands, filters.flip(1).unsqueeze(1), stride=2, padding=padding, groups=2)
-    return kept.permute(1, 2, 0).to(device, dtype).contiguous(), bands[:, 0].T.to(device, dtype).contiguous()
+    analysis = F.conv1d(positions, filters.unsqueeze(1), stride=2, padding=padding)
+    coefficients = torch.eye(analysis.shape[2], dtype=torch.float64).unsqueeze(1)
+    synthesis = F.conv_transpose1d(coefficients, filters.flip(1).unsqueeze(0), stride=2, padding=padding)
+    # of each position, or coefficient, in the first place: what it adds to every other one
+    first, second = (matrix.permute(1, 2, 0).to(device, dtype).contiguous() for matrix in (analysis, synthesis))
+    return first, second
 
 
 def transform_axis(matrix: Tensor, maps: Tensor, axis: int) -> Tensor:
@@ -79,7 +82,7 @@ def transform_axis(matrix: Tensor, maps: Tensor, axis: int) -> Tensor:
         >>> transform_axis(torch.ones(1, 3), torch.ones(2, 3, 4), axis=1).shape
         torch.Size([2, 1, 4])
     """
-    if axis == maps.ndim - 1:
-        return maps @ matrix.T
-    before, after = maps.shape[:axis], maps.shape[axis + 1 :]
-    return (matrix @ maps.reshape(before.numel(), maps.shape[axis], -1)).reshape(*before, -1, *after)
+    # one large product over the last axis: a batch of small ones, one a map, takes several times longer on a CPU
+    moved = maps.transpose(axis, -1)
+    rows = moved.reshape(-1, moved.shape[-1]) @ matrix.T
+    return rows.reshape(*moved.shape[:-1], -1).transpose(axis, -1)

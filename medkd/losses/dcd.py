@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -48,34 +48,52 @@ class _DetailLoss(_Loss):
             # every step is linear: the transform of the difference is the difference of both transforms
             difference = projector(full_precision(student)) - full_precision(teacher.detach())
             errors, maps = [], difference
-            for _ in range(self.levels):
+            for level in range(self.levels):
                 operators = [axis_operators(self.wavelet, edge, maps.dtype, maps.device) for edge in maps.shape[2:]]
-                kept, low = zip(*operators, strict=True)
-                errors.append(_keep_bands(maps, kept, self.bands).square().mean())
-                for axis, matrix in enumerate(low, start=2):
-                    maps = transform_axis(matrix, maps, axis)
+                analysis, synthesis = zip(*operators, strict=True)
+                # the next level takes the lowest band
+                lowest = {0} if level < self.levels - 1 else set()
+                coefficients = _analyse(maps, analysis, self.bands | lowest)
+                maps = coefficients.get(0, maps)
+                errors.append(_synthesise(coefficients, synthesis, self.bands).square().mean())
             return torch.stack(errors).mean()
 
 
-def _keep_bands(maps: Tensor, operators: Sequence[Tensor], bands: frozenset[int]) -> Tensor:
-    """Return what some bands keep of maps: the sum over bands of the product of their operators along all axes.
+def _analyse(maps: Tensor, operators: Sequence[Tensor], bands: frozenset[int]) -> dict[int, Tensor]:
+    """Return the coefficients of some bands of maps (N, C, *spatial).
 
     Args:
-        maps: (N, C, *spatial), of which the last axes are transformed, as many as there are operators.
+        maps: the last axes are transformed, as many as there are operators.
         operators: for each of these axes, those of the low and the high band (2, m, n).
-        bands: numbers of bands, whose highest bit is that of the first axis.
+        bands: numbers of bands, whose highest bit is that of the first of these axes.
     """
     if not operators:
-        return maps
-    half = 2 ** (len(operators) - 1)
+        return {0: maps}
+    coefficients: dict[int, Tensor] = {}
     axis = maps.ndim - len(operators)
-    parts: dict[frozenset[int], Tensor] = {}  # bands of the other axes -> the operator along this one, once a set
-    for bit, operator in enumerate(operators[0]):
-        others = frozenset(band - bit * half for band in bands if band // half == bit)
-        if others:
-            parts[others] = parts[others] + operator if others in parts else operator
-    sums = [_keep_bands(transform_axis(matrix, maps, axis), operators[1:], others) for others, matrix in parts.items()]
-    return torch.stack(sums).sum(dim=0) if len(sums) > 1 else sums[0]
+    for bit, others in _split(bands, len(operators)).items():
+        part = _analyse(transform_axis(operators[0][bit], maps, axis), operators[1:], others)
+        coefficients |= {band + (bit << len(operators) - 1): map_ for band, map_ in part.items()}
+    return coefficients
+
+
+def _synthesise(
+    coefficients: Mapping[int, Tensor], operators: Sequence[Tensor], bands: frozenset[int], first: int = 0
+) -> Tensor:
+    """Return the maps of some bands: the counterpart of `_analyse`. The bands are counted from the number ``first`` on."""
+    if not operators:
+        return coefficients[first]
+    maps = []
+    for bit, others in _split(bands, len(operators)).items():
+        part = _synthesise(coefficients, operators[1:], others, first + (bit << len(operators) - 1))
+        maps.append(transform_axis(operators[0][bit], part, part.ndim - len(operators)))
+    return maps[0] if len(maps) == 1 else maps[0] + maps[1]
+
+
+def _split(bands: frozenset[int], axes: int) -> dict[int, frozenset[int]]:
+    """Return the bands by the bit of the first axis, each without that bit; no empty set."""
+    parts = {bit: frozenset(band & ~(1 << axes - 1) for band in bands if band >> axes - 1 == bit) for bit in (0, 1)}
+    return {bit: part for bit, part in parts.items() if part}
 
 
 def _projector(spatial_dims: int, channels: tuple[int, int]) -> nn.Module:

@@ -72,9 +72,19 @@ def build(
                 parser[f"channels::{term}"] = _channels(student, teacher, tap)
             except ValueError as error:
                 raise ValueError(f"method {name}: {error}") from None  # one line: the deepest error is shown
-        content = dict(parser.get_parsed_content(f"terms::{term}"))
+        try:
+            content = dict(parser.get_parsed_content(f"terms::{term}"))
+        except RuntimeError as error:
+            if isinstance(cause := _deepest(error), ValueError):  # of the loss; MONAI's own message is no help
+                raise ValueError(f"method {name}: {cause}") from None
+            raise
         terms[term] = content if term == "task" else {"ramp": [0, arguments["warmup"]], **content}
     return CombinedLoss(task, terms)
+
+
+def _deepest(error: BaseException) -> BaseException:
+    """Return the first error of a chain of errors raised from each other."""
+    return error if error.__cause__ is None else _deepest(error.__cause__)
 
 
 def _check_teacher_maps(
