@@ -13,11 +13,13 @@ from torch.nn import functional as F
 
 __all__ = ["axis_operators", "daubechies", "transform_axis"]
 
+Filters = tuple[tuple[float, ...], tuple[float, ...]]
+
 # Beyond ten vanishing moments the roots of the polynomial lose digits.
 _LARGEST_ORDER = 10
 
 
-def daubechies(name: str) -> tuple[list[float], list[float]]:
+def daubechies(name: str) -> Filters:
     """Return the low and the high decomposition filter of a Daubechies wavelet, in the order of PyWavelets.
 
     The low filter of order N is the minimum-phase factor of the half-band polynomial with N zeros at -1 (Daubechies, Ten
@@ -44,18 +46,18 @@ def daubechies(name: str) -> tuple[list[float], list[float]]:
     polynomial = np.real(np.poly([-1.0] * order + zeros))
     low = (np.sqrt(2) * polynomial / polynomial.sum())[::-1]
     high = low[::-1] * [(-1) ** (k + 1) for k in range(2 * order)]
-    return low.tolist(), high.tolist()
+    return tuple(low.tolist()), tuple(high.tolist())
 
 
 @cache
-def axis_operators(wavelet: str, edge: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+def axis_operators(filters: Filters, edge: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return one level along an axis as matrices: analysis and synthesis.
 
     Analysis is correlation with the decomposition filters at every second position, zero beyond the borders. Synthesis is
     transposed convolution with the reconstruction filters. A level along several axes applies the matrices of each.
 
     Args:
-        wavelet: a name, see `daubechies`; L is the length of its filters.
+        filters: the low and the high decomposition filter, of length L each.
         edge: n, the positions along the axis.
         dtype: data type of the matrices.
         device: where the matrices are.
@@ -64,12 +66,12 @@ def axis_operators(wavelet: str, edge: int, dtype: torch.dtype, device: torch.de
         The analysis of the low and of the high band, (2, n // 2 + L / 2, n), and their synthesis,
         (2, 2 (n // 2), n // 2 + L / 2): an odd edge becomes one shorter.
     """
-    filters = torch.tensor(daubechies(wavelet), dtype=torch.float64)
-    padding = filters.shape[1] - 1
+    low_high = torch.tensor(filters, dtype=torch.float64).unsqueeze(1)
+    padding = low_high.shape[2] - 1
     positions = torch.eye(edge, dtype=torch.float64).unsqueeze(1)
-    analysis = F.conv1d(positions, filters.unsqueeze(1), stride=2, padding=padding)
+    analysis = F.conv1d(positions, low_high, stride=2, padding=padding)
     coefficients = torch.eye(analysis.shape[2], dtype=torch.float64).unsqueeze(1)
-    synthesis = F.conv_transpose1d(coefficients, filters.flip(1).unsqueeze(0), stride=2, padding=padding)
+    synthesis = F.conv_transpose1d(coefficients, low_high.flip(2).transpose(0, 1), stride=2, padding=padding)
     # of each position, or coefficient, in the first place: what it adds to every other one
     first, second = (matrix.permute(1, 2, 0).to(device, dtype).contiguous() for matrix in (analysis, synthesis))
     return first, second

@@ -29,10 +29,9 @@ class _DetailLoss(_Loss):
         check_positive("DCDLoss", levels=levels)
         self.spatial_dims, self.levels = spatial_dims, levels
         try:
-            daubechies(wavelet)
+            self.filters = daubechies(wavelet)
         except ValueError as error:
             raise ValueError(f"DCDLoss: {error}") from None
-        self.wavelet = wavelet
         self.bands = _check_bands(spatial_dims, bands)
 
     def _compare(self, student: Tensor, teacher: Tensor, channels: tuple[int, int], projector: nn.Module) -> Tensor:
@@ -49,7 +48,7 @@ class _DetailLoss(_Loss):
             difference = projector(full_precision(student)) - full_precision(teacher.detach())
             errors, maps = [], difference
             for level in range(self.levels):
-                operators = [axis_operators(self.wavelet, edge, maps.dtype, maps.device) for edge in maps.shape[2:]]
+                operators = [axis_operators(self.filters, edge, maps.dtype, maps.device) for edge in maps.shape[2:]]
                 analysis, synthesis = zip(*operators, strict=True)
                 # the next level takes the lowest band
                 lowest = {0} if level < self.levels - 1 else set()

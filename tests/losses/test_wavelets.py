@@ -40,7 +40,7 @@ def test_analysis_and_synthesis_are_the_convolutions_of_the_authors(name):
     low_high = torch.tensor(daubechies(name), dtype=torch.float64).unsqueeze(1)
     padding = low_high.shape[2] - 1
     for edge in (2, 7, 12):
-        analysis, synthesis = axis_operators(name, edge, torch.float64, torch.device("cpu"))
+        analysis, synthesis = axis_operators(daubechies(name), edge, torch.float64, torch.device("cpu"))
         line = torch.linspace(-1, 2, edge, dtype=torch.float64).exp()
         bands = F.conv1d(line[None, None], low_high, stride=2, padding=padding)
         torch.testing.assert_close(analysis @ line, bands[0], rtol=0, atol=1e-12)
