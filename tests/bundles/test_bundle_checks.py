@@ -11,7 +11,7 @@ from medkd.configs.bundles import BUNDLES, tasks
 
 # what a data set says, where there is none
 CLASSES = {
-    "nifti": {"classes": {1: "foreground"}},
+    "nifti": {"classes": {1: "foreground"}, "channels": ["image"]},
     "pictures": {"classes": {1: "foreground"}, "form": "grey", "image_size": [224, 224]},
 }
 SCHEMA = json.loads((Path(__file__).parent / "metadata_schema.json").read_text())

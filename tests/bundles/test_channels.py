@@ -58,6 +58,13 @@ def test_a_case_that_lacks_a_channel_is_named_and_the_others_go_on(folder, capsy
     assert [path.name for path in (folder / "some_out").glob("*.nii.gz")] == ["patient_01.nii.gz"]
 
 
+def test_a_packed_bundle_names_its_channels(folder):
+    run("pack", "--model", folder / "student", "--output_dir", folder / "packed")
+    image = json.loads((folder / "packed/configs/metadata.json").read_text())["network_data_format"]["inputs"]["image"]
+    assert image["num_channels"] == 4
+    assert image["channel_def"] == {"0": "ct", "1": "t1", "2": "t2", "3": "flair"}
+
+
 def test_a_model_is_used_with_data_of_its_channels_alone(folder, capsys):
     datalist = json.loads((folder / "data/datalist.json").read_text())
     datalist["modality"]["1"] = "pet"

@@ -11,7 +11,7 @@ from medkd.configs.bundles import BUNDLES
 from medkd.data import load_datalist
 
 DIFFERING = {"train.yaml": ["# Liver and liver tumour in CT (LiTS)", "target", "window", "spacing", "classes"]}
-DIFFERING |= {"inference.yaml": ["window", "spacing"], "evaluate.yaml": []}
+DIFFERING |= {"inference.yaml": ["window", "spacing", "classes", "  algorithm"], "evaluate.yaml": []}
 
 
 @pytest.mark.parametrize("name", DIFFERING)

@@ -236,5 +236,5 @@ def test_a_model_without_a_record_is_one_line(tmp_path, medkd_run, capsys):
 def test_the_bundle_is_that_of_kits19_but_for_what_the_data_set_says():
     ours, kits = ((BUNDLES / task / "configs/train.yaml").read_text() for task in ("nifti", "kits19"))
     own = {line.split(":")[0].strip(" -{_") for line in set(ours.splitlines()) - set(kits.splitlines())}
-    words = "target window image_size patch_size spacing classes values per_case trained_with".split()
+    words = "target window image_size patch_size spacing classes values channels per_case trained_with mode".split()
     assert own - {line for line in own if line.startswith("#")} == set(words)

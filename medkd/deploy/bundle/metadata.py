@@ -67,6 +67,11 @@ def bundle_metadata(
             "num_channels": len(channels),
             "channel_def": channels,
         }
+    elif len(sequences := student.values.get("channels") or ()) > 1:  # of a user's own volumes
+        data_format["inputs"]["image"] |= {
+            "num_channels": len(sequences),
+            "channel_def": {str(number): name for number, name in enumerate(sequences)},
+        }
     data_format["outputs"]["pred"] |= {
         "num_channels": len(classes) + 1,
         "spatial_shape": shape,
