@@ -18,7 +18,7 @@ Kind = Literal[
     "truth",  # True or False
     "flag",  # without a value
     "list",
-    "names",  # one or several of the choices, as a list or with commas
+    "names",  # one or several, of the choices if there are any, as a list or with commas
     "sizes",  # whole numbers from 1 on
     "numbers",
     "words",  # one or several of the choices

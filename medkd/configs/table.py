@@ -134,7 +134,7 @@ _OPTIONS = (
     ),
     Option(
         "teacher_channels",
-        "list",
+        "names",
         "Name or number of the task's channel for each input channel of an external teacher.",
         nullable=True,
     ),

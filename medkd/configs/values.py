@@ -132,7 +132,7 @@ def fits(value: Any, default: Any, option: Option | None) -> bool:
             return isinstance(value, bool | int)
         case "names":
             names = value if _is_list(value) else str(value).split(",")
-            return all(str(name).strip() in option.choices for name in names)
+            return not option.choices or all(str(name).strip() in option.choices for name in names)
         case "list":
             return _is_list(value) or value in option.choices
         case "sizes":

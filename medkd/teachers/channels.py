@@ -8,12 +8,16 @@ __all__ = ["choose_channels"]
 
 
 def choose_channels(
-    option: Sequence[str | int] | None, ours: Sequence[str], theirs: Sequence[str], source: str, count: int | None
+    option: str | int | Sequence[str | int] | None,
+    ours: Sequence[str],
+    theirs: Sequence[str],
+    source: str,
+    count: int | None,
 ) -> list[int] | None:
     """Return for each channel of a teacher's image the number of the task's channel; None: all in their order.
 
     Args:
-        option: ``--teacher_channels``: names or numbers of the task's channels.
+        option: ``--teacher_channels``: names or numbers of the task's channels; also one text with commas.
         ours: names of the task's channels; capitals do not matter.
         theirs: names of the teacher's channels, empty if its files state none. They decide where there is no option.
         source: name of the teacher, for messages.
@@ -29,6 +33,10 @@ def choose_channels(
         [1]
     """
     numbers = {name.lower(): number for number, name in enumerate(ours)}
+    if isinstance(option, str):
+        option = [name.strip() for name in option.split(",")]
+    elif isinstance(option, int):
+        option = [option]
     if option is None:
         chosen = [numbers[name.lower()] for name in theirs if name.lower() in numbers]
         if len(chosen) < len(theirs) or len(set(chosen)) < len(chosen) or not chosen:

@@ -94,7 +94,7 @@ def adapt_model(
     classes: Sequence[int] | None = None,
     fallback: Sequence[float] | str | None = None,
     output: OutputKind = "auto",
-    channels: Sequence[str | int] | None = None,
+    channels: str | int | Sequence[str | int] | None = None,
 ) -> TeacherAdapter:
     """Return the model as a network that takes the task's images and gives the task's classes.
 

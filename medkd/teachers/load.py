@@ -103,8 +103,8 @@ def load_teacher(
         raise ValueError(f"--teacher_classes: found {classes!r}, expected a list")
     if intensity is not None and not isinstance(intensity, Sequence):
         raise ValueError(f"--teacher_intensity: found {intensity!r}, expected {INTENSITY_FORMS}")
-    if channels is not None and (isinstance(channels, str) or not isinstance(channels, Sequence)):
-        raise ValueError(f"--teacher_channels: found {channels!r}, expected a list of names or numbers")
+    if isinstance(channels, bool) or not isinstance(channels, str | int | Sequence | None):
+        raise ValueError(f"--teacher_channels: found {channels!r}, expected names or numbers")
     task, kind = Task(network, num_classes, window, per_case, spacing, channel_names), check_kind(output)
     if isinstance(teacher, str | Path):
         return _load_one(teacher, task, intensity, classes, output=kind, channels=channels)
@@ -163,7 +163,7 @@ def _load_one(
     classes: Sequence[int] | None = None,
     fallback: Sequence[float] | str | None = None,
     output: OutputKind = "auto",
-    channels: Sequence[str | int] | None = None,
+    channels: str | int | Sequence[str | int] | None = None,
 ) -> nn.Module:
     kind = teacher_kind(path)
     if kind != "weights":

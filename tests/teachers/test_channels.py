@@ -14,6 +14,8 @@ OURS = ["ct", "t1", "t2"]
 
 def test_names_and_numbers():
     assert choose_channels(["T2", 0], OURS, [], "x", 2) == [2, 0]
+    assert choose_channels("t2, ct", OURS, [], "x", 2) == [2, 0]
+    assert choose_channels("t1", OURS, [], "x", 1) == choose_channels(1, OURS, [], "x", 1) == [1]
     assert choose_channels(["ct", "t1", "t2"], OURS, [], "x", 3) is None  # all in their order
     assert choose_channels(None, OURS, ["t2", "CT"], "x", 2) == [2, 0]
     assert choose_channels(None, OURS, ["PET", "CT", "US"], "x", 3) is None  # other names: in their order
