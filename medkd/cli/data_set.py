@@ -11,7 +11,8 @@ from medkd.runs.json_files import read_object
 __all__ = ["check_data_set"]
 
 _KINDS = {True: "volumes", False: "pictures"}
-_STORE = ".b2nd"
+# of stored images; another suffix tells nothing
+_KIND_OF = {".b2nd": True, **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"), False)}
 
 
 def check_data_set(task: str, options: Mapping[str, Any], config: Mapping[str, Any]) -> None:
@@ -34,8 +35,8 @@ def check_data_set(task: str, options: Mapping[str, Any], config: Mapping[str, A
     if not images:
         return
     first = images[0][0] if isinstance(images[0], list) and images[0] else images[0]
-    found, expected = str(first).endswith(_STORE), "spacing" in config
-    if found != expected:
+    found, expected = _KIND_OF.get(Path(str(first)).suffix), "spacing" in config
+    if found is not None and found != expected:
         name = (datalist or {}).get("name")
         raise ValueError(
             f"--dataset_dir {folder}: found a data set of {_KINDS[found]} (prepared for {name}), expected {_KINDS[expected]}: "

@@ -76,7 +76,7 @@ def check_run_options(
     Example:
         >>> check_run_options("distill", "kits19", {"method": "kd", "method_args::wieght": 1})
         Traceback (most recent call last):
-        ValueError: method kd has no argument 'wieght': did you mean weight? it has warmup, temperature, weight
+        ValueError: method kd has no argument 'wieght': did you mean weight? it has warmup, temperature, weight, standardize
     """
     check_no_files(options)
     config = merge_files([*config_files(verb, task, role, soft_labels, mode), *overlays])

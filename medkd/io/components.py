@@ -37,7 +37,7 @@ def voxel_volume(affine: np.ndarray | None, axes: int) -> float:
         axes: number of spatial axes; 2 for a picture.
 
     Example:
-        >>> voxel_volume(np.diag([2.0, 1.0, 5.0, 1.0]), axes=3)
+        >>> round(voxel_volume(np.diag([2.0, 1.0, 5.0, 1.0]), axes=3), 6)
         0.01
     """
     if axes == 2:

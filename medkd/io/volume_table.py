@@ -43,7 +43,7 @@ class VolumeTable:
         >>> table.add("a", np.ones((2, 2, 2), np.uint8), np.diag([5.0, 5.0, 5.0, 1.0]))
         ''
         >>> print(table.file.read_text().splitlines()[1])
-        a,tumour,1.0,8,0
+        a,tumour,1,8,0
     """
 
     def __init__(self, output_dir: str | Path, classes: Mapping[int, str], unit: str = "ml") -> None:

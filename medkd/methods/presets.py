@@ -47,7 +47,7 @@ def load_preset(name: str) -> dict[str, Any]:
 
     Example:
         >>> load_preset("kd")["args"]
-        {'temperature': 4.0, 'weight': 1.0}
+        {'temperature': 4.0, 'weight': 1.0, 'standardize': False}
     """
     if name not in names():
         hint = _hint(name, names())
@@ -69,7 +69,7 @@ def check_arguments(name: str, args: Mapping[str, Any] | None = None) -> None:
     Example:
         >>> check_arguments("kd", {"wieght": 2.0})
         Traceback (most recent call last):
-        ValueError: method kd has no argument 'wieght': did you mean weight? it has warmup, temperature, weight
+        ValueError: method kd has no argument 'wieght': did you mean weight? it has warmup, temperature, weight, standardize
     """
     resolve_preset(name, args)
 

@@ -39,7 +39,7 @@ def calibration_bins(logits: Tensor, truth: Tensor, bins: int = BINS) -> np.ndar
     Example:
         >>> logits = torch.tensor([[0.0, 0.0], [0.0, 100.0]])
         >>> calibration_bins(logits, torch.tensor([0, 1]), bins=2).tolist()
-        [[[0.0, 2.0], [0.0, 1.5], [0.0, 1.0]]]
+        [[[1.0, 1.0], [0.5, 1.0], [0.0, 1.0]]]
     """
     classes = logits.shape[0]
     sums = torch.zeros(classes - 1, 3, bins, dtype=torch.float64)

@@ -37,8 +37,8 @@ def lesion_metrics(prediction: Tensor, truth: Tensor) -> dict[str, float]:
     predicted, true = (mask.bool().cpu().numpy() for mask in (prediction, truth))
     of_truth, of_prediction = label_components(true), label_components(predicted)
     n_truth, n_predicted = (int(components.max(initial=0)) for components in (of_truth, of_prediction))
-    found = np.count_nonzero(np.unique(of_truth[predicted]))
-    right = np.count_nonzero(np.unique(of_prediction[true]))
+    found = int(np.count_nonzero(np.unique(of_truth[predicted])))
+    right = int(np.count_nonzero(np.unique(of_prediction[true])))
     return {
         "lesion_sensitivity": found / n_truth if n_truth else float("nan"),
         "lesion_precision": right / n_predicted if n_predicted else float("nan"),

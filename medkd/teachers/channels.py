@@ -29,8 +29,8 @@ def choose_channels(
     Example:
         >>> choose_channels(["t2", 0], ["t1", "t2"], [], "teacher", 2)
         [1, 0]
-        >>> choose_channels(None, ["t1", "t2"], ["T2"], "teacher", 1)
-        [1]
+        >>> choose_channels("t1", ["t1", "t2"], [], "teacher", 1)
+        [0]
     """
     numbers = {name.lower(): number for number, name in enumerate(ours)}
     if isinstance(option, str):

@@ -90,14 +90,24 @@ def test_inference_with_and_without_torch(form, sources, run_of, medkd_run, tmp_
         np.testing.assert_array_equal(stored, np.asarray(Image.open(tmp_path / f"out/{entry['case']}.png")))
 
 
-def test_pictures_of_another_form_are_refused_or_converted(sources, run_of, medkd_run, tmp_path, capsys):
+def test_pictures_of_another_form_are_refused(sources, run_of, medkd_run, tmp_path, capsys):
     options = ["--model", run_of("grey16") / "student", "--input", sources["rgb"] / "raw/images/frame_000.jpg"]
     assert medkd_run("infer", "pictures", *options, "--output_dir", tmp_path / "a", tiny=False) == 1
     assert "frame_000.jpg: found RGB, expected grey of 16 bit as in training" in capsys.readouterr().err
+    options += ["--convert", "True", "--output_dir", tmp_path / "b"]
+    assert medkd_run("infer", "pictures", *options, tiny=False) == 1
+    assert "as in training: 8 bit scaled to 16 would be white" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_pictures_of_another_form_are_converted(sources, run_of, medkd_run, tmp_path):
+    Image.open(sources["rgb"] / "raw/images/frame_000.jpg").convert("L").save(tmp_path / "grey.png")
+    options = ["--model", run_of("rgb") / "student", "--input", tmp_path / "grey.png"]
+    assert medkd_run("infer", "pictures", *options, "--output_dir", tmp_path / "a", tiny=False) == 1
     assert (
         medkd_run("infer", "pictures", *options, "--convert", "True", "--output_dir", tmp_path / "b", tiny=False) == 0
     )
-    assert (tmp_path / "b/frame_000.png").is_file()
+    assert (tmp_path / "b/grey.png").is_file()
 
 
 @pytest.mark.slow

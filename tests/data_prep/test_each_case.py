@@ -35,8 +35,8 @@ def test_results_and_errors_come_in_order(workers):
     assert type(odd) is ValueError and str(odd) == "one and two"
     assert type(missing) is FileNotFoundError and missing.errno == 2 and "7.png" in str(missing)
     assert [text for text, _ in results.values()] == [f"{case} of {FILES[case].images[0]}" for case in results]
-    processes = {process for _, process in results.values()}
-    assert len(processes) == workers and (os.getpid() in processes) == (workers == 1)
+    # one of the two may be faster and do all
+    assert (os.getpid() in {process for _, process in results.values()}) == (workers == 1)
 
 
 def is_missing(error):

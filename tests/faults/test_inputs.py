@@ -87,12 +87,9 @@ def test_a_bad_one_is_named_and_the_others_are_done(
     assert len(lines) == 2 and re.search(message, lines[0]), lines
     case = bad.name[:2]
     assert lines[1] == f"medkd: error: 1 of 3 cases failed: {case}"
-    suffix = ".nii.gz" if task == "kits19" else ".png"
-    assert sorted(path.name for path in output.iterdir()) == [
-        f"{case[0]}0{suffix}",
-        f"{case[0]}2{suffix}",
-        "volumes.csv",
-    ]
+    suffix, beside = {"kits19": (".nii.gz", ["itksnap_labels.txt"]), "cvc_endoscene": (".png", [])}[task]
+    masks = [f"{case[0]}0{suffix}", f"{case[0]}2{suffix}"]
+    assert sorted(path.name for path in output.iterdir()) == [*masks, *beside, "volumes.csv"]
 
 
 def test_none_that_can_be_read(pairs, teachers, medkd_run, tmp_path, capfd):

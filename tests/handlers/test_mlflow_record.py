@@ -27,7 +27,7 @@ def test_impossible_places(tmp_path, monkeypatch, tracking, message):
 
 def test_without_mlflow_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r'mlflow is not installed: pip install "medkd\[mlflow\]"'):
+    with pytest.raises(ValueError, match=r'mlflow is not installed: pip install -e ".\[mlflow\]" in the clone'):
         MLflowRecord(str(tmp_path), tmp_path, "bundles/kits19", "kd", 0)
     MLflowRecord(None, tmp_path, "bundles/kits19", "kd", 0)  # no option, nothing needed
 

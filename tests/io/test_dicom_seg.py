@@ -241,7 +241,9 @@ def test_refused_formats(classes, options, message):
 
 def test_without_highdicom_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "highdicom", None)
-    with pytest.raises(ValueError, match=r'--format dicom-seg: found no highdicom.*pip install "medkd\[dicom\]"'):
+    with pytest.raises(
+        ValueError, match=r'--format dicom-seg: found no highdicom.*pip install -e ".\[dicom\]" in the clone'
+    ):
         LabelFormat(CLASSES, "dicom-seg")
     LabelFormat(CLASSES, "seg.nrrd")
     monkeypatch.undo()
