@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from tqdm import tqdm
@@ -56,9 +56,10 @@ def each_case(
     show = partial(tqdm, desc=title, total=len(files), unit="case", disable=None)
     if workers <= 1:
         return dict(zip(files, show(map(attempt, files.items())), strict=True))
-    with ProcessPoolExecutor(workers, initializer=_start_process) as pool:
+    # Each process receives the function once: it may hold tables of all cases.
+    with ProcessPoolExecutor(workers, initializer=_start_process, initargs=(attempt,)) as pool:
         try:
-            return dict(zip(files, show(pool.map(attempt, files.items())), strict=True))
+            return dict(zip(files, show(pool.map(_attempt_here, files.items())), strict=True))
         except BrokenProcessPool as error:
             raise MemoryError(f"--workers {workers}: a process was ended, is the memory full? Use fewer") from error
         except BaseException:
@@ -87,8 +88,19 @@ def _attempt(
         return ValueError(str(error))
 
 
-def _start_process() -> None:
-    """Leave signals and the end to the parent process, and use one thread."""
+class _Process:
+    """What a process was started for."""
+
+    attempt: Callable[[tuple[str, CaseFiles]], Any]
+
+
+def _attempt_here(case: tuple[str, CaseFiles]) -> Any:
+    return _Process.attempt(case)
+
+
+def _start_process(attempt: Callable[[tuple[str, CaseFiles]], Any]) -> None:
+    """Keep the function, leave signals and the end to the parent process, and use one thread."""
+    _Process.attempt = attempt
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
