@@ -1,14 +1,16 @@
-"""A data set of CT and MR-like channels through the nifti bundle: training in 2-D and 3-D, and inference."""
+"""A data set of four channels and eight classes through the nifti bundle: training in 2-D and 3-D, and inference."""
 
 import json
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 
 from medkd.cli.main import main
 from medkd.phantoms import make_nifti
 
+CLASSES = 8
 SMALL = ["--student_width", "4", "--max_epochs", "1", "--training_cases", "2", "--image_size", "32", "32"]
 
 
@@ -16,10 +18,21 @@ SMALL = ["--student_width", "4", "--max_epochs", "1", "--training_cases", "2", "
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("channels")
     make_nifti(root, cases=6, size=32, slices=(16, 17), channels=4)
+    for path in (root / "labels").iterdir():
+        split_class(path)
     run("prepare", "nifti", "--images", root / "images", "--labels", root / "labels", "--channels", "ct,t1,t2,flair",
         "--dataset_dir", root / "data")  # fmt: skip
     run("train", "nifti", "--dataset_dir", root / "data", "--output_dir", root / "student", *SMALL)
     return root
+
+
+def split_class(path):
+    """Give each eighth of the organ's voxels a class of its own."""
+    label = nib.load(path)
+    voxels = np.asarray(label.dataobj).copy()
+    for number, part in enumerate(np.array_split(np.flatnonzero(voxels), CLASSES), 1):
+        voxels.flat[part] = number
+    nib.save(nib.Nifti1Image(voxels, label.affine), path)
 
 
 def run(*words):
@@ -29,6 +42,7 @@ def run(*words):
 def test_the_run_records_its_channels_and_infers_from_each_form_alike(folder):
     config = (folder / "student/config.yaml").read_text()
     assert "flair" in config
+    assert set(pd.read_csv(folder / "student/metrics.csv")["class"]) == {f"class_{n}" for n in range(1, CLASSES + 1)}
     images = {n: [nib.load(folder / f"images/patient_{n:02d}_{c:04}.nii.gz") for c in range(4)] for n in range(2)}
     for number, channels in images.items():
         case = folder / f"cases/patient_{number:02d}"
@@ -94,3 +108,4 @@ def test_volumes_are_trained_and_distilled(folder):
     run(
         "distill", "nifti", "--teacher", folder / "teacher", "--method", "hlfd", "--output_dir", folder / "hlfd", *small
     )
+    assert set(pd.read_csv(folder / "hlfd/metrics.csv")["class"]) == {f"class_{n}" for n in range(1, CLASSES + 1)}
