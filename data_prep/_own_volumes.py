@@ -52,7 +52,7 @@ class VolumeOptions:
         spacing: mm of slice, row, column; None: proposed.
         modalities: ``"ct"`` or ``"other"`` of each channel, as the user says; None: by `rules` or the intensities.
         resample_channels: whether channels on another grid than the first are resampled onto it.
-        rules: the same by the names of channels in the source; None for a channel: by its intensities.
+        rules: modalities by the names of channels in the source; None for a channel: by its intensities.
         notes: on the source, for console and report.
     """
 

@@ -117,42 +117,10 @@ def _parser(tasks: Collection[str]) -> _OneLineParser:
     parser.add_argument("--model", required=True, help="FILE.onnx that `medkd export` wrote")
     parser.add_argument("--input", help="a file, a folder with a DICOM series, or a folder of these")
     parser.add_argument("--output_dir", help="folder for the predictions")
-    parser.add_argument(
-        "--save_probabilities",
-        type=_bool,
-        nargs="?",
-        const=True,
-        default=False,
-        metavar="True",
-        help="write the probabilities of the foreground classes too",
-    )
-    parser.add_argument(
-        "--convert",
-        type=_bool,
-        nargs="?",
-        const=True,
-        default=False,
-        metavar="True",
-        help="convert pictures of another form (grey, RGB, bits) than those of the training",
-    )
-    parser.add_argument(
-        "--resample_channels",
-        type=_bool,
-        nargs="?",
-        const=True,
-        default=False,
-        metavar="True",
-        help="resample channels on another grid than the first onto it",
-    )
-    parser.add_argument(
-        "--largest_component",
-        type=_bool,
-        nargs="?",
-        const=True,
-        default=False,
-        metavar="True",
-        help="keep the largest connected component of each class",
-    )
+    _add_flag(parser, "--save_probabilities", "write the probabilities of the foreground classes too")
+    _add_flag(parser, "--convert", "convert pictures of another form (grey, RGB, bits) than those of the training")
+    _add_flag(parser, "--resample_channels", "resample channels on another grid than the first onto it")
+    _add_flag(parser, "--largest_component", "keep the largest connected component of each class")
     parser.add_argument(
         "--min_volume",
         type=_volume,
@@ -170,6 +138,10 @@ def _parser(tasks: Collection[str]) -> _OneLineParser:
     parser.add_argument("--threads", type=_positive_int, help="threads (default: OMP_NUM_THREADS, else all cores)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="device (default: a GPU if ONNX Runtime finds one)")
     return parser
+
+
+def _add_flag(parser: _OneLineParser, name: str, meaning: str) -> None:
+    parser.add_argument(name, type=_bool, nargs="?", const=True, default=False, metavar="True", help=meaning)
 
 
 def _positive_int(text: str) -> int:
