@@ -36,6 +36,10 @@ class TeamOutputs(NamedTuple):
     embedding: Tensor | None = None
     """Map (N, D, *any) of T in which similarity is measured."""
 
+    def of_images(self, indices: Tensor) -> TeamOutputs:
+        """Return the outputs on some images of the batch, by their int64 indices (L,)."""
+        return TeamOutputs(*(None if map_ is None else map_.index_select(0, indices) for map_ in self))
+
 
 class Correction:
     """The correction chain with its settings, its memory and its counts.
@@ -142,23 +146,35 @@ class TeacherTeam(nn.Module):
         self.teacher, self.false_pixel, self.boundary = teacher, false_pixel, boundary
         self.correction = Correction(similarity, swap, max_candidates)
 
-    def forward(self, image: Tensor, target: Tensor) -> Features:
-        """Return T's features with corrected logits.
+    def forward(self, image: Tensor, target: Tensor, labelled: Tensor | None = None) -> Features:
+        """Return T's features with logits that are corrected on labelled images, and T's on all others.
 
         Args:
             image: (N, C, *spatial).
             target: (N, 1, *spatial) integer labels.
+            labelled: (L,) int64 indices of the images that have labels; None: all have.
         """
         features = self.teacher(image)
-        return features._replace(logits=self.logits_from(self._add_assistants(image, features), target))
+        return features._replace(logits=self.logits_from(self._add_assistants(image, features), target, labelled))
 
     def outputs(self, image: Tensor) -> TeamOutputs:
         """Return the outputs of all networks on an image (N, C, *spatial)."""
         return self._add_assistants(image, self.teacher(image))
 
-    def logits_from(self, outputs: TeamOutputs, target: Tensor) -> Tensor:
-        """Return the corrected logits (N, K, *spatial) for outputs of the networks and labels (N, 1, *spatial)."""
-        return log_probabilities(self.correction(outputs, target).ultimate)
+    def logits_from(self, outputs: TeamOutputs, target: Tensor, labelled: Tensor | None = None) -> Tensor:
+        """Return the logits (N, K, *spatial) for outputs of the networks and labels (N, 1, *spatial).
+
+        Args:
+            outputs: logits and embedding of the networks.
+            target: labels.
+            labelled: (L,) int64 indices of the images whose logits are corrected; None: all. The others keep T's logits.
+        """
+        if labelled is None:
+            return log_probabilities(self.correction(outputs, target).ultimate)
+        if len(labelled) == 0:
+            return outputs.teacher.float()
+        corrected = self.logits_from(outputs.of_images(labelled), target.index_select(0, labelled))
+        return outputs.teacher.float().index_copy(0, labelled, corrected)
 
     def soft_labels(self, image: Tensor, target: Tensor) -> SoftLabels:
         """Return the four stages of the chain for an image (N, C, *spatial) and labels (N, 1, *spatial)."""

@@ -8,6 +8,7 @@ from .datalist import (
     data_values,
     dataset_property,
     load_datalist,
+    load_unlabelled,
     save_datalist,
     subsample_cases,
 )
@@ -18,6 +19,7 @@ from .readers import PictureReader, VolumeFileReader, VolumeStoreReader
 from .slices import SliceDataset, balanced_sampler
 from .splits import SPLITS, VALIDATION_SHARE, check_leaks, natural_key, split_cases
 from .transforms import CheckImaged, MapLabelsd, class_names, target_values
+from .unlabelled import UNLABELLED_CHOICES, unlabelled_cases
 from .volume_store import SUFFIX, read_region, read_slice, read_volume, volume_shape, write_volume
 from .windows import ScaleWindowd
 
@@ -27,6 +29,7 @@ __all__ = [
     "NormaliseCased",
     "SPLITS",
     "SUFFIX",
+    "UNLABELLED_CHOICES",
     "VALIDATION_SHARE",
     "CheckImaged",
     "RandStoredPatch",
@@ -48,6 +51,7 @@ __all__ = [
     "subsample_cases",
     "flip_axes",
     "load_datalist",
+    "load_unlabelled",
     "native_size",
     "natural_key",
     "random_transforms",
@@ -58,6 +62,7 @@ __all__ = [
     "save_datalist",
     "split_cases",
     "target_values",
+    "unlabelled_cases",
     "volume_shape",
     "write_volume",
 ]

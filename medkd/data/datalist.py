@@ -4,8 +4,9 @@ For each split it holds entries ``{"image", "label", "case", "patient"}`` with p
 image of several channels is a list with one path for each. All
 files lie below that folder; what was prepared elsewhere may have a link in it.
 Entries of volumes also have ``"shape"`` (S, H, W), ``"spacing"`` in mm (slice, row, column) and ``"slices_with"``: for
-each label value (a string, as JSON keys are) the indices of the slices that hold it. Beside the splits it holds
-properties of the data set: ``"labels"`` (label value to name), and what `medkd prepare nifti` proposes.
+each label value (a string, as JSON keys are) the indices of the slices that hold it. Where there
+are images without labels, ``"unlabelled"`` lists them, with the same keys except ``"label"`` and ``"slices_with"``. Beside the
+splits the file holds properties of the data set: ``"labels"`` (label value to name), and what `medkd prepare nifti` proposes.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from medkd.configs.table import ID_OPTIONS
 from medkd.configs.values import fits
 from medkd.io import image_files, one_or_list
 
-from .datalist_form import check_form
+from .datalist_form import UNLABELLED, check_form
 from .splits import SPLITS, check_leaks, read_json
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "dataset_property",
     "subsample_cases",
     "load_datalist",
+    "load_unlabelled",
     "save_datalist",
 ]
 
@@ -61,18 +63,37 @@ def load_datalist(dataset_dir: PathLike, split: str) -> list[dict[str, Any]]:
     check_leaks(datalist, folder)
     if not datalist.get(split):
         raise ValueError(f"{folder / FILE_NAME}: the split {split!r} is empty")
-    entries = []
-    for entry in datalist[split]:
-        files = {
-            key: [_file_below(folder, entry, key, name) for name in image_files(entry[key])]
-            for key in ("image", "label")
-        }
-        for key, paths in files.items():
-            for path in paths:
-                if not Path(path).is_file():
-                    raise FileNotFoundError(f"{path}: the {key} of case {entry['case']} is missing")
-        entries.append({**entry, "image": one_or_list(files["image"]), "label": files["label"][0]})
-    return entries
+    return [_with_absolute_paths(folder, entry) for entry in datalist[split]]
+
+
+def load_unlabelled(dataset_dir: PathLike) -> list[dict[str, Any]]:
+    """Return the entries of the images without labels, with absolute paths; an empty list where there are none.
+
+    Args:
+        dataset_dir: folder of the prepared data set.
+
+    Raises:
+        FileNotFoundError: no such folder, no ``datalist.json`` in it, a missing image.
+        ValueError: as in `load_datalist`; an image that is one of validation or test.
+    """
+    folder = Path(dataset_dir).resolve()
+    datalist = _read_datalist(dataset_dir)
+    check_leaks(datalist, folder)
+    return [_with_absolute_paths(folder, entry) for entry in datalist.get(UNLABELLED, [])]
+
+
+def _with_absolute_paths(folder: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry with the absolute paths of its files, all of which exist."""
+    files = {
+        key: [_file_below(folder, entry, key, name) for name in image_files(entry[key])]
+        for key in ("image", "label")
+        if key in entry
+    }
+    for key, paths in files.items():
+        for path in paths:
+            if not Path(path).is_file():
+                raise FileNotFoundError(f"{path}: the {key} of case {entry['case']} is missing")
+    return {**entry, **{key: one_or_list(paths) for key, paths in files.items()}}
 
 
 def subsample_cases(entries: Sequence[dict[str, Any]], count: int | None, seed: int) -> list[dict[str, Any]]:
@@ -194,7 +215,8 @@ def save_datalist(
 
     Args:
         dataset_dir: folder of the data set.
-        splits: entries of ``training``, ``validation`` and ``test``; paths relative to ``dataset_dir``.
+        splits: entries of ``training``, ``validation`` and ``test``, and perhaps ``unlabelled``; paths relative to
+            ``dataset_dir``.
         name: name of the data set.
         description: one sentence on the stored data.
         modality: channel number to name, e.g. ``{"0": "CT"}``.
@@ -212,6 +234,7 @@ def save_datalist(
         "numTraining": len(splits["training"]),
         "numTest": len(splits["test"]),
         **{split: list(splits[split]) for split in SPLITS},
+        **({UNLABELLED: list(splits[UNLABELLED])} if splits.get(UNLABELLED) else {}),
         **extra,
     }
     check_leaks(datalist, dataset_dir)

@@ -12,8 +12,9 @@ from medkd.runs.case_names import check_case_name
 
 from .splits import SPLITS
 
-__all__ = ["check_form"]
+__all__ = ["UNLABELLED", "check_form"]
 
+UNLABELLED = "unlabelled"  # key of the images without labels
 _REQUIRED = ("image", "label", "case", "patient")
 
 
@@ -30,17 +31,23 @@ def check_form(path: Path, datalist: Mapping[str, Any]) -> None:
     labels = datalist.get("labels", {})
     if not isinstance(labels, dict) or not all(_is_index(key) and isinstance(labels[key], str) for key in labels):
         raise ValueError(f"{path}: labels: found {str(labels)[:80]}, expected label values with their names")
-    for split in SPLITS:
-        if not isinstance(datalist.get(split, []), list):
-            raise ValueError(f"{path}: {split}: found {str(datalist[split])[:80]}, expected a list of cases")
-        for entry in datalist.get(split, []):
-            _check_entry(path, entry)
-    _check_channels(path, [entry for split in SPLITS for entry in datalist.get(split, [])])
+    lists = (*SPLITS, UNLABELLED)
+    for name in lists:
+        if not isinstance(datalist.get(name, []), list):
+            raise ValueError(f"{path}: {name}: found {str(datalist[name])[:80]}, expected a list of cases")
+        for entry in datalist.get(name, []):
+            _check_entry(path, entry, is_labelled=name != UNLABELLED)
+    _check_channels(path, [entry for name in lists for entry in datalist.get(name, [])])
 
 
-def _check_entry(path: Path, entry: Any) -> None:
-    if not isinstance(entry, dict) or not set(_REQUIRED) <= entry.keys():
-        raise ValueError(f"{path}: the entry {str(entry)[:80]} lacks one of {', '.join(sorted(_REQUIRED))}")
+def _check_entry(path: Path, entry: Any, is_labelled: bool) -> None:
+    required = {*_REQUIRED} if is_labelled else {*_REQUIRED} - {"label"}
+    if not isinstance(entry, dict) or not required <= entry.keys():
+        raise ValueError(f"{path}: the entry {str(entry)[:80]} lacks one of {', '.join(sorted(required))}")
+    if not is_labelled and (found := {"label", "slices_with"} & entry.keys()):
+        raise ValueError(
+            f"{path}: {UNLABELLED}: found {', '.join(sorted(found))} in {str(entry)[:80]}, expected no label"
+        )
     try:
         entry["case"] = check_case_name(entry["case"])
     except ValueError as error:

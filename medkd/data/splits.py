@@ -57,6 +57,21 @@ def check_leaks(datalist: Mapping[str, Any], folder: PathLike = "") -> None:
                         f"image {image} is in {first_split} (case {first_case}) and in {split} (case {case}): "
                         "expected each image in one split"
                     )
+    _check_unlabelled(datalist.get("unlabelled", []), folder, images)
+
+
+def _check_unlabelled(
+    entries: Sequence[Mapping[str, Any]], folder: PathLike, images: Mapping[str, tuple[str, str]]
+) -> None:
+    """Check that no image without a label is one of validation or test: a teacher would answer for the test."""
+    for entry in entries:
+        for image in entry["image"] if isinstance(entry["image"], list) else [entry["image"]]:
+            split, case = images.get(os.path.realpath(os.path.join(folder, str(image))), ("", ""))
+            if split in ("validation", "test"):
+                raise ValueError(
+                    f"unlabelled image {image} (case {entry['case']}) is in {split} (case {case}): "
+                    "expected no image of validation or test"
+                )
 
 
 def split_cases(

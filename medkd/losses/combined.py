@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.loss import _Loss
 
 from medkd.networks import Features
+from medkd.parallel import weight_among_processes
 
 from ._common import full_precision, no_autocast
 from .self_optimizing import SelfOptimizing
@@ -35,10 +36,15 @@ class CombinedLoss(_Loss):
             reading a number waits for a GPU, which is the caller's decision.
 
     Shape:
-        student, teacher: `Features` (teacher None when no term needs one); target: (N, 1, *spatial) integer labels.
+        student, teacher: `Features` (teacher None when no term needs one); target: (N, 1, *spatial) integer labels;
+        labelled: (L,) int64 indices of the images that have labels; None: all have.
+
+    Of a batch with unlabelled images, the task loss is the mean over the labelled images of all processes, and 0 where there
+    are none. Every term is the mean over all images. On unlabelled images, the target that terms read is the class that the
+    teacher's logits decide for. A loss with the class attribute ``reads_labelled = True`` is called with ``labelled`` too.
 
     Raises:
-        ValueError: for a term with other keys, or an invalid ramp.
+        ValueError: for a term with other keys, an invalid ramp, or unlabelled images without a teacher.
 
     Example:
         >>> from medkd.losses import KDLoss
@@ -63,15 +69,33 @@ class CombinedLoss(_Loss):
         self.ramps = {name: _ramp(name, term["ramp"]) for name, term in terms.items() if "ramp" in term}
         self.values: dict[str, Tensor] = {}
 
-    def forward(self, student: Features, teacher: Features | None = None, target: Tensor | None = None) -> Tensor:
-        """Return the total on two `Features` and labels (N, 1, *spatial)."""
+    def forward(
+        self,
+        student: Features,
+        teacher: Features | None = None,
+        target: Tensor | None = None,
+        labelled: Tensor | None = None,
+    ) -> Tensor:
+        """Return the total on two `Features`, labels (N, 1, *spatial) and the indices (L,) of the labelled images."""
         with no_autocast(student.logits):
-            weighted = {_TASK: self.weights[_TASK] * self.task(full_precision(student.logits), target)}
+            weighted = {_TASK: self.weights[_TASK] * self._supervised(full_precision(student.logits), target, labelled)}
+            if labelled is not None:
+                target = _with_teacher_classes(teacher, target, labelled)
             for name, loss in self.losses.items():
                 pairs = (tap_pair(student, teacher, tap) for tap in self.taps[name])
-                weighted[name] = self.weights[name] * sum(loss(*pair, target) for pair in pairs)
+                extra = {"labelled": labelled} if getattr(loss, "reads_labelled", False) else {}
+                weighted[name] = self.weights[name] * sum(loss(*pair, target, **extra) for pair in pairs)
         self.values = {name: value.detach() for name, value in weighted.items()}
         return torch.stack(list(weighted.values())).sum()
+
+    def _supervised(self, logits: Tensor, target: Tensor | None, labelled: Tensor | None) -> Tensor:
+        """Return the task loss of the labelled images; among several processes, their mean is that over all labelled images."""
+        if labelled is None or target is None:
+            return self.task(logits, target)
+        weight = weight_among_processes(len(labelled), logits)
+        if len(labelled) == 0:
+            return logits.flatten()[:0].sum()  # 0, with a gradient of zeros for each process to share
+        return weight * self.task(logits.index_select(0, labelled), target.index_select(0, labelled))
 
     @property
     def components(self) -> dict[str, Tensor]:
@@ -95,6 +119,14 @@ class CombinedLoss(_Loss):
         for loss in self.losses.values():
             if isinstance(loss, SelfOptimizing):
                 loss.step()
+
+
+def _with_teacher_classes(teacher: Features | None, target: Tensor | None, labelled: Tensor) -> Tensor:
+    """Return the labels (N, 1, *spatial), and on unlabelled images the classes that the teacher's logits decide for."""
+    if teacher is None or target is None:
+        raise ValueError("CombinedLoss: found unlabelled images without a teacher, expected one: nothing teaches them")
+    classes = teacher.logits.detach().argmax(dim=1, keepdim=True).to(target.dtype)
+    return classes.index_copy(0, labelled, target.index_select(0, labelled))
 
 
 def _as_tuple(tap: str | Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """One run in several processes: process group, wrapping, samplers and gathers. Nothing of it acts in one process."""
 
 from .ddp import average_gradients, broadcast_state, convert_sync_batchnorm, wrap_ddp
-from .gather import concat_all_gather
+from .gather import concat_all_gather, weight_among_processes
 from .group import (
     all_gather_object,
     barrier,
@@ -35,5 +35,6 @@ __all__ = [
     "shard_indices",
     "start",
     "stop",
+    "weight_among_processes",
     "wrap_ddp",
 ]

@@ -54,14 +54,15 @@ class CachedTeacher(nn.Module):
         self.teacher = teacher
         self.output_channels = teacher.output_channels
 
-    def forward(self, cached: Tensor, target: Tensor) -> Features:
+    def forward(self, cached: Tensor, target: Tensor, labelled: Tensor | None = None) -> Features:
         """Return features that hold logits alone.
 
         Args:
             cached: outputs (N, channels, *spatial).
             target: (N, 1, *spatial) integer labels.
+            labelled: (L,) int64 indices of the images that have labels; None: all have.
         """
-        return Features(self.teacher.logits_from(self.outputs(cached), target))
+        return Features(self.teacher.logits_from(self.outputs(cached), target, labelled))
 
     def outputs(self, cached: Tensor) -> TeamOutputs:
         """Return the cached outputs (N, channels, *spatial) network by network, in float32."""

@@ -24,12 +24,14 @@ class Teacher(Protocol):
     def team(self) -> TeacherTeam | None:
         """The team whose correction is applied; None if nothing is corrected."""
 
-    def __call__(self, image: Tensor, target: Tensor) -> Features:
+    def __call__(self, image: Tensor, target: Tensor, labelled: Tensor | None = None) -> Features:
         """Return the guidance for one batch.
 
         Args:
             image: tensor (N, C, *spatial) under the key `reads`.
             target: (N, 1, *spatial) integer labels.
+            labelled: (L,) int64 indices of the images that have labels; None: all have. The target of any other image is a
+                placeholder.
         """
 
     def outputs(self, image: Tensor) -> TeamOutputs:
@@ -60,5 +62,11 @@ class NetworkTeacher(Teacher, Protocol):
     def output_channels(self) -> dict[str, int]:
         """Channels of each of the `TeamOutputs` that the teacher gives, in order."""
 
-    def logits_from(self, outputs: TeamOutputs, target: Tensor) -> Tensor:
-        """Return the logits (N, K, *spatial) that the student learns, for outputs and labels (N, 1, *spatial)."""
+    def logits_from(self, outputs: TeamOutputs, target: Tensor, labelled: Tensor | None = None) -> Tensor:
+        """Return the logits (N, K, *spatial) that the student learns, for outputs and labels (N, 1, *spatial).
+
+        Args:
+            outputs: of the networks.
+            target: labels.
+            labelled: as in the call.
+        """

@@ -39,7 +39,7 @@ class SingleTeacher(nn.Module):
         super().__init__()
         self.taps = taps
 
-    def forward(self, image: Tensor, target: Tensor) -> Features:
+    def forward(self, image: Tensor, target: Tensor, labelled: Tensor | None = None) -> Features:
         """Return the features of an image (N, C, *spatial); the labels are not used."""
         return self.taps(image)
 
@@ -47,7 +47,7 @@ class SingleTeacher(nn.Module):
         """Return the logits of an image (N, C, *spatial)."""
         return TeamOutputs(self.taps(image).logits)
 
-    def logits_from(self, outputs: TeamOutputs, target: Tensor) -> Tensor:
+    def logits_from(self, outputs: TeamOutputs, target: Tensor, labelled: Tensor | None = None) -> Tensor:
         """Return the logits (N, K, *spatial) of the outputs; the labels are not used."""
         return outputs.teacher
 
