@@ -36,7 +36,7 @@ def name_values(
         counts = {value: cases[0] if len(cases) == 1 else f"{len(cases)} cases" for value, cases in cases_with.items()}
         listed = ", ".join(f"{value} ({counts[value]})" for value in values)
         raise ValueError(
-            f"classes: {len(names)} names ({', '.join(names)}) for {len(values)} values in the masks: {listed}"
+            f"--classes: {len(names)} names ({', '.join(names)}) for {len(values)} values in the masks: {listed}"
         )
     check_class_names(names)
     return dict(zip(values, names, strict=True))
@@ -48,12 +48,12 @@ def _require_same_values(classes: Mapping[int, str], cases_with: Mapping[int, Se
         if value not in classes:
             held = ", ".join(cases[:3]) + (f" and {len(cases) - 3} more" if cases[3:] else "")
             raise ValueError(
-                f"classes: found the value {value} in the masks of {held}, expected only {_listed(classes)}"
+                f"--classes: found the value {value} in the masks of {held}, expected only {_listed(classes)}"
             )
     for value, name in classes.items():
         if value not in cases_with:
             raise ValueError(
-                f"classes: no mask holds {name} (label value {value}): add cases that do, or take the class out"
+                f"--classes: no mask holds {name} (label value {value}): add cases that do, or take the class out"
             )
 
 
@@ -80,12 +80,12 @@ def split_names(classes: str | Sequence[str]) -> list[str]:
 def check_class_names(names: Sequence[str]) -> None:
     """Raise ValueError for names that are equal, empty, mean something else, or would be code in configurations."""
     if len(set(names)) < len(names) or {"", "all", "background"} & set(names):
-        raise ValueError(f"classes: {', '.join(names)}: names must differ, and be neither empty, all nor background")
+        raise ValueError(f"--classes: {', '.join(names)}: names must differ, and be neither empty, all nor background")
     if unprintable := [name for name in names if not name.isprintable()]:
-        raise ValueError(f"classes: found the name {unprintable[0]!a}, expected one without control characters")
+        raise ValueError(f"--classes: found the name {unprintable[0]!a}, expected one without control characters")
     if any(name.startswith(("$", "@", "%")) for name in names):
         raise ValueError(
-            f"classes: {', '.join(names)}: names must not begin with $, @ or %, which mark code in configurations"
+            f"--classes: {', '.join(names)}: names must not begin with $, @ or %, which mark code in configurations"
         )
 
 

@@ -34,9 +34,9 @@ class Options:
         for name in ("fold", "folds", "seed"):
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < 0:
-                raise ValueError(f"{name}: found {value!r}, expected a whole number from 0 on")
+                raise ValueError(f"--{name}: found {value!r}, expected a whole number from 0 on")
         check_workers(self.workers)
         if not isinstance(self.split, str | os.PathLike):
             raise ValueError(
-                f"split: found {self.split!r}, expected the name of a split or the path of a JSON or CSV file"
+                f"--split: found {self.split!r}, expected the name of a split or the path of a JSON or CSV file"
             )

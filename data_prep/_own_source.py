@@ -35,7 +35,7 @@ def find_own_source(
         ValueError: other options than two folders or a source, a target that must not be written, names of channels that
             are empty, equal or not those of the source.
     """
-    names = _channel_names("channels", split_names(channels)) if channels is not None else ()
+    names = _channel_names("--channels", split_names(channels)) if channels is not None else ()
     missing = [name for name, path in (("--images", images), ("--labels", labels)) if path is None]
     if source is not None:
         if len(missing) < 2:
@@ -80,5 +80,5 @@ def agreed_classes(
 def _check_agreement(described: DescribedSource, option: str, names: Sequence[str], others: Sequence[str]) -> None:
     if names and others and list(names) != list(others):
         raise ValueError(
-            f"{option}: found {', '.join(names)}, expected {', '.join(others)} as in {described.path}, or no --{option}"
+            f"--{option}: found {', '.join(names)}, expected {', '.join(others)} as in {described.path}, or no --{option}"
         )

@@ -121,7 +121,7 @@ def _columns(path: Path, head: list[str]) -> list[str]:
 
 def _read_text(path: Path) -> str:
     if not path.is_file():
-        raise FileNotFoundError(f"split {str(path)!r}: no such file")
+        raise FileNotFoundError(f"--split {path}: no such file")
     content = path.read_bytes()
     # Workbooks are zip files or, before 2007, compound files, whatever their name is.
     if path.suffix.lower() in WORKBOOKS or content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):

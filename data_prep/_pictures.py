@@ -87,7 +87,7 @@ def check_size(size: int | None) -> None:
     is_whole = isinstance(size, int) and not isinstance(size, bool)
     if size is not None and not (is_whole and (size == 0 or size >= SMALLEST)):
         raise ValueError(
-            f"size {size!r}: expected pixels of the longest edge, at least {SMALLEST}, or 0: original size"
+            f"--size {size!r}: expected pixels of the longest edge, at least {SMALLEST}, or 0: original size"
         )
 
 

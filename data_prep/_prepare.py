@@ -244,7 +244,7 @@ def open_data_set(
         ValueError: no cases, an empty split, a target that must not be written.
     """
     if not cases.files and not cases.refused:
-        raise ValueError(f"source {source}: no cases found")
+        raise ValueError(f"{source}: no cases found")
     alike = check_names(cases, Path(target))
     splits = splits or split_discovered(cases, options.split, options.fold, options.folds, options.seed)
     # Checked here too, before hours of storing cases. finish_cases lists the refused cases unless they may be left out.

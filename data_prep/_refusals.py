@@ -33,7 +33,7 @@ def refuse(refused: Mapping[str, str], total: int) -> NoReturn:
 
 def split_origin(options: Options, refused: Mapping[str, str]) -> str:
     """Return how a split came about, for messages."""
-    origin = f"split {str(options.split)!r}, fold {options.fold}, seed {options.seed}; {len(refused)} cases refused"
+    origin = f"--split {options.split} --fold {options.fold} --seed {options.seed}; {len(refused)} cases refused"
     return f"{origin}{': ' if refused else ''}{shortened(_reasons(refused), most=3)}"
 
 

@@ -58,7 +58,7 @@ def discover_split_folders(
             continue
         for path in pair:
             if not path.is_dir():
-                raise ValueError(f"source {source}: no folder {path.relative_to(source)} in it")
+                raise ValueError(f"--source {source}: no folder {path.relative_to(source)} in it")
         cases = pair_files(*pair, image_suffixes, label_suffixes, keep=keep)
         cases.published = dict.fromkeys(cases.patients, folder.split)
         discovered.append(cases)

@@ -65,8 +65,7 @@ def check_splits(source: Path, splits: Mapping[str, Sequence[Any]], origin: str)
     """Raise ValueError when a split has no case; ``origin`` says how the split came about."""
     if empty := [split for split in SPLITS if not splits[split]]:
         raise ValueError(
-            f"source {source}: no usable case for {' and '.join(empty)} ({origin}), expected one at least; "
-            "nothing was written"
+            f"{source}: no usable case for {' and '.join(empty)} ({origin}), expected one at least; nothing was written"
         )
 
 
@@ -115,7 +114,7 @@ def require_published(source: PathLike, cases: DiscoveredCases, split: PathLike,
     """
     if split == "published" and not cases.published:
         raise ValueError(
-            f"source {source}: no published split for {files}; pass split='random', 'sorted' or a JSON file or a CSV"
+            f"--source {source}: no published split for {files}; use --split random, sorted, a JSON file or a CSV"
         )
 
 

@@ -111,7 +111,7 @@ def _discover(source: Path) -> DiscoveredCases:
             return _pair_numbered(*folders, "CVC-612")
         return pair_files(*folders, PICTURES, PICTURES)
     raise ValueError(
-        f"source {source}: expected CVC-300/ or CVC-612/ (bbdd, gtpolyp), CVC-912/train (images, masks2), or images/ + "
+        f"--source {source}: expected CVC-300/ or CVC-612/ (bbdd, gtpolyp), CVC-912/train (images, masks2), or images/ + "
         "masks/; found none of them"
     )
 
@@ -119,7 +119,7 @@ def _discover(source: Path) -> DiscoveredCases:
 def _discover_official(folder: Path) -> DiscoveredCases:
     for kind in ("bbdd", "gtpolyp"):
         if not (folder / kind).is_dir():
-            raise ValueError(f"source {folder}: no folder {kind} in it")
+            raise ValueError(f"--source {folder}: no folder {kind} in it")
     return _pair_numbered(folder / "bbdd", folder / "gtpolyp", folder.name)
 
 
@@ -156,7 +156,7 @@ def _find_sequence(name: str, number: int) -> tuple[str, int, int] | None:
 def _discover_912(folder: Path) -> DiscoveredCases:
     masks = next((folder / name for name in HIGHEST_CLASS if (folder / name).is_dir()), None)
     if masks is None or not (folder / "images").is_dir():
-        raise ValueError(f"source {folder}: expected images and one of {', '.join(HIGHEST_CLASS)} in it")
+        raise ValueError(f"--source {folder}: expected images and one of {', '.join(HIGHEST_CLASS)} in it")
     prefix = f"cvc912_{folder.name}"
     cases = pair_files(folder / "images", masks, PICTURES, PICTURES, name=lambda stem: f"{prefix}_{stem}")
     cases.published = dict.fromkeys(cases.patients, FOLDERS_912[folder.name])

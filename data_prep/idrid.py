@@ -115,7 +115,7 @@ def _discover(source: Path, split_folders: list[SplitFolder]) -> DiscoveredCases
     if cases := discover_plain_pairs(source, ENDING):
         return cases
     raise ValueError(
-        f"source {source}: expected '{SEGMENTATION}' with '{IMAGES}' and '{MASKS}', train/ and test/ with images/ + "
+        f"--source {source}: expected '{SEGMENTATION}' with '{IMAGES}' and '{MASKS}', train/ and test/ with images/ + "
         "masks/, or images/ + masks/; found none of them"
     )
 

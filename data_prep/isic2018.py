@@ -108,7 +108,7 @@ def _discover(source: Path, split_folders: list[SplitFolder]) -> DiscoveredCases
     if cases := discover_plain_pairs(source, ENDING, _is_image):
         return cases
     raise ValueError(
-        f"source {source}: expected ISIC2018_Task1-2_Training_Input/, ISIC2018_Task1_Training_GroundTruth/ and the same "
+        f"--source {source}: expected ISIC2018_Task1-2_Training_Input/, ISIC2018_Task1_Training_GroundTruth/ and the same "
         "of Test, or images/ + masks/; found none of them"
     )
 

@@ -97,7 +97,7 @@ def _discover(source: Path) -> DiscoveredCases:
     if cases := discover_ct_pairs(source):
         return cases
     pairs = " or ".join(f"{images}/ + {labels}/" for images, labels in CT_PAIRS)
-    raise ValueError(f"source {source}: expected data/case_*/ or case_*/ (KiTS19), or {pairs}; found none of them")
+    raise ValueError(f"--source {source}: expected data/case_*/ or case_*/ (KiTS19), or {pairs}; found none of them")
 
 
 def _discover_official(folders: list[Path]) -> DiscoveredCases:

@@ -103,7 +103,7 @@ def _discover(source: Path) -> DiscoveredCases:
     if not pairs and not volumes and not masks:
         folders = " or ".join(f"{images}/ + {labels}/" for images, labels in CT_PAIRS)
         raise ValueError(
-            f"source {source}: expected volume-<n>.nii and segmentation-<n>.nii in it or below it (LiTS), or {folders}; "
+            f"--source {source}: expected volume-<n>.nii and segmentation-<n>.nii in it or below it (LiTS), or {folders}; "
             f"found {f'{tests} test volumes without masks' if tests else 'none of them'}"
         )
     if tests:
@@ -151,13 +151,15 @@ def _assign_splits(source: Path, cases: DiscoveredCases, options: Options) -> No
     """Assign every case to a split of LiTS's own kinds; ``split_cases`` knows the other kinds."""
     if options.split == "5fold":
         if options.folds != FOLDS:
-            raise ValueError(f"split '5fold' with folds {options.folds}: expected 5 (split 'random' takes any number)")
+            raise ValueError(
+                f"--folds {options.folds}: expected 5 with --split 5fold (--split random takes any number)"
+            )
         cases.split_name, cases.drawn_as = "5fold", "random"
     elif options.split == "hlfd_61_70":
         if len(cases.patients) != LABELLED:
             raise ValueError(
-                f"source {source}: {len(cases.patients)} labelled cases, split 'hlfd_61_70' expects the {LABELLED} of "
-                "LiTS; other numbers of cases take split '5fold', 'random', 'sorted', a JSON file or a CSV"
+                f"--source {source}: {len(cases.patients)} labelled cases, --split hlfd_61_70 expects the {LABELLED} of "
+                "LiTS; other numbers of cases take --split 5fold, random, sorted, a JSON file or a CSV"
             )
         cases.split_name = "hlfd_61_70"
         names = sorted(cases.patients, key=natural_key)
@@ -167,7 +169,7 @@ def _assign_splits(source: Path, cases: DiscoveredCases, options: Options) -> No
         cases.held_out = f"test: {TEST} of {LABELLED} cases, drawn by the seed, not the authors' list; {cases.held_out}"
     elif options.split not in ("random", "sorted") and not Path(options.split).is_file():
         raise FileNotFoundError(
-            f"split {str(options.split)!r}: neither '5fold', 'hlfd_61_70', 'random', 'sorted' nor an existing JSON file or CSV"
+            f"--split {options.split}: neither 5fold, hlfd_61_70, random, sorted nor an existing JSON file or CSV"
         )
 
 

@@ -81,7 +81,7 @@ def prepare(
             has.
     """
     if target is None:
-        raise ValueError("target: found none, expected the folder to write")
+        raise ValueError("prepare needs target, the folder to write")
     described = find_own_source(images, labels, source, channels, Path(target), overwrite)
     options = Options(resolve_split(described, split, fold, seed), fold, folds, seed, overwrite, skip_bad, workers)
     given = VolumeOptions(
@@ -101,9 +101,11 @@ def _modalities(words: Sequence[str], channels: Sequence[str]) -> list[str]:
     """Return the modality of each channel, from one word for each or one for all."""
     for word in words:
         if word not in MODALITIES:
-            raise ValueError(f"modality {word!r} is unknown, expected one of {', '.join(MODALITIES)}")
+            raise ValueError(f"--modality {word!r} is unknown, expected one of {', '.join(MODALITIES)}")
     if len(words) not in (1, len(channels)):
-        raise ValueError(f"modality: found {len(words)} words, expected one, or one for each of {', '.join(channels)}")
+        raise ValueError(
+            f"--modality: found {len(words)} words, expected one, or one for each of {', '.join(channels)}"
+        )
     return list(words) * (len(channels) if len(words) == 1 else 1)
 
 
@@ -112,6 +114,6 @@ def _windows(window: Any, names: Sequence[str]) -> list[list[float]]:
     windows = list(window) if is_list else [window]
     if len(windows) != len(names):
         raise ValueError(
-            f'window: found {window}, expected two numbers for each of {", ".join(names)}: "[[0,1000],[-200,300]]"'
+            f'--window: found {window}, expected two numbers for each of {", ".join(names)}: "[[0,1000],[-200,300]]"'
         )
     return [numbers for pair in windows if (numbers := check_numbers("window", pair, 2))]

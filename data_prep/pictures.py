@@ -88,7 +88,7 @@ def prepare(
     check_size(size)
     window = check_numbers("window", window, 2)
     if form not in (None, *CHOICES):
-        raise ValueError(f"form: found {form!r}, expected one of {', '.join(CHOICES)}")
+        raise ValueError(f"--form: found {form!r}, expected one of {', '.join(CHOICES)}")
     options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
     require_pictures(folders[0], "images")
     of_class = _order_folders(class_folders(folders[1]), classes)
@@ -130,7 +130,7 @@ def _order_folders(folders: dict[str, Path], classes: str | Sequence[str] | None
         return folders
     names = split_names(classes)
     if sorted(names) != sorted(folders):
-        raise ValueError(f"classes: found {', '.join(names)}, expected the folders in --labels: {', '.join(folders)}")
+        raise ValueError(f"--classes: found {', '.join(names)}, expected the folders in --labels: {', '.join(folders)}")
     check_class_names(names)
     return {name: folders[name] for name in names}
 
@@ -183,7 +183,7 @@ def _cases_with(measured: Mapping[str, OwnMeasures]) -> dict[int, list[str]]:
             cases.setdefault(value, []).append(case)
     if cases.keys() == {1, 255} and not set(cases[1]) & set(cases[255]):
         listed = "; ".join(f"0 and {value} in {shortened(cases[value], 3)}" for value in (1, 255))
-        raise ValueError(f"masks: found {listed}, expected one way to mark a class")
+        raise ValueError(f"--labels: found {listed}, expected one way to mark a class")
     return cases
 
 

@@ -56,7 +56,9 @@ def demo(output_dir: Path, seed: int = 0) -> None:
         FileExistsError: when the folder exists.
     """
     if output_dir.exists():
-        raise FileExistsError(f"output_dir {output_dir} exists already: remove it or choose another with --output_dir")
+        raise FileExistsError(
+            f"--output_dir {output_dir} exists already: remove it or choose another with --output_dir"
+        )
     # For networks this small a second thread gains nothing, and on a machine that is busy it costs a lot.
     torch.set_num_threads(1)
     begun = time.monotonic()

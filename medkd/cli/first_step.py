@@ -91,13 +91,13 @@ def _read_monai_command(words: Sequence[str]) -> tuple[tuple[str, ...], dict[str
 
 def _check_output(folder: Path, resume: bool, results: Sequence[str]) -> None:
     if folder.is_file():
-        raise FileExistsError(f"output_dir {folder}: is a file, expected a folder")
+        raise FileExistsError(f"--output_dir {folder}: is a file, expected a folder")
     if folder.is_dir() and os.environ.get("RANK", "0") == "0":
         FolderLock(folder).acquire()
     for name in () if resume else results:
         if (folder / name).exists():
             hint = ", or go on with --resume True" if RunFolder.RESUME in results else ""
-            raise FileExistsError(f"output_dir {folder} already holds results ({name}): choose another folder{hint}")
+            raise FileExistsError(f"--output_dir {folder} already holds results ({name}): choose another folder{hint}")
 
 
 def _check_processes(files: Sequence[str]) -> None:

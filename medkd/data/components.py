@@ -34,7 +34,7 @@ class RemoveComponentsd(MapTransform):
     def __init__(self, keys: KeysCollection, largest: bool = False, min_volume: float = 0.0) -> None:
         super().__init__(keys)
         if min_volume < 0:
-            raise ValueError(f"min_volume: found {min_volume}, expected a number from 0 on")
+            raise ValueError(f"--min_volume: found {min_volume}, expected a number from 0 on")
         self.largest, self.min_volume = largest, min_volume
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:

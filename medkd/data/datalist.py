@@ -58,7 +58,7 @@ def load_datalist(dataset_dir: PathLike, split: str) -> list[dict[str, Any]]:
     """
     folder = Path(dataset_dir).resolve()
     if split not in SPLITS:
-        raise ValueError(f"split {split!r} is unknown, expected one of {', '.join(SPLITS)}")
+        raise ValueError(f"{split!r} is no split, expected one of {', '.join(SPLITS)}")
     datalist = _read_datalist(dataset_dir)
     check_leaks(datalist, folder)
     if not datalist.get(split):
@@ -119,7 +119,7 @@ def subsample_cases(entries: Sequence[dict[str, Any]], count: int | None, seed: 
     if count is None:
         return list(entries)
     if not 1 <= count <= len(entries):
-        raise ValueError(f"training_cases {count}: expected 1 to {len(entries)}, the training cases of the data set")
+        raise ValueError(f"--training_cases {count}: expected 1 to {len(entries)}, the training cases of the data set")
     indices = np.random.default_rng(seed).permutation(len(entries))[:count]
     return [entries[index] for index in sorted(indices)]
 
@@ -170,7 +170,7 @@ def data_values(dataset_dir: PathLike, target: str = "all") -> dict[int, int]:
     labels = {int(value): name for value, name in dataset_property(dataset_dir, "labels").items()}
     names = [name for value, name in labels.items() if value > 0]
     if target != "all" and target not in names:
-        raise ValueError(f"target {target!r} is unknown, expected all or one of {', '.join(names)}")
+        raise ValueError(f"--target {target!r} is unknown, expected all or one of {', '.join(names)}")
     return {value: value if target == "all" else int(value > 0 and name == target) for value, name in labels.items()}
 
 
@@ -182,10 +182,10 @@ def data_classes(dataset_dir: PathLike, target: str = "all") -> dict[int, str]:
 
 def _read_datalist(dataset_dir: PathLike) -> dict[str, Any]:
     if not Path(dataset_dir).is_dir():
-        raise FileNotFoundError(f"dataset_dir {dataset_dir}: no such folder")
+        raise FileNotFoundError(f"--dataset_dir {dataset_dir}: no such folder")
     path = Path(dataset_dir) / FILE_NAME
     if not path.is_file():
-        raise FileNotFoundError(f"dataset_dir {dataset_dir}: no {FILE_NAME} in it; run `medkd prepare` first")
+        raise FileNotFoundError(f"--dataset_dir {dataset_dir}: no {FILE_NAME} in it; run `medkd prepare` first")
     datalist = read_json(path)
     check_form(path, datalist)
     return datalist

@@ -105,12 +105,14 @@ def split_cases(
     if split not in ("random", "sorted"):
         return _split_from_file(patients, Path(split))
     names = sorted(set(patients.values()), key=natural_key)
-    if not (folds >= 2 and 0 <= fold < folds):
-        raise ValueError(f"fold {fold} of {folds}: expected folds >= 2 and 0 <= fold < folds")
+    if folds < 2:
+        raise ValueError(f"--folds {folds}: expected at least 2")
+    if not 0 <= fold < folds:
+        raise ValueError(f"--fold {fold}: found {folds} folds, expected 0 to {folds - 1}")
     if len(names) < max(3, folds):
         raise ValueError(
             f"{len(names)} patients cannot be split into {folds} folds, a validation and a training split: expected "
-            f"at least {max(3, folds)} (or other folds)"
+            f"at least {max(3, folds)} (or other --folds)"
         )
     if split == "random":
         names = [names[k] for k in np.random.default_rng(seed).permutation(len(names))]
@@ -127,7 +129,7 @@ def split_cases(
 
 def _split_from_file(patients: Mapping[str, str], path: Path) -> dict[str, list[str]]:
     if not path.is_file():
-        raise FileNotFoundError(f"split {str(path)!r}: neither 'random' nor 'sorted' nor an existing JSON file")
+        raise FileNotFoundError(f"--split {path}: neither random nor sorted nor an existing JSON file")
     content = read_json(path)
     if missing := [split for split in SPLITS if split not in content]:
         raise ValueError(f"{path}: found {_shorten(list(content)) or 'no list'}, expected {', '.join(missing)} too")

@@ -35,7 +35,7 @@ def target_values(target: str, organ: int = 1, tumour: int = 2) -> dict[int, int
         {0: 0, 1: 0, 2: 1}
     """
     if target not in TARGETS:
-        raise ValueError(f"target {target!r} is unknown, expected one of {', '.join(TARGETS)}")
+        raise ValueError(f"--target {target!r} is unknown, expected one of {', '.join(TARGETS)}")
     classes = {"tumour": (0, 1), "organ": (1, 1), "both": (1, 2)}[target]
     return {0: 0, organ: classes[0], tumour: classes[1]}
 

@@ -92,7 +92,7 @@ def _lock(folder: Path) -> Iterator[FolderLock]:
         lock.acquire()
     except FileExistsError:
         raise FileExistsError(
-            f"output_dir {folder}: an earlier call is at work in it, or the Snakemake that it began and that outlived it: "
+            f"--output_dir {folder}: an earlier call is at work in it, or the Snakemake that it began and that outlived it: "
             "wait for its end, or stop it"
         ) from None
     try:
@@ -181,7 +181,7 @@ def _check_same_options(plan: Plan, commands: Mapping[str, str]) -> None:
         has_begun = run.has_begun or run.summary.is_file()
         if has_begun and commands.get(folder, plan.command(folder)) != plan.command(folder):
             raise ValueError(
-                f"output_dir {plan.folder}: {folder} was run with other options: choose another folder, or remove that run's"
+                f"--output_dir {plan.folder}: {folder} was run with other options: choose another folder, or remove that run's"
             )
 
 
@@ -189,4 +189,6 @@ def _check_nothing_runs(plan: Plan) -> None:
     """Check that no run is at work: a killed Snakemake leaves its trainings running, and a second one would fail."""
     for job in plan.jobs.values():
         if FolderLock(plan.folder / job.folder).is_locked():
-            raise FileExistsError(f"output_dir {plan.folder}: a run that an earlier call began goes on in {job.folder}")
+            raise FileExistsError(
+                f"--output_dir {plan.folder}: a run that an earlier call began goes on in {job.folder}"
+            )

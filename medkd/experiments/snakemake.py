@@ -66,7 +66,7 @@ def check_lock(folder: Path, arguments: Sequence[str], machine: str) -> None:
     """
     if _is_locked(folder, arguments) and machine != platform.node():
         raise FileExistsError(
-            f"output_dir {folder}: Snakemake has locked it on {machine}: if nothing runs there now, call once with --unlock"
+            f"--output_dir {folder}: Snakemake has locked it on {machine}: if nothing runs there now, call once with --unlock"
         )
 
 

@@ -69,7 +69,7 @@ class MLflowRecord:
         self._handler: MLFlowHandler | None = None
         self._learning_rate = 0.0
         if self.uri is not None:
-            _check(f"mlflow {tracking}", self.uri, self.folder)
+            _check(f"--mlflow {tracking}", self.uri, self.folder)
 
     def attach(self, engine: SupervisedTrainer) -> None:
         """Register the handler at a trainer."""
@@ -91,7 +91,7 @@ class MLflowRecord:
                 handler, run_id = self._start(engine, uri)
         except Exception as error:  # of the file system, of SQLAlchemy, of MLflow, of its connection
             reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise ValueError(f"mlflow {self.folder or uri}: no run can be begun there: {reason}") from error
+            raise ValueError(f"--mlflow {self.folder or uri}: no run can be begun there: {reason}") from error
         self._keep_learning_rate(engine)
         FolderLock(self.run.path).acquire()
         self.run.write_mlflow(uri, run_id)

@@ -175,7 +175,7 @@ def _add_cases(discovered: DiscoveredChannels, folder: Path, channels: Sequence[
         first = next(iter(by_case.values()))
         found = ", ".join(files[0].name for files in first.values())
         raise ValueError(
-            f"channels: found {len(names)} names ({', '.join(names)}), expected {len(first)}: each case in {folder} has "
+            f"--channels: found {len(names)} names ({', '.join(names)}), expected {len(first)}: each case in {folder} has "
             f"{len(first)} channels ({found})"
         )
     for case, numbers in by_case.items():

@@ -76,12 +76,14 @@ def find_images(
     """
     source = Path(source)
     if not source.exists():
-        raise FileNotFoundError(f"input {source}: no such file or folder")
+        raise FileNotFoundError(f"--input {source}: no such file or folder")
     folder = source.parent if source.is_file() else source
     if Path(output_dir).is_file():
-        raise FileExistsError(f"output_dir {output_dir}: is a file, expected a folder")
+        raise FileExistsError(f"--output_dir {output_dir}: is a file, expected a folder")
     if Path(output_dir).resolve() == folder.resolve():
-        raise ValueError(f"output_dir {output_dir} is the folder of the input: predictions would overwrite the images")
+        raise ValueError(
+            f"--output_dir {output_dir} is the folder of the input: predictions would overwrite the images"
+        )
     if len(channels) > 1:
         found, refused = _channel_files(source, suffixes, Path(output_dir), channels)
     else:
@@ -98,11 +100,11 @@ def find_images(
     for item in items:
         outputs = (Path(output_dir) / f"{item['case']}{suffix}" for suffix in PREDICTION_SUFFIXES)
         if not is_interrupted and (existing := next((path for path in outputs if path.exists()), None)):
-            raise FileExistsError(f"output_dir {output_dir}: {existing.name} is there already: choose another folder")
+            raise FileExistsError(f"--output_dir {output_dir}: {existing.name} is there already: choose another folder")
         other = images.setdefault(item["case"], item["image"])
         if other != item["image"]:
             both = " and ".join(", ".join(image_files(image)) for image in (other, item["image"]))
-            raise ValueError(f"input {source}: {both} would give the same prediction file")
+            raise ValueError(f"--input {source}: {both} would give the same prediction file")
     _check_capitals(list(images), source, Path(output_dir))
     if label_format is not None:
         label_format.check_sources([file for image in images.values() for file in image_files(image)], source)
@@ -123,9 +125,9 @@ def _channel_files(
         return [(case_name(file), (file,)) for file in _files(source, suffixes, True, output_dir)], {}
     found = discover_channels(source, channels, skip=output_dir)
     if not found.files and not found.refused:
-        raise FileNotFoundError(f"input {source}: no images of the channels {', '.join(channels)} in it")
+        raise FileNotFoundError(f"--input {source}: no images of the channels {', '.join(channels)} in it")
     print_skipped({path.name: "no channel by its name" for path in found.rest})
-    print(f"note: input {source}: channels {', '.join(channels)}, found as {found.form}", file=sys.stderr, flush=True)
+    print(f"note: --input {source}: channels {', '.join(channels)}, found as {found.form}", file=sys.stderr, flush=True)
     return sorted(found.files.items()), found.refused
 
 
@@ -133,7 +135,7 @@ def _check_capitals(cases: Sequence[str], source: Path, output_dir: Path) -> Non
     """Refuse names that differ in capitals alone where the output's disk takes them for one; elsewhere print them."""
     for group in names_alike(cases):
         if ignores_capitals(output_dir):
-            raise ValueError(f"input {source}: {', '.join(group)} would give the same prediction file on this disk")
+            raise ValueError(f"--input {source}: {', '.join(group)} would give the same prediction file on this disk")
         print(f"note: {', '.join(group)}: {ALIKE}", file=sys.stderr, flush=True)
 
 
@@ -144,7 +146,7 @@ def _files(source: Path, suffixes: tuple[str, ...], series: bool, output_dir: Pa
             return [source]
         folder = " or a folder with a DICOM series" if series else ""
         reason = other_content(source, suffixes, series)
-        raise ValueError(f"input {source}: {reason}, expected one of {', '.join(suffixes)}{folder}")
+        raise ValueError(f"--input {source}: {reason}, expected one of {', '.join(suffixes)}{folder}")
     entries = sorted(path for path in source.iterdir() if path.resolve() != output_dir.resolve())
     files = [path for path in entries if path.name.lower().endswith(suffixes) and not is_hidden(path)]
     skipped = _beside(files, has_channels=series)
@@ -161,7 +163,7 @@ def _files(source: Path, suffixes: tuple[str, ...], series: bool, output_dir: Pa
         searched = "no DICOM series in it or in its folders" if series else "its folders are not searched"
         held = "; ".join(f"{path.name}: {reason}" for path, reason in list(skipped.items())[:3])
         held = f"; found {held}" if held else ""
-        raise FileNotFoundError(f"input {source}: no file that ends in {', '.join(suffixes)} ({searched}){held}")
+        raise FileNotFoundError(f"--input {source}: no file that ends in {', '.join(suffixes)} ({searched}){held}")
     print_skipped({path.name: reason for path, reason in skipped.items()})
     return sorted(files)
 

@@ -75,7 +75,7 @@ class LabelFormat:
         """
         if self.name == "dicom-seg" and not any(Path(source).is_dir() for source in sources):
             first = Path(sources[0]).name
-            raise ValueError(f"input {place}: found no DICOM series ({first}), expected one with --format dicom-seg")
+            raise ValueError(f"--input {place}: found no DICOM series ({first}), expected one with --format dicom-seg")
 
     def check_source(self, source: str | Path) -> None:
         """Check that a label map of an image can be written, before it is computed.

@@ -64,18 +64,18 @@ def read_codes(path: Path, classes: Mapping[int, str]) -> dict[int, SegmentCodes
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"dicom_codes {path}: is no JSON ({error})") from error
+        raise ValueError(f"--dicom_codes {path}: is no JSON ({error})") from error
     groups = content.get("segmentAttributes") if isinstance(content, dict) else None
     if not isinstance(groups, list) or not all(isinstance(group, list) for group in groups):
-        raise ValueError(f"dicom_codes {path}: found no segmentAttributes, expected a list of lists of segments")
+        raise ValueError(f"--dicom_codes {path}: found no segmentAttributes, expected a list of lists of segments")
     found: dict[int, SegmentCodes] = {}
     for segment in (segment for group in groups for segment in group):
         label = segment.get("labelID") if isinstance(segment, dict) else None
         if isinstance(label, bool) or not isinstance(label, int) or label not in classes:
             valid = ", ".join(f"{value} ({name})" for value, name in classes.items())
-            raise ValueError(f"dicom_codes {path}: found labelID {str(label)[:40]!r}, expected one of {valid}")
+            raise ValueError(f"--dicom_codes {path}: found labelID {str(label)[:40]!r}, expected one of {valid}")
         if label in found:
-            raise ValueError(f"dicom_codes {path}: found labelID {label} twice")
+            raise ValueError(f"--dicom_codes {path}: found labelID {label} twice")
         found[label] = SegmentCodes(*(_code(path, segment, name) for name in (_CATEGORY, _TYPE)))
     return found
 
@@ -89,5 +89,5 @@ def _code(path: Path, segment: Mapping[str, Any], name: str) -> Any:
     ]
     if len(parts) < len(_PARTS) or not all(is_valid):
         expected = ", ".join(f"{part} (up to {most} characters)" for part, most in _PARTS.items())
-        raise ValueError(f"dicom_codes {path}: {name} of labelID {segment['labelID']}: expected {expected}")
+        raise ValueError(f"--dicom_codes {path}: {name} of labelID {segment['labelID']}: expected {expected}")
     return import_module("pydicom.sr.coding").Code(*parts)

@@ -63,7 +63,7 @@ class VolumeTable:
             header, *rows = [*csv.reader(file)] or [[]]
         if header != self.columns:
             raise FileExistsError(
-                f"output_dir {self.file.parent}: volumes.csv: found the columns {','.join(header)[:80]}, "
+                f"--output_dir {self.file.parent}: volumes.csv: found the columns {','.join(header)[:80]}, "
                 f"expected {','.join(self.columns)}: choose another folder"
             )
         predicted = set(cases)

@@ -120,7 +120,7 @@ class CalibrationBinsd(MapTransform):
         for key in self.key_iterator(item):
             logits, truth = torch.as_tensor(item[key]).as_subclass(Tensor), item[self.label_key].as_subclass(Tensor)[0]
             if not logits.is_floating_point():
-                raise ValueError("metrics: ece needs the logits of the network, found an inferer that returns labels")
+                raise ValueError("--metrics: ece needs the logits of the network, found an inferer that returns labels")
             if self.protocol == "hlfd":
                 kept = slices_with_target(truth)
                 logits, truth = logits[:, kept], truth[kept]

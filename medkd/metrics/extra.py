@@ -35,5 +35,5 @@ def metric_names(value: str | Sequence[Any] | None) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
     for name in names:
         if name not in EXTRA_METRICS:
-            raise ValueError(f"metrics: found {name!r}, expected some of {', '.join(EXTRA_METRICS)}")
+            raise ValueError(f"--metrics: found {name!r}, expected some of {', '.join(EXTRA_METRICS)}")
     return names

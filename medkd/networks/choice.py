@@ -34,7 +34,7 @@ def build_student(architecture: str, spatial_dims: int, in_channels: int, out_ch
         'ResNetFCN'
     """
     if architecture not in _STUDENTS:
-        raise ValueError(f"student_architecture: found {architecture!r}, expected {' or '.join(_STUDENTS)}")
+        raise ValueError(f"--student_architecture: found {architecture!r}, expected {' or '.join(_STUDENTS)}")
     return _STUDENTS[architecture](spatial_dims, in_channels, out_channels, width=width)
 
 
@@ -66,7 +66,7 @@ def build_teacher(
     if architecture == "UNetPlusPlus":
         return UNetPlusPlus(spatial_dims, in_channels, out_channels, width=width, deep_supervision=deep_supervision)
     if architecture != "TransUNet":
-        raise ValueError(f"teacher_architecture: found {architecture!r}, expected TransUNet or UNetPlusPlus")
+        raise ValueError(f"--teacher_architecture: found {architecture!r}, expected TransUNet or UNetPlusPlus")
     return TransUNet(
         spatial_dims,
         in_channels,

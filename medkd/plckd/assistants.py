@@ -26,7 +26,7 @@ def init_assistant(network: nn.Module, teacher: str | Path | Sequence[str | Path
         ValueError: If ``init`` is neither, the weights do not fit, or the teacher is external or an ensemble.
     """
     if init not in ("teacher", "scratch"):
-        raise ValueError(f"init: found {init!r}, expected teacher or scratch")
+        raise ValueError(f"--init: found {init!r}, expected teacher or scratch")
     if init == "scratch":
         return network
     if not isinstance(teacher, str | Path) or teacher_kind(teacher) != "weights":

@@ -66,7 +66,7 @@ class FolderLock:
             descriptor = _lock(self.folder, self.wait)
         except BlockingIOError:
             raise FileExistsError(
-                f"output_dir {self.folder}: another run is writing into it: choose another folder"
+                f"--output_dir {self.folder}: another run is writing into it: choose another folder"
             ) from None
         except OSError:  # a file system without locks
             return

@@ -121,7 +121,7 @@ class PredictedCases:
         lines = [_parse(line) for line in self.file.read_text(encoding="utf-8", errors="replace").splitlines()]
         if not lines or lines[0].get("command") != self._command:
             raise FileExistsError(
-                f"output_dir {self.folder}: holds predictions of another model or of other options: choose another folder"
+                f"--output_dir {self.folder}: holds predictions of another model or of other options: choose another folder"
             )
         keys = {"case", "image", "predictions"}
         done = {line["case"]: (line["image"], line["predictions"]) for line in lines[1:] if line.keys() == keys}

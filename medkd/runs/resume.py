@@ -137,7 +137,7 @@ class ResumableRun:
         elif folder.path.is_dir() and not folder.metrics.exists():
             print(f"note: {self.path}: no such file, nothing of a run is in its folder: it begins from its start")
         else:
-            raise FileNotFoundError(f"resume: {self.path}: no such file, expected one of an earlier, unfinished run")
+            raise FileNotFoundError(f"--resume: {self.path}: no such file, expected one of an earlier, unfinished run")
 
     def _load(self, trainer: SupervisedTrainer) -> None:
         if not self.path.is_file():
@@ -160,14 +160,16 @@ class ResumableRun:
     def _check(self, trainer: SupervisedTrainer, state: Any) -> dict[str, Any]:
         """Return the content of the file, which must be of this run."""
         if not isinstance(state, dict) or not {"run", "objects", "trainer"} <= state.keys():
-            raise ValueError(f"resume: {self.path}: no checkpoint of a training, expected the resume.pt of a run")
+            raise ValueError(f"--resume: {self.path}: no checkpoint of a training, expected the resume.pt of a run")
         identity = self._identity(trainer)
         if state["run"] != identity:
-            raise ValueError(f"resume: {self.path} is of another run: found {state['run']}, expected {identity}")
+            raise ValueError(f"--resume: {self.path} is of another run: found {state['run']}, expected {identity}")
         if differences := _differences(state["config"], self.config):
-            raise ValueError(f"resume: {self.path} is of a run with other options: {'; '.join(differences)}")
+            raise ValueError(f"--resume: {self.path} is of a run with other options: {'; '.join(differences)}")
         if state["objects"].keys() != self.objects.keys():
-            raise ValueError(f"resume: {self.path}: found {sorted(state['objects'])}, expected {sorted(self.objects)}")
+            raise ValueError(
+                f"--resume: {self.path}: found {sorted(state['objects'])}, expected {sorted(self.objects)}"
+            )
         return state
 
 

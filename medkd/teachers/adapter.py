@@ -107,16 +107,16 @@ class TeacherAdapter(nn.Module):
     def _check(self, values: Tensor, x: Tensor) -> None:
         """Check that the outputs are what `output` says; of "detect", see whether the logarithm is to be taken."""
         self._checks_left -= 1
-        scale = probability_scale(values, self.network, self._run, x, f"teacher {self.source}")
+        scale = probability_scale(values, self.network, self._run, x, f"--teacher {self.source}")
         if scale is not None and self.output == "auto":
             times = "" if scale == 1 else f" times {scale:g}"
             raise ValueError(
-                f"teacher {self.source}: found probabilities (of a softmax or sigmoid){times}, expected logits: give "
+                f"--teacher {self.source}: found probabilities (of a softmax or sigmoid){times}, expected logits: give "
                 "--teacher_output probabilities, which takes their logarithm (--teacher_output logits if they are logits)"
             )
         if scale is None and self.output == "probabilities":
             raise ValueError(
-                f"teacher {self.source}: found values of {values.min():.3g} to {values.max():.3g}, expected probabilities as "
+                f"--teacher {self.source}: found values of {values.min():.3g} to {values.max():.3g}, expected probabilities as "
                 "--teacher_output says: leave it out for logits"
             )
         if scale is not None and self.output != "logits":
@@ -164,11 +164,11 @@ def _dry_shape(teacher: TeacherAdapter, source: str) -> torch.Size:
     try:
         return FeatureTaps(teacher).shapes.logits.shape
     except OutputError as error:
-        raise ValueError(f"teacher {error}") from None
+        raise ValueError(f"--teacher {error}") from None
     except ValueError as error:
         reason = str(error.__cause__ or error).strip().splitlines()
         raise ValueError(
-            f"teacher {source} does not take the task's images: {reason[-1] if reason else error}"
+            f"--teacher {source} does not take the task's images: {reason[-1] if reason else error}"
         ) from None
 
 
@@ -177,7 +177,7 @@ def _check_classes(classes: Sequence[int] | None, channels: int, num_classes: in
     if classes is None:
         example = [min(channel, num_classes - 1) for channel in range(channels)]
         raise ValueError(
-            f"teacher {source}: found {channels} channels, expected the {num_classes} classes of the task: name the class "
+            f"--teacher {source}: found {channels} channels, expected the {num_classes} classes of the task: name the class "
             f'of each channel, for example {option} "{example}"'
         )
     valid = range(num_classes)

@@ -51,7 +51,7 @@ def read_bundle(path: Path) -> ExternalModel:
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(unpacked)  # leaves out ".." of names
         except zipfile.BadZipFile as error:
-            raise ValueError(f"teacher {path}: damaged: {error}") from None
+            raise ValueError(f"--teacher {path}: damaged: {error}") from None
         folders = [Path(unpacked), *sorted(item for item in Path(unpacked).iterdir() if item.is_dir())]
         folder = next((folder for folder in folders if bundle_config(folder) is not None), folders[0])
         try:
@@ -68,7 +68,7 @@ def _read_folder(folder: Path) -> ExternalModel:
     if not weights.is_file():
         large = any(folder.glob("large_files.y*ml"))
         hint = ": python -m monai.bundle download fetches what large_files.yml names" if large else ""
-        raise FileNotFoundError(f"teacher {weights}: no such file, expected the weights of the bundle{hint}")
+        raise FileNotFoundError(f"--teacher {weights}: no such file, expected the weights of the bundle{hint}")
     try:
         config = ConfigParser.load_config_file(file)
     except (ValueError, yaml.YAMLError) as error:
@@ -89,7 +89,7 @@ def _read_folder(folder: Path) -> ExternalModel:
         per_case = scales_per_case(parser)
     network.load_state_dict(fit_state(network, read_weights(weights, "teacher"), "teacher", weights))
     if geometry_problem and input_spec(network)[0] == 3:
-        raise ValueError(f"teacher {geometry_problem}")
+        raise ValueError(f"--teacher {geometry_problem}")
     return ExternalModel(
         network,
         f"MONAI bundle {folder}",

@@ -49,7 +49,7 @@ def choose_channels(
     if is_told and count is not None and count != len(chosen):
         found = f"--teacher_channels: found {list(option)}" if option is not None else f"found {', '.join(ours)}"
         advice = "" if option is not None else ": give --teacher_channels, a name of ours for each"
-        raise ValueError(f"teacher {source}: {found}, expected {count} channels{advice}")
+        raise ValueError(f"--teacher {source}: {found}, expected {count} channels{advice}")
     return None if chosen == list(range(len(ours))) else chosen
 
 

@@ -112,7 +112,9 @@ def adapt_model(
     """
     spec, dims = input_spec(task.network), _spatial_dims(model.network)
     if dims not in (None, spec[0]):
-        raise ValueError(f"teacher {model.source}: found a {dims}-D network, expected {spec[0]}-D as the task's images")
+        raise ValueError(
+            f"--teacher {model.source}: found a {dims}-D network, expected {spec[0]}-D as the task's images"
+        )
     names = task.channels if task.channels and len(task.channels) == spec[1] else list(map(str, range(spec[1])))
     chosen = choose_channels(channels, names, model.channels, model.source, _count_channels(model.network))
     task = task if chosen is None else _with_channels(task, chosen)
@@ -189,7 +191,7 @@ def _choose_intensity(
         scaling = scaling_of_option(option)
         return None if scaling is None else Intensity((scaling,), task.window)
     if problem:
-        raise ValueError(f"teacher {problem}: give --teacher_intensity {INTENSITY_FORMS}")
+        raise ValueError(f"--teacher {problem}: give --teacher_intensity {INTENSITY_FORMS}")
     if not is_stated:
         print(
             f"note: {model.source}: intensity scaling is not known, images are passed on unscaled (--teacher_intensity)",
@@ -218,7 +220,7 @@ def _stated_intensity(model: ExternalModel, task: Task, scalings: Sequence[Scali
         converted(torch.linspace(-1, 1, channels * 8**dims).reshape(1, channels, *[8] * dims))
     except Exception as error:  # MONAI's transforms check their arguments when they are used
         reason = " ".join(str(error).split())
-        raise ValueError(f"teacher {model.source}: intensities cannot be scaled: {reason}") from None
+        raise ValueError(f"--teacher {model.source}: intensities cannot be scaled: {reason}") from None
     return converted
 
 

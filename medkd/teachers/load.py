@@ -109,7 +109,7 @@ def load_teacher(
     if isinstance(teacher, str | Path):
         return _load_one(teacher, task, intensity, classes, output=kind, channels=channels)
     if len(teacher) < 2:
-        raise ValueError(f"teacher: found {list(teacher)}, expected a path, or several")
+        raise ValueError(f"--teacher: found {list(teacher)}, expected a path, or several")
     return _load_ensemble(teacher, task, intensity, classes, channels, "detect" if kind == "probabilities" else kind)
 
 
@@ -184,7 +184,7 @@ def _load_one(
 
 def _require_logits(network: nn.Module, path: str | Path) -> None:
     """Check that a network of the user's own ``teacher_def`` returns logits, which those of medkd do."""
-    shape, source = FeatureTaps(network).shapes.logits.shape, f"teacher {path}"
+    shape, source = FeatureTaps(network).shapes.logits.shape, f"--teacher {path}"
     image = torch.rand((1, input_spec(network)[1], *shape[2:]), generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.no_grad(), eval_mode(network):
         if probability_scale(network(image), network, network, image, source) is not None:

@@ -36,7 +36,7 @@ def read_torchscript(path: Path) -> ExternalModel:
         check_archive(file)
         network = torch.jit.load(str(file), map_location="cpu", _extra_files=extra)
     except (RuntimeError, ValueError, EOFError) as error:
-        raise ValueError(f"teacher {file}: not a readable TorchScript file: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"--teacher {file}: not a readable TorchScript file: {str(error).splitlines()[0]}") from error
     # the repr of a script does not show what it computes
     code = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
     model = ExternalModel(network, f"TorchScript file {file}", code=code)

@@ -41,7 +41,7 @@ def read_metrics(runs: Runs) -> dict[str, pd.DataFrame]:
         FileNotFoundError: for a folder without metrics or predictions.
     """
     if not isinstance(runs, Mapping) or not runs:
-        raise ValueError(f"runs: found {runs!r}, expected titles and folders such as {{'student': 'FOLDER'}}")
+        raise ValueError(f"--runs: found {runs!r}, expected titles and folders such as {{'student': 'FOLDER'}}")
     for title, folder in runs.items():
         run = RunFolder(folder)
         run.read_config()  # raises for a damaged record: what such a run predicted is in doubt

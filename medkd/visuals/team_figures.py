@@ -109,7 +109,7 @@ def _named_cases(data: Sequence[Mapping[str, Any]], cases: Sequence[str], multip
         if name in names and name not in items and _has_lesion(item):
             items[name] = _padded(item, multiple)
     if missing := [name for name in names if name not in items]:
-        raise ValueError(f"cases: {', '.join(missing)} not among the training images, or without a lesion")
+        raise ValueError(f"--cases: {', '.join(missing)} not among the training images, or without a lesion")
     return [items[name] for name in names]
 
 

@@ -118,7 +118,7 @@ def view_volume(
 
 def _read(scan: str | Path, labels: Labels, window: Sequence[float] | None) -> _Volume:
     if not 1 <= len(labels) <= len(_COLOURS):
-        raise ValueError(f"labels: found {len(labels)}, expected one to {len(_COLOURS)} titles with label maps")
+        raise ValueError(f"found {len(labels)} label maps, expected one to {len(_COLOURS)} titles with label maps")
     image, affine = read_volume_file(Path(scan))
     masks = {}
     for title, path in labels.items():

@@ -59,7 +59,7 @@ def test_load_errors(tmp_path):
         load_datalist(tmp_path / "nowhere", "test")
     with pytest.raises(FileNotFoundError, match="no datalist.json in it; run `medkd prepare`"):
         load_datalist(tmp_path, "test")
-    with pytest.raises(ValueError, match="split 'train' is unknown, expected one of training, validation, test"):
+    with pytest.raises(ValueError, match="'train' is no split, expected one of training, validation, test"):
         load_datalist(tmp_path, "train")
     write(tmp_path, {**three(), "validation": []})
     with pytest.raises(ValueError, match="the split 'validation' is empty"):

@@ -53,9 +53,9 @@ def test_patients_stay_together():
 @pytest.mark.parametrize(
     ("count", "options", "message"),
     [
-        (10, {"fold": 5}, "fold 5 of 5: expected"),
-        (10, {"fold": -1}, "fold -1 of 5"),
-        (10, {"folds": 1}, "fold 0 of 1"),
+        (10, {"fold": 5}, "--fold 5: found 5 folds, expected 0 to 4"),
+        (10, {"fold": -1}, "--fold -1: found 5 folds"),
+        (10, {"folds": 1}, "--folds 1: expected at least 2"),
         (4, {}, "4 patients cannot be split into 5 folds"),
         (2, {"folds": 2}, "2 patients cannot"),
         (3, {"folds": 2}, "no patient is left for training"),
@@ -86,7 +86,7 @@ def test_split_file(tmp_path):
         path.write_text(json.dumps({**good, **change}))
         with pytest.raises(ValueError, match=message):
             split_cases(patients, path)
-    with pytest.raises(FileNotFoundError, match="split 'rnd': neither 'random' nor 'sorted' nor"):
+    with pytest.raises(FileNotFoundError, match="--split rnd: neither random nor sorted nor"):
         split_cases(patients, "rnd")
 
 

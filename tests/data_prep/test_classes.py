@@ -34,7 +34,7 @@ def test_names_of_values(classes, expected):
     ],
 )
 def test_refused_names(classes, words):
-    with pytest.raises(ValueError, match="^classes: ") as error:
+    with pytest.raises(ValueError, match="^--classes: ") as error:
         name_values(classes, CASES)
     assert words in str(error.value) and "\n" not in str(error.value)
 

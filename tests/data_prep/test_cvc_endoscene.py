@@ -111,7 +111,7 @@ def test_numbers_are_frames_of_cvc612(tmp_path):
 
 def test_other_names_need_another_split(tmp_path):
     source = pairs(tmp_path / "source", names=[f"polyp_{n}" for n in range(1, 11)])
-    with pytest.raises(ValueError, match=r"no published split .*pass split='random', 'sorted' or a JSON file"):
+    with pytest.raises(ValueError, match=r"no published split .*use --split random, sorted, a JSON file"):
         cvc_endoscene.prepare(source, tmp_path / "out")
     counts = cvc_endoscene.prepare(source, tmp_path / "out", split="sorted")["cases"]
     assert counts == {"training": 7, "validation": 1, "test": 2}

@@ -115,9 +115,7 @@ def test_train_and_test_folders_have_the_published_split(tmp_path, capsys):
 
 def test_plain_folders(tmp_path):
     source = plain(tmp_path / "source", ending="")
-    with pytest.raises(
-        ValueError, match=r"no published split for images/ .*pass split='random', 'sorted' or a JSON file"
-    ):
+    with pytest.raises(ValueError, match=r"no published split for images/ .*use --split random, sorted, a JSON file"):
         idrid.prepare(source, tmp_path / "out")
     idrid.prepare(source, tmp_path / "out", split="sorted")
     assert cases(tmp_path / "out")["test"] == ["eye_0", "eye_1"]
@@ -172,7 +170,7 @@ def test_longest_edge(tmp_path):
 
 @pytest.mark.parametrize("size", [8, -1, 20.5, "large", True])
 def test_sizes_that_are_none(tmp_path, size):
-    with pytest.raises(ValueError, match=f"^size {size!r}: expected pixels of the longest edge, at least 16, or 0"):
+    with pytest.raises(ValueError, match=f"^--size {size!r}: expected pixels of the longest edge, at least 16, or 0"):
         idrid.prepare(tmp_path, tmp_path / "out", size=size)
 
 

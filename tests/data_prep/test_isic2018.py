@@ -130,10 +130,10 @@ def test_a_missing_folder_of_a_split_is_named(tmp_path, split):
     source = small(tmp_path / "source")
     masks, images = source / f"ISIC2018_Task1_{split}_GroundTruth", source / f"ISIC2018_Task1-2_{split}_Input"
     masks.rename(tmp_path / "masks")
-    with pytest.raises(ValueError, match=f"^source .*source: no folder ISIC2018_Task1_{split}_GroundTruth in it$"):
+    with pytest.raises(ValueError, match=f"^--source .*source: no folder ISIC2018_Task1_{split}_GroundTruth in it$"):
         isic2018.prepare(source, tmp_path / "out")
     images.rename(tmp_path / "images")
-    with pytest.raises(ValueError, match=f"^source .*source: no folder ISIC2018_Task1-2_{split}_Input in it$"):
+    with pytest.raises(ValueError, match=f"^--source .*source: no folder ISIC2018_Task1-2_{split}_Input in it$"):
         isic2018.prepare(source, tmp_path / "out")
     # a split that is not the published one is cut from whatever is there
     assert sum(isic2018.prepare(source, tmp_path / "out", split="random")["cases"].values()) in (20, 60)
@@ -171,9 +171,7 @@ def test_converted_files_in_the_official_folders(tmp_path):
 
 def test_plain_folders(tmp_path):
     source = pairs(tmp_path / "source")
-    with pytest.raises(
-        ValueError, match=r"no published split for images/ .*pass split='random', 'sorted' or a JSON file"
-    ):
+    with pytest.raises(ValueError, match=r"no published split for images/ .*use --split random, sorted, a JSON file"):
         isic2018.prepare(source, tmp_path / "out")
     (source / "masks" / "ISIC_9_segmentation.png").rename(source / "masks" / "ISIC_9.png")
     isic2018.prepare(source, tmp_path / "out", split="sorted")

@@ -195,11 +195,11 @@ def test_a_bad_case_is_named_in_one_line(tmp_path, capsys, spoil, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--split", "hlfd_61_70"], "raw: 6 labelled cases, split 'hlfd_61_70' expects the 131 of LiTS"),
-        (["--split", "5fold", "--fold", "5"], "fold 5 of 5: expected folds >= 2 and 0 <= fold < folds"),
-        (["--split", "5fold", "--folds", "3"], "split '5fold' with folds 3: expected 5"),
-        (["--split", "3fold"], "split '3fold': neither '5fold', 'hlfd_61_70', 'random', 'sorted' nor an existing JSON"),
-        (["--split", "5"], "split '5': neither '5fold', 'hlfd_61_70', 'random', 'sorted' nor an existing JSON"),
+        (["--split", "hlfd_61_70"], "raw: 6 labelled cases, --split hlfd_61_70 expects the 131 of LiTS"),
+        (["--split", "5fold", "--fold", "5"], "--fold 5: found 5 folds, expected 0 to 4"),
+        (["--split", "5fold", "--folds", "3"], "--folds 3: expected 5 with --split 5fold"),
+        (["--split", "3fold"], "--split 3fold: neither 5fold, hlfd_61_70, random, sorted nor an existing JSON"),
+        (["--split", "5"], "--split 5: neither 5fold, hlfd_61_70, random, sorted nor an existing JSON"),
         (["--fold", "1.5"], "fold: found 1.5, expected a whole number from 0 on"),
         (["--seed", "-1"], "seed: found -1, expected a whole number from 0 on"),
         (["--split", "LIST"], "list.json: no such case: volume-9"),

@@ -162,7 +162,7 @@ REFUSED = {
     "another size": (break_size, r"1 of 8 cases refused.*frame_001: image \(40, 50\) and mask \(20, 20\)"),
     "lossy classes": (break_lossy, "frame_001: .* holds classes in a lossy format"),
     "an empty class": (break_empty, r"classes: 2 names \(organ, cyst\) for 1 values in the masks: 1 \(8 cases\)"),
-    "two scales": (break_scale, "masks: found 0 and 1 in frame_000; 0 and 255 in frame_001, .* expected one way"),
+    "two scales": (break_scale, "--labels: found 0 and 1 in frame_000; 0 and 255 in frame_001, .* expected one way"),
     "a class without a name": (break_class, r"2 names \(organ, cyst\) for 3 values .* 7 \(frame_001\)"),
     "no mask": (break_pair, "frame_001.png has no mask of the same name"),
 }

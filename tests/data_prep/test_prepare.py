@@ -37,7 +37,7 @@ def test_a_full_disk_is_one_line_and_no_case_is_left_out_for_it(tmp_path, capsys
 def test_a_split_that_loses_all_its_cases_is_refused_before_the_conversion(tmp_path, monkeypatch):
     write_folders(tmp_path, **nan_case())  # sorted: c1 is the validation case
     monkeypatch.setattr(_own_volumes, "store_volumes", None)
-    with pytest.raises(ValueError, match=r"no usable case for validation \(split 'sorted'"):
+    with pytest.raises(ValueError, match=r"no usable case for validation \(--split sorted"):
         prepare(tmp_path, skip_bad=True)
 
 
@@ -167,7 +167,7 @@ def test_a_case_is_refused_for_its_own_errors_and_not_for_those_of_the_disk(tmp_
 def test_an_empty_split_is_named_before_any_case_is_stored(tmp_path):
     cases = discovered(("v1",))
     with pytest.raises(
-        ValueError, match="no usable case for validation .split 'published', .*seed 0; 1 cases refused: v1: no mask"
+        ValueError, match="no usable case for validation .--split published .*seed 0; 1 cases refused: v1: no mask"
     ):
         with open_data_set(tmp_path / "raw", tmp_path / "out", cases, options(skip_bad=True), "name"):
             raise AssertionError("reached")

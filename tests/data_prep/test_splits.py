@@ -69,7 +69,7 @@ def published(training=20):
 def test_the_published_split_needs_one(tmp_path):
     require_published("raw", published(), "published", "these names")
     require_published("raw", DiscoveredCases(), "random", "these names")
-    with pytest.raises(ValueError, match="source raw: no published split for these names; pass split='random'"):
+    with pytest.raises(ValueError, match="--source raw: no published split for these names; use --split random"):
         require_published("raw", DiscoveredCases(), "published", "these names")
 
 
@@ -103,9 +103,7 @@ def test_the_split_by_name_or_published():
 
 def test_empty_splits_are_named():
     check_splits("raw", {"training": [1], "validation": [1], "test": [1]}, "origin")
-    with pytest.raises(
-        ValueError, match="source raw: no usable case for validation and test .origin., expected one at least"
-    ):
+    with pytest.raises(ValueError, match="raw: no usable case for validation and test .origin., expected one at least"):
         check_splits("raw", {"training": [1], "validation": [], "test": []}, "origin")
 
 

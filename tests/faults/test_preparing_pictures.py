@@ -123,7 +123,7 @@ def test_options_of_pictures(options, message, pictures, refused, tmp_path):
 def test_a_folder_of_something_else(pictures, refused, tmp_path):
     shutil.rmtree(pictures / "masks")
     options = ["--source", pictures, "--dataset_dir", tmp_path / "data"]
-    refused("source .*raw: expected CVC-300/ or CVC-612/ .*found none of them", "prepare", "cvc_endoscene", *options)
+    refused("--source .*raw: expected CVC-300/ or CVC-612/ .*found none of them", "prepare", "cvc_endoscene", *options)
 
 
 @pytest.mark.parametrize("high", [255, 1], ids=["0 and 255", "0 and 1"])

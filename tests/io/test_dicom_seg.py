@@ -164,7 +164,7 @@ def test_codes_of_a_file(tmp_path):
         file.write_text(content)
         with pytest.raises(ValueError, match=message) as caught:
             LabelFormat(CLASSES, "dicom-seg", dicom_codes=file)
-        assert str(caught.value).startswith(f"dicom_codes {file}: ") and "\n" not in str(caught.value)
+        assert str(caught.value).startswith(f"--dicom_codes {file}: ") and "\n" not in str(caught.value)
 
 
 def edit(folder, **values):

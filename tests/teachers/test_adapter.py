@@ -46,17 +46,17 @@ def test_the_last_output_of_full_size_is_taken():
     [
         (
             lambda x: {"a": x, "b": x},
-            "^teacher F: found a dictionary of a, b, expected logits, under 'logits' or 'out'",
+            "^--teacher F: found a dictionary of a, b, expected logits, under 'logits' or 'out'",
         ),
-        (lambda x: [x, None], "^teacher F: found list, expected logits"),
-        (lambda x: x.argmax(1), r"^teacher F: found a label map \(1, 32, 32\) without channels, expected logits"),
+        (lambda x: [x, None], "^--teacher F: found list, expected logits"),
+        (lambda x: x.argmax(1), r"^--teacher F: found a label map \(1, 32, 32\) without channels, expected logits"),
         (
             lambda x: x.round().long(),
-            r"^teacher F: found labels \(torch.int64\), expected logits: leave out the argmax",
+            r"^--teacher F: found labels \(torch.int64\), expected logits: leave out the argmax",
         ),
-        (lambda x: (x > 0).float(), r"^teacher F: found whole numbers alone \(hard labels\), expected logits"),
+        (lambda x: (x > 0).float(), r"^--teacher F: found whole numbers alone \(hard labels\), expected logits"),
         (lambda x: torch.cat([x > 0, x <= 0], 1).float(), r"found whole numbers alone \(hard labels\)"),
-        (lambda x: x / 0, "^teacher F: found NaN or infinity in its output, expected logits"),
+        (lambda x: x / 0, "^--teacher F: found NaN or infinity in its output, expected logits"),
         (
             lambda x: x[..., ::2],
             r"F: found an output \(1, 1, 256, 128\) for an image of \(256, 256\), expected its size",

@@ -79,7 +79,7 @@ def test_whole_pictures_are_scaled_as_monai_does(tmp_path, capsys, name):
 @pytest.mark.parametrize("name", STATISTICS)
 def test_statistics_of_volumes_are_refused(tmp_path, name, dims):
     message = (
-        "^teacher MONAI bundle .* scales by the statistics of the whole volume, .*: give --teacher_intensity .*zscore"
+        "^--teacher MONAI bundle .* scales by the statistics of the whole volume, .*: give --teacher_intensity .*zscore"
     )
     with pytest.raises(ValueError, match=message) as caught:
         load(tmp_path / "b", STATISTICS[name], WINDOW, dims=dims)
@@ -145,7 +145,7 @@ def test_hu_are_refused_for_percentiles_of_each_case(tmp_path, transforms):
     ],
 )
 def test_what_cannot_be_repeated_is_refused(tmp_path, transforms, message):
-    with pytest.raises(ValueError, match=f"^teacher .*{message}") as caught:
+    with pytest.raises(ValueError, match=f"^--teacher .*{message}") as caught:
         load(tmp_path / "b", transforms)
     assert "\n" not in str(caught.value)
 

@@ -147,7 +147,9 @@ def test_lists_of_transforms_may_lie_elsewhere(tmp_path, preprocessing):
 )
 def test_what_cannot_be_resolved_is_refused_with_the_way_out(tmp_path, changed, message):
     folder = make_bundle(tmp_path / "b", make_monai_unet(), transforms=[{**RANGE, **changed}], low=-100)
-    expected = f"^teacher .*inference.json: .*{message}: give --teacher_intensity a_min a_max b_min b_max, .*unscaled$"
+    expected = (
+        f"^--teacher .*inference.json: .*{message}: give --teacher_intensity a_min a_max b_min b_max, .*unscaled$"
+    )
     with pytest.raises(ValueError, match=expected):
         load_teacher(folder, make_task_teacher(), 2, WINDOW)
     assert load_teacher(folder, make_task_teacher(), 2, WINDOW, [-100, 200, 0, 1]).intensity is not None
@@ -155,7 +157,7 @@ def test_what_cannot_be_resolved_is_refused_with_the_way_out(tmp_path, changed, 
 
 def test_axes_that_cannot_be_resolved_are_refused_in_3d_alone(tmp_path):
     transforms = [{"_target_": "Orientationd", "axcodes": "@axes"}]
-    with pytest.raises(ValueError, match="^teacher .*transforms::0::axcodes: '@axes' cannot be computed: .*axes"):
+    with pytest.raises(ValueError, match="^--teacher .*transforms::0::axcodes: '@axes' cannot be computed: .*axes"):
         load_teacher(make_bundle(tmp_path / "a", make_monai_unet(3), 3, transforms=transforms), make_task_teacher(3), 2)
     load_teacher(make_bundle(tmp_path / "b", make_monai_unet(), transforms=transforms), make_task_teacher(), 2)
 

@@ -37,7 +37,7 @@ def test_a_z_score_of_an_nnunet(nnunet_model, tmp_path, capsys):
 def test_a_normalization_that_cannot_be_repeated_is_refused(nnunet_model, tmp_path):
     nnunet_model(tmp_path / "m", scheme="MyNormalization")
     with pytest.raises(
-        ValueError, match="^teacher nnU-Net .*: normalization_schemes: found MyNorm.*give --teacher_intensity"
+        ValueError, match="^--teacher nnU-Net .*: normalization_schemes: found MyNorm.*give --teacher_intensity"
     ):
         load_teacher(tmp_path / "m", make_task_teacher(), 2, WINDOW)
 

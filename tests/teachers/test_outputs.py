@@ -68,7 +68,7 @@ ENDINGS = {
 @pytest.mark.parametrize("name", ENDINGS)
 def test_probabilities_are_refused_with_the_way_out(name):
     message = (
-        r"^teacher F: found probabilities \(of a softmax or sigmoid\)( times [\d.]+)?, expected logits: "
+        r"^--teacher F: found probabilities \(of a softmax or sigmoid\)( times [\d.]+)?, expected logits: "
         "give --teacher_output probab"
     )
     with pytest.raises(ValueError, match=message) as caught:
@@ -104,7 +104,7 @@ def test_probabilities_on_another_scale_are_divided(channels):
 def test_labels_on_another_scale_are_refused(last):
     for output in ("auto", "probabilities", "logits"):
         with pytest.raises(
-            ValueError, match=r"^teacher F: found multiples of [\d.e+]+ alone \(hard labels\), expected log"
+            ValueError, match=r"^--teacher F: found multiples of [\d.e+]+ alone \(hard labels\), expected log"
         ):
             adapt(last, classes=2, output=output)
 
@@ -152,7 +152,7 @@ def test_an_untrained_network_of_medkd_or_monai_is_no_false_alarm():
 
 def test_logits_are_no_probabilities():
     with pytest.raises(
-        ValueError, match="^teacher F: found values of .*, expected probabilities as --teacher_output says"
+        ValueError, match="^--teacher F: found values of .*, expected probabilities as --teacher_output says"
     ):
         adapt(nn.Identity(), output="probabilities")
 
@@ -218,7 +218,7 @@ def test_an_nnunet_with_a_softmax(nnunet_model, tmp_path, monkeypatch):
     forward = NNUNet.forward
     monkeypatch.setattr(NNUNet, "forward", lambda self, image: forward(self, image).softmax(1))
     with pytest.raises(
-        ValueError, match="^teacher nnU-Net .*: found probabilities .*, expected logits: give --teacher_output"
+        ValueError, match="^--teacher nnU-Net .*: found probabilities .*, expected logits: give --teacher_output"
     ):
         load_teacher(tmp_path / "model", make_task_teacher(), 2, WINDOW, "unscaled")
     teacher = load_teacher(tmp_path / "model", make_task_teacher(), 2, WINDOW, "unscaled", output="probabilities")

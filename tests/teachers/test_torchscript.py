@@ -56,7 +56,7 @@ def test_an_export_of_medkd_states_its_intensities(tmp_path, capsys):
 
 def test_an_export_of_other_units_is_refused(tmp_path):
     describe(tmp_path / "student.ts", per_case=True)
-    with pytest.raises(ValueError, match="^teacher TorchScript file .*applies to percentiles of each case, found HU"):
+    with pytest.raises(ValueError, match="^--teacher TorchScript file .*applies to percentiles of each case, found HU"):
         load_teacher(tmp_path / "student.ts", make_task_teacher(), 2, WINDOW)
 
 

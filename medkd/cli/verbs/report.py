@@ -61,7 +61,7 @@ def _read_sources(sources: dict[str, Any]) -> dict[str, list[str]]:
 
 def _report_runs(runs: dict[str, list[str]], output_dir: Path, settings: dict[str, Any]) -> None:
     if (output_dir / "table.csv").exists():
-        raise FileExistsError(f"output_dir {output_dir} already holds results (table.csv): choose another folder")
+        raise FileExistsError(f"--output_dir {output_dir} already holds results (table.csv): choose another folder")
     for title, folders in runs.items():
         for folder in folders:
             if not Path(folder).is_dir():

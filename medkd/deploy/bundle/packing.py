@@ -60,7 +60,7 @@ def pack(
     clean_interrupted(folder, archive)
     for target in (folder, archive):
         if target.exists() or target.is_symlink():
-            raise FileExistsError(f"output_dir {target}: is there already: choose another folder")
+            raise FileExistsError(f"--output_dir {target}: is there already: choose another folder")
     details = details or BundleDetails()
     details.check()
     student = read_student(task, options, mode, overlays)

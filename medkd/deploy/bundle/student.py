@@ -101,7 +101,7 @@ def _require_all(model: Path, mode: str, config: dict[str, Any], values: dict[st
     missing = [name for name in config if name in required and name not in values]
     if missing:
         names = " ".join(f"--{name}" for name in missing)
-        raise ValueError(f"model {model}: no config.yaml beside it says what it was trained with: give {names}")
+        raise ValueError(f"--model {model}: no config.yaml beside it says what it was trained with: give {names}")
 
 
 def _apply_options(

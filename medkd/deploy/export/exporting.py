@@ -72,7 +72,7 @@ def export(task: str, form: str, config: dict[str, Any], calibration_windows: in
     for file in (path, report_path):
         if file.exists():
             raise FileExistsError(
-                f"output_dir {config['output_dir']}: {file.name} is there already: choose another folder"
+                f"--output_dir {config['output_dir']}: {file.name} is there already: choose another folder"
             )
     trained = TrainedStudent(task, config)
     trained.description = dataclasses.replace(trained.description, format=form)

@@ -54,11 +54,11 @@ class TrainedStudent:
         self.model = self.value("model")
         if RunFolder.of_model(self.model).read_config() is None:
             raise ValueError(
-                f"model {self.model}: found no config.yaml of its training beside it, expected the folder of a run"
+                f"--model {self.model}: found no config.yaml of its training beside it, expected the folder of a run"
             )
         check_student(self.model, "export")
         if not Path(self.value("dataset_dir")).is_dir():
-            raise FileNotFoundError(f"dataset_dir {self.value('dataset_dir')}: no such folder")
+            raise FileNotFoundError(f"--dataset_dir {self.value('dataset_dir')}: no such folder")
         check_model(self.model, **self.value("trained_with"))
         self.network = load_weights(self.value("network_def"), self.model).eval().requires_grad_(False)
         self.kind = {"2d": "slices", "3d": "volumes"}[self.value("mode")] if "mode" in config else "pictures"
@@ -93,7 +93,7 @@ class TrainedStudent:
         channels = input_spec(self.network)[1]
         multiple = required_multiple(self.network)
         if any(edge % multiple for edge in size):
-            raise ValueError(f"image_size: found {size}, expected multiples of {multiple}")
+            raise ValueError(f"--image_size: found {size}, expected multiples of {multiple}")
         return ModelSpec(
             task=task,
             kind=self.kind,
@@ -122,7 +122,7 @@ class TrainedStudent:
             return _as_tuple(self.value("window"))
         windows = channel_windows(self.value("window")) if self._has_form else [(0, 255)]
         if any(window != windows[0] for window in windows):
-            raise ValueError(f"window: found {windows}, expected one for all channels of a picture")
+            raise ValueError(f"--window: found {windows}, expected one for all channels of a picture")
         return windows[0]
 
 

@@ -49,7 +49,7 @@ def infer_command(arguments: list[str], tasks: Collection[str]) -> None:
     model = OnnxModel(options.model, options.threads, options.device)
     spec = model.description
     if options.task not in (None, spec.task):
-        raise ValueError(f"model {options.model}: found the task {spec.task}, expected {options.task}")
+        raise ValueError(f"--model {options.model}: found the task {spec.task}, expected {options.task}")
     for name in ("overlap", *_BATCH_OPTIONS.values()):
         if getattr(options, name) is not None and name not in _OPTIONS_OF_A_KIND[spec.kind]:
             raise ValueError(f"--{name} has no effect with a model of {spec.kind}")

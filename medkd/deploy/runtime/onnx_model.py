@@ -39,7 +39,7 @@ class OnnxModel:
 
     def __init__(self, path: str | Path, threads: int | None = None, device: str | None = None) -> None:
         if not Path(path).is_file():
-            raise FileNotFoundError(f"model {path}: no such file")
+            raise FileNotFoundError(f"--model {path}: no such file")
         self.path = path
         open(path, "rb").close()  # ONNX Runtime calls a file without read permission a broken one
         _check(Path(path))
@@ -47,32 +47,32 @@ class OnnxModel:
         self._input = self._session.get_inputs()[0].name
         text = self._session.get_modelmeta().custom_metadata_map.get(KEY)
         if text is None:
-            raise ValueError(f"model {path}: found no description of its input, expected a file that medkd exported")
+            raise ValueError(f"--model {path}: found no description of its input, expected a file that medkd exported")
         try:
             self.description = ModelSpec.from_json(text)
         except (ValueError, TypeError, AttributeError) as error:
-            raise ValueError(f"model {path}: {error}") from error
+            raise ValueError(f"--model {path}: {error}") from error
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Return the logits of images."""
         try:
             return self._session.run(None, {self._input: np.ascontiguousarray(images, dtype=np.float32)})[0]
         except Exception as error:  # ONNX Runtime's own classes have no other common base
-            raise ValueError(f"model {self.path}: ONNX Runtime stopped ({_reason(error)})") from error
+            raise ValueError(f"--model {self.path}: ONNX Runtime stopped ({_reason(error)})") from error
 
 
 def _check(path: Path) -> None:
     try:
         check_appended(path)
     except ValueError as error:
-        raise ValueError(f"model {path}: {error}: export it again") from None
+        raise ValueError(f"--model {path}: {error}: export it again") from None
 
 
 def _session(path: str | Path, threads: int | None, device: str | None) -> InferenceSession:
     try:
         import onnxruntime
     except ImportError as error:
-        raise ValueError(f"model {path}: needs ONNX Runtime: pip install onnxruntime") from error
+        raise ValueError(f"--model {path}: needs ONNX Runtime: pip install onnxruntime") from error
     onnxruntime.set_default_logger_severity(4)  # the exception holds all that would be logged
     options = onnxruntime.SessionOptions()
     default_threads = os.environ.get("OMP_NUM_THREADS", "")
@@ -86,7 +86,7 @@ def _session(path: str | Path, threads: int | None, device: str | None) -> Infer
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # ONNX Runtime's own classes have no other common base
-        raise ValueError(f"model {path}: not a readable ONNX file ({_reason(error)})") from error
+        raise ValueError(f"--model {path}: not a readable ONNX file ({_reason(error)})") from error
 
 
 def _reason(error: Exception) -> str:

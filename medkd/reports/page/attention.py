@@ -71,7 +71,7 @@ def attention(
                 size, inputs = run_size, _inputs(parser, data, names)
                 cases = [_case(name, item) for name, item in inputs.items()]
             if run_size != size:  # maps side by side must show the same picture
-                raise ValueError(f"image_size: found {run_size}, expected {size} as in the other maps")
+                raise ValueError(f"--image_size: found {run_size}, expected {size} as in the other maps")
             network = load_weights(parser.get_parsed_content("network_def"), trained.path).eval()
             layers = first_and_last(network)
             for case in cases:

@@ -33,12 +33,12 @@ def experiment_of_runs(
         for title, paths in runs.items()
     }
     if baseline is not None and baseline not in folders:
-        raise ValueError(f"baseline: found {baseline!r}, expected one of {', '.join(folders)}")
+        raise ValueError(f"--baseline: found {baseline!r}, expected one of {', '.join(folders)}")
     records = {title: [_record(folder) for folder in paths] for title, paths in folders.items()}
     bundles = [name for of_title in records.values() for record in of_title if (name := _bundle(record))]
     if not bundles:
         paths = [str(folder) for of_title in folders.values() for folder in of_title]
-        raise ValueError(f"runs: no config.yaml in any of {', '.join(paths)}")
+        raise ValueError(f"--run: no config.yaml in any of {', '.join(paths)}")
     tasks: dict[str, dict[str, dict[int, Path]]] = {task: {} for task in dict.fromkeys(bundles)}
     for title, of_title in folders.items():
         # a run without files stands beside the others of its title, else in the first task

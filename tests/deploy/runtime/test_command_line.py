@@ -100,4 +100,4 @@ def test_the_console_shows_one_line(tmp_path, capsys):
     words = ["--model", tmp_path / "no.onnx", "--input", tmp_path, "--output_dir", tmp_path / "out"]
     assert main(["infer", *map(str, words)]) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert line == f"medkd: error: model {tmp_path / 'no.onnx'}: no such file" and not (tmp_path / "out").exists()
+    assert line == f"medkd: error: --model {tmp_path / 'no.onnx'}: no such file" and not (tmp_path / "out").exists()
