@@ -36,6 +36,9 @@ class CaseTable:
     is counted, see `case_metrics`. Of several processes, which evaluate their `medkd.parallel.shard_indices`, the main
     process writes the rows of all, in the order of the data.
 
+    Where several cases are of one patient, by "patient" of the items, it is a further column, and means over patients stand
+    beside those over cases, see `summarise`.
+
     Where components were removed, ``pred_raw`` of the output are the labels before. Their metrics are further columns, which
     end in "_raw", and "removed_voxels" is the number of voxels, or pixels. ECE is computed from ``calibration`` of the output,
     see `CalibrationBinsd`, and the bins over all cases are written into ``calibration.json``.
@@ -89,7 +92,8 @@ class CaseTable:
                 self.bins.append(output["calibration"])
                 errors = map(expected_calibration_error, self.bins[-1])
                 rows = [{**row, "ece": error} for row, error in zip(rows, errors, strict=True)]
-            self.cases.append([{"case": item["case"], **row, "protocol": self.protocol} for row in rows])
+            names = {"protocol": self.protocol, "patient": str(item.get("patient", item["case"]))}
+            self.cases.append([{"case": item["case"], **row, **names} for row in rows])
 
     def _rows(self, prediction: Tensor, label: Tensor) -> list[dict[str, Any]]:
         spacing, volume = _voxel(label)
@@ -109,16 +113,34 @@ class CaseTable:
         barrier()  # overlays read the table
 
     def _write_rows(self, rows: list[dict[str, Any]]) -> None:
+        if not _has_patients(rows):  # each case is a patient, or patients are unknown
+            rows = [{name: value for name, value in row.items() if name != "patient"} for row in rows]
         table = pd.DataFrame(rows)
         table = table[[*_FIRST_COLUMNS, *(column for column in table if column not in _FIRST_COLUMNS)]]
         summary = summarise(rows)
         self.folder.write_metrics(table)
         self.folder.write_summary(summary)
         for name, metrics in summary.items():
-            print(_line(name, metrics, self.protocol))
-            if "removed_voxels" in metrics:
-                counts = [row["removed_voxels"] for row in rows if row["class"] == name]
-                print(_line_of_removed(name, metrics, counts, self.unit))
+            of_class = [row for row in rows if row["class"] == name]
+            self._print_class(name, metrics, of_class)
+
+    def _print_class(
+        self, name: str, metrics: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        kind = "pictures" if self.unit == "pixels" else "cases"
+        over = f" over {len(rows)} {kind}" if "patient" in rows[0] else ""
+        print(f"{name} [{self.protocol}]{over}: {_values(metrics)}; {_note(metrics)}")
+        if "patient" in rows[0]:
+            count = len({row["patient"] for row in rows})
+            values = _values(metrics, "mean_over_patients", "std_over_patients", "patients")
+            print(f"{name} [{self.protocol}] over {count} patient(s), each the mean of its {kind}: {values}")
+        if "removed_voxels" in metrics:
+            print(_line_of_removed(name, metrics, [row["removed_voxels"] for row in rows], self.unit))
+
+
+def _has_patients(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether several cases are of one patient."""
+    return len({row["patient"] for row in rows}) < len({row["case"] for row in rows})
 
 
 def _number_of_cases(evaluator: SupervisedEvaluator, cases: Sized) -> int:
@@ -159,16 +181,21 @@ def _line_of_removed(name: str, metrics: Mapping[str, Mapping[str, Any]], counts
     )
 
 
-def _line(name: str, metrics: Mapping[str, Mapping[str, Any]], protocol: str) -> str:
-    values = " ".join(
-        f"{key} {metrics[key]['mean']:.4f} ± {metrics[key]['std']:.4f} (n={metrics[key]['n']})"
+def _values(
+    metrics: Mapping[str, Mapping[str, Any]], mean: str = "mean", deviation: str = "std", number: str = "n"
+) -> str:
+    """Return the printed metrics that have a value; the names are those of `summarise`."""
+    return " ".join(
+        f"{key} {metrics[key][mean]:.4f} ± {metrics[key][deviation]:.4f} (n={metrics[key][number]})"
         for key in _PRINTED
-        if key in metrics and metrics[key]["n"]
+        if key in metrics and metrics[key][number]
     )
+
+
+def _note(metrics: Mapping[str, Mapping[str, Any]]) -> str:
     missed, empty, alarms = (_count(metrics[key]) for key in ("missed", "empty_truth", "false_alarm"))
     note = f"{missed} missed; without ground truth: {empty} of {metrics['empty_truth']['n']} cases"
-    note += f", false alarms in {alarms} of these" if empty else ""
-    return f"{name} [{protocol}]: {values}; {note}"
+    return note + (f", false alarms in {alarms} of these" if empty else "")
 
 
 def _count(metric: Mapping[str, Any]) -> int:

@@ -132,17 +132,20 @@ def _extra_columns(
 
 
 def summarise(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, float | int | None]]]:
-    """Summarise rows of `case_metrics` over cases.
+    """Summarise rows of `case_metrics` over cases, and over patients where the rows name them.
 
     The mean of ``missed`` is the share of missed cases. ``empty_truth`` and ``false_alarm`` describe the cases that the
     other means leave out.
 
     Args:
-        rows: rows of any number of cases, perhaps with the columns of `EXTRA_METRICS` and those of raw predictions.
+        rows: rows of any number of cases, perhaps with the columns of `EXTRA_METRICS`, those of raw predictions, and
+            "patient", of whom several rows may be.
 
     Returns:
         ``{class: {metric: {"mean", "std", "n"}}}``. NaN values are left out; n is the number of the others. std is the
-        standard deviation of a sample (0 for n = 1). A metric without any value has None.
+        standard deviation of a sample (0 for n = 1). A metric without any value has None. Rows with "patient" add
+        ``"mean_over_patients"``, ``"std_over_patients"`` and ``"patients"``, their number; the value of a patient is the mean
+        over its cases.
 
     Example:
         >>> rows = [{"class": "tumour", **dict.fromkeys(METRICS, value)} for value in (0.5, 1.0)]
@@ -153,7 +156,10 @@ def summarise(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, dict[str
     extra = [name for name in map(str, table) if name in _EXTRA_COLUMNS or name.endswith(RAW)]
     summary: dict[str, dict[str, dict[str, float | int | None]]] = {}
     for name, group in table.groupby("class", sort=False):
-        summary[str(name)] = {metric: _statistics(group[metric].dropna()) for metric in (*METRICS, *extra)}
+        of_class = summary[str(name)] = {metric: _statistics(group[metric].dropna()) for metric in (*METRICS, *extra)}
+        if "patient" in group:
+            for metric, statistics in of_class.items():
+                statistics |= _over_patients(group.groupby("patient")[metric].mean().dropna())
     return summary
 
 
@@ -163,3 +169,10 @@ def _statistics(values: pd.Series) -> dict[str, float | int | None]:
     if n == 0:
         return {"mean": None, "std": None, "n": 0}
     return {"mean": float(values.mean()), "std": float(values.std(ddof=1)) if n > 1 else 0.0, "n": n}
+
+
+def _over_patients(values: pd.Series) -> dict[str, float | int | None]:
+    """Return the statistics of the means of patients by names that say so."""
+    statistics = _statistics(values)
+    names = {"mean": "mean_over_patients", "std": "std_over_patients", "n": "patients"}
+    return {names[name]: value for name, value in statistics.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from medkd.parallel.group import gather_in_order, progress_disabled
 __all__ = ["beyond_teacher", "score_assistants"]
 
 _RESAMPLES = 500
-_FEWEST = 5  # images for an interval
+_FEWEST = 5  # patients for an interval
 
 
 class _ImageScore(NamedTuple):
@@ -44,8 +44,8 @@ def score_assistants(
 
     Args:
         networks: name -> network, the teacher first.
-        loader: batches of one ``{"image", "label"}``; in a run of several processes each has its shard. Logits of another
-            size are resized to the label's.
+        loader: batches of one ``{"image", "label"}``, perhaps with "patient", which may have several; in a run of several
+            processes each has its shard. Logits of another size are resized to the label's.
         device: device of the networks.
         inferer: calls a network; MONAI's `SimpleInferer` if None.
 
@@ -55,25 +55,30 @@ def score_assistants(
         - right_on_false_negatives, right_on_false_positives: share of the teacher's incorrect pixels that the assistant has
           correct. A coin has 0.5 of each, a network that answers "lesion" everywhere 1 and 0.
         - wrong_where_teacher_right: share of the teacher's correct pixels that the assistant has incorrect.
-        - beyond_teacher, interval: see `beyond_teacher`; 95 % over images resampled with replacement.
+        - beyond_teacher, interval: see `beyond_teacher`; 95 % over patients resampled with replacement; over images where
+          patients are unknown, or all images are of one.
 
         None stands for what these images cannot tell.
     """
     images: list[dict[str, _ImageScore]] = []
+    patients: list[str] = []  # of each image; empty names where they are unknown
     call = SimpleInferer() if inferer is None else inferer
     for batch in tqdm(loader, desc="assistants", leave=False, disable=progress_disabled()):
         image, truth = batch["image"].to(device), batch["label"].to(device) > 0
         decisions = {name: _lesion(call(image, network), truth.shape[2:]) for name, network in networks.items()}
         teacher = next(iter(decisions.values()))
         images.append({name: _score_image(teacher, truth, decision) for name, decision in decisions.items()})
+        patients.append(str(batch["patient"][0]) if "patient" in batch else "")
     images = gather_in_order(images, len(getattr(loader, "dataset", images)))
+    patients = gather_in_order(patients, len(getattr(loader, "dataset", patients)))
     scores: dict[str, dict[str, Any]] = {}
     for name in networks:
         dice = [image[name].dice for image in images]
         with_lesion = [value for value in dice if value is not None]
         scores[name] = {"dice": float(np.mean(with_lesion)) if with_lesion else None, "n": len(with_lesion)}
     for name in list(networks)[1:]:
-        scores[name] |= _score_assistant(torch.stack([image[name].counts for image in images]).double().numpy())
+        counts = torch.stack([image[name].counts for image in images]).double().numpy()
+        scores[name] |= _score_assistant(_by_patient(counts, patients))
     return scores
 
 
@@ -93,8 +98,19 @@ def _lesion(logits: Tensor, size: tuple[int, ...]) -> Tensor:
     return logits.argmax(dim=1, keepdim=True) > 0
 
 
+def _by_patient(counts: np.ndarray, patients: Sequence[str]) -> np.ndarray:
+    """Return counts (patients, ...) of counts (images, ...), which stay as they are where each image is a patient.
+
+    They do so too where patients are unknown, or all images are of one.
+    """
+    if not 2 <= len(set(patients)) < len(counts):
+        return counts
+    index = np.unique(patients, return_inverse=True)[1]
+    return np.stack([counts[index == number].sum(axis=0) for number in range(index.max() + 1)])
+
+
 def _score_assistant(counts: np.ndarray) -> dict[str, Any]:
-    """Return the shares for counts (images, teacher's answer, ground truth, assistant's answer)."""
+    """Return the shares for counts (patients or images, teacher's answer, ground truth, assistant's answer)."""
     total = counts.sum(axis=0)
     teacher_correct = total[0, 0].sum() + total[1, 1].sum()
     return {
@@ -130,7 +146,7 @@ def beyond_teacher(counts: np.ndarray) -> np.ndarray:
 
 
 def _interval(counts: np.ndarray) -> list[float] | None:
-    """Return the 95 % interval over resampled images; None for too few images, or too few with both kinds of errors."""
+    """Return the 95 % interval over resampled patients; None for too few, or too few with both kinds of errors."""
     shares = np.full(len(counts), 1 / len(counts))
     resamples = np.random.default_rng(0).multinomial(len(counts), shares, size=_RESAMPLES)
     values = beyond_teacher(np.tensordot(resamples, counts, axes=1))

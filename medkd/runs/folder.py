@@ -19,7 +19,9 @@ __all__ = ["RunFolder"]
 
 T = TypeVar("T")
 
-# columns of numbers in ``metrics.csv``; others may be text
+# columns of names in ``metrics.csv``, which may look like numbers
+_TEXTS = ("case", "class", "patient")
+# columns of numbers; others may be text
 _MEASURED = {"dice", "iou", "rvd", "hd95", "abs_rvd", "missed", "empty_truth", "false_alarm", "nsd", "ece"}
 
 
@@ -212,7 +214,7 @@ class RunFolder:
 
         try:
             # Only an empty cell is a missing value: a case may be called NA, or null.
-            types = {"case": str, "class": str}
+            types = dict.fromkeys(_TEXTS, str)
             table = pd.read_csv(self.metrics, dtype=types, keep_default_na=False, na_values=[""])
         except (FileNotFoundError, IsADirectoryError, ValueError):
             return None
@@ -225,7 +227,8 @@ class RunFolder:
             map(pd.api.types.is_numeric_dtype, table[measured].dtypes)
         ):
             return None
-        return table.assign(**{name: table[name].map(unescape_csv, na_action="ignore") for name in types})
+        texts = [name for name in _TEXTS if name in table]
+        return table.assign(**{name: table[name].map(unescape_csv, na_action="ignore") for name in texts})
 
     def require_metrics(self) -> pd.DataFrame:
         """Return the metrics, one row for each case and class.
@@ -255,7 +258,7 @@ class RunFolder:
 
     def write_metrics(self, table: pd.DataFrame) -> None:
         """Write the metrics."""
-        texts = {name: table[name].astype(str).map(escape_csv) for name in ("case", "class")}
+        texts = {name: table[name].astype(str).map(escape_csv) for name in _TEXTS if name in table}
         write_atomically(self.metrics, lambda path: table.assign(**texts).to_csv(path, index=False))
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from .folder import RunFolder
 
-__all__ = ["COLLAPSED", "collapsed_runs", "read_cases", "trained_run"]
+__all__ = ["COLLAPSED", "collapsed_runs", "has_patients", "read_cases", "read_rows", "trained_run"]
 
 # A run that misses a class in this share of the cases that hold the class has collapsed to background.
 COLLAPSED = 0.9
@@ -27,6 +27,39 @@ def read_cases(runs: Mapping[int, Path]) -> pd.DataFrame:
     folders = {seed: RunFolder(path) for seed, path in runs.items()}
     tables = [folder.require_metrics().assign(seed=seed) for seed, folder in folders.items() if folder.has_ended]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["case", "class", "seed"])
+
+
+def read_rows(rows: Mapping[str, Mapping[int, Path]]) -> dict[str, pd.DataFrame]:
+    """Return the cases of each row, see `read_cases`, with the column ``patient``, over which statistics are computed.
+
+    A run that was evaluated before patients were recorded takes them from the other runs. Where no run names patients, or
+    all cases are of one, each case counts for itself.
+
+    Args:
+        rows: row -> seed -> output folder. All rows are of one data set.
+
+    Raises:
+        ValueError: for a ``metrics.csv`` that is not of a run.
+    """
+    tables = {row: read_cases(runs) for row, runs in rows.items()}
+    listed = [table[["case", "patient"]].dropna() for table in tables.values() if "patient" in table]
+    patient_of = {case: patient for pairs in listed for case, patient in pairs.itertuples(index=False)}
+    if len(set(patient_of.values())) == 1:
+        patient_of = {}
+    return {
+        row: table.assign(patient=[patient_of.get(case, case) for case in table["case"]])
+        for row, table in tables.items()
+    }
+
+
+def has_patients(cases: pd.DataFrame) -> bool:
+    """Return whether a patient of a table of `read_rows` has several cases.
+
+    Example:
+        >>> has_patients(pd.DataFrame({"case": ["a", "b", "c"], "patient": ["x", "x", "y"]}))
+        True
+    """
+    return bool(cases["patient"].nunique() < cases["case"].nunique())
 
 
 def collapsed_runs(cases: pd.DataFrame) -> list[int]:

@@ -9,7 +9,7 @@ import torch
 from monai.data import MetaTensor
 
 from medkd.handlers import CaseTable
-from medkd.metrics import calibration_bins
+from medkd.metrics import calibration_bins, summarise
 from medkd.runs import RunFolder
 
 
@@ -69,3 +69,56 @@ def test_metrics_on_request_and_the_labels_before_components_were_removed(tmp_pa
     assert sum(bins["voxels"]) == 2 * 32 and bins["frequency"][10] is None
     assert "components removed: 2 voxels in 2 of 2 cases; before: dice 0.9412 iou 0.8889" in capsys.readouterr().out
     assert RunFolder(tmp_path).read_metrics() is not None
+
+
+def evaluated(folder, cases, patients):
+    """Return the table of squares found in part: case n has n of 4 rows right."""
+    square = torch.zeros(1, 8, 8, dtype=torch.uint8)
+    square[:, 2:6, 2:6] = 1
+    batch, output = [], []
+    for number, (case, patient) in enumerate(zip(cases, patients, strict=True), 1):
+        found = square.clone()
+        found[:, 2 + number :] = 0
+        batch.append({"case": case} if patient is None else {"case": case, "patient": patient})
+        output.append({"pred": found, "label": square})
+    evaluator = SimpleNamespace(state=SimpleNamespace(batch=batch, output=output), data_loader=None)
+    table = CaseTable(folder, {1: "liver"})
+    table._start(evaluator)
+    table(evaluator)
+    table._write(evaluator)
+    return pd.read_csv(folder / "metrics.csv")
+
+
+def test_means_over_patients_stand_beside_those_over_pictures(tmp_path, capsys):
+    table = evaluated(tmp_path, ["a", "b", "c", "d"], ["p1", "p2", "p1", "p1"])
+    assert list(table.columns[:6]) == ["case", "class", "dice", "iou", "rvd", "hd95"]
+    assert table["patient"].tolist() == ["p1", "p2", "p1", "p1"]
+    dice = table["dice"].tolist()
+    of_p1 = (dice[0] + dice[2] + dice[3]) / 3
+    statistics = json.loads((tmp_path / "summary.json").read_text())["liver"]["dice"]
+    deviation = abs(of_p1 - dice[1]) / 2**0.5
+    assert statistics["mean"] == pytest.approx(sum(dice) / 4) and statistics["n"] == 4
+    assert statistics["mean_over_patients"] == pytest.approx((of_p1 + dice[1]) / 2)
+    assert statistics["std_over_patients"] == pytest.approx(deviation) and statistics["patients"] == 2
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"liver [whole] over 4 pictures: dice {sum(dice) / 4:.4f} ± ")
+    assert second.startswith(
+        f"liver [whole] over 2 patient(s), each the mean of its pictures: dice {(of_p1 + dice[1]) / 2:.4f} ± "
+        f"{deviation:.4f} (n=2) iou "
+    )
+
+
+def test_a_patient_without_a_value_is_not_averaged(tmp_path):
+    table = evaluated(tmp_path, ["a", "b", "c"], ["p1", "p1", "p2"])
+    rows = table.to_dict("records")
+    rows[2]["dice"] = float("nan")
+    assert summarise(rows)["liver"]["dice"]["patients"] == 1
+    assert summarise(rows)["liver"]["dice"]["mean_over_patients"] == pytest.approx(table["dice"][:2].mean())
+
+
+@pytest.mark.parametrize("patients", [["x", "y", "z"], [None, None, None]])
+def test_a_patient_of_one_picture_changes_no_file(tmp_path, patients, capsys):
+    table = evaluated(tmp_path, ["a", "b", "c"], patients)
+    assert "patient" not in table
+    assert json.loads((tmp_path / "summary.json").read_text())["liver"]["dice"].keys() == {"mean", "std", "n"}
+    assert capsys.readouterr().out.startswith("liver [whole]: dice ")

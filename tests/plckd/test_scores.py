@@ -110,3 +110,25 @@ def test_logits_are_resized_to_the_label():
     image = torch.stack([truth[0, 0, ::2, ::2]] * 3)[None].float()
     result = score_assistants({"T": Says(lambda y, t, z: y)}, [{"image": image, "label": truth}], "cpu")
     assert result == {"T": {"dice": 1.0, "n": 1}}
+
+
+def test_the_interval_resamples_patients():
+    draw = torch.Generator().manual_seed(0)
+    singles = []
+    for _ in range(6):
+        image = torch.rand(1, 3, 8, 8, generator=draw) - 0.5
+        singles.append({"image": image, "label": (image[:, :1] > 0).long()})
+    copies = [batch for batch in singles for _ in range(4)]
+    nets = {"T": Says(lambda y, t, z: t), "some": Says(lambda y, t, z: torch.where(z < -0.2, y, t))}
+
+    def interval(batches, patients=None):
+        named = [{**batch, "patient": [name]} for batch, name in zip(batches, patients or [], strict=False)]
+        return score_assistants(nets, named or batches, "cpu")["some"]["interval"]
+
+    # four equal images of a patient tell as much as one of them
+    assert interval(copies, [f"p{i // 4}" for i in range(24)]) == pytest.approx(interval(singles))
+    low, high = interval(copies)
+    assert high - low < 0.7 * np.diff(interval(singles))
+    # unknown patients, one patient for all, and a patient for each image change nothing
+    assert interval(copies, ["p"] * 24) == interval(copies) == interval(copies, [f"q{23 - i}" for i in range(24)])
+    assert interval(copies, [f"p{i // 8}" for i in range(24)]) is None  # three patients are too few

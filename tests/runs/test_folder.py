@@ -152,7 +152,9 @@ class TestJSON:
 
 class TestMetrics:
     def test_names_stay_text(self, folder):
-        table = pd.DataFrame({"case": ["NA", "007"], "class": ["null", "1"], "dice": [0.5, None]})
+        table = pd.DataFrame(
+            {"case": ["NA", "007"], "class": ["null", "1"], "dice": [0.5, None], "patient": ["=01", "None"]}
+        )
         folder.write_metrics(table)
         read = folder.read_metrics()
         assert read is not None

@@ -22,8 +22,6 @@ from .runs import RunFacts
 
 __all__ = ["Data", "ShownCase", "ShownSlice", "mean_dice", "open_data", "worst_cases"]
 
-_SHOWN = (0.5, 99.5)  # percentiles of 16-bit numbers, few of which may be far brighter than the rest
-
 
 @dataclass(frozen=True)
 class Data:
@@ -34,6 +32,8 @@ class Data:
     preprocessing: Callable[[Mapping[str, Any]], Mapping[str, Any]]
     channels: Sequence[str] = ()
     """Names of the channels, which are shown one by one; empty where an image is one picture."""
+    window: tuple[float, float] | None = None
+    """Intensities that are shown of pictures of 16 bit, as the networks see them."""
 
     def picture(self, case: str, image: Any, shape: tuple[int, ...]) -> np.ndarray:
         """Return the image to show: a picture file at its own resolution, else the input of the network."""
@@ -41,7 +41,7 @@ class Data:
         if len(shape) == 2 and np.asarray(image).shape[1:] != shape and file.suffix.lower() in PICTURES:
             original = read_stored_picture(file)
             if original.shape[1:] == shape:
-                return original if original.dtype == np.uint8 else np.clip(original, *np.percentile(original, _SHOWN))
+                return original if self.window is None or original.dtype == np.uint8 else original.clip(*self.window)
         return np.asarray(image)
 
     def read(self, case: str) -> tuple[Any, np.ndarray]:
@@ -95,8 +95,10 @@ def open_data(runs: Sequence[RunFacts]) -> Data:
         preprocessing = parser.get_parsed_content("validate::preprocessing")
     except Exception as error:  # MONAI wraps whatever error a configuration causes
         raise ValueError(one_line_errors(error) or f"{type(error).__name__}: {error}") from error
-    names = parser.get_parsed_content("channels") if "channels" in parser.get() else ()
-    return Data({str(entry["case"]): entry for entry in entries}, preprocessing, names if len(names) > 1 else ())
+    names, window = (parser.get_parsed_content(name) if name in parser.get() else () for name in ("channels", "window"))
+    limits = (float(np.min(window)), float(np.max(window))) if window else None
+    by_case = {str(entry["case"]): entry for entry in entries}
+    return Data(by_case, preprocessing, names if len(names) > 1 else (), limits)
 
 
 def mean_dice(table: pd.DataFrame) -> pd.Series:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from medkd.reports.tables import Experiment
+from medkd.runs.results import has_patients
 
 from .cases import mean_dice
 from .scales import Scale, scale
@@ -73,7 +74,11 @@ def case_plots(experiment: Experiment, cases: Mapping[str, pd.DataFrame]) -> lis
         values = [mean_dice(runs) for runs in _shared_seeds(table, baseline)]
         pairs = pd.concat(values, axis=1, keys=("method", "baseline")).dropna()
         if len(pairs):
-            plots.append(_case_plot(experiment.baseline, row, pairs))
+            plot = _case_plot(experiment.baseline, row, pairs)
+            if has_patients(table):
+                patient_of = table.groupby("case")["patient"].first()
+                plot = plot._replace(caption=f"{plot.caption} {_count_patients(pairs, patient_of)}")
+            plots.append(plot)
     return plots
 
 
@@ -97,6 +102,13 @@ def _case_plot(baseline: str, row: str, pairs: pd.DataFrame) -> CasePlot:
     if len(plotted) < len(pairs):
         caption += f" {len(plotted)} dots are drawn, evenly spread in the order of the difference."
     return CasePlot(row, axis, other, dots, caption)
+
+
+def _count_patients(pairs: pd.DataFrame, patient_of: pd.Series) -> str:
+    """Return how many patients are better and worse, by the mean over the cases of each."""
+    difference = (pairs["method"] - pairs["baseline"]).groupby(patient_of.loc[pairs.index].to_numpy()).mean()
+    better, worse = int((difference > 0).sum()), int((difference < 0).sum())
+    return f"By the mean of its cases: {better} of {len(difference)} patients better, {worse} worse."
 
 
 def case_rows(

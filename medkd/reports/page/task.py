@@ -10,7 +10,7 @@ import pandas as pd
 
 from medkd.io import class_colour_code
 from medkd.reports.tables import Experiment, Report
-from medkd.runs.results import collapsed_runs, read_cases
+from medkd.runs.results import collapsed_runs, read_rows
 
 from .attention import Attention, attention
 from .cases import Data, ShownCase, mean_dice, open_data, worst_cases
@@ -102,7 +102,7 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
     teacher = experiment.teacher if experiment.teacher in rows else None
     baseline = experiment.baseline if experiment.baseline in rows else ""
     methods = [row for row in rows if row not in (teacher, baseline)]
-    cases = {row: read_cases(runs) for row, runs in experiment.runs[task].items()}
+    cases = read_rows(experiment.runs[task])
     # the rows of a case are in the order of the classes
     names = dict.fromkeys(str(name) for table in cases.values() for name in table["class"])
     classes = {name: class_colour_code(value) for value, name in enumerate(names, 1)}

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from medkd.runs.results import collapsed_runs, read_cases
+from medkd.runs.results import collapsed_runs, has_patients, read_rows
 
 from .published import Published
-from .statistics import adjusted, gap_closed, paired_by_case, paired_by_seed
+from .statistics import adjusted, gap_closed, paired_by_patient, paired_by_seed
 
 __all__ = ["ON_REQUEST", "PERCENT", "Experiment", "results"]
 
@@ -57,6 +57,9 @@ def results(experiment: Experiment) -> pd.DataFrame:
     - ``difference`` is to the baseline, paired by seed and case. The teacher has other seeds than the students: its
       difference is between the means.
     - ``p`` is of a Wilcoxon test paired by case, ``p_adjusted`` by false discovery rate over the methods of the task.
+    - Where several cases are of one patient, there are ``patients``, ``mean_over_patients`` and ``std_over_patients`` too:
+      the value of a patient is the mean over its cases, and the deviation is over the runs again. Differences, p and
+      ``gap_closed`` are then of patients in the place of cases.
 
     A cell without a finished run has a row with NaN: it is shown as a hole, and not left out.
     """
@@ -68,7 +71,7 @@ def results(experiment: Experiment) -> pd.DataFrame:
 
 
 def _cells(experiment: Experiment, task: str) -> list[dict[str, Any]]:
-    cases = {row: read_cases(runs) for row, runs in experiment.runs[task].items()}
+    cases = read_rows(experiment.runs[task])
     on_request = [metric for metric in ON_REQUEST if any(metric in table for table in cases.values())]
     metrics = list(dict.fromkeys((*experiment.metrics, *on_request)))
     cases = {
@@ -108,14 +111,28 @@ def _cell(
     }
     if experiment.published is not None:
         cell["published"] = experiment.published.text(experiment.kinds.get(task, task), row, metric)
-    means = {title: table.groupby("seed")[metric].mean() for title, table in cases.items() if len(table)}
     nan = float("nan")
     cell |= dict.fromkeys(("mean", "std", "difference", "difference_std", "p", "p_adjusted", "gap_closed"), nan)
+    means = {title: table.groupby("seed")[metric].mean() for title, table in cases.items() if len(table)}
     if row in means:
         cell |= {"mean": scale * means[row].mean(), "std": scale * means[row].std(ddof=1)}
+    if any(map(has_patients, cases.values())):
+        means = {title: _over_patients(cases[title], metric) for title in means}
+        cell |= {"patients": 0, "mean_over_patients": nan, "std_over_patients": nan}
+        if row in means:
+            cell["patients"] = of_row.dropna(subset=metric)["patient"].nunique()
+            cell |= {
+                "mean_over_patients": scale * means[row].mean(),
+                "std_over_patients": scale * means[row].std(ddof=1),
+            }
     if row in means and row != experiment.baseline and experiment.baseline in means:
         cell |= _compare(experiment, row, metric, cases, means, scale)
     return cell
+
+
+def _over_patients(cases: pd.DataFrame, metric: str) -> pd.Series:
+    """Return seed -> mean over patients, each of them the mean over its cases."""
+    return cases.groupby(["seed", "patient"])[metric].mean().groupby("seed").mean()
 
 
 def _compare(
@@ -126,13 +143,13 @@ def _compare(
     means: Mapping[str, pd.Series],
     scale: float,
 ) -> dict[str, float]:
-    """Compare a row with the baseline. ``means``: row -> seed -> mean over cases."""
+    """Compare a row with the baseline. ``means``: row -> seed -> mean over cases, or over patients."""
     baseline, teacher = experiment.baseline, experiment.teacher
     if row == teacher:
         return {"difference": scale * (means[row].mean() - means[baseline].mean())}
     pairs = paired_by_seed(cases[row], cases[baseline], metric)
     comparison = {"difference": scale * pairs.mean(), "difference_std": scale * pairs.std(ddof=1)}
-    comparison["p"] = paired_by_case(cases[row], cases[baseline], metric)[0]
+    comparison["p"] = paired_by_patient(cases[row], cases[baseline], metric)[0]
     if metric in ("dice", "iou") and teacher is not None and teacher in means and len(pairs):
         student = float(means[baseline][list(pairs.index)].mean())
         comparison["gap_closed"] = gap_closed(student + pairs.mean(), student, float(means[teacher].mean()))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+import pandas as pd
 
 from medkd.runs import RunFolder
 from medkd.runs.errors import one_line_errors
-from medkd.runs.results import trained_run
+from medkd.runs.results import has_patients, read_rows, trained_run
 
 from .conditions import conditions
 from .cost import Cost, cost_of_run
@@ -66,7 +68,11 @@ def notes(experiment: Experiment, titles: Iterable[str]) -> dict[str, list[str]]
     sentences = {"": [*_general(experiment), *_on_request(experiment)]}
     for title in titles:
         task = title.split(", ")[0]
-        sentences[title] = [*_conditions(experiment, task), *_missing_runs(experiment, task)]
+        sentences[title] = [
+            *_conditions(experiment, task),
+            *_patients(experiment, task),
+            *_missing_runs(experiment, task),
+        ]
     return sentences
 
 
@@ -93,10 +99,7 @@ def _general(experiment: Experiment) -> list[str]:
 
 def _on_request(experiment: Experiment) -> list[str]:
     """Return the sentences about metrics that some runs have on request."""
-    folders = [
-        RunFolder(folder) for rows in experiment.runs.values() for runs in rows.values() for folder in runs.values()
-    ]
-    tables = [table for folder in folders if folder.has_ended and (table := folder.read_metrics()) is not None]
+    tables = [table for rows in experiment.runs.values() for table in _tables(rows)]
     columns = {column for table in tables for column in table}
     sentences = []
     if "nsd" in columns:
@@ -128,6 +131,26 @@ def _conditions(experiment: Experiment, task: str) -> list[str]:
     summary = conditions(experiment, task)
     mark = "" if summary.as_published else "† Not the paper's conditions: do not compare with its values. "
     return [f"{mark}Conditions: {', '.join(summary.phrases)}."] if summary.phrases else []
+
+
+def _tables(rows: Mapping[str, Mapping[int, Path]]) -> list[pd.DataFrame]:
+    """Return the metrics of all runs that have ended."""
+    folders = [RunFolder(folder) for runs in rows.values() for folder in runs.values()]
+    return [table for folder in folders if folder.has_ended and (table := folder.read_metrics()) is not None]
+
+
+def _patients(experiment: Experiment, task: str) -> list[str]:
+    """Say over what means and tests are where several cases are of one patient."""
+    cases = list(read_rows(experiment.runs[task]).values())
+    if any(map(has_patients, cases)):
+        return [
+            "Several cases are of one patient. Columns that say so are means over patients, each the mean over its cases; "
+            "differences, p (Wilcoxon test paired by patient) and the gap closed are over patients too. All others are means "
+            "over cases. table.csv has the means over patients of all metrics."
+        ]
+    if any("patient" in table for table in _tables(experiment.runs[task])):
+        return ["All test cases are of one patient: p is over its cases and tells nothing about other patients."]
+    return []
 
 
 def _processor() -> str:

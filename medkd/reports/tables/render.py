@@ -71,6 +71,9 @@ def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping
         if metric in printed:
             row[f"{name} ({printed[metric]})"] = cell["published"]
         row[name] = _measured(cell, metric, group["cases"].max())
+        if metric == group.index[0] and _is_by_patient(cell):
+            over_patients = _plus_minus(cell["mean_over_patients"], cell["std_over_patients"], f".{digits(metric)}f")
+            row[f"{name} over patients"] = over_patients
     first = group.iloc[0]
     if baseline:
         row |= _difference(str(group.index[0]), first, baseline, "p (adjusted)")
@@ -80,6 +83,8 @@ def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping
     row["runs"] = f"{first['seeds']:.0f}" + (f" of {first['planned']:.0f}" if first["seeds"] < first["planned"] else "")
     row["runs"] += f" ({first['collapsed']:.0f} collapsed)" if first["collapsed"] else ""
     row["cases"] = f"{first['cases']:.0f}"
+    if _is_by_patient(first):
+        row["patients"] = f"{first['patients']:.0f}"
     row["parameters"] = "" if cost is None else f"{cost.parameters:,}"
     row["GMACs per slice"] = "" if cost is None else f"{cost.macs / 1e9:.3g}"
     row["ms per slice"] = "" if cost is None else f"{cost.milliseconds:.1f}"
@@ -90,7 +95,13 @@ def _difference(metric: str, cell: pd.Series, baseline: str, title_of_p: str) ->
     """Render the difference of a row to the baseline, and its p value."""
     difference = _plus_minus(cell["difference"], cell["difference_std"], f"+.{digits(metric)}f")
     p = "" if pd.isna(cell["p"]) else f"{cell['p']:.2g} ({cell['p_adjusted']:.2g})"
-    return {f"{NAMES[metric]} minus {baseline}": difference, title_of_p: p}
+    name = NAMES[metric] + (" over patients" if _is_by_patient(cell) else "")
+    return {f"{name} minus {baseline}": difference, title_of_p: p}
+
+
+def _is_by_patient(cell: pd.Series) -> bool:
+    """Return whether a result is of a task with several cases of a patient."""
+    return not pd.isna(cell.get("patients"))
 
 
 def _measured(cell: pd.Series, metric: str, cases: int) -> str:

@@ -1,4 +1,4 @@
-"""Whether a method differs from the student alone: differences paired by seed and by case."""
+"""Whether a method differs from the student alone: differences paired by seed, by case and by patient."""
 
 from __future__ import annotations
 
@@ -7,51 +7,52 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-__all__ = ["adjusted", "gap_closed", "paired_by_case", "paired_by_seed"]
+__all__ = ["adjusted", "gap_closed", "paired_by_patient", "paired_by_seed"]
 
 # SciPy's statistics take a second to import: a plan is checked without them.
 
 
 def _differences(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> pd.Series:
-    """Return (seed, case) -> difference, where both have a value: a case that one missed has no HD95."""
-    values = [table.groupby(["seed", "case"])[metric].mean() for table in (method, baseline)]
-    return (values[0] - values[1]).dropna()
+    """Return (seed, patient) -> mean difference over cases where both have a value: a case that one missed has no HD95."""
+    values = [table.groupby(["seed", "patient", "case"])[metric].mean() for table in (method, baseline)]
+    return (values[0] - values[1]).dropna().groupby(["seed", "patient"]).mean()
 
 
 def paired_by_seed(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> pd.Series:
-    """Return the mean difference over cases for each seed that both have.
+    """Return the mean difference over patients for each seed that both have.
 
     Args:
-        method: rows of one class with "seed", "case" and the metric, see `medkd.runs.read_cases`.
+        method: rows of one class with "seed", "case", "patient" and the metric, see `medkd.runs.results.read_rows`.
         baseline: the same of the runs that are compared to.
         metric: name of the column. Cases without a value in one of both are left out.
 
     Example:
-        >>> method = pd.DataFrame({"seed": [0, 0], "case": ["a", "b"], "dice": [0.5, 1.0]})
+        >>> method = pd.DataFrame({"seed": [0, 0], "case": ["a", "b"], "patient": ["x", "y"], "dice": [0.5, 1.0]})
         >>> paired_by_seed(method, method.assign(dice=[0.25, 0.75]), "dice").to_dict()
         {0: 0.25}
     """
     return _differences(method, baseline, metric).groupby("seed").mean()
 
 
-def paired_by_case(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> tuple[float, int]:
-    """Test whether a method differs from a baseline: two-sided Wilcoxon signed-rank test over cases.
+def paired_by_patient(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> tuple[float, int]:
+    """Test whether a method differs from a baseline: two-sided Wilcoxon signed-rank test over patients.
 
-    The value of a case is the mean of its differences over the seeds. The test tells whether these networks differ on other
-    cases, not whether other seeds would differ. Tables have many cases and few seeds, therefore the deviation over seeds
-    stands beside the p value.
+    The value of a patient is the mean over its cases, then over the seeds: cases of one patient are alike, and would count
+    one finding several times. The test tells whether these networks differ on other patients, not whether other seeds would
+    differ. Tables have many cases and few seeds, therefore the deviation over seeds stands beside the p value.
 
     Args:
-        method: rows of one class with "seed", "case" and the metric, see `medkd.runs.read_cases`.
+        method: rows of one class with "seed", "case", "patient" and the metric, see `medkd.runs.results.read_rows`. Where
+            patients are unknown, each case is its own.
         baseline: the same of the runs that are compared to.
         metric: name of the column. Cases without a value in one of both are left out.
 
     Returns:
-        The p value, which is 1 if no case differs and NaN for fewer than two cases, and the number of cases.
+        The p value, which is 1 if no patient differs and NaN for fewer than two patients, and the number of patients.
     """
     from scipy.stats import wilcoxon
 
-    difference = _differences(method, baseline, metric).groupby("case").mean()
+    difference = _differences(method, baseline, metric).groupby("patient").mean()
     if len(difference) < 2:
         return float("nan"), len(difference)
     if not difference.any():

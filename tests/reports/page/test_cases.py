@@ -2,8 +2,9 @@
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
-from medkd.reports.page.cases import _slices, mean_dice
+from medkd.reports.page.cases import Data, _slices, mean_dice
 
 
 def test_slices_hold_labels_and_the_one_with_most_ground_truth_is_first():
@@ -20,3 +21,14 @@ def test_the_score_of_a_case_is_the_mean_over_classes_without_absent_ones():
     table = pd.DataFrame({"case": ["a", "a", "b", "b", "c"], "dice": [0.2, 0.6, 0.5, np.nan, np.nan]})
     assert mean_dice(table).round(9).to_dict() == {"a": 40.0, "b": 50.0}
     assert mean_dice(pd.DataFrame()).empty
+
+
+def test_pictures_of_16_bit_are_shown_with_the_window_of_the_network(tmp_path):
+    stored = np.array([[0, 1000, 1500], [2000, 4000, 60000]], np.uint16)
+    Image.fromarray(stored).save(tmp_path / "a.png")
+    entries = {"a": {"image": str(tmp_path / "a.png")}}
+    network_input = np.zeros((1, 32, 32), np.float32)
+    shown = Data(entries, dict, window=(1000.0, 4000.0)).picture("a", network_input, stored.shape)
+    assert shown.tolist() == [[[1000, 1000, 1500], [2000, 4000, 4000]]]
+    # of another size than the file, as after --size, the input of the network is shown
+    assert Data(entries, dict, window=(0.0, 1.0)).picture("a", network_input, (5, 5)).shape == (1, 32, 32)

@@ -9,6 +9,7 @@ import yaml
 from scipy.stats import wilcoxon
 
 from medkd.reports.tables import Experiment, Published, conditions, results, task_tables, write_tables
+from medkd.reports.tables.notes import notes
 from medkd.runs.results import read_cases
 
 DICE = {
@@ -156,3 +157,41 @@ def test_published_figures_of_other_conditions_have_a_dagger(experiment):
     assert "Dice, % (paper†)" in task_tables(table, {}, "Student")["k"].columns
     assert "Dice, % (paper)" in task_tables(table, {}, "Student", ["k"])["k"].columns
     assert not any("Student" in name for name in task_tables(table, {}, "")["k"].columns)
+
+
+def name_patients(folder, patients):
+    file = folder / "metrics.csv"
+    pd.read_csv(file).assign(patient=patients).to_csv(file, index=False)
+
+
+def test_means_and_tests_over_patients_where_they_have_several_cases(experiment, tmp_path):
+    before = results(experiment).set_index("row")
+    assert "patients" not in before
+    # the runs of the others were evaluated before patients were recorded
+    name_patients(tmp_path / "Student/0", ["x", "x", "x", "y"])
+    table = results(experiment)
+    of_row = table.set_index("row")
+    assert (of_row["mean"].dropna() == before["mean"].dropna()).all()
+    # seed 0: (0.4 + 0.6) / 2, seed 1: (1.6 / 3 + 0.4) / 2
+    assert of_row.loc["Student", "mean_over_patients"] == pytest.approx((50.0 + (160 / 3 + 40) / 2) / 2)
+    assert of_row.loc["Student", "patients"] == 2 and of_row.loc["Never", "patients"] == 0
+    # KD gains 0.1, 0.2, 0.2 of x and 0.1 of y with seed 0; 0.1, 0.1, 0.1 and 0.1 with seed 1
+    assert of_row.loc["KD", "difference"] == pytest.approx(((50 / 3 + 10) / 2 + 10) / 2)
+    assert of_row.loc["KD", "p"] == pytest.approx(wilcoxon([(50 / 3 + 10) / 2, 10]).pvalue)
+    teacher = of_row.loc["Teacher", "mean_over_patients"]
+    assert of_row.loc["KD", "gap_closed"] == pytest.approx(
+        of_row.loc["KD", "difference"] / (teacher - of_row.loc["Student", "mean_over_patients"])
+    )
+    rendered = task_tables(table, {}, "Student")["k"]
+    assert rendered.loc["Student", "Dice, %"] == "47.50 ± 3.54"
+    assert rendered.loc["Student", "Dice, % over patients"] == "48.33 ± 2.36" and rendered.loc["KD", "patients"] == "2"
+    assert rendered.loc["KD", "Dice, % over patients minus Student"] == "+11.67 ± 2.36"
+    assert "Dice, % minus Student" not in rendered
+    assert notes(experiment, ["k"])["k"][-2].startswith("Several cases are of one patient.")
+
+
+def test_cases_of_a_single_patient_are_tested_as_cases_and_a_note_says_so(experiment, tmp_path):
+    before = results(experiment)
+    name_patients(tmp_path / "Student/0", ["x"] * 4)
+    pd.testing.assert_frame_equal(results(experiment), before)
+    assert "All test cases are of one patient" in " ".join(notes(experiment, ["k"])["k"])
