@@ -15,13 +15,12 @@ from typing import Any, TypeVar
 import torch
 from tqdm import tqdm
 
-from ._cases import CaseFiles
-
 __all__ = ["check_workers", "each_case"]
 
 CASES_OF_A_PROCESS = 8  # fewer take less time than starting another process
 
 Result = TypeVar("Result")
+Files = TypeVar("Files")
 
 
 def _never(error: OSError) -> bool:
@@ -29,8 +28,8 @@ def _never(error: OSError) -> bool:
 
 
 def each_case(
-    function: Callable[[str, CaseFiles], Result],
-    files: Mapping[str, CaseFiles],
+    function: Callable[[str, Files], Result],
+    files: Mapping[str, Files],
     workers: int | None,
     title: str,
     stops: Callable[[OSError], bool] = _never,
@@ -41,7 +40,7 @@ def each_case(
 
     Args:
         function: receives a case and its files. It and its result are sent to other processes, so both must be picklable.
-        files: case -> its files.
+        files: case -> its files, or what else the function receives.
         workers: number of processes. None: the cores that are free to use, and at most one for every 8 cases.
         title: title of the progress bar.
         stops: whether an error is raised in place of being returned, such as that of a full disk.
@@ -74,7 +73,7 @@ def check_workers(workers: int | None) -> None:
 
 
 def _attempt(
-    function: Callable[[str, CaseFiles], Result], stops: Callable[[OSError], bool], case: tuple[str, CaseFiles]
+    function: Callable[[str, Files], Result], stops: Callable[[OSError], bool], case: tuple[str, Files]
 ) -> Result | ValueError | OSError:
     try:
         return function(*case)
@@ -91,14 +90,14 @@ def _attempt(
 class _Process:
     """What a process was started for."""
 
-    attempt: Callable[[tuple[str, CaseFiles]], Any]
+    attempt: Callable[[tuple[str, Any]], Any]
 
 
-def _attempt_here(case: tuple[str, CaseFiles]) -> Any:
+def _attempt_here(case: tuple[str, Any]) -> Any:
     return _Process.attempt(case)
 
 
-def _start_process(attempt: Callable[[tuple[str, CaseFiles]], Any]) -> None:
+def _start_process(attempt: Callable[[tuple[str, Any]], Any]) -> None:
     """Keep the function, leave signals and the end to the parent process, and use one thread."""
     _Process.attempt = attempt
     signal.signal(signal.SIGINT, signal.SIG_IGN)

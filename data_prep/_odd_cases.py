@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ._survey import CaseMeasures, ChannelMeasures
-from ._volumes import ONE_CHANNEL
+from ._volume_images import ONE_CHANNEL
 
 __all__ = ["odd_cases"]
 

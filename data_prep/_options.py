@@ -29,6 +29,7 @@ class Options:
     overwrite: bool
     skip_bad: bool
     workers: int | None = None
+    unlabelled: PathLike | None = None
 
     def __post_init__(self) -> None:
         for name in ("fold", "folds", "seed"):

@@ -12,7 +12,6 @@ from medkd.io import (
     PICTURES,
     UPRIGHT,
     PictureFile,
-    has_transparency,
     is_hidden,
     open_picture,
     read_class_mask,
@@ -22,6 +21,7 @@ from medkd.io import (
 from ._classes import check_class_names
 from ._other_files import other_files
 from ._pairing import files_by_name
+from ._picture_images import describe_reading
 from ._pictures import align_mask
 from ._prepare import shortened
 
@@ -90,7 +90,7 @@ def read_own_pair(image: Path, masks: Masks, numbers: Mapping[str, int]) -> OwnP
     if values.min() == values.max():
         raise ValueError(f"{image}: every pixel is {values.flat[0]}, expected an image")
     size = file.image.height, file.image.width
-    remarks = _remarks(file)
+    remarks = describe_reading(file)
     if set(masks) == {""}:
         mask = read_class_mask(masks[""])
         labels = align_mask(mask.labels, size, file, mask.file)
@@ -132,16 +132,3 @@ def _join(
         read.append(mask.file)
         soft = max(soft, mask.soft)
     return labels, read, soft, is_turned
-
-
-def _remarks(file: PictureFile) -> list[str]:
-    """Return what reading changes of the image in every form."""
-    remarks = [f"image: {file.remark}"] if file.remark else []
-    remarks += ["image: turned upright by EXIF"] if file.orientation != UPRIGHT else []
-    if file.image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "F") and not file.image.mode.startswith("I"):
-        remarks.append(f"image: {file.mode} converted to RGB without its colour profile")
-    if file.bits > 8 and file.image.mode in ("RGB", "RGBA", "L", "LA"):
-        remarks.append(f"image: {file.bits} bit scaled to 8")
-    if has_transparency(file.image) or file.hidden_samples:
-        remarks.append("image: an alpha channel that is not opaque, left out")
-    return remarks

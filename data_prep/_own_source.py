@@ -12,7 +12,7 @@ from ._channel_pairing import pair_named_channels
 from ._classes import split_names
 from ._described_source import DescribedSource, discover_source
 from ._target import check_target
-from ._volumes import ONE_CHANNEL
+from ._volume_images import ONE_CHANNEL
 
 __all__ = ["agreed_classes", "find_own_source"]
 

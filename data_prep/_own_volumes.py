@@ -10,12 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from monai.config import PathLike
 from tqdm import tqdm
 
-from medkd.data import SPLITS, NormaliseCased, natural_key
-from medkd.io import one_or_list, whole_numbers
+from medkd.data import SPLITS, natural_key
+from medkd.io import one_or_list
 
 from ._cases import CaseFiles, DiscoveredCases
 from ._classes import name_values, require_classes, unnamed_values
@@ -36,7 +35,9 @@ from ._survey import (
     propose_window,
     survey_cases,
 )
-from ._volumes import AXES, ONE_CHANNEL, read_pair, store_volumes, without_negative
+from ._unlabelled_store import store_unlabelled
+from ._volume_images import AXES, ONE_CHANNEL, stored_intensities
+from ._volumes import read_pair, store_volumes, without_negative
 
 __all__ = ["VolumeOptions", "prepare_volumes", "store_case"]
 
@@ -93,7 +94,8 @@ def prepare_volumes(
     """
     for note in given.notes:
         tqdm.write(f"note: {note}", file=sys.stderr)
-    splits = split_discovered(cases, options.split, options.fold, options.folds, options.seed)
+    others = options.unlabelled is not None
+    splits = split_discovered(cases, options.split, options.fold, options.folds, options.seed, others=others)
     measured = _survey(cases, splits, given, options)
     names = name_values(given.classes, _cases_with(measured))
     require_classes(names, [measured[case].voxels for case in splits["training"] if case in measured])
@@ -123,6 +125,7 @@ def prepare_volumes(
             labels={"0": "background", **{str(number): name for number, name in enumerate(names.values(), 1)}},
             **settings,
         )
+        store_unlabelled(data_set, resample=given.resample_channels)
     return data_set.summary(target)
 
 
@@ -186,22 +189,8 @@ def store_case(
         ValueError: for files that cannot be used, see `read_pair` and `store_volumes`.
     """
     pair = read_pair(files, given.channels, given.resample_channels)
-    image = _stored_intensities(case, pair.image, given.channels, per_case)
+    image = stored_intensities(case, pair.image, given.channels, per_case)
     return StoredCase(store_volumes(case, patient, image, pair, folder, values), image_digest(image), pair.notes, None)
-
-
-def _stored_intensities(case: str, image: np.ndarray, channels: Sequence[str], per_case: Sequence[bool]) -> np.ndarray:
-    """Return the image as int16, each channel as HU, or with its own percentiles at 0 and 1000.
-
-    Raises:
-        ValueError: for HU outside int16 (inference would clip them), or a channel with nothing to scale.
-    """
-    for name, channel, is_scaled in zip(channels, image, per_case, strict=True):
-        if not is_scaled:
-            what = "HU of the image" if len(channels) == 1 else f"HU of the channel {name}"
-            whole_numbers(np.rint([[channel.min(), channel.max()]]), np.int16, what)
-    scaled = NormaliseCased("image", per_case)({"image": image, "case": case})["image"]
-    return scaled.astype(np.int16)
 
 
 def _settings(training: Sequence[CaseMeasures], given: VolumeOptions, per_case: Sequence[bool]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from monai.config import PathLike
 
 from medkd.data import SPLITS, check_leaks, natural_key
 
-__all__ = ["is_table", "read_patients"]
+__all__ = ["is_table", "read_other_patients", "read_patients"]
 
 TABLES = (".csv", ".tsv", ".txt")
 WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
@@ -32,7 +32,9 @@ def is_table(split: PathLike) -> bool:
     return Path(split).suffix.lower() in (*TABLES, *WORKBOOKS)
 
 
-def read_patients(path: Path, cases: Collection[str]) -> tuple[dict[str, str], dict[str, list[str]] | None]:
+def read_patients(
+    path: Path, cases: Collection[str], others: bool = False
+) -> tuple[dict[str, str], dict[str, list[str]] | None]:
     """Read a table of patients (CSV): the patient of each case, and perhaps the split of each case.
 
     Empty rows are passed over, as spreadsheets leave them.
@@ -42,6 +44,7 @@ def read_patients(path: Path, cases: Collection[str]) -> tuple[dict[str, str], d
             ``patient``; ``case``, which defaults to the patient's name; ``part`` or ``split`` (training, validation or
             test). Further columns are ignored, with a warning.
         cases: the discovered cases; a case that is not listed is left out, with a warning.
+        others: whether rows of other cases are left to `read_other_patients`, in place of being refused.
 
     Returns:
         case -> patient of the listed cases, and the cases of each split, or None without a column ``part``.
@@ -52,6 +55,7 @@ def read_patients(path: Path, cases: Collection[str]) -> tuple[dict[str, str], d
             case listed twice, a patient in two splits, a split without a case.
     """
     rows = _read_rows(path)
+    rows = [row for row in rows if row["case"] in cases or not row["case"]] if others else rows
     names = [row["case"] for row in rows]
     if caseless := [row["patient"] for row in rows if not row["case"]]:
         raise ValueError(f"{path}: no case is named for the patients {_shorten(caseless)}")
@@ -64,10 +68,37 @@ def read_patients(path: Path, cases: Collection[str]) -> tuple[dict[str, str], d
         raise ValueError(f"{path}: listed more than once: {_shorten(repeated)}")
     if nameless := [row["case"] for row in rows if row["patient"].lower() in MISSING]:
         raise ValueError(f"{path}: no patient is named for {_shorten(nameless)}")
-    splits = _splits(path, rows) if "part" in rows[0] else None
+    splits = _splits(path, rows) if any("part" in row for row in rows) else None
     if left_out := sorted(set(cases) - set(names), key=natural_key):
         warnings.warn(f"{path}: {len(left_out)} cases are not listed and left out: {_shorten(left_out)}", stacklevel=3)
     return {row["case"]: row["patient"] for row in sorted(rows, key=lambda row: natural_key(row["case"]))}, splits
+
+
+def read_other_patients(path: Path, others: Collection[str], cases: Collection[str]) -> dict[str, str]:
+    """Return the patients of images without labels that a table lists beside those of the cases.
+
+    Args:
+        path: see `read_patients`. The column ``part`` of their rows is empty, ``unlabelled`` or ``training``.
+        others: names of the images without labels.
+        cases: names of the cases, whose rows are passed over.
+
+    Raises:
+        ValueError: an unknown name, a name that is listed twice, a row without a patient, another part.
+    """
+    rows = [row for row in _read_rows(path) if row["case"] not in cases]
+    names = [row["case"] for row in rows]
+    if unknown := [name or "''" for name in names if name not in others]:
+        raise ValueError(
+            f"{path}: no such case, with a label or without: {_shorten(unknown)}{_zeros_lost(unknown, others)}"
+        )
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"{path}: listed more than once: {_shorten(repeated)}")
+    for row in rows:
+        if row["patient"].lower() in MISSING:
+            raise ValueError(f"{path}: no patient is named for {row['case']}")
+        if (part := row.get("part", "").lower()) not in ("", "training", "unlabelled"):
+            raise ValueError(f"{path}: case {row['case']}: found part {part!r}, expected unlabelled: it has no label")
+    return {row["case"]: row["patient"] for row in rows}
 
 
 def _zeros_lost(unknown: Collection[str], cases: Collection[str]) -> str:

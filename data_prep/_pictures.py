@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import tifffile
 from PIL import Image
 
 from medkd.io import PICTURES, UPRIGHT, Mask, PictureFile, open_picture, to_rgb, turn_upright
@@ -17,13 +16,13 @@ from medkd.io import PICTURES, UPRIGHT, Mask, PictureFile, open_picture, to_rgb,
 from ._cases import CaseFiles, DiscoveredCases
 from ._equal_images import describe_groups, image_digest
 from ._pairing import pair_files
+from ._picture_images import store_image, store_picture
 from ._picture_report import measure_pair, write_picture_report
 from ._prepare import Preparation, StoredCase
 
 __all__ = [
     "PicturePair",
     "align_mask",
-    "check_size",
     "discover_plain_pairs",
     "mask_suffixes",
     "plain_folders",
@@ -32,9 +31,7 @@ __all__ = [
     "store_pictures",
 ]
 
-SMALLEST = 16  # pixels
 PAIRS = (("images", "masks"), ("imagesTr", "labelsTr"))  # plain folders, and those of nnU-Net
-_SIGNED = (np.iinfo(np.int16).min, np.iinfo(np.int16).max)
 COPIED = "copied to three channels"  # of `medkd.io.describe_conversion`
 TRANSPOSED = "; their rows and columns are exchanged: is one of them turned?"
 
@@ -80,15 +77,6 @@ def plain_folders(source: Path) -> tuple[Path, Path] | None:
     """Return the folders of images and of masks of the first of `PAIRS` that exists."""
     pairs = ((source / images, source / masks) for images, masks in PAIRS)
     return next((pair for pair in pairs if all(folder.is_dir() for folder in pair)), None)
-
-
-def check_size(size: int | None) -> None:
-    """Raise ValueError when ``size`` is no edge length in pixels; None and 0 stand for the original size."""
-    is_whole = isinstance(size, int) and not isinstance(size, bool)
-    if size is not None and not (is_whole and (size == 0 or size >= SMALLEST)):
-        raise ValueError(
-            f"--size {size!r}: expected pixels of the longest edge, at least {SMALLEST}, or 0: original size"
-        )
 
 
 def store_picture_cases(
@@ -144,29 +132,10 @@ def store_pictures(
     Returns:
         The case's entry of the data list.
     """
-    names = {"image": f"images/{case}{'.tif' if image.dtype == np.int32 else '.png'}", "label": f"labels/{case}.png"}
-    # No value lies between two classes: a mask takes its nearest pixel. An image is antialiased.
-    for key, array, resampling in (
-        ("image", image, Image.Resampling.LANCZOS),
-        ("label", mask, Image.Resampling.NEAREST),
-    ):
-        (folder / names[key]).parent.mkdir(exist_ok=True)
-        picture = _reduce(Image.fromarray(array), size, resampling)
-        if picture.mode == "I":
-            signed = np.asarray(picture).clip(*_SIGNED).astype(np.int16)  # a reduced image may overshoot
-            tifffile.imwrite(folder / names[key], signed, compression="zlib")
-        else:
-            # Level 1: a tenth larger than the default and several times faster to write.
-            picture.save(folder / names[key], compress_level=1)
+    names = {"image": store_image(case, image, folder, "images", size), "label": f"labels/{case}.png"}
+    # No value lies between two classes: a mask takes its nearest pixel.
+    store_picture(mask, folder / names["label"], size, Image.Resampling.NEAREST)
     return {**names, "case": case, "patient": patient}
-
-
-def _reduce(picture: Image.Image, size: int | None, resampling: Image.Resampling) -> Image.Image:
-    longest = max(picture.size)
-    if not size or longest <= size:
-        return picture
-    width, height = (max(1, round(edge * size / longest)) for edge in picture.size)
-    return picture.resize((width, height), resampling)
 
 
 def read_pair(files: CaseFiles, read_mask: Callable[[Path], Mask]) -> PicturePair:

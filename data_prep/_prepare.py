@@ -17,13 +17,13 @@ from medkd.data import SPLITS, natural_key, save_datalist
 from medkd.io import image_files
 from medkd.runs.case_names import ALIKE
 
-from ._cases import CaseFiles, DiscoveredCases, check_names
+from ._cases import CaseFiles, DiscoveredCases, check_names, require_source
 from ._each_case import each_case
 from ._equal_images import describe_groups, equal_images, find_leaks, merge_patients
 from ._options import Options
 from ._refusals import refuse, shortened, split_origin
 from ._splits import check_splits, save_split, split_discovered, warn_without_target
-from ._target import complete_or_absent
+from ._target import check_target, complete_or_absent
 
 __all__ = ["Preparation", "StoredCase", "open_data_set"]
 
@@ -74,6 +74,7 @@ class Preparation:
         self.notes: dict[str, list[str]] = {}
         self.digests: dict[str, str] = {}
         self.equal_images: list[list[str]] = []
+        self.unlabelled = 0  # number of images without labels
         # A split file need not name every case. A refused case is reported if it is requested or has no patient.
         self.refused = {
             case: reason
@@ -140,7 +141,13 @@ class Preparation:
         same_patient = merge_patients(groups, {case: entry["patient"] for case, entry in self.entries.items()})
         try:
             self.splits = split_discovered(
-                self.cases, options.split, options.fold, options.folds, options.seed, same_patient
+                self.cases,
+                options.split,
+                options.fold,
+                options.folds,
+                options.seed,
+                same_patient,
+                others=options.unlabelled is not None,
             )
         except ValueError as error:  # too few patients are left
             raise ValueError(f"{error}; {describe_groups(groups)[0]} (one patient each)") from error
@@ -191,10 +198,13 @@ class Preparation:
         """Return what ``prepare`` returns.
 
         Returns:
-            ``{"dataset_dir", "cases": {split: count}, "refused": {case: reason}, "left_out": [case]}``.
+            ``{"dataset_dir", "cases": {split: count}, "refused": {case: reason}, "left_out": [case]}``, and the number of
+            images without labels, ``"unlabelled"``, where there are any.
         """
         counts = {split: len(entries) for split, entries in self._listed().items()}
-        return {"dataset_dir": str(target), "cases": counts, "refused": self.refused, "left_out": self._left_out()}
+        unlabelled = {"unlabelled": self.unlabelled} if self.unlabelled else {}
+        lists = {"refused": self.refused, "left_out": self._left_out()}
+        return {"dataset_dir": str(target), "cases": counts, **unlabelled, **lists}
 
     def _listed(self) -> dict[str, list[dict[str, Any]]]:
         return {split: [self.entries[case] for case in self.splits[split] if case in self.entries] for split in SPLITS}
@@ -246,10 +256,19 @@ def open_data_set(
     if not cases.files and not cases.refused:
         raise ValueError(f"{source}: no cases found")
     alike = check_names(cases, Path(target))
-    splits = splits or split_discovered(cases, options.split, options.fold, options.folds, options.seed)
+    splits = splits or split_discovered(
+        cases,
+        options.split,
+        options.fold,
+        options.folds,
+        options.seed,
+        others=options.unlabelled is not None,
+    )
     # Checked here too, before hours of storing cases. finish_cases lists the refused cases unless they may be left out.
     usable = {split: [case for case in splits[split] if case in cases.files] for split in SPLITS}
     check_splits(source, usable if options.skip_bad else splits, split_origin(options, cases.refused))
+    if options.unlabelled is not None:
+        check_target(require_source(options.unlabelled, "unlabelled"), Path(target), options.overwrite)
     with complete_or_absent(source, Path(target), options.overwrite) as folder:
         data_set = Preparation(source, folder, cases, splits, options, name)
         for case in sum(alike, []):

@@ -22,13 +22,13 @@ def shortened(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def refuse(refused: Mapping[str, str], total: int) -> NoReturn:
+def refuse(refused: Mapping[str, str], total: int, what: str = "cases") -> NoReturn:
     """Raise ValueError with the reason of each refused case: one case in one line, several in one line each.
 
     After ten cases with the same reason the others are named together, in one line.
     """
     lines = ("\n" if len(refused) > 1 else " ").join(["", *_few_of_each_kind(refused)])
-    raise ValueError(f"{len(refused)} of {total} cases refused, nothing was written:{lines}")
+    raise ValueError(f"{len(refused)} of {total} {what} refused, nothing was written:{lines}")
 
 
 def split_origin(options: Options, refused: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from medkd.runs.escapes import markdown_cell, markdown_text
 
 from ._odd_cases import odd_cases
 from ._survey import AIR, PERCENTS, CaseMeasures, propose_spacing
-from ._volumes import ONE_CHANNEL
+from ._volume_images import ONE_CHANNEL
 
 __all__ = ["describe_patients", "describe_settings", "write_report", "write_rows"]
 

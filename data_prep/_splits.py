@@ -35,6 +35,7 @@ def split_discovered(
     folds: int,
     seed: int,
     same_patient: Mapping[str, str] = MappingProxyType({}),
+    others: bool = False,
 ) -> dict[str, list[str]]:
     """Return the case names of each split; a table of patients also sets the patients of the cases.
 
@@ -47,9 +48,10 @@ def split_discovered(
         seed: seed of the random split.
         same_patient: case -> patient, of cases that turned out to show one image. What a file or the publishers assigned
             stays as it is.
+        others: whether a table may list images without labels too.
     """
     if is_table(split):
-        listed, splits = read_patients(Path(split), cases.patients)
+        listed, splits = read_patients(Path(split), cases.patients, others)
         cases.patients.update(listed)
         merged = {case: same_patient.get(case, patient) for case, patient in listed.items()}
         return splits or split_cases(merged, "random", fold, folds, seed)

@@ -14,7 +14,8 @@ from medkd.io import read_volume
 from ._cases import CaseFiles
 from ._each_case import each_case
 from ._sides import Position, measure_positions
-from ._volumes import ONE_CHANNEL, read_pair
+from ._volume_images import ONE_CHANNEL
+from ._volumes import read_pair
 
 __all__ = [
     "AIR",

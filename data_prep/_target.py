@@ -15,7 +15,7 @@ __all__ = ["check_target", "complete_or_absent"]
 
 # All that preparation writes and all that is computed from it: --overwrite may delete these and nothing else.
 REPLACEABLE = {"datalist.json", "split.json", "report.md", "report.json", "report.png", "soft_labels", ".DS_Store"}
-REPLACEABLE |= {"imagesTr", "labelsTr", "images", "labels"}
+REPLACEABLE |= {"imagesTr", "labelsTr", "images", "labels", "imagesUnlabelled"}
 
 
 def check_target(source: Path, target: Path, overwrite: bool) -> None:

@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import nibabel as nib
 import numpy as np
 
 from medkd.data import SUFFIX, write_volume
-from medkd.io import is_dicom_folder, one_or_list, read_channels, read_volume, whole_numbers
+from medkd.io import is_dicom_folder, read_channels, read_volume, whole_numbers
 from medkd.io.grids import SHIFT_TOLERANCE, largest_shift, onto_axes
 
 from ._cases import CaseFiles, DiscoveredCases
@@ -20,11 +19,10 @@ from ._equal_images import image_digest
 from ._pairing import pair_volumes
 from ._prepare import Preparation, StoredCase
 from ._refusals import shortened
+from ._volume_images import AXES, ONE_CHANNEL, check_intensities, orientation_of, store_image, to_stored_axes
 
 __all__ = [
-    "AXES",
     "CT_PAIRS",
-    "ONE_CHANNEL",
     "VolumePair",
     "ct_label_values",
     "ct_properties",
@@ -32,13 +30,9 @@ __all__ = [
     "read_pair",
     "store_ct_cases",
     "store_volumes",
-    "to_stored_axes",
     "without_negative",
 ]
 
-AXES = "IPL"  # slices downwards, rows backwards, columns to the left: KiTS19's own order
-OBLIQUE = np.deg2rad(1)
-ONE_CHANNEL = ("image",)
 # Folders of a plain source of CT: images and labels.
 CT_PAIRS = (("imagesTr", "labelsTr"), ("images", "masks"))
 # Label values of masks that hold one of the two classes -> stored values.
@@ -81,21 +75,11 @@ def read_pair(files: CaseFiles, channels: Sequence[str] = ONE_CHANNEL, resample:
     notes = _pair_notes(image_notes, mask.notes)
     label, label_affine = onto_axes(mask.array, mask.affine, affine)
     _check_same_grid(image[0], affine, label, label_affine, notes)
-    orientation = "".join(nib.aff2axcodes(affine))
-    if nib.affines.obliquity(affine).max() > OBLIQUE:
-        orientation += " oblique"
-    label = to_stored_axes(label, affine)[0]
-    image, affine = (
-        np.stack([to_stored_axes(channel, affine)[0] for channel in image]),
-        to_stored_axes(image[0], affine)[1],
-    )
-    for number, channel in enumerate(image):
-        name = f"channel {channels[number]}: " if len(channels) > 1 else ""
-        if not np.isfinite(channel).all():
-            raise ValueError(f"{name}{files.images[min(number, len(files.images) - 1)]}: NaN or infinite voxels")
-        if channel.min() == channel.max():
-            raise ValueError(f"{name}every voxel is {channel.flat[0]:g}, expected an image")
-    return VolumePair(image, whole_numbers(label, np.uint8, "label values of the mask"), affine, orientation, notes)
+    label = to_stored_axes(label[None], affine)[0][0]
+    stored, stored_affine = to_stored_axes(image, affine)
+    check_intensities(stored, files.images, channels)
+    values = whole_numbers(label, np.uint8, "label values of the mask")
+    return VolumePair(stored, values, stored_affine, orientation_of(affine), notes)
 
 
 def _pair_notes(image: Sequence[str], mask: Sequence[str]) -> tuple[str, ...]:
@@ -121,13 +105,6 @@ def _check_same_grid(
         )
 
 
-def to_stored_axes(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Permute and flip the axes to `AXES`; nothing is interpolated, an oblique volume keeps its angles."""
-    change = nib.orientations.ornt_transform(nib.io_orientation(affine), nib.orientations.axcodes2ornt(AXES))
-    reoriented = nib.orientations.apply_orientation(array, change)
-    return np.ascontiguousarray(reoriented), affine @ nib.orientations.inv_ornt_aff(change, array.shape)
-
-
 def store_volumes(
     case: str, patient: str, image: np.ndarray, pair: VolumePair, folder: Path, values: Mapping[int, int]
 ) -> dict[str, Any]:
@@ -151,20 +128,18 @@ def store_volumes(
     if unknown := [int(value) for value in present if value not in values]:
         raise ValueError(f"label values {unknown} in the mask, expected only {list(values)}")
     label = np.array([values.get(value, 0) for value in range(256)], np.uint8)[pair.label]
-    endings = [f"_{number:04}" for number in range(len(image))] if len(image) > 1 else [""]
-    images = [f"imagesTr/{case}{ending}{SUFFIX}" for ending in endings]
+    stored = store_image(case, image, pair.affine, folder, "imagesTr")
     name = f"labelsTr/{case}{SUFFIX}"
-    for path, array in zip([*images, name], [*image, label], strict=True):
-        (folder / path).parent.mkdir(exist_ok=True)
-        write_volume(folder / path, array, pair.affine)
+    (folder / name).parent.mkdir(exist_ok=True)
+    write_volume(folder / name, label, pair.affine)
     classes = sorted({*values.values()} - {0})
     return {
-        "image": one_or_list(images),
+        "image": stored["image"],
         "label": name,
         "case": case,
         "patient": patient,
-        "spacing": [round(float(mm), 6) for mm in nib.affines.voxel_sizes(pair.affine)],
-        "shape": list(label.shape),
+        "spacing": stored["spacing"],
+        "shape": stored["shape"],
         "slices_with": {str(value): np.flatnonzero((label == value).any((1, 2))).tolist() for value in classes},
     }
 

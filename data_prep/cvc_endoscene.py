@@ -19,8 +19,9 @@ from ._pairing import files_by_name, pair_files
 from ._pictures import plain_folders, store_picture_cases
 from ._prepare import open_data_set
 from ._splits import require_published
+from ._unlabelled_store import store_unlabelled
 
-__all__ = ["PUBLISHED", "prepare"]
+__all__ = ["PUBLISHED", "name_frame", "prepare"]
 
 # First and last frame number of each sequence of the published split, as in two independent public loaders.
 PUBLISHED: dict[str, dict[str, list[tuple[int, int]]]] = {
@@ -50,6 +51,7 @@ def prepare(
     overwrite: bool = False,
     skip_bad: bool = False,
     workers: int | None = None,
+    unlabelled: PathLike | None = None,
 ) -> dict[str, Any]:
     """Check every frame and write it as ``images/<case>.png`` (RGB) and ``labels/<case>.png`` (0 background, 1 polyp).
 
@@ -75,6 +77,8 @@ def prepare(
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused frames out (recorded in ``datalist.json``) instead of stopping.
         workers: number of processes that read and write cases. None: all cores, and at most one for every 8 cases.
+        unlabelled: folder of images without labels, which are stored beside the cases for training; label maps beside
+            them are not read. With ``dataset_dir`` alone: they are added to that prepared data set.
 
     Returns:
         A summary, see `Preparation.summary`.
@@ -86,7 +90,7 @@ def prepare(
     folder = require_source(source)
     cases = _discover(folder)
     require_published(source, cases, split, "these file names (expected numbers from 1 to 612)")
-    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
+    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers, unlabelled)
     with open_data_set(folder, target, cases, options, "cvc_endoscene") as data_set:
         store_picture_cases(data_set, _read_mask, "polyp")
         data_set.save(
@@ -94,6 +98,7 @@ def prepare(
             modality={"0": "red", "1": "green", "2": "blue"},
             labels={"0": "background", "1": "polyp"},
         )
+        store_unlabelled(data_set, name_frame)
     return data_set.summary(target)
 
 
@@ -162,6 +167,20 @@ def _discover_912(folder: Path) -> DiscoveredCases:
     cases.published = dict.fromkeys(cases.patients, FOLDERS_912[folder.name])
     cases.patients = dict.fromkeys(cases.patients, prefix)
     return cases
+
+
+def name_frame(path: Path, stem: str) -> tuple[str, str]:
+    """Return the names of the case and the patient of a frame without a label, by the rules of labelled ones."""
+    if path.parent.name == "images" and path.parent.parent.name in FOLDERS_912:
+        prefix = f"cvc912_{path.parent.parent.name}"
+        return f"{prefix}_{stem}", prefix
+    name = "CVC-300" if "CVC-300" in path.absolute().parts else "CVC-612"
+    sequence = _find_sequence(name, int(stem)) if stem.isdecimal() else None
+    if sequence is None:
+        return stem, stem
+    _, first, last = sequence
+    prefix = name.lower().replace("-", "")
+    return f"{prefix}_{int(stem):03d}", f"{prefix}_{first:03d}-{last:03d}"
 
 
 def _read_mask(path: Path) -> Mask:

@@ -15,10 +15,12 @@ from medkd.io import PICTURES, Mask, read_mask
 
 from ._cases import DiscoveredCases, require_source
 from ._options import Options
-from ._pictures import check_size, discover_plain_pairs, mask_suffixes, store_picture_cases
+from ._picture_images import check_size, size_in_words
+from ._pictures import discover_plain_pairs, mask_suffixes, store_picture_cases
 from ._prepare import open_data_set
 from ._split_folders import SplitFolder, discover_split_folders, image_counts, unnested
 from ._splits import hold_out, require_published
+from ._unlabelled_store import store_unlabelled
 
 __all__ = ["OFFICIAL", "prepare"]
 
@@ -40,6 +42,7 @@ def prepare(
     overwrite: bool = False,
     skip_bad: bool = False,
     workers: int | None = None,
+    unlabelled: PathLike | None = None,
     size: int | None = 1024,
 ) -> dict[str, Any]:
     """Check every image and write it as ``images/<case>.png`` (RGB) and ``labels/<case>.png`` (0 background, 1 disc).
@@ -66,6 +69,8 @@ def prepare(
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused images out (recorded in ``datalist.json``) instead of stopping.
         workers: number of processes that read and write cases. None: all cores, and at most one for every 8 cases.
+        unlabelled: folder of images without labels, which are stored beside the cases for training; label maps beside
+            them are not read. With ``dataset_dir`` alone: they are added to that prepared data set.
         size: longest edge in pixels to which larger images (antialiased) and masks (nearest pixel) are reduced; None or
             0: the original size.
 
@@ -84,14 +89,15 @@ def prepare(
     counts = image_counts(folder, cases, split_folders)
     if cases.published:
         hold_out(cases, seed)
-    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
+    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers, unlabelled)
     with open_data_set(folder, target, cases, options, "idrid") as data_set:
         store_picture_cases(data_set, _read_mask, "optic disc", size)
         data_set.save(
-            description=f"Fundus photographs, RGB, {f'longest edge at most {size} pixels' if size else 'original size'}",
+            description=f"Fundus photographs, RGB, {size_in_words(size)}",
             modality={"0": "red", "1": "green", "2": "blue"},
             labels={"0": "background", "1": "optic disc"},
         )
+        store_unlabelled(data_set)
     return {**data_set.summary(target), "folders": counts}
 
 

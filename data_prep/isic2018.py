@@ -15,12 +15,14 @@ from medkd.io import PICTURES, Mask, read_mask
 
 from ._cases import DiscoveredCases, require_source
 from ._options import Options
-from ._pictures import check_size, discover_plain_pairs, mask_suffixes, store_picture_cases
+from ._picture_images import check_size, size_in_words
+from ._pictures import discover_plain_pairs, mask_suffixes, store_picture_cases
 from ._prepare import open_data_set
 from ._split_folders import SplitFolder, discover_split_folders, image_counts, unnested
 from ._splits import hold_out, require_published
+from ._unlabelled_store import store_unlabelled
 
-__all__ = ["OFFICIAL", "prepare"]
+__all__ = ["OFFICIAL", "name_image", "prepare"]
 
 # Official split -> its number of images, and its split here: the challenge's validation images count as training.
 OFFICIAL = {"Training": (2594, "training"), "Validation": (100, "training"), "Test": (1000, "test")}
@@ -38,6 +40,7 @@ def prepare(
     overwrite: bool = False,
     skip_bad: bool = False,
     workers: int | None = None,
+    unlabelled: PathLike | None = None,
     size: int | None = None,
 ) -> dict[str, Any]:
     """Check every image and write it as ``images/<case>.png`` (RGB) and ``labels/<case>.png`` (0 background, 1 lesion).
@@ -64,6 +67,8 @@ def prepare(
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused images out (recorded in ``datalist.json``) instead of stopping.
         workers: number of processes that read and write cases. None: all cores, and at most one for every 8 cases.
+        unlabelled: folder of images without labels, which are stored beside the cases for training; label maps beside
+            them are not read. With ``dataset_dir`` alone: they are added to that prepared data set.
         size: longest edge in pixels to which larger images and masks are reduced; None or 0: the original size.
 
     Returns:
@@ -81,14 +86,15 @@ def prepare(
     counts = image_counts(folder, cases, split_folders)
     if cases.published:
         hold_out(cases, seed)
-    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
+    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers, unlabelled)
     with open_data_set(folder, target, cases, options, "isic2018") as data_set:
         store_picture_cases(data_set, _read_mask, "lesion", size)
         data_set.save(
-            description=f"Dermoscopic images, RGB, {f'longest edge at most {size} pixels' if size else 'original size'}",
+            description=f"Dermoscopic images, RGB, {size_in_words(size)}",
             modality={"0": "red", "1": "green", "2": "blue"},
             labels={"0": "background", "1": "lesion"},
         )
+        store_unlabelled(data_set, name_image)
     return {**data_set.summary(target), "folders": counts}
 
 
@@ -120,6 +126,11 @@ def _is_official_image(stem: str) -> bool:
 
 def _is_image(stem: str) -> bool:
     return not stem.lower().endswith("_superpixels")
+
+
+def name_image(path: Path, stem: str) -> tuple[str, str] | None:
+    """Return the names of the case and the patient of an image without a label; None for superpixels and masks."""
+    return (stem, stem) if _is_image(stem) and not stem.lower().endswith(ENDING) else None
 
 
 def _read_mask(path: Path) -> Mask:

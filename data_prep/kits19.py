@@ -18,6 +18,7 @@ from ._ct_report import write_ct_report
 from ._options import Options
 from ._other_files import other_files, take_other_form
 from ._prepare import open_data_set
+from ._unlabelled_store import store_unlabelled
 from ._volumes import CT_PAIRS, ct_label_values, ct_properties, discover_ct_pairs, store_ct_cases
 
 __all__ = ["CORRECTED", "prepare"]
@@ -38,6 +39,7 @@ def prepare(
     overwrite: bool = False,
     skip_bad: bool = False,
     workers: int | None = None,
+    unlabelled: PathLike | None = None,
     label_values: str = "kits19",
 ) -> dict[str, Any]:
     """Check every case, store it on KiTS19's axes (slices, rows, columns), and write the data list.
@@ -65,6 +67,8 @@ def prepare(
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused cases out (recorded in ``datalist.json``) instead of stopping.
         workers: number of processes that read and write cases. None: all cores, and at most one for every 8 cases.
+        unlabelled: folder of images without labels, which are stored beside the cases for training; label maps beside
+            them are not read. With ``dataset_dir`` alone: they are added to that prepared data set.
         label_values: content of the masks. ``"kits19"``: 0, 1 kidney, 2 tumour; ``"tumour"``: 0 and 1 = tumour, stored
             as 2; ``"organ"``: 0 and 1 = organ.
 
@@ -77,7 +81,7 @@ def prepare(
     """
     folder = require_source(source)
     cases = _discover(folder)
-    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
+    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers, unlabelled)
     values = ct_label_values("kits19", label_values)
     with open_data_set(folder, target, cases, options, "kits19") as data_set:
         write_ct_report(data_set, store_ct_cases(data_set, values), "kidney")
@@ -86,6 +90,7 @@ def prepare(
             revision=_revision(folder),
             corrected_in_december_2019=[case for case in CORRECTED if case in cases.patients],
         )
+        store_unlabelled(data_set)
     return data_set.summary(target)
 
 

@@ -29,7 +29,7 @@ from ._pictures import store_pictures
 from ._prepare import StoredCase
 from ._refusals import refuse
 from ._target import complete_or_absent
-from ._volumes import ONE_CHANNEL
+from ._volume_images import ONE_CHANNEL
 
 __all__ = ["FOLDER", "prepare_lists", "publish"]
 

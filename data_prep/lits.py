@@ -24,6 +24,7 @@ from ._ct_report import write_ct_report
 from ._options import Options
 from ._prepare import open_data_set
 from ._splits import hold_out
+from ._unlabelled_store import store_unlabelled
 from ._volumes import CT_PAIRS, ct_label_values, ct_properties, discover_ct_pairs, store_ct_cases
 
 __all__ = ["LABELLED", "TEST", "prepare"]
@@ -44,6 +45,7 @@ def prepare(
     overwrite: bool = False,
     skip_bad: bool = False,
     workers: int | None = None,
+    unlabelled: PathLike | None = None,
     label_values: str = "lits",
 ) -> dict[str, Any]:
     """Check every case, store it on the axes (slices, rows, columns) by its affine, and write the data list.
@@ -73,6 +75,8 @@ def prepare(
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused cases out (recorded in ``datalist.json``) instead of stopping.
         workers: number of processes that read and write cases. None: all cores, and at most one for every 8 cases.
+        unlabelled: folder of images without labels, which are stored beside the cases for training; label maps beside
+            them are not read. With ``dataset_dir`` alone: they are added to that prepared data set.
         label_values: content of the masks. ``"lits"``: 0, 1 liver, 2 tumour (some cases have none); ``"tumour"``: 0 and
             1 = tumour, stored as 2; ``"organ"``: 0 and 1 = organ.
 
@@ -84,7 +88,7 @@ def prepare(
         ValueError: no cases, a split that these cases cannot have, a target in use, refused cases (each with its
             reason).
     """
-    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
+    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers, unlabelled)
     folder = require_source(source)
     cases = _discover(folder)
     _assign_splits(folder, cases, options)
@@ -93,6 +97,7 @@ def prepare(
         write_ct_report(data_set, store_ct_cases(data_set, values), "liver")
         _warn_of_placeholders(data_set.entries.values())
         data_set.save(**ct_properties("liver", label_values))
+        store_unlabelled(data_set)
     return data_set.summary(target)
 
 

@@ -39,6 +39,7 @@ def prepare(
     overwrite: bool = False,
     skip_bad: bool = False,
     workers: int | None = None,
+    unlabelled: PathLike | None = None,
 ) -> dict[str, Any]:
     """Check and measure every case, propose training settings, store the cases, write the data list and a report.
 
@@ -71,6 +72,8 @@ def prepare(
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused cases out (recorded in ``datalist.json``) instead of stopping.
         workers: number of processes that read and write cases. None: all cores, and at most one for every 8 cases.
+        unlabelled: folder of images without labels, which are stored beside the cases for training; label maps beside
+            them are not read. With ``dataset_dir`` alone: they are added to that prepared data set.
 
     Returns:
         A summary, see `Preparation.summary`.
@@ -83,7 +86,9 @@ def prepare(
     if target is None:
         raise ValueError("prepare needs target, the folder to write")
     described = find_own_source(images, labels, source, channels, Path(target), overwrite)
-    options = Options(resolve_split(described, split, fold, seed), fold, folds, seed, overwrite, skip_bad, workers)
+    options = Options(
+        resolve_split(described, split, fold, seed), fold, folds, seed, overwrite, skip_bad, workers, unlabelled
+    )
     given = VolumeOptions(
         described.channels,
         agreed_classes(described, classes),

@@ -21,13 +21,15 @@ from ._options import Options
 from ._own_picture_report import write_own_report
 from ._own_pictures import Masks, class_folders, read_own_pair, require_pictures
 from ._pairing import pair_pictures
+from ._picture_images import check_size, size_in_words
 from ._picture_survey import CHOICES, OwnMeasures, check_palettes, choose_form, propose_settings, survey_pictures
-from ._pictures import check_size, store_pictures
+from ._pictures import store_pictures
 from ._prepare import StoredCase, open_data_set
 from ._refusals import refuse, shortened
 from ._sides import PICTURE_SIDES, propose_flip_axes
 from ._splits import split_discovered
 from ._target import check_target
+from ._unlabelled_store import store_unlabelled
 
 __all__ = ["prepare"]
 
@@ -48,6 +50,7 @@ def prepare(
     overwrite: bool = False,
     skip_bad: bool = False,
     workers: int | None = None,
+    unlabelled: PathLike | None = None,
 ) -> dict[str, Any]:
     """Check and measure every case, propose training settings, store the cases, write the data list and a report.
 
@@ -73,6 +76,8 @@ def prepare(
         overwrite: replace a data set prepared earlier.
         skip_bad: leave refused cases out (recorded in ``datalist.json``) instead of stopping.
         workers: number of processes that read and write cases. None: all cores, and at most one for every 8 cases.
+        unlabelled: folder of images without labels, which are stored beside the cases for training; label maps beside
+            them are not read. With ``dataset_dir`` alone: they are added to that prepared data set.
 
     Returns:
         A summary, see `Preparation.summary`.
@@ -89,12 +94,12 @@ def prepare(
     window = check_numbers("window", window, 2)
     if form not in (None, *CHOICES):
         raise ValueError(f"--form: found {form!r}, expected one of {', '.join(CHOICES)}")
-    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers)
+    options = Options(split, fold, folds, seed, overwrite, skip_bad, workers, unlabelled)
     require_pictures(folders[0], "images")
     of_class = _order_folders(class_folders(folders[1]), classes)
     numbers = {name: number for number, name in enumerate(of_class, 1)}
     cases, masks = pair_pictures(folders[0], folders[1], of_class or {"": folders[1]})
-    splits = split_discovered(cases, options.split, fold, folds, seed)
+    splits = split_discovered(cases, options.split, fold, folds, seed, others=unlabelled is not None)
     measured = _survey(cases, masks, splits, numbers, options)
     check_palettes(measured)
     names = {number: name for name, number in numbers.items()} or name_values(classes, _cases_with(measured))
@@ -116,11 +121,12 @@ def prepare(
         notes += [f"look: {sentence}" for sentence in describe_groups(data_set.equal_images)]
         write_own_report(data_set.folder, listed, measured, names, settings, notes, cases.patients, data_set.refused)
         data_set.save(
-            description=f"Pictures, {FORMS[stored_form]}, {f'longest edge at most {size} pixels' if size else 'original size'}",
+            description=f"Pictures, {FORMS[stored_form]}, {size_in_words(size)}",
             modality=form_channels(stored_form),
             labels={"0": "background", **{str(number): name for number, name in enumerate(names.values(), 1)}},
             **settings,
         )
+        store_unlabelled(data_set)
     return data_set.summary(target)
 
 

@@ -25,6 +25,7 @@ from medkd.configs.plain import check_plain
 from medkd.configs.table import ID_OPTIONS
 from medkd.configs.values import fits
 from medkd.io import image_files, one_or_list
+from medkd.runs.files import write_atomically
 
 from .datalist_form import UNLABELLED, check_form
 from .splits import SPLITS, check_leaks, read_json
@@ -36,7 +37,9 @@ __all__ = [
     "subsample_cases",
     "load_datalist",
     "load_unlabelled",
+    "read_datalist",
     "save_datalist",
+    "write_datalist",
 ]
 
 FILE_NAME = "datalist.json"
@@ -59,7 +62,7 @@ def load_datalist(dataset_dir: PathLike, split: str) -> list[dict[str, Any]]:
     folder = Path(dataset_dir).resolve()
     if split not in SPLITS:
         raise ValueError(f"{split!r} is no split, expected one of {', '.join(SPLITS)}")
-    datalist = _read_datalist(dataset_dir)
+    datalist = read_datalist(dataset_dir)
     check_leaks(datalist, folder)
     if not datalist.get(split):
         raise ValueError(f"{folder / FILE_NAME}: the split {split!r} is empty")
@@ -77,7 +80,7 @@ def load_unlabelled(dataset_dir: PathLike) -> list[dict[str, Any]]:
         ValueError: as in `load_datalist`; an image that is one of validation or test.
     """
     folder = Path(dataset_dir).resolve()
-    datalist = _read_datalist(dataset_dir)
+    datalist = read_datalist(dataset_dir)
     check_leaks(datalist, folder)
     return [_with_absolute_paths(folder, entry) for entry in datalist.get(UNLABELLED, [])]
 
@@ -137,7 +140,7 @@ def dataset_property(dataset_dir: PathLike, name: str, default: Any = ...) -> An
         ValueError: a data set that was prepared without that key, if there is no default; a value that is no plain data or of
             another kind.
     """
-    datalist = _read_datalist(dataset_dir)
+    datalist = read_datalist(dataset_dir)
     if name not in datalist and default is not ...:
         return default
     if name not in datalist:
@@ -180,7 +183,13 @@ def data_classes(dataset_dir: PathLike, target: str = "all") -> dict[int, str]:
     return {number: labels[str(value)] for value, number in data_values(dataset_dir, target).items() if number > 0}
 
 
-def _read_datalist(dataset_dir: PathLike) -> dict[str, Any]:
+def read_datalist(dataset_dir: PathLike) -> dict[str, Any]:
+    """Return the content of a data set's ``datalist.json``, after the check of its form.
+
+    Raises:
+        FileNotFoundError: no such folder, no ``datalist.json`` in it.
+        ValueError: unreadable JSON, or values of another kind.
+    """
     if not Path(dataset_dir).is_dir():
         raise FileNotFoundError(f"--dataset_dir {dataset_dir}: no such folder")
     path = Path(dataset_dir) / FILE_NAME
@@ -237,9 +246,18 @@ def save_datalist(
         **({UNLABELLED: list(splits[UNLABELLED])} if splits.get(UNLABELLED) else {}),
         **extra,
     }
+    return write_datalist(dataset_dir, datalist)
+
+
+def write_datalist(dataset_dir: PathLike, datalist: Mapping[str, Any]) -> Path:
+    """Write or replace ``datalist.json``, after the check for leaks, and return its path.
+
+    Raises:
+        ValueError: see `check_leaks`.
+    """
     check_leaks(datalist, dataset_dir)
     path = Path(dataset_dir) / FILE_NAME
     # Lists of numbers go on one line: in JSON only numbers begin or end with a digit beside a line break.
     text = re.sub(r"\n\s*(?=-?\d)|(?<=\d)\n\s*(?=\])", "", json.dumps(datalist, indent=1))
-    path.write_text(text + "\n", encoding="utf-8")
+    write_atomically(path, lambda temporary: temporary.write_text(text + "\n", encoding="utf-8"))
     return path

@@ -25,7 +25,8 @@ def check_leaks(datalist: Mapping[str, Any], folder: PathLike = "") -> None:
     """Check that no patient and no image file is in two splits, and no case is listed twice.
 
     Args:
-        datalist: split -> entries with ``"case"``, ``"patient"`` and perhaps ``"image"``; other keys are ignored.
+        datalist: split -> entries with ``"case"``, ``"patient"`` and perhaps ``"image"``; ``"unlabelled"``, which may share
+            patients with training, likewise; other keys are ignored.
         folder: that the paths of images are relative to.
 
     Raises:
@@ -57,21 +58,35 @@ def check_leaks(datalist: Mapping[str, Any], folder: PathLike = "") -> None:
                         f"image {image} is in {first_split} (case {first_case}) and in {split} (case {case}): "
                         "expected each image in one split"
                     )
-    _check_unlabelled(datalist.get("unlabelled", []), folder, images)
+    _check_unlabelled(datalist.get("unlabelled", []), folder, images, patients, cases)
 
 
 def _check_unlabelled(
-    entries: Sequence[Mapping[str, Any]], folder: PathLike, images: Mapping[str, tuple[str, str]]
+    entries: Sequence[Mapping[str, Any]],
+    folder: PathLike,
+    images: Mapping[str, tuple[str, str]],
+    patients: Mapping[str, tuple[str, str]],
+    cases: dict[str, str],
 ) -> None:
-    """Check that no image without a label is one of validation or test: a teacher would answer for the test."""
+    """Check that no image without a label, and no patient of one, is in validation or test: a score would be helped."""
     for entry in entries:
+        patient, case = str(entry["patient"]), str(entry["case"])
+        if case in cases:
+            raise ValueError(f"case {case} is listed twice: in {cases[case]} and in unlabelled")
+        cases[case] = "unlabelled"
         for image in entry["image"] if isinstance(entry["image"], list) else [entry["image"]]:
-            split, case = images.get(os.path.realpath(os.path.join(folder, str(image))), ("", ""))
+            split, other = images.get(os.path.realpath(os.path.join(folder, str(image))), ("", ""))
             if split in ("validation", "test"):
                 raise ValueError(
-                    f"unlabelled image {image} (case {entry['case']}) is in {split} (case {case}): "
+                    f"unlabelled image {image} (case {case}) is in {split} (case {other}): "
                     "expected no image of validation or test"
                 )
+        split, other = patients.get(patient, ("", ""))
+        if split in ("validation", "test"):
+            raise ValueError(
+                f"patient {patient} is in unlabelled (case {case}) and in {split} (case {other}): "
+                "a score there would be helped by it; expected no patient of validation or test"
+            )
 
 
 def split_cases(

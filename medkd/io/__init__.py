@@ -8,7 +8,7 @@ from .components import label_components, remove_components, voxel_volume
 from .dicom_files import is_dicom_folder
 from .geometry import size_at_spacing
 from .hidden import is_hidden
-from .inputs import PICTURES, case_name, find_images, find_pictures, find_volumes
+from .inputs import PICTURES, case_name, discover_images, find_images, find_pictures, find_volumes
 from .label_format import FORMATS, KINDS, LabelFormat, check_format_options
 from .labels import whole_numbers
 from .masks import Mask, read_mask
@@ -51,6 +51,7 @@ __all__ = [
     "class_colour_code",
     "describe_conversion",
     "discover_channels",
+    "discover_images",
     "find_images",
     "find_pictures",
     "find_volumes",

@@ -17,7 +17,7 @@ from .hidden import is_hidden
 from .label_format import LabelFormat
 from .volume_files import VOLUMES
 
-__all__ = ["PICTURES", "case_name", "find_images", "find_pictures", "find_volumes"]
+__all__ = ["PICTURES", "case_name", "discover_images", "find_images", "find_pictures", "find_volumes"]
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".jp2")
 _KITS19 = "imaging.nii.gz"
@@ -84,11 +84,7 @@ def find_images(
         raise ValueError(
             f"--output_dir {output_dir} is the folder of the input: predictions would overwrite the images"
         )
-    if len(channels) > 1:
-        found, refused = _channel_files(source, suffixes, Path(output_dir), channels)
-    else:
-        found = [(case_name(file), (file,)) for file in _files(source, suffixes, series, Path(output_dir))]
-        refused = {}
+    found, refused = discover_images(source, suffixes, series, channels, skip=Path(output_dir))
     items: list[dict[str, Any]] = [
         {"image": one_or_list([str(file) for file in files]), "case": check_case_name(case)} for case, files in found
     ]
@@ -111,23 +107,41 @@ def find_images(
     return items
 
 
-def _channel_files(
-    source: Path, suffixes: tuple[str, ...], output_dir: Path, channels: Sequence[str]
+def discover_images(
+    source: Path,
+    suffixes: tuple[str, ...],
+    series: bool = False,
+    channels: Sequence[str] = ("image",),
+    skip: Path | None = None,
+    option: str = "--input",
 ) -> tuple[list[tuple[str, tuple[Path, ...]]], dict[str, str]]:
-    """Return case and files of each image of several channels, and case and reason of those that lack one.
+    """Find the images of a file or folder; print on stderr what else is there, and why.
 
-    What else is left out is printed.
+    Args:
+        source: see `find_images`.
+        suffixes: suffixes of images, in lower case.
+        series: whether a folder with the slices of a DICOM series, and each such sub-folder, is an image.
+        channels: names of the channels.
+        skip: a folder inside that holds something else, such as predictions.
+        option: name of the option that names the source, as it is typed.
+
+    Returns:
+        Case and files of each image, in the order of their names; and case -> reason of those that lack a channel.
 
     Raises:
         FileNotFoundError: for a folder without such images.
+        ValueError: for a file with another suffix.
     """
-    if source.is_file():
-        return [(case_name(file), (file,)) for file in _files(source, suffixes, True, output_dir)], {}
-    found = discover_channels(source, channels, skip=output_dir)
+    if len(channels) == 1 or source.is_file():
+        files = _files(source, suffixes, series or len(channels) > 1, skip, option)
+        return [(case_name(file), (file,)) for file in files], {}
+    found = discover_channels(source, channels, skip=skip)
     if not found.files and not found.refused:
-        raise FileNotFoundError(f"--input {source}: no images of the channels {', '.join(channels)} in it")
+        raise FileNotFoundError(f"{option} {source}: no images of the channels {', '.join(channels)} in it")
     print_skipped({path.name: "no channel by its name" for path in found.rest})
-    print(f"note: --input {source}: channels {', '.join(channels)}, found as {found.form}", file=sys.stderr, flush=True)
+    print(
+        f"note: {option} {source}: channels {', '.join(channels)}, found as {found.form}", file=sys.stderr, flush=True
+    )
     return sorted(found.files.items()), found.refused
 
 
@@ -139,15 +153,16 @@ def _check_capitals(cases: Sequence[str], source: Path, output_dir: Path) -> Non
         print(f"note: {', '.join(group)}: {ALIKE}", file=sys.stderr, flush=True)
 
 
-def _files(source: Path, suffixes: tuple[str, ...], series: bool, output_dir: Path) -> list[Path]:
+def _files(source: Path, suffixes: tuple[str, ...], series: bool, skip: Path | None, option: str) -> list[Path]:
     """Return the images of a source, and print what else a folder holds."""
     if source.is_file():
         if source.name.lower().endswith(suffixes):
             return [source]
         folder = " or a folder with a DICOM series" if series else ""
         reason = other_content(source, suffixes, series)
-        raise ValueError(f"--input {source}: {reason}, expected one of {', '.join(suffixes)}{folder}")
-    entries = sorted(path for path in source.iterdir() if path.resolve() != output_dir.resolve())
+        raise ValueError(f"{option} {source}: {reason}, expected one of {', '.join(suffixes)}{folder}")
+    left_out = None if skip is None else skip.resolve()
+    entries = sorted(path for path in source.iterdir() if path.resolve() != left_out)
     files = [path for path in entries if path.name.lower().endswith(suffixes) and not is_hidden(path)]
     skipped = _beside(files, has_channels=series)
     files = [path for path in files if path not in skipped]
@@ -163,7 +178,7 @@ def _files(source: Path, suffixes: tuple[str, ...], series: bool, output_dir: Pa
         searched = "no DICOM series in it or in its folders" if series else "its folders are not searched"
         held = "; ".join(f"{path.name}: {reason}" for path, reason in list(skipped.items())[:3])
         held = f"; found {held}" if held else ""
-        raise FileNotFoundError(f"--input {source}: no file that ends in {', '.join(suffixes)} ({searched}){held}")
+        raise FileNotFoundError(f"{option} {source}: no file that ends in {', '.join(suffixes)} ({searched}){held}")
     print_skipped({path.name: reason for path, reason in skipped.items()})
     return sorted(files)
 

@@ -90,6 +90,12 @@ def test_images_that_do_not_exist_are_refused(tmp_path, unlabelled, training_cas
         (lambda entries: entries[0].update(image="../x.png"), "case u0: found image '../x.png', expected a path below"),
         (lambda entries: entries[0].update(image="imagesTs/s.png"), r"is in test \(case s\)"),
         (lambda entries: entries[0].update(image="imagesTr/v.png"), r"is in validation \(case v\)"),
+        (
+            lambda entries: entries[0].update(patient="s"),
+            r"patient s is in unlabelled \(case u0\) and in test \(case s\)",
+        ),
+        (lambda entries: entries[0].update(case="t1"), "case t1 is listed twice: in training and in unlabelled"),
+        (lambda entries: entries[0].update(case="u1"), "case u1 is listed twice: in unlabelled and in unlabelled"),
     ],
 )
 def test_a_bad_entry_is_refused(tmp_path, change, message):

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from medkd.data_prep._cases import CaseFiles
-from medkd.data_prep._pictures import check_size, discover_plain_pairs, mask_suffixes, read_pair, store_pictures
+from medkd.data_prep._picture_images import check_size
+from medkd.data_prep._pictures import discover_plain_pairs, mask_suffixes, read_pair, store_pictures
 from medkd.io import read_mask
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)

@@ -6,6 +6,7 @@ import pytest
 
 from medkd.data import read_volume
 from medkd.data_prep._cases import CaseFiles
+from medkd.data_prep._volume_images import to_stored_axes
 from medkd.data_prep._volumes import (
     VolumePair,
     ct_label_values,
@@ -13,7 +14,6 @@ from medkd.data_prep._volumes import (
     discover_ct_pairs,
     read_pair,
     store_volumes,
-    to_stored_axes,
     without_negative,
 )
 
@@ -25,7 +25,7 @@ def test_stored_axes_keep_every_voxel_at_its_millimetres(codes):
     image = nib.Nifti1Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), CT)
     ornt = nib.orientations.ornt_transform(nib.io_orientation(CT), nib.orientations.axcodes2ornt(codes))
     image = image.as_reoriented(ornt)
-    stored, affine = to_stored_axes(np.asarray(image.dataobj), image.affine)
+    (stored,), affine = to_stored_axes(np.asarray(image.dataobj)[None], image.affine)
     assert nib.aff2axcodes(affine) == ("I", "P", "L") and stored.shape == (4, 3, 2)
     for index in ((0, 0, 0), (3, 1, 0)):
         original = np.rint(np.linalg.inv(image.affine) @ affine @ [*index, 1])[:3].astype(int)

@@ -15,6 +15,7 @@ from ..words import read_value
 __all__ = ["VERB", "prepare"]
 
 _TRUTHS = {"true": True, "false": False}
+_SOURCES = {"source", "images", "labels"}
 
 
 def prepare(task: str, options: dict[str, list[str]]) -> None:
@@ -28,6 +29,9 @@ def prepare(task: str, options: dict[str, list[str]]) -> None:
         ValueError: for an unknown or a missing option, or a value of another kind.
     """
     table = {option.name: option for option in prepare_options(task)}
+    is_added = "unlabelled" in options and not options.keys() & _SOURCES
+    if is_added:
+        table = _options_of_addition(table, options)
     required = [option.name for option in table.values() if option.default is ...]
     unknown = [with_hint(name, table) for name in options if name not in table]
     if unknown:
@@ -35,7 +39,26 @@ def prepare(task: str, options: dict[str, list[str]]) -> None:
         raise ValueError(unknown_message(unknown))
     values = {name: _read(table[name], words) for name, words in options.items()}
     check_required(f"prepare {task}", options, required)
-    _call(task, values)
+    if is_added:
+        _call("unlabelled", {**values, "task": task})
+    else:
+        _call(task, values)
+
+
+def _options_of_addition(table: dict[str, Option], options: dict[str, list[str]]) -> dict[str, Option]:
+    """Return the options that count where images without labels are added to a prepared data set.
+
+    Raises:
+        ValueError: for one that counts only where a data set is prepared from its source.
+    """
+    added = {option.name: option for option in prepare_options("unlabelled") if option.name in table}
+    if others := [name for name in options if name in table and name not in added]:
+        sources = " or ".join(f"--{name}" for name in table if name in _SOURCES)
+        raise ValueError(
+            f"--{others[0]}: has no effect where --unlabelled adds to a prepared data set; expected {sources} beside it to "
+            "prepare the data set anew"
+        )
+    return added
 
 
 def _read(option: Option, words: list[str]) -> Any:
@@ -81,7 +104,7 @@ def _run(command: Command) -> None:
 VERB = Verb(
     "prepare",
     "Prepare a data set from an official download (--source), or from your own images (--images, --labels; nifti also takes "
-    "--source: a data set of nnU-Net or the Decathlon).",
+    "--source: a data set of nnU-Net or the Decathlon), with images without labels beside them (--unlabelled).",
     _run,
     task="required",
     options="signature",

@@ -1,0 +1,268 @@
+"""Images without labels of a data set: found, stored as the others are, and refused where they would be a leak."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from medkd.data import SPLITS, natural_key
+from medkd.io import PICTURES, discover_images, image_files
+from medkd.io.beside import print_skipped
+from medkd.runs.case_names import ALIKE, check_case_name, ignores_capitals, names_alike
+
+from ._each_case import each_case
+from ._options import Options
+from ._pairing import IMAGE_ENDINGS, without_ending
+from ._patients import is_table, read_other_patients
+from ._refusals import refuse, shortened
+from ._stored_form import ImageMeasures, StoredImage, form_of, stored_digest
+
+__all__ = ["Naming", "UnlabelledCases", "collect_unlabelled", "own_name"]
+
+# Path of an image and its name without suffix -> names of its case and of its patient; None: it is no image.
+Naming = Callable[[Path, str], tuple[str, str] | None]
+
+
+@dataclass
+class UnlabelledCases:
+    """The images without labels that are added to a data set.
+
+    Attributes:
+        entries: of the data list, by case.
+        measures: of the same cases.
+        notes: what files left open, and what was left out -> cases.
+        refused: case -> reason, where refused images may be left out.
+        guesses: sentences on what was guessed.
+    """
+
+    entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    measures: dict[str, ImageMeasures] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    guesses: list[str] = field(default_factory=list)
+
+
+def own_name(path: Path, stem: str) -> tuple[str, str]:
+    """Return the name of a file as that of its case and of its patient."""
+    return stem, stem
+
+
+def collect_unlabelled(
+    source: Path,
+    folder: Path,
+    datalist: Mapping[str, Any],
+    staging: Path,
+    options: Options,
+    naming: Naming = own_name,
+    resample: bool = False,
+) -> UnlabelledCases:
+    """Find the images of a folder, store them as the data set stores its own, and leave out what must not be used.
+
+    Args:
+        source: folder of images. Label maps beside them are not read.
+        folder: of the data set.
+        datalist: content of its data list.
+        staging: folder in which `FOLDER` is made.
+        options: ``split`` (a table of patients; other values have no effect), ``skip_bad`` and ``workers``.
+        naming: names of the case and the patient of a file.
+        resample: whether channels on another grid than the first are resampled onto it.
+
+    Raises:
+        FileNotFoundError: a folder without images.
+        ValueError: refused images (each with its reason), or no image that is not left out.
+    """
+    entries = {split: list(datalist.get(split, [])) for split in (*SPLITS, "unlabelled")}
+    first = next(entry for listed in entries.values() for entry in listed)
+    is_picture = Path(image_files(first["image"])[0]).suffix.lower() in PICTURES
+    form = form_of(datalist, is_picture, resample)
+    files, patients, cases = _find(source, form.suffixes, not is_picture, form.channels, naming, folder)
+    if is_table(options.split):
+        labelled = [entry["case"] for listed in entries.values() for entry in listed]
+        told = read_other_patients(Path(options.split), patients, [*labelled, *datalist.get("refused", {})])
+        if untold := sorted(set(patients) - set(told), key=natural_key):
+            cases.guesses.append(f"not listed in {options.split}, each its own patient: {shortened(untold)}")
+        patients |= told
+    total = len(files) + len(cases.refused)
+    store = partial(_store, form.store, staging)
+    stored: dict[str, StoredImage] = {}
+    for case, result in each_case(store, files, options.workers, "store images without labels").items():
+        if isinstance(result, StoredImage):
+            stored[case] = result
+        else:
+            cases.refused[case] = " ".join(str(result).split())
+    digests = _digests(folder, entries, options.workers)
+    _Judge(entries, digests, cases).judge(stored, patients)
+    for case in stored.keys() - cases.entries.keys():
+        for name in image_files(stored[case].entry["image"]):
+            (staging / name).unlink()
+    cases.refused = dict(sorted(cases.refused.items(), key=lambda item: natural_key(item[0])))
+    if cases.refused and not options.skip_bad:
+        refuse(cases.refused, total, "images without labels")
+    if not cases.entries:
+        why = "; ".join(f"{shortened(names)}: {note}" for note, names in cases.notes.items())
+        raise ValueError(f"--unlabelled {source}: none of {total} images can be used, nothing was written: {why}")
+    _tell(cases)
+    return cases
+
+
+def _find(
+    source: Path, suffixes: tuple[str, ...], series: bool, channels: Sequence[str], naming: Naming, folder: Path
+) -> tuple[dict[str, tuple[Path, ...]], dict[str, str], UnlabelledCases]:
+    """Return case -> files and case -> patient of the images of a folder, and the refused ones."""
+    found, refused = discover_images(source, suffixes, series, channels, option="--unlabelled")
+    cases = UnlabelledCases(refused={case: f"{source / case}: {reason}" for case, reason in refused.items()})
+    # nnU-Net's first channel, for example: where every file has such an ending, it is not part of the case's name
+    shorter = [without_ending(stem, IMAGE_ENDINGS) for stem, _ in found]
+    is_ending = all(short != stem for short, (stem, _) in zip(shorter, found, strict=True))
+    files: dict[str, tuple[Path, ...]] = {}
+    patients: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    for short, (stem, paths) in zip(shorter, found, strict=True):
+        names = naming(paths[0], short if is_ending else stem)
+        if names is None:
+            left_out[paths[0].name] = "by its name no image of this data set"
+            continue
+        case, patient = names
+        try:
+            check_case_name(case)
+        except ValueError as error:
+            cases.refused[case] = str(error)
+            continue
+        if case in files or case in cases.refused:
+            both = [str(path) for path in (*files.pop(case, ())[:1], paths[0])]
+            cases.refused[case] = f"several files of one case: {' and '.join(both)}; keep one"
+            continue
+        files[case], patients[case] = paths, patient
+    print_skipped(left_out)
+    for group in names_alike(files):
+        for case in group:
+            if ignores_capitals(folder):
+                cases.refused[case] = f"{', '.join(group)} would be one file in {folder}: rename all but one"
+                files.pop(case)
+            else:
+                cases.notes.setdefault(ALIKE, []).append(case)
+    return files, {case: patients[case] for case in files}, cases
+
+
+def _store(
+    store: Callable[[str, Sequence[Path], Path], StoredImage], folder: Path, case: str, files: Sequence[Path]
+) -> StoredImage:
+    return store(case, files, folder)
+
+
+def _digests(folder: Path, entries: Mapping[str, Sequence[Mapping[str, Any]]], workers: int | None) -> dict[str, str]:
+    """Return the checksums of the images that the data set has, by case."""
+    listed = {str(entry["case"]): entry for split in entries.values() for entry in split}
+    digests = {}
+    for case, digest in each_case(partial(_digest, folder), listed, workers, "compare with the data set").items():
+        if not isinstance(digest, str):
+            raise digest
+        digests[case] = digest
+    return digests
+
+
+def _digest(folder: Path, case: str, entry: Mapping[str, Any]) -> str:
+    return stored_digest(folder, entry)
+
+
+class _Judge:
+    """Decides on each stored image: added, left out because it is there already, or refused as a leak.
+
+    Args:
+        entries: split -> entries of the data set.
+        digests: case -> checksum of its image.
+        cases: receives what is decided.
+    """
+
+    def __init__(
+        self,
+        entries: Mapping[str, Sequence[Mapping[str, Any]]],
+        digests: Mapping[str, str],
+        cases: UnlabelledCases,
+    ) -> None:
+        self.split_of = {str(entry["case"]): split for split, listed in entries.items() for entry in listed}
+        # Of equal images in two splits, that of the split that is measured on counts.
+        self.case_of = {
+            digest: case
+            for case, digest in sorted(digests.items(), key=lambda item: _rank(self.split_of[item[0]]))
+            if digest
+        }
+        self.measured_patients = {
+            str(entry["patient"]): split for split in ("validation", "test") for entry in entries[split]
+        }
+        told = {
+            str(entry["patient"])
+            for listed in entries.values()
+            for entry in listed
+            if entry["patient"] != entry["case"]
+        }
+        # Patients whose names are not those of cases: a file name that begins with one tells whose it is.
+        self.told = sorted(told, key=len, reverse=True)
+        self.cases = cases
+
+    def judge(self, stored: Mapping[str, StoredImage], patients: Mapping[str, str]) -> None:
+        """Decide on each image, in natural order of their names."""
+        for case in sorted(stored, key=natural_key):
+            image, patient = stored[case], self._patient(case, patients[case])
+            if reason := self._leak(case, patient, image.digest):
+                self.cases.refused[case] = reason
+            elif twin := self.case_of.get(image.digest):
+                split = self.split_of.get(twin, "unlabelled")
+                whose = "a labelled training case" if split == "training" else "another image without a label"
+                self.cases.notes.setdefault(f"left out: the same image as {whose}", []).append(
+                    case if case == twin else f"{case} (= {twin})"
+                )
+            elif case in self.split_of:
+                self.cases.refused[case] = (
+                    f"another image of {self.split_of[case]} has this name: rename one of the two"
+                )
+            else:
+                if image.digest:
+                    self.case_of[image.digest] = case
+                picture = {"image": image.entry["image"], "case": case, "patient": patient}
+                self.cases.entries[case] = {**picture, **image.entry}
+                self.cases.measures[case] = image.measures
+                for note in image.notes:
+                    self.cases.notes.setdefault(note, []).append(case)
+
+    def _patient(self, case: str, patient: str) -> str:
+        """Return the patient of a case: as told, or the one whose name the case's name begins with."""
+        if patient != case:
+            return patient
+        starts = (name for name in self.told if case.startswith(name) and not case[len(name) : len(name) + 1].isalnum())
+        guessed = next(starts, None)
+        if guessed is None:
+            return patient
+        self.cases.notes.setdefault(f"taken for the patient {guessed}, whose name its own begins with", []).append(case)
+        return guessed
+
+    def _leak(self, case: str, patient: str, digest: str) -> str:
+        twin = self.case_of.get(digest) if digest else None
+        split = self.split_of.get(twin or "")
+        help_ = (
+            "a score there would be helped by it; take it out of the folder, or leave all such out by --skip_bad True"
+        )
+        if split in ("validation", "test"):
+            return f"its image is that of {twin}, of {split}: {help_}"
+        if patient in self.measured_patients:
+            return f"its patient {patient} is in {self.measured_patients[patient]}: {help_}"
+        return ""
+
+
+def _rank(split: str) -> int:
+    return ("unlabelled", *SPLITS).index(split)
+
+
+def _tell(cases: UnlabelledCases) -> None:
+    for case, reason in cases.refused.items():
+        tqdm.write(f"refused {case}: {reason}")
+    for note, names in cases.notes.items():
+        tqdm.write(f"note: {shortened(names)}: {note}", file=sys.stderr)
+    for sentence in cases.guesses:
+        tqdm.write(f"note: {sentence}", file=sys.stderr)
