@@ -14,11 +14,11 @@ from medkd.runs.record import check_model
 from .checks import check_options, is_known
 from .method_check import method_of
 
-__all__ = ["MEMBERS", "split_member_options", "team_first"]
+__all__ = ["MEMBERS", "STUDENT_OPTIONS", "split_member_options", "team_first"]
 
 MEMBERS = ("teacher", "false_pixel_assistant", "boundary_assistant")
 # Options of the student alone, which do not pass to the team.
-_STUDENT_OPTIONS = ("method", "method_args", "output_dir", "resume", "learning_rate")
+STUDENT_OPTIONS = ("method", "method_args", "output_dir", "resume", "learning_rate")
 
 
 def split_member_options(
@@ -102,7 +102,7 @@ def _training(
     role: str, config: dict[str, Any], student: dict[str, Any], member: dict[str, Any], teacher: Any, folder: Path
 ) -> dict[str, Any]:
     """Return the options of a member's training."""
-    not_shared = (*_STUDENT_OPTIONS, *MEMBERS)
+    not_shared = (*STUDENT_OPTIONS, *MEMBERS)
     shared = {
         name: value
         for name, value in student.items()

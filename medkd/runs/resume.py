@@ -121,7 +121,11 @@ class ResumableRun:
             state["scaler"] = trainer.scaler.state_dict()
         if self.evaluator is not None:
             best = self.evaluator.state
-            state["best"] = {"metric": float(best.best_metric), "epoch": int(best.best_metric_epoch)}
+            state["best"] = {
+                "name": best.key_metric_name,
+                "metric": float(best.best_metric),
+                "epoch": int(best.best_metric_epoch),
+            }
         save_atomically(state, self.path)
 
     def _identity(self, trainer: SupervisedTrainer) -> dict[str, Any]:

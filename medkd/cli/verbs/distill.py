@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from medkd.configs.bundles import BUNDLES, config_files
@@ -12,8 +15,10 @@ from medkd.configs.values import convert_words
 from ..bundle_verbs import check_required_ids
 from ..checks import check_options
 from ..method_check import check_method
-from ..team import split_member_options, team_first
+from ..search import TUNE_OPTIONS, read_search
+from ..team import MEMBERS, STUDENT_OPTIONS, split_member_options, team_first
 from ..trained import options_from_record
+from ..tune import tune
 from ..verb import MODE, OVERLAY, Command, Verb
 from ..workflow import compose, run_bundle
 
@@ -24,25 +29,61 @@ _REQUIRED = ("dataset_dir", "output_dir")
 
 def _run(command: Command) -> None:
     check_required_ids(command, _REQUIRED)
-    options, mode = options_from_record("distill", command.task, command.options, command.settings["mode"])
-    soft_labels, overlays = command.settings["soft_labels"], command.settings["overlay"]
+    search = read_search(command.settings, command.options)
+    student = _Student(command)
+    if search is None:
+        student.train({}, {})
+        return
+    # each setting, before anything is trained
+    options, mode = [student.checked_options(setting) for setting in search.settings][0]
+    student.train(tune(search, options, student.config("student", mode), student.train), {})
 
-    def config_of(role: str) -> dict[str, Any]:
-        verb, labels = ("distill", soft_labels) if role == "student" else ("train", "online")
-        return merge_files([*config_files(verb, command.task, role, labels, mode), *overlays])
 
-    def train(role: str, training: dict[str, Any]) -> None:
-        run_bundle(compose("train", command.task, training, role=role, overlays=overlays, mode=mode))
+@dataclass(frozen=True)
+class _Student:
+    """The training of a command's student, with the options of the command and others."""
 
-    config = config_of("student")
-    options = convert_words(options, config)
-    student, members = split_member_options(options, config)
-    check_options(student, config)
-    for role, values in members.items():
-        check_options(values, config_of(role))
-    check_method(student, config, soft_labels)
-    options = team_first(BUNDLES / command.task / "models", options, config_of, train)
-    run_bundle(compose("distill", command.task, options, overlays=overlays, soft_labels=soft_labels, mode=mode))
+    command: Command
+
+    def config(self, role: str, mode: str) -> dict[str, Any]:
+        """Return the merged configuration of a role."""
+        settings = self.command.settings
+        verb, labels = ("distill", settings["soft_labels"]) if role == "student" else ("train", "online")
+        return merge_files([*config_files(verb, self.command.task, role, labels, mode), *settings["overlay"]])
+
+    def checked_options(self, setting: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        """Return the options of the command and a setting, with those of the teacher's record, and the mode."""
+        command = self.command
+        given = {**command.options, **setting}
+        options, mode = options_from_record("distill", command.task, given, command.settings["mode"])
+        config = self.config("student", mode)
+        options = convert_words(options, config)
+        student, members = split_member_options(options, config)
+        check_options(student, config)
+        for role, values in members.items():
+            check_options(values, self.config(role, mode))
+        check_method(student, config, command.settings["soft_labels"])
+        return options, mode
+
+    def train(self, setting: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+        """Train the student, after the missing members of its team.
+
+        Args:
+            setting: options that are tuned. The team is trained without them, once for all settings.
+            changes: options of this run of the student alone.
+        """
+        options, mode = self.checked_options(setting)
+        task, settings = self.command.task, self.command.settings
+        overlays, soft_labels = settings["overlay"], settings["soft_labels"]
+
+        def train_member(role: str, training: dict[str, Any]) -> None:
+            run_bundle(compose("train", task, training, role=role, overlays=overlays, mode=mode))
+
+        tuned = [name for name in setting if name.split("::")[0] not in (*STUDENT_OPTIONS, *MEMBERS)]
+        shared = {name: value for name, value in options.items() if name not in tuned}
+        student = team_first(BUNDLES / task / "models", shared, partial(self.config, mode=mode), train_member)
+        student |= {name: options[name] for name in tuned} | dict(changes)
+        run_bundle(compose("distill", task, student, overlays=overlays, soft_labels=soft_labels, mode=mode))
 
 
 _SOFT_LABELS = Option(
@@ -56,7 +97,7 @@ VERB = Verb(
     "distill",
     "Train a student with a teacher (--teacher PATH) by a distillation method (--method NAME).",
     _run,
-    (_SOFT_LABELS, MODE, OVERLAY),
+    (_SOFT_LABELS, *TUNE_OPTIONS, MODE, OVERLAY),
     task="required",
     required=_REQUIRED,
     options="config",
