@@ -169,6 +169,7 @@ def test_a_refusal_imports_neither_torch_nor_monai(tmp_path):
     assert "wieght" in run.stderr and not run.stdout.strip()
 
 
+@pytest.mark.slow
 def test_trials_never_read_a_test_image_and_the_training_takes_the_choice(
     cvc_data, teachers, medkd_run, tmp_path, capsys
 ):
