@@ -19,6 +19,7 @@ from .ifvd import IFVDLoss
 from .imf import IMFLoss
 from .kd import KDLoss
 from .pa import PALoss
+from .pseudo import PseudoLabelLoss
 from .rad import RADLoss
 from .self_optimizing import SelfOptimizing
 from .spkd import SPKDLoss
@@ -44,6 +45,7 @@ __all__ = [
     "IMFLoss",
     "KDLoss",
     "PALoss",
+    "PseudoLabelLoss",
     "RADLoss",
     "SPKDLoss",
     "SelfOptimizing",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -12,12 +13,14 @@ from medkd.networks import Features
 
 from ._common import adaptive_avg_pool, resize, smallest_size
 
-__all__ = ["equal_stages", "tap_of", "tap_pair"]
+__all__ = ["equal_stages", "name_pairs", "reads_equal_stages", "tap_of", "tap_pair"]
 
 _TAPS = (
     "logits, features, bottleneck, penultimate, penultimate/<n>, encoder.<i>, decoder.<i>, encoder/<n>, decoder/<n>, "
-    "cat(<tap>, ...), cat(encoder.<i>:<j>)"
+    "cat(<tap>, ...), cat(encoder.<i>:<j>); in --method_args::tap also equal"
 )
+# in the place of a tap: all pairs of encoder stages of equal resolution
+_EQUAL = "equal"
 _STAGE = re.compile(r"(encoder|decoder)\.(-?\d+)")
 _RANGE = re.compile(r"(encoder|decoder)\.(-?\d+):(-?\d+)")
 _AT_RESOLUTION = re.compile(r"(encoder|decoder|penultimate)/(\d+)")
@@ -104,6 +107,31 @@ def equal_stages(student: Features, teacher: Features) -> list[tuple[int, int]]:
             pairs.append((index, position := unpaired.index(strides)))
             unpaired[position] = ()
     return pairs
+
+
+def reads_equal_stages(tap: str | Sequence[str]) -> bool:
+    """Return whether a tap, or one of a list of taps, is ``equal``: all pairs of encoder stages of equal resolution.
+
+    Example:
+        >>> reads_equal_stages(["equal", "logits"]), reads_equal_stages("encoder/4")
+        (True, False)
+    """
+    return _EQUAL in ([tap] if isinstance(tap, str) else tap)
+
+
+def name_pairs(tap: str | Sequence[str], pairs: Sequence[tuple[int, int]]) -> list[str]:
+    """Return taps with ``equal`` replaced by one tap for each pair of stages.
+
+    Args:
+        tap: a tap or a list of taps.
+        pairs: from `equal_stages`.
+
+    Example:
+        >>> name_pairs(["equal", "penultimate"], [(0, 1), (1, 2)])
+        ['encoder.0 -> encoder.1', 'encoder.1 -> encoder.2', 'penultimate']
+    """
+    made = [f"encoder.{i} -> encoder.{j}" for i, j in pairs]
+    return [part for name in ([tap] if isinstance(tap, str) else tap) for part in (made if name == _EQUAL else [name])]
 
 
 def _strides(features: Features, stage: Tensor) -> tuple[float, ...]:

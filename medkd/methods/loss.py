@@ -10,7 +10,7 @@ from torch import Tensor
 
 from medkd.configs.plain import as_literal
 from medkd.losses import CombinedLoss
-from medkd.losses.taps import equal_stages, tap_pair
+from medkd.losses.taps import equal_stages, name_pairs, reads_equal_stages, tap_pair
 from medkd.networks import FeatureTaps
 
 from .presets import resolve_preset
@@ -53,15 +53,17 @@ def build(
         raise ValueError(f"method {name} needs a teacher, found None")
     if teacher is not None:
         _check_teacher_maps(name, preset, arguments, teacher)
+    pairs = [] if teacher is None else equal_stages(student.shapes, teacher.shapes)
     parser = ConfigParser(
         {
             "args": {**arguments, **{key: as_literal(value) for key, value in (args or {}).items()}},
             "terms": preset["terms"],
+            "task": task,
             "spatial_dims": student.spatial_dims,
             "student": student.channels._asdict(),
             "teacher": teacher.channels._asdict() if teacher is not None else None,
             "channels": {},
-            "equal_stages": [] if teacher is None else equal_stages(student.shapes, teacher.shapes),
+            "equal_stages": pairs,
         }
     )
     terms = {}
@@ -69,6 +71,11 @@ def build(
         if teacher is not None and "tap" in preset_term:
             try:
                 tap = parser.get_parsed_content(f"terms::{term}::tap")
+                if reads_equal_stages(tap):
+                    parser[f"terms::{term}::tap"] = tap = name_pairs(tap, pairs)
+                    _note_pairs(f"method {name}: the term {term}", pairs, student, teacher)
+                if not tap:
+                    continue
                 parser[f"channels::{term}"] = _channels(student, teacher, tap)
             except ValueError as error:
                 raise ValueError(f"method {name}: {error}") from None  # one line: the deepest error is shown
@@ -91,12 +98,24 @@ def _check_teacher_maps(
     name: str, preset: Mapping[str, Any], arguments: Mapping[str, Any], teacher: FeatureTaps
 ) -> None:
     """Raise ValueError when a method reads feature maps and the teacher, an external one say, has logits alone."""
-    if teacher_map_taps(preset, arguments) and not any(teacher.names.values()):
+    taps = teacher_map_taps(preset, arguments).values()
+    # equal stages of a teacher without any are none: their term is left out
+    if not all(map(reads_equal_stages, taps)) and not any(teacher.names.values()):
         source = getattr(teacher.network, "source", type(teacher.network).__name__)
         raise ValueError(
             f"method {name} reads {preset['reads']}, and of the teacher ({source}) there are logits alone: use a method that "
             "reads no maps (kd, dkd, cwd, swap), or name stages of a network that has some by --teacher_taps"
         )
+
+
+def _note_pairs(term: str, pairs: list[tuple[int, int]], student: FeatureTaps, teacher: FeatureTaps) -> None:
+    """Print which encoder stages a term compares, or that it is left out because there are none."""
+    made = ", ".join(f"{i} with {j}" for i, j in pairs)
+    counts = f"{len(student.names['encoder'])} of the student and {len(teacher.names['encoder'])} of the teacher"
+    result = f"compares the encoder stages {made} (student with teacher; {counts})"
+    if not pairs:
+        result = f"is left out: no two encoder stages have the same resolution ({counts})"
+    print(f"note: {term} {result}", flush=True)
 
 
 def _channels(student: FeatureTaps, teacher: FeatureTaps, tap: str | list[str]) -> dict[str, int | None]:

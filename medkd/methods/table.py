@@ -7,7 +7,7 @@ from .presets import load_preset, names
 __all__ = ["COLUMNS", "markdown", "rows"]
 
 COLUMNS = ("method", "paper", "reads", "learns", "step")
-_FIRST = ("none", "kd")
+_FIRST = ("none", "kd", "recommended")
 
 
 def rows() -> list[dict[str, str]]:
@@ -30,7 +30,7 @@ def rows() -> list[dict[str, str]]:
 
 
 def _order(name: str) -> tuple[bool, bool, bool, str]:
-    """Sort "none" and "kd" first, then the other methods, then those of the HLFD paper."""
+    """Sort "none", "kd" and "recommended" first, then the other methods, then those of the HLFD paper."""
     return name not in _FIRST, name.startswith("hlfd"), name != "none", name
 
 

@@ -325,6 +325,7 @@ QUICK = ("cirkd", "skd")
 @pytest.mark.filterwarnings("ignore:DKDLoss")
 def test_every_other_method_trains(task, method, data, teachers_64, medkd_run, tmp_path):
     options = ["--dataset_dir", data[task], "--image_size", "[64,64]", "--batch_size", 2, "--output_dir", tmp_path]
+    options += ["--method_args::labelled", True] if method == "pseudo" else []
     assert medkd_run("distill", task, "--method", method, "--teacher", teachers_64[task], *options) == 0
     assert set(torch.load(tmp_path / "model.pt", weights_only=True)) == set(
         torch.load(tmp_path / "resume.pt", weights_only=True)["objects"]["network"]

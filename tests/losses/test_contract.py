@@ -106,6 +106,7 @@ OTHERS = {
     "DeepSupervisionLoss": "trains a teacher",
     "FocalDiceLoss": "is a task loss",
     "HolisticLoss": "has an optimizer of its own and needs edges of 64 pixels: test_holistic.py",
+    "PseudoLabelLoss": "is a task loss on labels of the teacher: test_pseudo.py",
     "SelfOptimizing": "is an interface",
 }
 LOSSES = {case: entry for cases in CASES.values() for case, entry in cases.items()}

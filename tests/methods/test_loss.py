@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from medkd import methods
-from medkd.losses import DKDLoss, HLFDLoss, KDLoss
+from medkd.losses import ATLoss, DKDLoss, HLFDLoss, KDLoss
 from medkd.networks import FeatureTaps, ResNetFCN, UNet, UNetPlusPlus
 
 
@@ -122,3 +122,28 @@ def test_hlfd_takes_its_reading_of_late(pair):
     assert methods.build("hlfd", task, *pair, args={"late": "final"}).losses["hlfd"].late == "final"
     with pytest.raises(ValueError, match="late must be 'bottleneck' or 'final', found 'last'"):
         methods.build("hlfd", task, *pair, args={"late": "last"})
+
+
+def test_recommended_pairs_stages_by_resolution_and_says_so(pair, capsys):
+    loss = methods.build("recommended", task, *pair)  # strides 2 to 32 and 1 to 16
+    assert loss.taps["at"] == tuple(f"encoder.{i} -> encoder.{i + 1}" for i in range(4))
+    assert "the term at compares the encoder stages 0 with 1, 1 with 2, 2 with 3, 3 with 4" in capsys.readouterr().out
+    image = torch.rand(2, 1, 32, 32)
+    s, t = pair[0](image), pair[1](image)
+    value = loss(s, t, image) - s.logits.mean()
+    expected = KDLoss()(s.logits, t.logits) + sum(ATLoss()(s.encoder[i], t.encoder[i + 1]) for i in range(4))
+    torch.testing.assert_close(value, expected)
+    equal = methods.build("at", task, *pair, args={"tap": ["equal"]})
+    assert equal.taps == loss.taps
+    assert methods.build("recommended", task, *pair, args={"tap": ["encoder/8", "bottleneck"]}).taps["at"] == (
+        "encoder/8",
+        "bottleneck",
+    )
+
+
+def test_recommended_is_kd_where_no_stages_are_equal(pair, capsys):
+    student, teacher = pair
+    coarse = FeatureTaps(student.network, encoder=[student.names["encoder"][-1]])  # stride 32
+    for networks in ((coarse, teacher), (student, FeatureTaps(teacher.network))):
+        assert list(methods.build("recommended", task, *networks).losses) == ["kd"]
+        assert "the term at is left out: no two encoder stages have the same resolution" in capsys.readouterr().out

@@ -9,6 +9,7 @@ from medkd import methods
 from medkd.networks import FeatureTaps, ResNetFCN, TappedNetwork, UNet
 
 TAUGHT = [name for name in methods.names() if name != "none"]
+ARGUMENTS = {"pseudo": {"labelled": True}}  # all images of these tests have labels
 
 
 def tapped(network):
@@ -38,7 +39,8 @@ def test_a_transformer_teaches_a_convolutional_student(pairs, name, dims):
     student, teacher = pairs[dims]
     image = torch.rand(2, 1, *[64] * dims, generator=torch.Generator().manual_seed(0))
     target = (image > 0.6).long()
-    loss = methods.build(name, DiceCELoss(softmax=True, to_onehot_y=True), student, teacher)
+    task = DiceCELoss(softmax=True, to_onehot_y=True)
+    loss = methods.build(name, task, student, teacher, ARGUMENTS.get(name))
     student.zero_grad()
     with torch.no_grad():
         guide = teacher.eval()(image)

@@ -25,6 +25,7 @@ EXCEPTIONS = {
 }
 EXACT = {
     **{name: (name, {}) for name in methods.names() if name not in EXCEPTIONS},
+    "pseudo": ("pseudo", {"labelled": True}),  # all images have labels
     "imf": ("imf", {"norm": "instance"}),  # batch norm would see the images of its process
     "cirkd, image pairs": ("cirkd", {"pixel": 0.0, "region": 0.0}),
     "hifd, uniform": ("hifd", {"weighting": "uniform"}),

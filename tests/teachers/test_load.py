@@ -98,7 +98,7 @@ def logits_alone(tmp_path):
 def test_methods_that_read_maps_refuse_logits_alone(logits_alone):
     student = make_task_teacher()
     taps = FeatureTaps(student, **student.default_taps())
-    reading = {"kd", "dkd", "cwd", "swap", "none", "plckd", "dice_kd", "dist"}
+    reading = {"kd", "dkd", "cwd", "swap", "none", "plckd", "dice_kd", "dist", "pseudo", "recommended"}
     for name in methods.names():
         if name in reading:
             methods.build(name, FocalDiceLoss(), taps, logits_alone)
