@@ -17,6 +17,7 @@ import numpy as np
 from medkd.data import save_datalist
 from medkd.io import case_name, to_form
 from medkd.io.class_masks import MARKED
+from medkd.io.normalise import channel_flags
 from medkd.parallel.group import barrier, is_main_process
 from medkd.runs.files import write_atomically
 
@@ -29,7 +30,6 @@ from ._pictures import store_pictures
 from ._prepare import StoredCase
 from ._refusals import refuse
 from ._target import complete_or_absent
-from ._volume_images import ONE_CHANNEL
 
 __all__ = ["FOLDER", "prepare_lists", "publish"]
 
@@ -51,6 +51,7 @@ def prepare_lists(
     classes: Mapping[int, str],
     values: Mapping[int, int] | None = None,
     per_case: bool | Sequence[bool] = False,
+    channels: Sequence[str] = ("image",),
 ) -> None:
     """Write the lists as a data set in `FOLDER` of the bundle, in place of that of an earlier training, whose run is removed.
 
@@ -63,6 +64,7 @@ def prepare_lists(
         classes: class -> name. The labels hold these classes.
         values: stored label value -> class; None: equal.
         per_case: whether each volume is rescaled by its own percentiles; of several channels, a list.
+        channels: names of the channels of volumes. Of several, an image is one 4-D file.
 
     Raises:
         SystemExit: no training case, a case that is listed twice, or refused cases, each with its reason. MONAI would hide any
@@ -71,14 +73,20 @@ def prepare_lists(
     if training is None:
         return
     stored = {number: value for value, number in (values or {}).items() if number > 0} or {n: n for n in classes}
-    store: Store = partial(_store_volume, stored, [per_case] if isinstance(per_case, bool) else per_case)
+    flags = channel_flags(per_case)
+    flags = flags * len(channels) if len(flags) == 1 else flags
+    store: Store = partial(_store_volume, stored, tuple(channels), flags)
+    modality = (
+        {str(n): name for n, name in enumerate(channels)} if len(channels) > 1 else {"0": "as inference reads it"}
+    )
     if form is not None:
         store = partial(_store_picture, classes, form)
     labels = {"0": "background", **{str(stored[number]): name for number, name in classes.items()}}
     folder = Path(bundle_root) / FOLDER
     if is_main_process():
         try:
-            _prepare({"training": training, "validation": validation or []}, folder / "data", store, labels)
+            pairs = {"training": training, "validation": validation or []}
+            _prepare(pairs, folder / "data", store, labels=labels, modality=modality)
         except (ValueError, OSError) as error:
             raise SystemExit(f"medkd: error: {error}") from None
         shutil.rmtree(folder / "run", ignore_errors=True)
@@ -99,14 +107,14 @@ def publish(training: Pairs | None, bundle_root: str, output_dir: str) -> None:
         write_atomically(Path(bundle_root) / "models/model.pt", partial(shutil.copyfile, Path(output_dir) / "model.pt"))
 
 
-def _prepare(pairs: Mapping[str, Pairs], target: Path, store: Store, labels: Mapping[str, str]) -> None:
+def _prepare(pairs: Mapping[str, Pairs], target: Path, store: Store, **described: Mapping[str, str]) -> None:
     """Write the data set.
 
     Args:
         pairs: split -> its files.
         target: the folder.
         store: folder, case and files -> the case's entry, after the files are stored.
-        labels: stored label value -> name.
+        described: of the data list: ``labels`` (stored label value -> name) and ``modality`` (channel -> name).
     """
     if not pairs["training"]:
         raise ValueError("no labelled training cases were handed over: label an image first")
@@ -118,8 +126,7 @@ def _prepare(pairs: Mapping[str, Pairs], target: Path, store: Store, labels: Map
             {split: [entries[case] for case in names] for split, names in splits.items()},
             name="lists",
             description="labelled files that another program handed over",
-            modality={"0": "as inference reads it"},
-            labels=labels,
+            **described,
         )
 
 
@@ -153,9 +160,13 @@ def _store_all(cases: DiscoveredCases, store: Callable[[str, CaseFiles], StoredC
 
 
 def _store_volume(
-    values: Mapping[int, int], per_case: Sequence[bool], folder: Path, case: str, files: CaseFiles
+    values: Mapping[int, int],
+    channels: tuple[str, ...],
+    per_case: Sequence[bool],
+    folder: Path,
+    case: str,
+    files: CaseFiles,
 ) -> StoredCase:
-    channels = ONE_CHANNEL if len(per_case) == 1 else tuple(str(number) for number in range(len(per_case)))
     return store_case(VolumeOptions(channels), per_case, {0: 0, **values}, case, case, files, folder)
 
 

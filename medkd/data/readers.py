@@ -60,6 +60,8 @@ class VolumeStoreReader(ImageReader):
 class VolumeFileReader(VolumeStoreReader):
     """MONAI reader of volumes in any format of `read_channel_files`, for ``LoadImage(reader=VolumeFileReader())``.
 
+    The array of several channels has them on its last axis, as MONAI's own readers return 4-D files.
+
     Args:
         channels: names of the channels. Of several, an image is a file for each channel, or one 4-D file.
         resample: whether channels on another grid than the first are resampled onto it; else they are refused.
@@ -78,6 +80,13 @@ class VolumeFileReader(VolumeStoreReader):
         """Return the array and the affine of each channel of an image, all on the grid of the first."""
         image, affine, _ = read_channel_files(paths, self.channels, self.resample)
         return [(channel, affine) for channel in image]
+
+    def get_data(self, img: list[Path]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return the array ``(S, H, W)`` or ``(S, H, W, C)`` and the meta data of all files."""
+        array, header = super().get_data(img)
+        if array.ndim == 3:
+            return array, header
+        return np.moveaxis(array, 0, -1), {**header, MetaKeys.ORIGINAL_CHANNEL_DIM: -1}
 
 
 class PictureReader(PILReader):

@@ -112,7 +112,9 @@ class CheckImaged(MapTransform):
     def _check(self, image: NdarrayOrTensor, name: str) -> None:
         shape = tuple(image.shape)
         if self.spatial_dims is not None and len(shape) - 1 != self.spatial_dims:
-            raise ValueError(f"{name}: {len(shape) - 1} spatial axes in {shape}, expected {self.spatial_dims}")
+            # programs that hand over arrays may hand over one channel alone
+            several = f" after an axis of {self.channels} channels" if (self.channels or 1) > 1 else ""
+            raise ValueError(f"{name}: {len(shape) - 1} spatial axes in {shape}, expected {self.spatial_dims}{several}")
         if self.channels is not None and shape[0] != self.channels:
             raise ValueError(f"{name}: {shape[0]} channels in {shape}, expected {self.channels}")
         voxels = torch.as_tensor(image)

@@ -20,12 +20,14 @@ from medkd.networks.features import input_spec
 from medkd.networks.weight_file import read_weights
 
 from .bundle_transforms import read_geometry, read_scalings, scales_per_case
+from .channels import names_in_order
 from .external import ExternalModel
 from .geometry import Geometry
 
 __all__ = ["bundle_config", "read_bundle"]
 
 T = TypeVar("T")
+_CHANNELS = "_meta_::network_data_format::inputs::image::channel_def"
 
 
 def bundle_config(folder: Path) -> Path | None:
@@ -97,6 +99,7 @@ def _read_folder(folder: Path) -> ExternalModel:
         geometry or Geometry(),
         problem=problem,
         per_case=per_case,
+        channels=names_in_order(parser.get(_CHANNELS)),
     )
 
 

@@ -19,7 +19,7 @@ from monai.transforms.intensity import array
 from medkd.io.normalise import channel_flags, channel_windows
 
 from .geometry import Geometry
-from .intensity import ArrayTransform, Chain, Linear, range_scaling
+from .scalings import ArrayTransform, Chain, Linear, range_scaling
 
 __all__ = ["read_geometry", "read_scalings", "scales_per_case"]
 

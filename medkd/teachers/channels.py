@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-__all__ = ["choose_channels"]
+__all__ = ["choose_channels", "names_in_order"]
+
+
+def names_in_order(described: Any) -> tuple[str, ...]:
+    """Return the names of channels that a file describes by their numbers; none where it does not.
+
+    Example:
+        >>> names_in_order({"1": "t2", "0": "t1"}), names_in_order(["t1"])
+        (('t1', 't2'), ())
+    """
+    numbers = [str(number) for number in range(len(described))] if isinstance(described, dict) else []
+    if not numbers or sorted(described) != sorted(numbers):
+        return ()
+    return tuple(str(described[number]) for number in numbers)
 
 
 def choose_channels(
@@ -39,10 +53,12 @@ def choose_channels(
         option = [option]
     if option is None:
         chosen = [numbers[name.lower()] for name in theirs if name.lower() in numbers]
-        if len(chosen) < len(theirs) or len(set(chosen)) < len(chosen) or not chosen:
-            chosen = list(range(len(ours)))
-        elif len(ours) > 1:
-            print(f"note: {source}: channels by name: {', '.join(ours[number] for number in chosen)}", flush=True)
+        is_known = len(theirs) == len(chosen) == len(set(chosen)) > 0
+        chosen = chosen if is_known else list(range(len(ours)))
+        if theirs and len(ours) > 1:
+            order = ", ".join(ours[number] for number in chosen)
+            known = "by name" if is_known else f"are called {', '.join(theirs)}, and get in their order"
+            print(f"note: {source}: channels {known}: {order}", flush=True)
     else:
         chosen = [_number(entry, numbers, option, ours) for entry in option]
     is_told = option is not None or len(ours) > 1  # a network may repeat a single channel by itself

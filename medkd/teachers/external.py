@@ -15,18 +15,9 @@ from medkd.networks.features import input_spec
 from .adapter import TeacherAdapter
 from .channels import choose_channels
 from .geometry import Geometry, network_axes
-from .intensity import (
-    INTENSITY_FORMS,
-    Chain,
-    Intensity,
-    RescaleTo01,
-    Scaling,
-    Window,
-    ZScore,
-    range_scaling,
-    scaling_of_option,
-)
+from .intensity import INTENSITY_FORMS, Intensity, Window, scaling_of_option
 from .outputs import OutputKind
+from .scalings import Chain, RescaleTo01, Scaling, ZScore, range_scaling
 
 __all__ = ["PICTURE_WINDOW", "ExternalModel", "Task", "adapt_model"]
 
@@ -116,7 +107,7 @@ def adapt_model(
             f"--teacher {model.source}: found a {dims}-D network, expected {spec[0]}-D as the task's images"
         )
     names = task.channels if task.channels and len(task.channels) == spec[1] else list(map(str, range(spec[1])))
-    chosen = choose_channels(channels, names, model.channels, model.source, _count_channels(model.network))
+    chosen = choose_channels(channels, names, model.channels, model.source, _count_channels(model))
     task = task if chosen is None else _with_channels(task, chosen)
     scale = _choose_intensity(model, task, intensity, fallback)
     axes = network_axes(model.source, model.geometry, task.spacing) if spec[0] == 3 else None
@@ -142,9 +133,12 @@ def _spatial_dims(network: nn.Module) -> int | None:
     return next((value.ndim - 2 for value in network.parameters() if value.ndim in (4, 5)), None)
 
 
-def _count_channels(network: nn.Module) -> int | None:
-    """Return the channels of a network's image; None for a script, of which the first layer may not tell."""
-    return None if isinstance(network, torch.jit.ScriptModule) else input_spec(network)[1]
+def _count_channels(model: ExternalModel) -> int | None:
+    """Return the channels of a model's image; of a script, those that its files describe one by one, None without these."""
+    if not isinstance(model.network, torch.jit.ScriptModule):
+        return input_spec(model.network)[1]
+    count = max(len(model.channels), len(model.scalings))
+    return count if count > 1 else None
 
 
 def _with_channels(task: Task, chosen: Sequence[int]) -> Task:

@@ -12,6 +12,7 @@ import torch
 from medkd.networks.checkpoints import fit_state
 from medkd.networks.weight_file import read_weights
 
+from .channels import names_in_order
 from .external import ExternalModel
 from .nnunet_plans import build_network, resolve_configuration
 from .nnunet_transforms import read_geometry, read_scalings
@@ -68,7 +69,7 @@ def read_nnunet(path: Path) -> ExternalModel:
         geometry,
         network.multiple,
         problem=problem if None in scalings else "",
-        channels=_channel_names(dataset),
+        channels=names_in_order(dataset.get("channel_names", dataset.get("modality"))),  # the older key
     )
 
 
@@ -106,14 +107,6 @@ def _split_checkpoint(content: Any, file: Path) -> tuple[dict[str, torch.Tensor]
             weights[name] = value
     init_args = content.get("init_args")
     return weights, init_args if isinstance(init_args, dict) else {}
-
-
-def _channel_names(dataset: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of the channels in dataset.json, which older versions call modality; none if it has none."""
-    names = dataset.get("channel_names", dataset.get("modality"))
-    if not isinstance(names, dict) or sorted(names) != [str(number) for number in range(len(names))]:
-        return ()
-    return tuple(str(names[str(number)]) for number in range(len(names)))
 
 
 def _check_supported(plan: Mapping[str, Any], dataset: Mapping[str, Any]) -> None:

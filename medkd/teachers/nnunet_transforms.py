@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .geometry import AXCODES, Geometry
-from .intensity import Scaling, ct_normalization, named_scaling
+from .scalings import Scaling, ct_normalization, named_scaling
 
 __all__ = ["read_geometry", "read_scalings"]
 

@@ -14,7 +14,7 @@ from medkd.runs.checksums import check_archive
 
 from .external import ExternalModel
 from .geometry import Geometry
-from .intensity import range_scaling
+from .scalings import range_scaling
 
 __all__ = ["read_torchscript"]
 

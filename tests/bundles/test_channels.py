@@ -6,11 +6,16 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from medkd.cli.main import main
+from medkd.networks import ResNetFCN, UNet, load_weights
 from medkd.phantoms import make_nifti
+from medkd.teachers import load_teacher
 
 CLASSES = 8
+CHANNELS = ["ct", "t1", "t2", "flair"]
+ORDER = [3, 0, 2, 1]  # of `reordered`
 SMALL = ["--student_width", "4", "--max_epochs", "1", "--training_cases", "2", "--image_size", "32", "32"]
 
 
@@ -72,9 +77,77 @@ def test_a_case_that_lacks_a_channel_is_named_and_the_others_go_on(folder, capsy
     assert [path.name for path in (folder / "some_out").glob("*.nii.gz")] == ["patient_01.nii.gz"]
 
 
-def test_a_packed_bundle_names_its_channels(folder):
+@pytest.fixture(scope="module")
+def packed(folder):
     run("pack", "--model", folder / "student", "--output_dir", folder / "packed")
-    image = json.loads((folder / "packed/configs/metadata.json").read_text())["network_data_format"]["inputs"]["image"]
+    return folder / "packed"
+
+
+@pytest.fixture(scope="module")
+def reordered(folder):
+    """The same data set with its channels in another order: flair, ct, t2, t1."""
+    datalist = json.loads((folder / "data/datalist.json").read_text())
+    (folder / "reordered").mkdir()
+    for name in ("imagesTr", "labelsTr"):
+        (folder / "reordered" / name).symlink_to(folder / "data" / name)
+    for name in ("window", "per_case"):
+        datalist[name] = [datalist[name][number] for number in ORDER]
+    datalist["modality"] = {str(number): CHANNELS[other] for number, other in enumerate(ORDER)}
+    for split in ("training", "validation", "test"):
+        for entry in datalist[split]:
+            entry["image"] = [entry["image"][number] for number in ORDER]
+    (folder / "reordered/datalist.json").write_text(json.dumps(datalist))
+    return folder / "reordered"
+
+
+def test_a_packed_teacher_takes_its_channels_in_its_own_order(folder, packed, reordered):
+    """By the names that it states, by names, and by numbers: its logits are those of its own order."""
+    listed = json.loads((reordered / "datalist.json").read_text())
+    task = UNet(2, 4, CLASSES + 1, width=2)
+    names = [CHANNELS[number] for number in ORDER]
+    student = load_weights(ResNetFCN(2, 4, CLASSES + 1, width=4), folder / "student").eval()
+    image = torch.rand(2, 4, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    expected = student(image)
+    for option in (None, CHANNELS, ",".join(CHANNELS), [ORDER.index(number) for number in range(4)]):
+        teacher = load_teacher(
+            packed,
+            task,
+            CLASSES + 1,
+            listed["window"],
+            per_case=listed["per_case"],
+            channels=option,
+            channel_names=names,
+        )
+        torch.testing.assert_close(teacher(image[:, ORDER]), expected, atol=1e-4, rtol=1e-4)
+    with pytest.raises(ValueError, match=r"--teacher_channels: found \['ct', 't1'\], expected 4 channels"):
+        load_teacher(
+            packed,
+            task,
+            CLASSES + 1,
+            listed["window"],
+            per_case=listed["per_case"],
+            channels="ct,t1",
+            channel_names=names,
+        )
+
+
+@pytest.mark.slow
+def test_a_packed_teacher_teaches_online_and_cached(folder, packed, reordered, capsys):
+    words = ["distill", "nifti", "--dataset_dir", reordered, "--method", "kd", "--teacher", packed, *SMALL]
+    runs = {
+        "by_name": [],
+        "by_number": ["--teacher_channels", ",".join(str(ORDER.index(number)) for number in range(4))],
+        "cached": ["--soft_labels", "cached"],
+    }
+    for name, options in runs.items():
+        run(*words, "--output_dir", folder / name, *options)
+    assert "channels by name: ct, t1, t2, flair" in capsys.readouterr().out
+    states = [torch.load(folder / name / "model.pt") for name in ("by_name", "by_number")]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_a_packed_bundle_names_its_channels(packed):
+    image = json.loads((packed / "configs/metadata.json").read_text())["network_data_format"]["inputs"]["image"]
     assert image["num_channels"] == 4
     assert image["channel_def"] == {"0": "ct", "1": "t1", "2": "t2", "3": "flair"}
 

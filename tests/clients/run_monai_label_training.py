@@ -31,7 +31,8 @@ def main(app_folder: Path, work: Path, jobs: list[Path]) -> None:
             except SystemExit as error:
                 print("STOPPED", error)
                 break
-        image = min(path.name for path in (job / "studies").iterdir() if path.is_file() and path.name[0] not in "._")
+        files = [path for path in (job / "studies").iterdir() if path.is_file() and path.suffix != ".json"]
+        image = min(path.name for path in files if path.name[0] not in "._")
         result = app.infer({"model": bundle.name, "image": image.partition(".")[0], "device": "cpu"})
         shutil.move(result["file"], job / f"inferred{''.join(Path(image).suffixes)}")
         print("TRAINED", json.dumps(str(bundle)))

@@ -7,7 +7,7 @@ from torch import nn
 from medkd.networks import UNet
 from medkd.teachers.channels import choose_channels
 from medkd.teachers.external import ExternalModel, Task, adapt_model
-from medkd.teachers.intensity import range_scaling
+from medkd.teachers.scalings import range_scaling
 
 OURS = ["ct", "t1", "t2"]
 
@@ -48,3 +48,26 @@ def test_a_teacher_sees_its_channels_on_its_own_scale():
     torch.testing.assert_close(seen[:, 1], ((-200 + (image[:, 0] + 1) * 250).clamp(-100, 200) + 100) / 300)
     with pytest.raises(ValueError, match=r"applies to HU .*, found percentiles of each case in this task"):
         adapt_model(model._replace(per_case=[False, False]), task)
+
+
+@pytest.mark.parametrize("names", [(), ("CT", "T2")])
+def test_the_files_of_a_script_tell_how_many_channels_it_takes(names):
+    """The scaling of intensities, which has an entry for each channel, is not what tells of another number."""
+    script = torch.jit.script(nn.Conv2d(2, 2, 1))
+    windows = [[-200, 300], [0, 1000], [0, 500]]
+    task = Task(UNet(2, 3, 2, width=2), 2, windows, [False, True, True], channels=OURS)
+    scalings = [range_scaling(-200, 300, -1, 1), range_scaling(0, 1000, -1, 1)]
+    model = ExternalModel(script, "x", scalings, per_case=[False, True], channels=names)
+    for option in (["ct"], ["ct", "t1", "t2"], 0):
+        with pytest.raises(ValueError, match=r"teacher x: --teacher_channels: found \[.*\], expected 2 channels"):
+            adapt_model(model, task, channels=option)
+    assert adapt_model(model, task, channels="ct,t2")(torch.rand(1, 3, 16, 16)).shape == (1, 2, 16, 16)
+
+
+def test_other_names_than_ours_are_told(capsys):
+    choose_channels(None, OURS, ["PET", "CT", "US"], "x", 3)
+    assert "note: x: channels are called PET, CT, US, and get in their order: ct, t1, t2" in capsys.readouterr().out
+    choose_channels(None, OURS, ["t1", "t2", "ct"], "x", 3)
+    assert "note: x: channels by name: t1, t2, ct" in capsys.readouterr().out
+    choose_channels(None, ["image"], ["CT"], "x", 1)
+    assert not capsys.readouterr().out

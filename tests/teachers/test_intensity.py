@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from medkd.teachers import Intensity
-from medkd.teachers.intensity import Linear, RescaleTo01, ZScore, ct_normalization, range_scaling
+from medkd.teachers.scalings import Linear, RescaleTo01, ZScore, ct_normalization, range_scaling
 
 
 def test_ct_normalization_of_a_window():

@@ -7,8 +7,8 @@ import torch
 
 from medkd.networks import UNet
 from medkd.teachers import NNUNet, teacher_kind
-from medkd.teachers.intensity import Linear
 from medkd.teachers.nnunet_folder import nnunet_folder, read_nnunet
+from medkd.teachers.scalings import Linear
 
 from .nnunet_builders import edit_checkpoint, edit_json
 

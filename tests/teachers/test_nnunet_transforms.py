@@ -2,8 +2,8 @@
 
 import pytest
 
-from medkd.teachers.intensity import Linear, RescaleTo01, ZScore
 from medkd.teachers.nnunet_folder import read_nnunet
+from medkd.teachers.scalings import Linear, RescaleTo01, ZScore
 
 from .nnunet_builders import edit_json
 

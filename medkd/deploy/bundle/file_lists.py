@@ -63,7 +63,11 @@ def accept_lists(train: dict[str, Any], student: Student) -> dict[str, Any]:
         # those of a user's own data stand in its data list, and equal the classes in that of the lists
         "values": "@values" if "values" in train and "dataset_dir" not in reachable(train, "values") else None,
         "per_case": train.get("per_case", False),
+        "channels": train.get("channels", ["image"]),
     }
+    if student.mode == "2d" and "dataset_dir" in reachable(train, "spacing"):
+        # a network of slices has none, and the lists do not tell it
+        config["spacing"] = f"$None if @train::dataset::data else {train['spacing'].removeprefix('$')}"
     folders = {"dataset_dir": _FOLDER.format("data", "data"), "output_dir": _FOLDER.format("output", "run")}
     return {**config, "imports": [*_IMPORTS, *config["imports"]], **folders}
 
