@@ -16,6 +16,8 @@ import pytest
 import torch
 from PIL import Image
 
+from medkd.networks import ResNetFCN
+from medkd.phantoms import make_nifti
 from medkd.runs import RunFolder
 from tests.deploy.bundle.packed_forms import FORMS, scribbler
 
@@ -24,7 +26,31 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def jobs(students, kits19_data, cvc_data, medkd_run, tmp_path_factory) -> dict[str, tuple[Path, Path, Path]]:
+def channels(tmp_path_factory, medkd_run) -> tuple[Path, Path]:
+    """Student of two channels, ct and t1, that finds the organ in many places; folder of 4-D files, labels beside it."""
+    folder = tmp_path_factory.mktemp("channels")
+    make_nifti(folder, cases=5, size=48, slices=(16, 17), channels=2)
+    data = ["--images", folder / "images", "--labels", folder / "labels", "--channels", "ct,t1"]
+    assert medkd_run("prepare", "nifti", *data, "--dataset_dir", folder / "data", tiny=False) == 0
+    options = ["--dataset_dir", folder / "data", "--output_dir", folder / "student", "--training_cases", "1"]
+    assert medkd_run("train", "nifti", *options) == 0
+    (folder / "together").mkdir()
+    for label in (folder / "labels").iterdir():
+        files = [nib.load(folder / f"images/{label.name.removesuffix('.nii.gz')}_000{n}.nii.gz") for n in range(2)]
+        array = np.stack([file.get_fdata(dtype=np.float32) for file in files], axis=-1)
+        nib.save(nib.Nifti1Image(array, files[0].affine), folder / "together" / label.name)
+    torch.manual_seed(2)
+    network = ResNetFCN(2, 2, 2, width=2).eval()
+    scaled = torch.from_numpy((array - array.min((0, 1, 2))) / np.ptp(array, axis=(0, 1, 2)) * 2 - 1)
+    logits = network(scaled.permute(2, 3, 0, 1))  # slices, channels, rows, columns
+    with torch.no_grad():
+        network.head.bias[0] += (logits[:, 1] - logits[:, 0]).median()
+    torch.save(network.state_dict(), folder / "student/model.pt")
+    return folder / "student", folder / "together"
+
+
+@pytest.fixture(scope="module")
+def jobs(students, channels, kits19_data, cvc_data, medkd_run, tmp_path_factory) -> dict[str, tuple[Path, Path, Path]]:
     """Kind of input -> packed bundle, an image, and the prediction of `medkd infer`."""
     folder = tmp_path_factory.mktemp("jobs")
     scan = next(kits19_data.parent.glob("raw/data/*/imaging.nii.gz"))
@@ -35,11 +61,15 @@ def jobs(students, kits19_data, cvc_data, medkd_run, tmp_path_factory) -> dict[s
     made = {}
     torch.manual_seed(2)  # this network finds both classes in the scan, the student of volumes none
     network = scribbler(FORMS["kits19", "3d"][0](width=2))
-    for kind, (task, student, _) in students.items():
+    images = {"slices": scan, "volumes": scan, "pictures": frame, "channels": min(channels[1].iterdir())}
+    for kind, task, student in (
+        *((kind, *made[:2]) for kind, made in students.items()),
+        ("channels", "nifti", channels[0]),
+    ):
         if kind == "volumes":
             student = shutil.copytree(student, folder / "both_classes")
             torch.save(network.state_dict(), student / "model.pt")
-        image = frame if kind == "pictures" else scan
+        image = images[kind]
         bundle, predictions = folder / f"{kind}_segmentation", folder / f"{kind}_ours"
         pack = ["--model", student, "--output_dir", bundle, "--inference_only"]
         assert medkd_run("pack", task, *pack, tiny=False) == 0
@@ -61,6 +91,12 @@ def run(python: Path, *words: object) -> str:
     done = subprocess.run([python, "-W", "ignore", *map(str, words)], cwd=HERE, capture_output=True, text=True)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     return done.stdout
+
+
+def fail(python: Path, *words: object) -> str:
+    done = subprocess.run([python, "-W", "ignore", *map(str, words)], cwd=HERE, capture_output=True, text=True)
+    assert done.returncode != 0
+    return done.stdout + done.stderr
 
 
 def read(path: Path) -> np.ndarray:
@@ -85,12 +121,12 @@ def test_monai_label_predicts_what_medkd_predicts_and_offers_no_trainer(jobs, tm
     app = label / "monailabel/sample-apps/monaibundle"
     said = run(label / "bin/python", HERE / "run_monai_label.py", app, tmp_path, *words)
     assert_equal_labels(jobs, outputs)
-    for kind in ("slices", "volumes"):
+    for kind in ("slices", "volumes", "channels"):
         np.testing.assert_allclose(nib.load(outputs[kind]).affine, nib.load(jobs[kind][1]).affine, atol=1e-4)
     lines = [line.partition(" ") for line in said.splitlines()]
     assert [json.loads(text) for word, _, text in lines if word == "TRAINERS"] == [[]]
     labels = [json.loads(text) for word, _, text in lines if word == "LABELS"]
-    assert labels == [{"tumour": 1}, {"tumour": 1}, {"polyp": 1}]
+    assert labels == [{"tumour": 1}, {"tumour": 1}, {"polyp": 1}, {"class_1": 1}]
 
 
 def test_monai_deploy_predicts_what_medkd_predicts(jobs, tmp_path):
@@ -101,17 +137,35 @@ def test_monai_deploy_predicts_what_medkd_predicts(jobs, tmp_path):
     assert_equal_labels(jobs, outputs)
 
 
+def test_one_channel_of_several_is_refused(jobs, channels, tmp_path):
+    """The programs hand over one file for a case: it must hold all channels."""
+    bundle, one = jobs["channels"][0], min((channels[1].parent / "images").iterdir())
+    label, deploy = environment("MEDKD_MONAI_LABEL"), environment("MEDKD_MONAI_DEPLOY")
+    said = fail(deploy / "bin/python", HERE / "run_monai_deploy.py", bundle, one, tmp_path / "one.npy")
+    assert "item['image']: 2 spatial axes in" in said and "expected 3 after an axis of 2 channels" in said
+    app = label / "monailabel/sample-apps/monaibundle"
+    said = fail(label / "bin/python", HERE / "run_monai_label.py", app, tmp_path, bundle, one, tmp_path / "one.nii.gz")
+    assert f"{one.name}: found one channel (shape" in said and "expected 2 channels (ct, t1)" in said
+
+
 @pytest.fixture(scope="module")
-def trainings(students, medkd_run, tmp_path_factory) -> dict[str, Path]:
+def trainings(students, channels, medkd_run, tmp_path_factory) -> dict[str, Path]:
     """Kind of input -> folder with a packed bundle that can be trained, and a server's studies: three labelled images."""
     folder = tmp_path_factory.mktemp("trainings")
-    for kind, (task, student, data) in students.items():
+    own = {"channels": ("nifti", channels[0], channels[1])}
+    for kind, (task, student, data) in {**students, **own}.items():
         bundle = folder / kind / f"{kind}_segmentation"
         assert medkd_run("pack", task, "--model", student, "--output_dir", bundle, tiny=False) == 0
         (folder / kind / "studies/labels/final").mkdir(parents=True)
-        write_labelled = write_frames if kind == "pictures" else write_scans
+        write_labelled = {"pictures": write_frames, "channels": write_together}.get(kind, write_scans)
         write_labelled(data, folder / kind / "studies")
-    return {kind: folder / kind for kind in students}
+    return {kind: folder / kind for kind in (*students, *own)}
+
+
+def write_together(images: Path, studies: Path) -> None:
+    for image in sorted(images.iterdir())[:3]:
+        shutil.copy(image, studies)
+        shutil.copy(images.parent / "labels" / image.name, studies / "labels/final")
 
 
 def write_scans(data: Path, studies: Path) -> None:
@@ -151,11 +205,11 @@ def test_monai_label_trains_the_student_and_infers_with_it(trainings, medkd_run,
         assert (trained["head.weight"] - packed["head.weight"]).abs().max() < 0.1, kind
         run_folder = RunFolder(bundle / "trained_on_lists/run")
         assert run_folder.has_ended and run_folder.require_config()["student_width"] == 2
-        image = next(path for path in (trainings[kind] / "studies").iterdir() if path.is_file())
         inferred = next(trainings[kind].glob("inferred.*"))
         image = min(p for p in (trainings[kind] / "studies").glob(f"*{''.join(inferred.suffixes)}"))
         words = ["--model", bundle / "models", "--input", image, "--output_dir", tmp_path / kind, "--device", "cpu"]
-        assert medkd_run("infer", "cvc_endoscene" if kind == "pictures" else "kits19", *words, tiny=False) == 0
+        task = {"pictures": "cvc_endoscene", "channels": "nifti"}.get(kind, "kits19")
+        assert medkd_run("infer", task, *words, tiny=False) == 0
         ours = next(file for file in (tmp_path / kind).iterdir() if file.name.startswith(image.name.partition(".")[0]))
         np.testing.assert_array_equal(read(inferred) > 0, read(ours) > 0, err_msg=kind)
 
