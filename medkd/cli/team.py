@@ -92,6 +92,9 @@ def team_first(
                 continue
         check_model(paths[role], **members[role])
     check_team_embedding(method, arguments, paths["teacher"])
+    if missing and student.get("training_cases") == 0:
+        role = next(iter(missing))
+        raise ValueError(f"--training_cases 0: found no {role}, expected --{role} PATH: it is trained on labels")
     for role, training in missing.items():
         print(f"medkd: {role} is missing: it is trained first", flush=True)
         train(role, training)

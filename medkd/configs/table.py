@@ -80,9 +80,17 @@ _OPTIONS = (
     Option(
         "training_cases",
         "whole",
-        "Number of training cases, chosen at random; None: all.",
+        "Number of labelled training cases, chosen at random; None: all; 0: none, a student of unlabelled images.",
         nullable=True,
     ),
+    Option(
+        "unlabelled",
+        "text",
+        "Images without labels that the student learns from as well: none; data: those that the data set lists; rest: the "
+        "training cases that --training_cases leaves out; all: both.",
+        choices=("none", "data", "rest", "all"),
+    ),
+    Option("unlabelled_share", "number", "Fraction of unlabelled images in each batch.", least=0, most=1),
     Option("resume", "truth", "Resume the run in the output folder."),
     Option("val_interval", "count", "Number of epochs between validations."),
     Option(

@@ -12,6 +12,7 @@ from .datalist import (
     save_datalist,
     subsample_cases,
 )
+from .mixed_sampler import MixedSampler, mixed_sampler
 from .normalise import NormaliseCased
 from .patches import RandStoredPatch, cases_for_patches, native_size, repeated_sampler
 from .predictions import DropChannelForMonaiLabeld, SaveImagePredictiond
@@ -19,7 +20,15 @@ from .readers import PictureReader, VolumeFileReader, VolumeStoreReader
 from .slices import SliceDataset, balanced_sampler
 from .splits import SPLITS, VALIDATION_SHARE, check_leaks, natural_key, split_cases
 from .transforms import CheckImaged, MapLabelsd, class_names, target_values
-from .unlabelled import UNLABELLED_CHOICES, unlabelled_cases
+from .unlabelled import (
+    UNLABELLED_CHOICES,
+    PlaceholderLabeld,
+    count_cases,
+    epoch_indices,
+    labelled_items,
+    training_set,
+    unlabelled_cases,
+)
 from .volume_store import SUFFIX, read_region, read_slice, read_volume, volume_shape, write_volume
 from .windows import ScaleWindowd
 
@@ -32,6 +41,8 @@ __all__ = [
     "UNLABELLED_CHOICES",
     "VALIDATION_SHARE",
     "CheckImaged",
+    "MixedSampler",
+    "PlaceholderLabeld",
     "RandStoredPatch",
     "ScaleWindowd",
     "RemoveComponentsd",
@@ -44,14 +55,18 @@ __all__ = [
     "cases_for_patches",
     "check_leaks",
     "class_names",
+    "count_cases",
     "data_channels",
     "data_classes",
     "data_values",
     "dataset_property",
     "subsample_cases",
+    "epoch_indices",
     "flip_axes",
+    "labelled_items",
     "load_datalist",
     "load_unlabelled",
+    "mixed_sampler",
     "native_size",
     "natural_key",
     "random_transforms",
@@ -62,6 +77,7 @@ __all__ = [
     "save_datalist",
     "split_cases",
     "target_values",
+    "training_set",
     "unlabelled_cases",
     "volume_shape",
     "write_volume",

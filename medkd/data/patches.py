@@ -16,6 +16,7 @@ from torch.utils.data import RandomSampler
 
 from medkd.io import image_files, size_at_spacing
 
+from .unlabelled import epoch_indices, is_labelled
 from .volume_store import read_region, read_slice
 
 __all__ = ["RandStoredPatch", "cases_for_patches", "native_size", "repeated_sampler"]
@@ -52,7 +53,7 @@ def cases_for_patches(
     """Return the entries of a data list, after a check that patches of a size can be sampled from them.
 
     Args:
-        data: entries with "shape" (voxels), "spacing" (mm) and "slices_with".
+        data: entries with "shape" (voxels), "spacing" (mm) and, if they have labels, "slices_with".
         roi_size: slices, rows, columns of a patch.
         spacing: voxel size of the patches in mm; None: that of each volume.
         target: label values that patches are sampled around.
@@ -65,6 +66,8 @@ def cases_for_patches(
     _check_three("patch_size", roi_size)
     if spacing is not None:
         _check_three("spacing", spacing)
+    if lacking := [entry["case"] for entry in data if not {"shape", "spacing"} <= entry.keys()]:
+        raise ValueError(f"case {lacking[0]}: no 'shape' and 'spacing' in its entry; prepare the data set again")
     at = "" if spacing is None else f" at a spacing of {tuple(spacing)} mm"
     for axis, name in enumerate(("slices", "rows", "columns")):
         edges = {entry["case"]: size_at_spacing(entry["shape"], entry["spacing"], spacing)[axis] for entry in data}
@@ -75,7 +78,8 @@ def cases_for_patches(
                 f"--patch_size {list(roi_size)}: {roi_size[axis]} {name} are more than any training volume has{at}: "
                 f"expected {largest} at most (case {case}: {edges[case]})"
             )
-    if not any(_slices_with(entry, target) for entry in data):
+    labelled = [entry for entry in data if is_labelled(entry)]
+    if labelled and not any(_slices_with(entry, target) for entry in labelled):
         raise ValueError(f"no training case holds the target (label values {tuple(target)}): there is nothing to learn")
     return list(data)
 
@@ -87,15 +91,22 @@ def _check_three(name: str, numbers: Sequence[float]) -> None:
 
 
 def repeated_sampler(dataset: Dataset, times: int) -> RandomSampler:
-    """Return a sampler that draws ``times`` items per item of the dataset, in random order by torch's global seed."""
-    return RandomSampler(dataset, num_samples=times * len(dataset))
+    """Return a sampler that draws ``times`` items per item of an epoch, in random order by torch's global seed.
+
+    Args:
+        dataset: of cases, see `medkd.data.epoch_indices`.
+        times: patches of a case.
+    """
+    items = epoch_indices(dataset)
+    return RandomSampler(items, num_samples=times * len(items))
 
 
 class RandStoredPatch(Randomizable, Transform):
     """Transform that reads a patch at a random position from the volume stores of an entry of the data list.
 
     The result is ``{"image": float32 (C, *roi_size), intensities as stored, "label": uint8 (1, *roi_size), label values as
-    stored, "case": str}``, in plain tensors. A patch beyond the border of the volume is moved inside. On an axis where the
+    stored, "case": str}``, in plain tensors, and ``"labelled"`` as in the entry. Patches of an unlabelled case lie anywhere;
+    their label is zeros, which nothing reads. A patch beyond the border of the volume is moved inside. On an axis where the
     volume is smaller, the patch is centred and padded. For another spacing the patch is interpolated (image trilinear, label
     nearest), without smoothing before.
 
@@ -128,7 +139,12 @@ class RandStoredPatch(Randomizable, Transform):
         start = self._sample_start(entry, size)
         files = zip(image_files(entry["image"]), self.pad_values, strict=True)
         image = torch.cat([self._patch(path, entry["shape"], start, size, value).float() for path, value in files])
-        label = self._patch(entry["label"], entry["shape"], start, size, 0)
+        has_label = is_labelled(entry)
+        label = (
+            self._patch(entry["label"], entry["shape"], start, size, 0)
+            if has_label
+            else torch.zeros(1, *size, dtype=torch.uint8)
+        )
         if self.spacing is not None and size != self.roi_size:
             scale = [
                 volume_mm / mm * (1 + _TOLERANCE / n)
@@ -137,7 +153,8 @@ class RandStoredPatch(Randomizable, Transform):
             image, label = (
                 self._resample(voxels, scale, mode) for voxels, mode in ((image, "trilinear"), (label, "nearest-exact"))
             )
-        return {"image": image, "label": label, "case": entry["case"]}
+        flag = {"labelled": has_label} if "labelled" in entry else {}
+        return {"image": image, "label": label, "case": entry["case"], **flag}
 
     def _resample(self, voxels: Tensor, scale: list[float], mode: str) -> Tensor:
         """Interpolate by the ratio of the spacings: the ratio of the sizes would stretch a few thick slices."""
@@ -147,7 +164,7 @@ class RandStoredPatch(Randomizable, Transform):
     def _sample_start(self, entry: Entry, size: Sequence[int]) -> list[int]:
         """Return the first voxel of the patch on each axis; negative where the volume is smaller."""
         shape = entry["shape"]
-        target = _slices_with(entry, self.target)
+        target = _slices_with(entry, self.target) if is_labelled(entry) else {}
         # Sampled for every patch: one random number more or less would shift all later ones.
         around_target = self.R.random_sample() < self.positive
         if target and around_target:

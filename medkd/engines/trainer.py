@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -36,7 +36,8 @@ class DistillationTrainer(SupervisedTrainer):
     Args:
         device: device of the networks and the loss, which are already there.
         max_epochs: last epoch.
-        train_data_loader: batches ``{"image": (N, C, *spatial), "label": (N, 1, *spatial)}``.
+        train_data_loader: batches ``{"image": (N, C, *spatial), "label": (N, 1, *spatial)}``. Where some images have no label,
+            also ``"labelled"``: (N,) booleans on the CPU; the label of any other image is a placeholder that nothing reads.
         student: the tapped student.
         optimizer: holds the parameters of the student and the ``adaptors()`` of the loss.
         loss: see `CombinedLoss`. The trainer schedules its ramps and calls its ``step`` after each step of the student. Its
@@ -173,13 +174,21 @@ class DistillationTrainer(SupervisedTrainer):
     def _compute_loss(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Return the loss of the features that `_forward` kept, in the place of MONAI's loss function."""
         student, self._student_features = self._student_features, None
-        teacher = self._guidance(target)
-        value = self._call_loss(student, teacher, target)
+        # without unlabelled images, teachers and losses that know nothing of them are called as ever
+        labelled = {} if (indices := self._labelled_indices()) is None else {"labelled": indices.to(target.device)}
+        teacher = self._guidance(target, labelled)
+        value = self._call_loss(student, teacher, target, **labelled)
         self.state.output["terms"] = {**self.loss.values, **self.loss.components}
         return value
 
+    def _labelled_indices(self) -> Tensor | None:
+        """Return the indices of the labelled images of the batch; None if all have labels. The flags lie on the CPU."""
+        batch = self.state.batch
+        flags = batch.get("labelled") if isinstance(batch, Mapping) else None
+        return None if flags is None else torch.as_tensor(flags).nonzero().flatten()
+
     @torch.no_grad()
-    def _guidance(self, target: Tensor) -> Features | None:
+    def _guidance(self, target: Tensor, labelled: dict[str, Tensor]) -> Features | None:
         """Call the teacher with what it reads of the batch; None without a teacher."""
         if self.teacher is None:
             return None
@@ -187,7 +196,7 @@ class DistillationTrainer(SupervisedTrainer):
         if self.teacher.reads != CommonKeys.IMAGE:
             image = self.state.batch[self.teacher.reads].to(image.device, non_blocking=True)
         with torch.autocast(**self._autocast):
-            return self.teacher(image, target)
+            return self.teacher(image, target, **labelled)
 
 
 class _StudentInferer(Inferer):

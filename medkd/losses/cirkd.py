@@ -43,7 +43,7 @@ class CIRKDLoss(_Loss):
       queues of the *teacher's* pixels and class means, the same number a class; g is a learnable projector.
 
     The queues are buffers and part of the checkpoint. In training mode the teacher's vectors of all processes enter the
-    queues before V is sampled. Slots that are not filled yet do not count.
+    queues before V is sampled: those of labelled images alone. Slots that are not filled yet do not count.
 
     Args:
         spatial_dims: 2 or 3.
@@ -84,6 +84,7 @@ class CIRKDLoss(_Loss):
     In a preset: ``cirkd: {tap: penultimate/4, weight: 1.0, loss: {_target_: medkd.losses.CIRKDLoss, spatial_dims: 2, ...}}``
     """
 
+    reads_labelled = True
     queues: nn.ModuleDict
     projector: nn.Sequential
 
@@ -130,14 +131,26 @@ class CIRKDLoss(_Loss):
             )
             self.projector = _projector(spatial_dims, student_channels, teacher_channels, norm)
 
-    def forward(self, student: Tensor, teacher: Tensor, target: Tensor | None = None) -> Tensor:
-        """Compute the loss; ``components`` keeps the unweighted terms of the last call, detached."""
+    def forward(
+        self, student: Tensor, teacher: Tensor, target: Tensor | None = None, labelled: Tensor | None = None
+    ) -> Tensor:
+        """Compute the loss; ``components`` keeps the unweighted terms of the last call, detached.
+
+        Args:
+            student: map.
+            teacher: map.
+            target: labels.
+            labelled: (L,) int64 indices of the images that have labels; None: all have.
+        """
         check_channels("CIRKDLoss", self.spatial_dims, self.channels, student, teacher)
         with no_autocast(student):
             f_s, f_t = full_precision(student), full_precision(teacher.detach())
             terms = {"batch": self._batch(f_s, f_t)}
             if self.has_memory:
-                terms |= self._memory(f_s, f_t, one_hot_at("CIRKDLoss", target, f_t, self.num_classes))
+                regions = one_hot_at("CIRKDLoss", target, f_t, self.num_classes)
+                if labelled is not None:  # regions are read by the queues alone; shapes stay equal in all processes
+                    regions = torch.zeros_like(regions).index_copy(0, labelled, regions.index_select(0, labelled))
+                terms |= self._memory(f_s, f_t, regions)
         self.components = {name: term.detach() for name, term in terms.items()}
         return torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
 

@@ -5,7 +5,7 @@ Importing this package imports neither torch nor MONAI; the first use of `build`
 
 from typing import TYPE_CHECKING, Any
 
-from .presets import check_arguments, load_preset, names, resolve_preset
+from .presets import check_arguments, has_terms, load_preset, names, resolve_preset
 from .requirements import check_embedding, check_reads_logits, note_coarse_target, team_arguments
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ __all__ = [
     "check_arguments",
     "check_embedding",
     "check_reads_logits",
+    "has_terms",
     "load_preset",
     "names",
     "note_coarse_target",

@@ -13,7 +13,7 @@ import yaml
 
 from medkd.runs.errors import did_you_mean
 
-__all__ = ["check_arguments", "load_preset", "names", "resolve_preset"]
+__all__ = ["check_arguments", "has_terms", "load_preset", "names", "resolve_preset"]
 
 _FOLDER = Path(__file__).parent
 # Arguments of every method that has terms. warmup: the weights of its terms grow from 0 during so many epochs.
@@ -54,6 +54,19 @@ def load_preset(name: str) -> dict[str, Any]:
         raise ValueError(f"unknown method {name!r}: {hint}expected one of {', '.join(names())}")
     preset: dict[str, Any] = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     return preset
+
+
+def has_terms(name: str) -> bool:
+    """Return whether a method learns from a teacher, and not from labels alone.
+
+    Raises:
+        ValueError: for an unknown method.
+
+    Example:
+        >>> has_terms("kd"), has_terms("none")
+        (True, False)
+    """
+    return bool(load_preset(name)["terms"])
 
 
 def check_arguments(name: str, args: Mapping[str, Any] | None = None) -> None:

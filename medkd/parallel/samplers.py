@@ -22,7 +22,8 @@ class DistributedSamplerWrapper(DistributedSampler[int]):
     torch equal in all processes, so that their augmentations would be equal too.
 
     Args:
-        sampler: of a fixed length; it samples by torch's global generator. Its first indices fill up the shards.
+        sampler: of a fixed length; it samples by torch's global generator. Its first indices fill up the shards. If it has a
+            ``block``, each process takes whole blocks of that many indices: batches of a fixed composition.
         seed: of the run.
 
     Example:
@@ -35,7 +36,11 @@ class DistributedSamplerWrapper(DistributedSampler[int]):
         if not isinstance(sampler, Sized):
             raise TypeError(f"{type(sampler).__name__} has no length, expected a sampler of a fixed length")
         # torch asks a data set for nothing but its length here.
-        super().__init__(cast(Dataset[int], sampler), num_replicas=processes(), rank=rank(), shuffle=False)
+        self.block = getattr(sampler, "block", 1)
+        blocks = range(len(sampler) // self.block)
+        super().__init__(cast(Dataset[int], blocks), num_replicas=processes(), rank=rank(), shuffle=False)
+        self.num_samples *= self.block
+        self.total_size *= self.block
         self.sampler, self.seed = sampler, seed
 
     def __iter__(self) -> Iterator[int]:
@@ -45,7 +50,8 @@ class DistributedSamplerWrapper(DistributedSampler[int]):
             order = list(self.sampler)
         while len(order) < self.total_size:
             order += order[: self.total_size - len(order)]
-        return iter(order[self.rank : self.total_size : self.num_replicas])
+        starts = range(self.rank * self.block, self.total_size, self.num_replicas * self.block)
+        return iter([index for start in starts for index in order[start : start + self.block]])
 
 
 class DistributedEvalSampler(Sampler[int]):

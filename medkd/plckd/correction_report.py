@@ -70,9 +70,9 @@ def count_errors(labels: SoftLabels, target: Tensor) -> dict[str, Tensor]:
 class CorrectionReport:
     """Write ``correction.json`` at the start of a run, after one pass over training and one over validation images.
 
-    On training images the labels decide which assistant's pixel is taken, so the number of corrected pixels says little about
-    an assistant. On validation images nothing is corrected: each network is scored by itself (`score_assistants`). Several
-    processes add up their counts.
+    Images without labels are not counted: nothing corrects them. On training images the labels decide which assistant's pixel
+    is taken, so the number of corrected pixels says little about an assistant. On validation images nothing is corrected: each
+    network is scored by itself (`score_assistants`). Several processes add up their counts.
 
     Args:
         teacher: the teacher. Without a team, or with the control swap, nothing is written.
@@ -102,6 +102,11 @@ class CorrectionReport:
         if trainer.state.iteration > 0:  # a resumed run has the report already
             return
         report = self._count_corrections(trainer, team)
+        if report is None:
+            print(
+                "note: no training image has a label: the team corrects nothing, its teacher's own soft labels are learned"
+            )
+            return
         if self.validation is not None:
             members = {"T": team.teacher.network, "TA_f": team.false_pixel, "TA_b": team.boundary}
             networks = {name: network for name, network in members.items() if network is not None}
@@ -112,21 +117,24 @@ class CorrectionReport:
             RunFolder(self.output_dir).write_correction(report)
             _print_report(report)
 
-    def _count_corrections(self, trainer: SupervisedTrainer, team: TeacherTeam) -> dict[str, Any]:
+    def _count_corrections(self, trainer: SupervisedTrainer, team: TeacherTeam) -> dict[str, Any] | None:
+        """Return the counts on the labelled images of one pass; None if there are none."""
         counts: dict[str, Tensor] = {}
         pixels, images, correction = 0, 0, team.correction
         correction.tally.clear()
         for batch in tqdm(trainer.data_loader, desc="correction", leave=False, disable=progress_disabled()):
-            image, target = image_and_label(
-                {"image": batch[self.teacher.reads], "label": batch["label"]}, engine_device(trainer)
-            )
+            image, target = image_and_label(_labelled_part(batch, self.teacher.reads), engine_device(trainer))
+            if len(target) == 0:
+                continue
             pixels += target.numel()
             images += len(target)
             soft_labels = correction(self.teacher.outputs(image), target)
             for kind, count in count_errors(soft_labels, target).items():
                 counts[kind] = counts.get(kind, 0) + count.cpu()
-        sampled = len(getattr(trainer.data_loader, "sampler", None) or range(images))
-        shards = all_gather_object((pixels, counts, correction.tally, images, sampled - images))
+        left_out = _count_left_out(trainer.data_loader, images)
+        shards = all_gather_object((pixels, counts, correction.tally, images, left_out))
+        if not any(shard[0] for shard in shards):
+            return None
         all_pixels, all_counts, tallies, all_images, left_out = zip(*shards, strict=True)
         sums = {kind: sum(shard[kind] for shard in all_counts).tolist() for kind in counts}
         report = {
@@ -139,6 +147,24 @@ class CorrectionReport:
         correction.tally.clear()
         correction.memory.forget()
         return report
+
+
+def _labelled_part(batch: dict[str, Any], reads: str) -> dict[str, Tensor]:
+    """Return what the teacher reads and the labels of the labelled images of a batch."""
+    part = {"image": batch[reads], "label": batch["label"]}
+    if "labelled" not in batch:
+        return part
+    indices = batch["labelled"].nonzero().flatten()
+    return {name: value[indices] for name, value in part.items()}
+
+
+def _count_left_out(data_loader: Any, images: int) -> int:
+    """Return the number of labelled images of an incomplete last batch."""
+    sampler = getattr(data_loader, "sampler", None)
+    left_out = getattr(getattr(sampler, "sampler", sampler), "left_out", None)
+    if left_out is not None:  # a sampler of labelled and unlabelled images, of all processes together
+        return left_out if is_main_process() else 0
+    return len(sampler or range(images)) - images
 
 
 def _print_report(report: dict[str, Any]) -> None:
