@@ -96,6 +96,6 @@ def test_cases_are_checked(entry):
 
 
 def test_each_case_is_drawn_equally_often():
-    data = Dataset(list("abc"))
+    data = Dataset([{"case": case} for case in "abc"])
     order = list(repeated_sampler(data, 4))
     assert len(order) == 12 and all(order.count(k) == 4 for k in range(3))
