@@ -61,3 +61,19 @@ def test_a_correction_remembers_earlier_batches():
     correction.memory.forget()
     labels = correction(TeamOutputs(lost), torch.ones(1, 1, 1, 2, dtype=torch.long))
     torch.testing.assert_close(labels.ultimate[0, :, 0, 0], torch.softmax(torch.tensor([-3.0, 3.0]), 0))
+
+
+def test_images_without_labels_keep_the_soft_labels_of_the_teacher():
+    x, y = make_images()
+    team = TeacherTeam(make_balanced_taps(0, x), make_network(1).eval(), make_network(2).eval())
+    placeholder, some = y.clone(), torch.tensor([0, 3])
+    placeholder[1:3] = 1 - placeholder[1:3]
+    with torch.no_grad():
+        mixed, plain = team(x, placeholder, some), team.teacher(x)
+        memory = team.correction.memory.rows.clone()
+        team.start_epoch()
+        alone = team(x[some], y[some])
+    assert torch.equal(mixed.logits[1:3], plain.logits[1:3])
+    assert torch.equal(mixed.logits[some], alone.logits) and torch.equal(memory, team.correction.memory.rows)
+    with torch.no_grad():
+        assert torch.equal(team(x, placeholder, some[:0]).logits, plain.logits)

@@ -222,3 +222,32 @@ def test_the_discriminator_steps_once_after_each_step_of_the_student():
     assert {"layers.0.parametrizations.weight.original", "norm.weight"} <= changed(before, holistic.discriminator)
     assert all(p.grad is None for p in holistic.parameters())
     assert trainer.state.metrics["loss/holistic/discriminator"] > 0
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_student_learns_from_images_without_labels(dims):
+    def learned(placeholder, method="dkd"):
+        items = [{**item, "labelled": number % 2 == 0} for number, item in enumerate(batches(dims=dims).dataset)]
+        for item in items[1::2]:
+            item["label"] = torch.full_like(item["label"], placeholder)
+        trainer = make(method, dims=dims, train_data_loader=DataLoader(items, batch_size=2))
+        trainer.run()
+        return snapshot(trainer.network), trainer.state.metrics["loss/task"]
+
+    (first, task), (second, _), (third, _) = learned(0), learned(1), learned(0, "ifvd")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert any(not torch.equal(first[name], third[name]) for name in first) and task > 0
+
+
+def test_a_student_without_a_label_learns_from_its_teacher():
+    items = [{**item, "labelled": False} for item in batches().dataset]
+    trainer = make("kd", args={"warmup": 0}, train_data_loader=DataLoader(items, batch_size=2))
+    before = snapshot(trainer.network)
+    trainer.run()
+    assert changed(before, trainer.network) and trainer.state.metrics["loss/task"] == 0
+
+
+def test_unlabelled_images_without_a_teacher_are_refused():
+    items = [{**item, "labelled": False} for item in batches().dataset]
+    with pytest.raises(ValueError, match="CombinedLoss: found unlabelled images without a teacher"):
+        make("none", train_data_loader=DataLoader(items, batch_size=2)).run()

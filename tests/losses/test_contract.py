@@ -292,3 +292,14 @@ def test_combined_compiles_to_the_same_value():
     student, teacher = features(2, 0), features(2, 1)
     expected = student.logits.mean() + KDLoss()(student.logits, teacher.logits)
     torch.testing.assert_close(loss(student, teacher, torch.zeros(2, 1, 17, 23)), expected)
+
+
+@pytest.mark.slow
+def test_combined_compiles_with_unlabelled_images():
+    terms = {"dkd": {"loss": DKDLoss(), "weight": 1.0, "tap": "logits"}}
+    loss = CombinedLoss(lambda z, y: (z[:, :1] * y).mean(), terms)
+    compiled = torch.compile(loss, backend="eager", fullgraph=True)
+    student, teacher = features(2, 0), features(2, 1)
+    target = torch.zeros(len(student.logits), 1, *student.logits.shape[2:])
+    for indices in (torch.tensor([1]), torch.tensor([], dtype=torch.long)):
+        torch.testing.assert_close(compiled(student, teacher, target, indices), loss(student, teacher, target, indices))

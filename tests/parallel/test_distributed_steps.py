@@ -32,6 +32,9 @@ EXACT = {
     "hlfd without predictions": ("hlfd", {"lambda_": 0.0}),  # heads that nothing reads
 }
 CASES = {**EXACT, **{f"not {name}": (name, {}) for name in EXCEPTIONS}}
+# which of the four images have labels: all processes, one, or only one process has some
+FLAGS = {"uneven": (True, True, False, True), "in one process": (False, True, False, True)}
+UNLABELLED = {f"{name}, {flags}": (name, flags) for name in ("kd", "fitnet", "plckd") for flags in FLAGS}
 STEPS = {"one": {}, "accumulated": {"accumulation_steps": 2}, "clipped": {"clip_norm": 1e-3}}
 
 
@@ -105,6 +108,8 @@ def work(rank, port, results):
     for name, options in STEPS.items():
         size = 2 // options.get("accumulation_steps", 1)
         found[name] = learn("fitnet", {}, batches("fitnet", rank, size), seed=rank, **options)
+    for name, (method, flags) in UNLABELLED.items():
+        found[name] = learn(method, {}, DataLoader(flagged(method, flags)[rank::2], batch_size=2), seed=rank)
     results.put((rank, {name: ([p.tolist() for p in change], loss) for name, (change, loss) in found.items()}))
     distributed.destroy_process_group()
 
@@ -112,6 +117,10 @@ def work(rank, port, results):
 @pytest.fixture(scope="module")
 def ranks(two_processes):
     return [found for _, found in two_processes(work)]
+
+
+def flagged(method, flags):
+    return [{**item, "labelled": flag} for item, flag in zip(items(method), FLAGS[flags], strict=True)]
 
 
 def learn_joined(method, args, **options):
@@ -152,3 +161,13 @@ def test_accumulated_and_clipped_steps(ranks, name):
     expected, _ = learn_joined("fitnet", {}, **{k: v for k, v in STEPS[name].items() if k == "clip_norm"})
     for found in ranks:
         assert relative_difference(found[name][0], expected) < 1e-6
+
+
+@pytest.mark.parametrize("name", UNLABELLED)
+def test_unlabelled_images_of_any_process(ranks, name):
+    method, flags = UNLABELLED[name]
+    expected, loss = learn(method, {}, DataLoader(flagged(method, flags), batch_size=4))
+    for found in ranks:
+        change, mean = found[name]
+        assert relative_difference(change, expected) < 1e-6
+        assert mean == pytest.approx(loss, rel=1e-6)

@@ -61,11 +61,13 @@ def tapped(seed):
     return FeatureTaps(net, **net.default_taps()).eval()
 
 
-def run(folder, cached=False, epoch=0):
-    """A run of one epoch with the report."""
+def run(folder, cached=False, epoch=0, labelled=None):
+    """A run of one epoch with the report; ``labelled``: which of the four images have labels."""
     draw = torch.Generator().manual_seed(0)
     images = [torch.rand(1, 32, 32, generator=draw) for _ in range(4)]
     data = Dataset([{"image": x, "label": (x > 0.5).long(), "case": f"c{i}"} for i, x in enumerate(images)])
+    if labelled is not None:
+        data = Dataset([{**item, "labelled": flag} for item, flag in zip(data, labelled, strict=True)])
     team = TeacherTeam(tapped(0), network(1), network(2))
     source = CachedSoftLabels(data, team, folder / "store", "cpu") if cached else data
     guide, student = CachedTeacher(team) if cached else team, tapped(5)
@@ -90,6 +92,17 @@ def test_the_report_of_cached_soft_labels_is_the_same(tmp_path, capsys):
     wrong = list(online["wrong_pixels_after"]["wrong"].values())
     assert wrong == sorted(wrong, reverse=True) and wrong[0] > wrong[-1] == 0
     assert sum(online["similarity_took_from"].values()) == wrong[2]
+
+
+def test_the_report_counts_labelled_images_alone(tmp_path, capsys):
+    some = json.loads(run(tmp_path / "some", labelled=(True, False, False, True)).read_text())
+    cached = json.loads(run(tmp_path / "cached", cached=True, labelled=(True, False, False, True)).read_text())
+    every = json.loads(run(tmp_path / "all").read_text())
+    assert some["images"] == cached["images"] == 2 and some["pixels"] == cached["pixels"] == 2 * 32 * 32
+    assert 0 < some["wrong_pixels_after"]["wrong"]["T"] < every["wrong_pixels_after"]["wrong"]["T"]
+    capsys.readouterr()
+    assert not run(tmp_path / "none", labelled=(False,) * 4).exists()
+    assert "no training image has a label: the team corrects nothing" in capsys.readouterr().out
 
 
 def test_a_resumed_run_keeps_its_report(tmp_path):

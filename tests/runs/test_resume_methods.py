@@ -6,8 +6,10 @@ import pytest
 import torch
 from monai.data import DataLoader, Dataset
 from monai.losses import DiceCELoss
+from torch.utils.data import RandomSampler
 
 from medkd import methods
+from medkd.data import epoch_indices, mixed_sampler
 from medkd.engines import DistillationTrainer
 from medkd.networks import FeatureTaps, UNet, UNetPlusPlus
 from medkd.runs.resume import ResumableRun
@@ -17,7 +19,7 @@ def tapped(network):
     return FeatureTaps(network, **network.default_taps())
 
 
-def train(path, method, epochs, resume=False, **args):
+def train(path, method, epochs, resume=False, unlabelled=False, **args):
     """A run from a fixed start; returns everything that learned."""
     torch.manual_seed(0)
     student, teacher = tapped(UNet(2, 1, 2, width=2)), tapped(UNetPlusPlus(2, 1, 2, width=2, deep_supervision=True))
@@ -25,7 +27,11 @@ def train(path, method, epochs, resume=False, **args):
     optimizer = torch.optim.Adam([*student.parameters(), *loss.adaptors()], lr=0.01)
     images = torch.rand(4, 1, 64, 64, generator=torch.Generator().manual_seed(1))
     items = [{"image": image, "label": (image > 0.5).long()} for image in images]
-    loader = DataLoader(Dataset(items), batch_size=2, shuffle=True)
+    if unlabelled:
+        data = Dataset([{**item, "labelled": number < 3} for number, item in enumerate(items)])
+        loader = DataLoader(data, batch_size=2, sampler=mixed_sampler(RandomSampler(epoch_indices(data)), data, 2, 0.5))
+    else:
+        loader = DataLoader(Dataset(items), batch_size=2, shuffle=True)
     trainer = DistillationTrainer("cpu", epochs, loader, student, optimizer, loss, teacher)
     objects = {"network": student.network, "loss": loss, "optimizer": optimizer}
     ResumableRun(path, objects, seed=0).run(trainer, resume)
@@ -40,6 +46,7 @@ def train(path, method, epochs, resume=False, **args):
         ("cirkd", {"pixel_queue": 40, "region_queue": 3}),
         ("fitnet", {"hint_epochs": 1}),
         ("dkd", {"warmup": 4}),
+        ("cirkd", {"pixel_queue": 40, "region_queue": 3, "unlabelled": True}),
     ],
 )
 def test_stopped_and_resumed_equals_uninterrupted(tmp_path, method, args):
