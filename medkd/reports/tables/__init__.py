@@ -1,6 +1,6 @@
 """Results of experiments and runs as tables. Importing this package does not import torch."""
 
-from .conditions import Conditions, conditions
+from .conditions import Conditions, TrainingCases, conditions, training_cases
 from .cost import Cost, cost_of_run
 from .experiment import ON_REQUEST, Experiment, results
 from .folders import experiment_of_runs
@@ -16,6 +16,7 @@ __all__ = [
     "Experiment",
     "Published",
     "Report",
+    "TrainingCases",
     "conditions",
     "cost_of_run",
     "experiment_of_runs",
@@ -23,6 +24,7 @@ __all__ = [
     "results",
     "tables_of_runs",
     "task_tables",
+    "training_cases",
     "write_report",
     "write_tables",
 ]

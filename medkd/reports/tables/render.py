@@ -10,6 +10,7 @@ import pandas as pd
 from medkd.runs.escapes import escape_csv, markdown_cell, markdown_text
 from medkd.runs.files import write_atomically
 
+from .conditions import TrainingCases
 from .cost import Cost
 from .experiment import ON_REQUEST
 from .published import digits
@@ -31,7 +32,11 @@ NAMES = {
 
 
 def task_tables(
-    table: pd.DataFrame, costs: Mapping[tuple[str, str], Cost], baseline: str, compared: Collection[str] = ()
+    table: pd.DataFrame,
+    costs: Mapping[tuple[str, str], Cost],
+    baseline: str,
+    compared: Collection[str] = (),
+    cases: Mapping[str, Mapping[str, TrainingCases]] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Render results as tables of text, one row for each method.
 
@@ -40,6 +45,7 @@ def task_tables(
         costs: (task, row) -> cost of its network.
         baseline: title of the row that differences are to; "" for no differences.
         compared: tasks with the conditions of the paper. In all others a dagger marks published values.
+        cases: task -> row -> numbers of cases that it learns from. They have columns where rows differ in unlabelled ones.
 
     Returns:
         Title -> table. The title is the task, with the class if there are several.
@@ -54,8 +60,20 @@ def task_tables(
                 row: _row(group, costs.get((str(task), str(row))), baseline, {metric: paper for metric in printed})
                 for row, group in _by_row(of_class)
             }
-            tables[title] = pd.DataFrame.from_dict(rows, orient="index")
+            tables[title] = pd.DataFrame.from_dict(_with_cases(rows, (cases or {}).get(str(task), {})), orient="index")
     return tables
+
+
+def _with_cases(rows: Mapping[str, dict[str, str]], cases: Mapping[str, TrainingCases]) -> dict[str, dict[str, str]]:
+    """Put the numbers of labelled and unlabelled cases before the results, where rows differ in unlabelled ones."""
+    if len({numbers.unlabelled for numbers in cases.values()}) < 2:
+        return dict(rows)
+    empty = TrainingCases(None, None)
+    return {
+        row: {f"{name} cases": "" if n is None else str(n) for name, n in cases.get(row, empty)._asdict().items()}
+        | texts
+        for row, texts in rows.items()
+    }
 
 
 def _by_row(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

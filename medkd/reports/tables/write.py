@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from .conditions import conditions
+from .conditions import conditions, training_cases
 from .experiment import Experiment, results
 from .folders import experiment_of_runs
 from .notes import costs, notes
@@ -32,7 +32,8 @@ def write_report(experiment: Experiment, folder: Path) -> Report:
     """Write ``table.md``, ``table.tex`` and ``table.csv`` of an experiment, which may be unfinished."""
     table, (cost_of, unmeasured) = results(experiment), costs(experiment)
     compared = [task for task in experiment.runs if conditions(experiment, task).as_published]
-    tables = task_tables(table, cost_of, experiment.baseline, compared)
+    cases = {task: training_cases(experiment, task) for task in experiment.runs}
+    tables = task_tables(table, cost_of, experiment.baseline, compared, cases)
     sentences = notes(experiment, tables)
     sentences[""] += unmeasured
     text = write_tables(folder, experiment.title, tables, table, sentences)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from scipy.stats import wilcoxon
 
-from medkd.reports.tables import Experiment, Published, conditions, results, task_tables, write_tables
+from medkd.reports.tables import Experiment, Published, conditions, results, task_tables, training_cases, write_tables
 from medkd.reports.tables.notes import notes
 from medkd.runs.results import read_cases
 
@@ -150,6 +150,43 @@ def test_conditions_are_named_row_by_row(experiment, tmp_path):
     assert conditions(experiment, "k").phrases[-1] == "numbers of cases unknown, the data set no longer exists"
     experiment.published = None  # without a paper the conditions stand there all the same
     assert conditions(experiment, "k").as_published and "max_epochs 120" in conditions(experiment, "k").phrases
+
+
+def test_labelled_and_unlabelled_cases_have_columns_where_rows_differ(experiment, tmp_path):
+    lists = {"training": [1] * 30, "validation": [], "test": [3], "unlabelled": [4] * 5}
+    (tmp_path / "datalist.json").write_text(json.dumps(lists))
+    chosen = {
+        "Student": {"method": "none", "training_cases": 4},
+        "KD": {"method": "kd", "training_cases": 4, "unlabelled": "rest"},
+        "Bad": {"method": "kd", "training_cases": 0, "unlabelled": "all"},
+        "Teacher": {"method": "teacher", "training_cases": None},
+    }
+    for row, record in chosen.items():
+        for folder in experiment.runs["k"][row].values():
+            folder.mkdir(parents=True, exist_ok=True)
+            record = {"bundle_root": "b", "dataset_dir": str(tmp_path), **record}
+            (folder / "config.yaml").write_text(yaml.safe_dump(record))
+    for experiment.data in ({"k": tmp_path}, {}):  # of an experiment; of single runs, whose records name it
+        cases = {"k": training_cases(experiment, "k")}
+        table = task_tables(results(experiment), {}, "Student", cases=cases)["k"]
+        assert list(table.columns[:2]) == ["labelled cases", "unlabelled cases"]
+        assert table["labelled cases"].to_dict() == {
+            "Teacher": "30",
+            "Student": "4",
+            "KD": "4",
+            "Bad": "0",
+            "Never": "",
+        }
+        unlabelled = {"Teacher": "0", "Student": "0", "KD": "26", "Bad": "35", "Never": ""}
+        assert table["unlabelled cases"].to_dict() == unlabelled
+    experiment.data = {"k": tmp_path}
+    phrases = conditions(experiment, "k").phrases
+    assert "training cases 4 (Teacher: 30; Bad: 0)" in phrases
+    assert "unlabelled cases 0 (KD: 26; Bad: 35)" in phrases
+    same = {"k": {row: cases["k"]["KD"] for row in cases["k"]}}
+    assert "labelled cases" not in task_tables(results(experiment), {}, "Student", cases=same)["k"]
+    (tmp_path / "datalist.json").unlink()
+    assert training_cases(experiment, "k")["KD"] == (4, None)
 
 
 def test_published_figures_of_other_conditions_have_a_dagger(experiment):
