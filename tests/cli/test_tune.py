@@ -120,7 +120,7 @@ def test_settings_are_all_combinations():
     assert settings[1] == {"a": 1, "b": None} and len(settings) == 4
 
 
-COMMAND = ("distill", "isic2018", "--dataset_dir", "D", "--output_dir", "O")
+COMMAND = ("distill", "isic2018", "--method", "kd", "--dataset_dir", "D", "--output_dir", "O")
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,7 @@ COMMAND = ("distill", "isic2018", "--dataset_dir", "D", "--output_dir", "O")
         (["--tune", "lerning_rate=[1,2]"], "--lerning_rate (did you mean --learning_rate"),
         (["--tune", "method_args::wieght=[1,2]"], "method kd has no argument 'wieght': did you mean weight?"),
         (["--tune", "method_args::weight=[1,high]"], "weight: found 'high', expected a number"),
-        (["--tune", "method=[kd,dk]"], "unknown method 'dk'"),
-        (["--tune", "method=[at,kd]", "--tune", "method_args::tap=[logits]"], "method kd has no argument 'tap'"),
+        (["--tune", "method_args::weight=[1,2]", "--tune", "method=[at,kd]"], "--tune method: found --method too"),
         (["--tune", "seed=[0,1]"], "--tune seed: a seed is no setting: write --tune_seeds N"),
         (["--tune", "dataset_dir=[A,B]"], "--tune dataset_dir: cannot be tuned"),
         (["--tune", "teacher::max_epochs=[1,2]"], "--tune teacher::max_epochs: cannot be tuned"),
@@ -158,6 +157,17 @@ def test_what_cannot_be_tuned_is_one_line(capsys, tmp_path, monkeypatch, words, 
     assert main([*COMMAND, *words]) != 0
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line and not any(tmp_path.iterdir())
+
+
+def test_methods_may_be_tuned(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = [*COMMAND[:2], *COMMAND[4:]]
+    for words, message in (
+        (["--tune", "method=[kd,dk]"], "unknown method 'dk'"),
+        (["--tune", "method=[at,kd]", "--tune", "method_args::tap=[logits]"], "method kd has no argument 'tap'"),
+    ):
+        assert main([*command, *words]) == 1
+        assert message in capsys.readouterr().err and not any(tmp_path.iterdir())
 
 
 def test_a_refusal_imports_neither_torch_nor_monai(tmp_path):
@@ -179,7 +189,16 @@ def test_trials_never_read_a_test_image_and_the_training_takes_the_choice(
     for image in test_images:
         image.write_bytes(b"broken")
     words = ["--dataset_dir", data, "--output_dir", out, "--teacher", teachers["cvc_endoscene"], "--max_epochs", 2]
-    words += ["--tune", "method_args::weight=[0.5,2]", "--tune", "training_cases=[3,1000]", "--tune_epochs", 1]
+    words += [
+        "--method",
+        "kd",
+        "--tune",
+        "method_args::weight=[0.5,2]",
+        "--tune",
+        "training_cases=[3,1000]",
+        "--tune_epochs",
+        1,
+    ]
     assert medkd_run("distill", "cvc_endoscene", *words) == 1
     captured = capsys.readouterr()
     assert "cannot identify image file" in captured.err  # of the test of the training itself
@@ -196,7 +215,7 @@ def test_trials_never_read_a_test_image_and_the_training_takes_the_choice(
     trials = sorted(path.parent.name for path in (out / "tune").glob("*/seed_0"))
     assert trials[0] == "weight=0.5,training_cases=3" and not list((out / "tune").rglob("metrics.csv"))
     alone = tmp_path / "alone"
-    words = [*words[:2], "--output_dir", alone, *words[4:8], "--training_cases", 3]
+    words = [*words[:2], "--output_dir", alone, *words[4:10], "--training_cases", 3]
     assert medkd_run("distill", "cvc_endoscene", *words, "--method_args::weight", chosen["method_args::weight"]) == 0
     weights, same = (torch.load(folder / "model.pt", weights_only=True) for folder in (out, alone))
     assert all(torch.equal(weights[name], same[name]) for name in weights)
