@@ -18,6 +18,8 @@ from .at import at_loss
 
 __all__ = ["HLFDLoss"]
 
+_TERMS = ("ufd", "ifd", "upd", "ipd")
+
 
 class HLFDLoss(_Loss):
     r"""Teach shallow student stages what deeper teacher stages see (importance maps) and predict (class distributions).
@@ -45,14 +47,15 @@ class HLFDLoss(_Loss):
         preset: "paper", or "repo" for the weights and taps of the released code (below).
         late: what IFD's target is: "bottleneck" for the teacher's encoder[-1], or "final" for its last map before the
             classifier, decoder[-1] (encoder[-1] of a teacher without decoder). Both are readings of the paper (below).
+        terms: the terms that are computed, some of "ufd", "ifd", "upd", "ipd"; the others are 0.
 
     Shape:
         student, teacher: `Features`; encoder taps of equal batch size and number of axes, any channels and sizes.
-        The teacher's ``maps``, auxiliary logits (N, K, *any), must not be empty unless ``lambda_`` is 0.
+        The teacher's ``maps``, auxiliary logits (N, K, *any), must not be empty if UPD is computed.
 
     Raises:
         ValueError: for fewer than three encoder taps, taps that do not fit ``student_channels``, empty teacher maps,
-            or an unknown preset or reading of late.
+            or an unknown preset, reading of late, or term.
 
     Example:
         >>> encoder = tuple(torch.rand(1, 3, edge, edge) for edge in (16, 8, 4))
@@ -91,12 +94,15 @@ class HLFDLoss(_Loss):
         temperature: float = 4.0,
         preset: str = "paper",
         late: str = "bottleneck",
+        terms: Sequence[str] = _TERMS,
     ) -> None:
         super().__init__()
         if preset not in ("paper", "repo"):
             raise ValueError(f"HLFDLoss: preset must be 'paper' or 'repo', found {preset!r}")
         if late not in ("bottleneck", "final"):
             raise ValueError(f"HLFDLoss: late must be 'bottleneck' or 'final', found {late!r}")
+        if isinstance(terms, str) or not terms or not set(terms) <= set(_TERMS):
+            raise ValueError(f"HLFDLoss: terms must be a list of some of {', '.join(_TERMS)}, found {terms!r}")
         if len(student_channels) < 3:
             raise ValueError(
                 f"HLFDLoss: needs at least three encoder taps (early, mid, late), found {len(student_channels)}"
@@ -106,9 +112,12 @@ class HLFDLoss(_Loss):
         self.num_classes = num_classes
         self.beta, self.lambda_, self.p, self.temperature = beta, lambda_, p, temperature
         self.preset, self.late = preset, late
+        # a term of weight 0 is not computed: UPD alone needs a teacher with auxiliary logits
+        weights = dict(zip(_TERMS, (beta, beta, lambda_, lambda_), strict=True))
+        self.computed = tuple(term for term in _TERMS if term in terms and weights[term])
         conv = Conv[Conv.CONV, spatial_dims]
         self.heads = nn.ModuleList(conv(channels, num_classes, kernel_size=1) for channels in student_channels[:-1])
-        self.components = dict.fromkeys(("ufd", "ifd", "upd", "ipd"), torch.zeros(()))
+        self.components = dict.fromkeys(_TERMS, torch.zeros(()))
 
     def forward(self, student: Features, teacher: Features, target: Tensor | None = None) -> Tensor:
         """Compute the loss; target is not used. ``components`` keeps the four unweighted terms of the last call, detached."""
@@ -118,12 +127,14 @@ class HLFDLoss(_Loss):
             teacher_stages = [full_precision(feature.detach()) for feature in teacher.encoder]
             late = full_precision(self._late(teacher).detach())
             zero = student_stages[0].new_zeros(())
-            # with a weight of 0 the terms are not computed: lambda_=0 must work with a teacher without auxiliary logits
-            ufd = self._unified_features(student_stages[0], teacher_stages[1:-1]) if self.beta else zero
-            ifd = self._individual_features(student_stages[1:-1], late) if self.beta else zero
-            upd, ipd = self._predictions(student_stages[:-1], teacher) if self.lambda_ else (zero, zero)
+            mids = student_stages[1:-1]
+            ufd = self._unified_features(student_stages[0], teacher_stages[1:-1]) if "ufd" in self.computed else zero
+            ifd = self._individual_features(mids, late) if "ifd" in self.computed else zero
+            first, others = self._prediction_stages()
+            upd = self._unified_predictions(student_stages, first, teacher) if "upd" in self.computed else zero
+            ipd = self._individual_predictions(student_stages, others, teacher) if "ipd" in self.computed else zero
             half = 0.5 if self.preset == "repo" else 1.0
-            self.components = {k: v.detach() for k, v in {"ufd": ufd, "ifd": ifd, "upd": upd, "ipd": ipd}.items()}
+            self.components = {k: v.detach() for k, v in zip(_TERMS, (ufd, ifd, upd, ipd), strict=True)}
             return half * (self.beta * (ufd + ifd) + self.lambda_ * (upd + ipd))
 
     def _late(self, teacher: Features) -> Tensor:
@@ -144,18 +155,27 @@ class HLFDLoss(_Loss):
             distances.append(at_loss(resize(mid, size), resize(late, size), self.p))
         return torch.stack(distances).sum()
 
-    def _predictions(self, stages: list[Tensor], teacher: Features) -> tuple[Tensor, Tensor]:
-        """Return UPD and IPD. A head runs at the resolution of its stage; its K channels alone are interpolated."""
-        logits = full_precision(teacher.logits.detach())
-        size = tuple(logits.shape[2:])
-        predicted = [resize(head(stage), size) for head, stage in zip(self.heads, stages, strict=True)]
-        early, others = (predicted[-1], predicted[:-1]) if self.preset == "repo" else (predicted[0], predicted[1:])
+    def _prediction_stages(self) -> tuple[int, list[int]]:
+        """Return the stages that UPD and IPD teach: the bottleneck has no head."""
+        stages = list(range(len(self.heads)))
+        return (stages[-1], stages[:-1]) if self.preset == "repo" else (stages[0], stages[1:])
+
+    def _predict(self, stages: list[Tensor], index: int, teacher: Features) -> Tensor:
+        """Return a stage's logits at the teacher's size. The head runs at the resolution of its stage: K channels are resized."""
+        return resize(self.heads[index](stages[index]), teacher.logits.shape[2:])
+
+    def _unified_predictions(self, stages: list[Tensor], early: int, teacher: Features) -> Tensor:
+        """Return UPD of a stage's logits and the mean distribution of the teacher's auxiliary logits."""
+        size = teacher.logits.shape[2:]
         heads = [F.log_softmax(resize(full_precision(m.detach()), size) / self.temperature, 1) for m in teacher.maps]
         unified = torch.logsumexp(torch.stack(heads), dim=0) - math.log(len(heads))
-        upd = tempered_kl(early, unified, self.temperature)
-        late = F.log_softmax(logits / self.temperature, dim=1)
-        divergences = torch.stack([tempered_kl(other, late, self.temperature) for other in others])
-        return upd, divergences.sum() if self.preset == "repo" else divergences.mean()
+        return tempered_kl(self._predict(stages, early, teacher), unified, self.temperature)
+
+    def _individual_predictions(self, stages: list[Tensor], mids: list[int], teacher: Features) -> Tensor:
+        """Return IPD of the stages' logits and the teacher's logits."""
+        late = F.log_softmax(full_precision(teacher.logits.detach()) / self.temperature, dim=1)
+        divergences = [tempered_kl(self._predict(stages, mid, teacher), late, self.temperature) for mid in mids]
+        return torch.stack(divergences).sum() if self.preset == "repo" else torch.stack(divergences).mean()
 
     def _check(self, student: Features, teacher: Features) -> None:
         """Raise ValueError unless the taps and logits of both networks fit this loss."""
@@ -166,14 +186,15 @@ class HLFDLoss(_Loss):
             )
         if len(teacher.encoder) < 3:
             raise ValueError(f"HLFDLoss: needs at least three teacher encoder taps, found {len(teacher.encoder)}")
-        if self.lambda_ and not teacher.maps:
+        if "upd" in self.computed and not teacher.maps:
             raise ValueError(
-                "HLFDLoss: teacher.maps is empty: UPD needs deep-supervision heads (TappedNetwork adds them) or lambda_=0"
+                "HLFDLoss: teacher.maps is empty: UPD needs deep-supervision heads (TappedNetwork adds them), lambda_=0, or "
+                "terms without upd"
             )
         for student_map in student.encoder:
             for teacher_map in (*teacher.encoder, self._late(teacher), teacher.logits):
                 check_same_batch("HLFDLoss", student_map, teacher_map)
-        maps = teacher.maps if self.lambda_ else ()
+        maps = teacher.maps if "upd" in self.computed else ()
         for logits in (student.logits, teacher.logits, *maps):
             if logits.ndim != teacher.logits.ndim or logits.shape[:2] != (teacher.logits.shape[0], self.num_classes):
                 raise ValueError(

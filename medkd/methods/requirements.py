@@ -96,7 +96,9 @@ def note_coarse_target(name: str, args: Mapping[str, Any] | None, teacher: Any, 
         image_size: edges of the images, or patches, that are trained on, in pixels.
     """
     _, arguments = resolve_preset(name, args)
-    if arguments.get("late") != "bottleneck" or not arguments["beta"] or not teacher.shapes.encoder:
+    if arguments.get("late") != "bottleneck" or not arguments["beta"] or "ifd" not in arguments["terms"]:
+        return
+    if not teacher.shapes.encoder:
         return
     shapes = (teacher.shapes.logits.shape[2:], teacher.shapes.encoder[-1].shape[2:])
     edges = [max(1, image * coarse // dry) for image, dry, coarse in zip(image_size, *shapes, strict=True)]
