@@ -161,7 +161,7 @@ class HLFDLoss(_Loss):
         return (stages[-1], stages[:-1]) if self.preset == "repo" else (stages[0], stages[1:])
 
     def _predict(self, stages: list[Tensor], index: int, teacher: Features) -> Tensor:
-        """Return a stage's logits at the teacher's size. The head runs at the resolution of its stage: K channels are resized."""
+        """Return a stage's logits at the teacher's size; the head runs at the stage's, so that K channels alone are resized."""
         return resize(self.heads[index](stages[index]), teacher.logits.shape[2:])
 
     def _unified_predictions(self, stages: list[Tensor], early: int, teacher: Features) -> Tensor:

@@ -5,8 +5,9 @@ Importing this package imports neither torch nor MONAI; the first use of `build`
 
 from typing import TYPE_CHECKING, Any
 
+from .coarse_target import note_coarse_target
 from .presets import check_arguments, has_terms, load_preset, names, resolve_preset
-from .requirements import check_embedding, check_reads_logits, note_coarse_target, team_arguments
+from .requirements import check_embedding, check_reads_logits, team_arguments
 
 if TYPE_CHECKING:
     from .loss import build

@@ -13,8 +13,9 @@ import yaml
 
 from medkd.runs.errors import did_you_mean
 
-__all__ = ["check_arguments", "has_terms", "load_preset", "names", "resolve_preset"]
+__all__ = ["check_arguments", "has_terms", "load_preset", "names", "resolve_preset", "resolve_reference"]
 
+_ARGUMENT = "@args::"
 _FOLDER = Path(__file__).parent
 # Arguments of every method that has terms. warmup: the weights of its terms grow from 0 during so many epochs.
 _COMMON_ARGUMENTS = {"warmup": 0}
@@ -120,6 +121,18 @@ def resolve_preset(name: str, args: Mapping[str, Any] | None = None) -> tuple[di
     for key, value in (args or {}).items():
         _check_argument(name, key, value, defaults)
     return preset, {**defaults, **(args or {})}
+
+
+def resolve_reference(value: Any, arguments: Mapping[str, Any]) -> Any:
+    """Return the argument that a reference such as ``@args::tap`` means, or any other value as it is.
+
+    Example:
+        >>> resolve_reference("@args::weight", {"weight": 0.5})
+        0.5
+    """
+    if isinstance(value, str) and value.startswith(_ARGUMENT):
+        return arguments[value.removeprefix(_ARGUMENT)]
+    return value
 
 
 def _check_argument(name: str, key: str, value: Any, defaults: Mapping[str, Any]) -> None:

@@ -5,17 +5,12 @@ This module imports neither torch nor MONAI, as `presets`.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from .presets import resolve_preset
+from .presets import resolve_preset, resolve_reference
 
-__all__ = ["check_embedding", "check_reads_logits", "note_coarse_target", "teacher_map_taps", "team_arguments"]
-
-_ARGUMENT = "@args::"
-# A target of fewer positions says little of where the teacher looks: the paper's has 1024, one of 64 x 64 pixels 16.
-_FEW_POSITIONS = 64
+__all__ = ["check_embedding", "check_reads_logits", "teacher_map_taps", "team_arguments"]
 
 
 def team_arguments(name: str, args: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
@@ -40,7 +35,7 @@ def team_arguments(name: str, args: Mapping[str, Any] | None = None) -> dict[str
     preset, arguments = resolve_preset(name, args)
     if "team" not in preset:
         return None
-    return {key: _resolve(value, arguments) for key, value in preset["team"].items()}
+    return {key: resolve_reference(value, arguments) for key, value in preset["team"].items()}
 
 
 def check_embedding(name: str, args: Mapping[str, Any] | None, has_maps: bool) -> None:
@@ -86,31 +81,6 @@ def check_reads_logits(name: str, args: Mapping[str, Any] | None = None) -> None
         )
 
 
-def note_coarse_target(name: str, args: Mapping[str, Any] | None, teacher: Any, image_size: Sequence[int]) -> None:
-    """Print a note where a method teaches the teacher's bottleneck and that has few positions at the size of the images.
-
-    Args:
-        name: a method, see `names`.
-        args: arguments that replace defaults of the preset.
-        teacher: the tapped teacher (`FeatureTaps`).
-        image_size: edges of the images, or patches, that are trained on, in pixels.
-    """
-    _, arguments = resolve_preset(name, args)
-    if arguments.get("late") != "bottleneck" or not arguments["beta"] or "ifd" not in arguments["terms"]:
-        return
-    if not teacher.shapes.encoder:
-        return
-    shapes = (teacher.shapes.logits.shape[2:], teacher.shapes.encoder[-1].shape[2:])
-    edges = [max(1, image * coarse // dry) for image, dry, coarse in zip(image_size, *shapes, strict=True)]
-    if (count := math.prod(edges)) < _FEW_POSITIONS:
-        size, target = (" x ".join(map(str, values)) for values in (image_size, edges))
-        print(
-            f"note: method {name}: the teacher's bottleneck, the target of IFD, has {target} = {count} positions for images "
-            f"of {size}, fewer than {_FEW_POSITIONS}: use larger images, or --method_args::late final",
-            flush=True,
-        )
-
-
 def teacher_map_taps(preset: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the taps of the terms that read more of the teacher than its logits.
 
@@ -127,14 +97,7 @@ def teacher_map_taps(preset: Mapping[str, Any], arguments: Mapping[str, Any]) ->
     """
     taps = {}
     for term, content in preset["terms"].items():
-        tap = _resolve(content.get("tap", "logits"), arguments)
+        tap = resolve_reference(content.get("tap", "logits"), arguments)
         if any(name.rpartition("->")[2].strip() != "logits" for name in ([tap] if isinstance(tap, str) else tap)):
             taps[term] = tap
     return taps
-
-
-def _resolve(value: Any, arguments: Mapping[str, Any]) -> Any:
-    """Return the argument that a reference such as ``@args::tap`` means, or any other value as it is."""
-    if isinstance(value, str) and value.startswith(_ARGUMENT):
-        return arguments[value.removeprefix(_ARGUMENT)]
-    return value

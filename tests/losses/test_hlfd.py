@@ -102,6 +102,21 @@ def test_the_last_map_of_a_teacher_without_decoder_is_its_bottleneck():
     assert loss_of(late="final")(student, teacher) == loss_of()(student, teacher)
 
 
+@pytest.mark.parametrize("terms", [["ufd"], ["ifd", "ipd"], ["upd"], ["ipd", "upd", "ufd"]])
+@pytest.mark.parametrize("preset", ["paper", "repo"])
+def test_terms_are_those_of_the_whole_loss_and_the_others_are_zero(terms, preset):
+    student, teacher = pair()
+    whole, some = loss_of(preset=preset), loss_of(preset=preset, terms=terms)
+    whole(student, teacher)
+    value = some(student, teacher)
+    weights = {"ufd": 0.9, "ifd": 0.9, "upd": 0.1, "ipd": 0.1}
+    half = 0.5 if preset == "repo" else 1.0
+    expected = half * sum(weights[term] * whole.components[term].item() for term in terms)
+    assert value.item() == pytest.approx(expected, rel=1e-9)
+    for term, component in some.components.items():
+        assert component == (whole.components[term] if term in terms else 0)
+
+
 def test_weights_power_and_temperature_reach_the_value():
     student, teacher = pair()
     loss = loss_of(beta=1.8, lambda_=0.3, p=2, temperature=2.0)
@@ -164,12 +179,16 @@ def test_gradcheck():
     assert torch.autograd.gradcheck(value, leaves)
 
 
-def test_empty_maps_are_refused_unless_lambda_is_zero():
+def test_empty_maps_are_refused_unless_upd_is_not_computed():
     student, teacher = pair()
     without = Features(teacher.logits, teacher.encoder)
     with pytest.raises(ValueError, match="teacher.maps is empty"):
         loss_of()(student, without)
     assert loss_of(lambda_=0)(student, without) == loss_of(lambda_=0)(student, teacher)
+    with pytest.raises(ValueError, match="terms without upd"):
+        loss_of(terms=["upd"])(student, without)
+    terms = ["ufd", "ifd", "ipd"]  # IPD reads the teacher's logits alone
+    assert loss_of(terms=terms)(student, without) == loss_of(terms=terms)(student, teacher)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +196,12 @@ def test_empty_maps_are_refused_unless_lambda_is_zero():
     [
         (lambda: HLFDLoss(2, CHANNELS, 2, preset="code"), "preset must be 'paper' or 'repo', found 'code'"),
         (lambda: HLFDLoss(2, CHANNELS, 2, late="last"), "late must be 'bottleneck' or 'final', found 'last'"),
+        (
+            lambda: HLFDLoss(2, CHANNELS, 2, terms=["ufd", "fd"]),
+            "terms must be a list of some of ufd, ifd, upd, ipd, found",
+        ),
+        (lambda: HLFDLoss(2, CHANNELS, 2, terms=[]), r"terms must be .* found \[\]"),
+        (lambda: HLFDLoss(2, CHANNELS, 2, terms="ufd"), "terms must be .* found 'ufd'"),
         (lambda: HLFDLoss(2, (3, 4), 2), "at least three encoder taps .* found 2"),
         (lambda: HLFDLoss(2, CHANNELS, 2, temperature=0), "temperature must be positive"),
     ],

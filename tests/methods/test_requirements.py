@@ -3,7 +3,6 @@
 import pytest
 
 from medkd import methods
-from medkd.networks import FeatureTaps, UNet
 
 
 def test_team_arguments_resolve_the_arguments_of_the_method():
@@ -44,22 +43,3 @@ def test_methods_that_read_logits_alone_take_cached_soft_labels(name, args):
 def test_methods_that_read_feature_maps_refuse_cached_soft_labels(name, message):
     with pytest.raises(ValueError, match=message):
         methods.check_reads_logits(name)
-
-
-@pytest.mark.parametrize(
-    ("name", "args", "image_size", "positions"),
-    [
-        ("hlfd", {}, (64, 64), "4 x 4 = 16 positions for images of 64 x 64"),
-        ("hlfd", {"preset": "repo"}, [96, 128], "6 x 8 = 48 positions for images of 96 x 128"),
-        ("hlfd", {}, (128, 128), None),  # 64 positions
-        ("hlfd", {"late": "final"}, (64, 64), None),
-        ("hlfd", {"beta": 0.0}, (64, 64), None),  # no IFD
-        ("kd", {}, (64, 64), None),
-    ],
-)
-def test_a_note_says_that_the_bottleneck_has_few_positions(name, args, image_size, positions, capsys):
-    network = UNet(2, 1, 2, width=2)  # stride 16
-    methods.note_coarse_target(name, args, FeatureTaps(network, **network.default_taps()), image_size)
-    printed = capsys.readouterr().out
-    assert printed.count("\n") == (positions is not None) and (positions or "") in printed
-    assert positions is None or "--method_args::late final" in printed
