@@ -58,16 +58,17 @@ def load_preset(name: str) -> dict[str, Any]:
 
 
 def has_terms(name: str) -> bool:
-    """Return whether a method learns from a teacher, and not from labels alone.
+    """Return whether a method learns from a teacher, by its own terms or those of its base, and not from labels alone.
 
     Raises:
         ValueError: for an unknown method.
 
     Example:
-        >>> has_terms("kd"), has_terms("none")
-        (True, False)
+        >>> has_terms("kd"), has_terms("plckd"), has_terms("none")
+        (True, True, False)
     """
-    return bool(load_preset(name)["terms"])
+    preset = load_preset(name)
+    return bool(preset["terms"]) or "base" in preset
 
 
 def check_arguments(name: str, args: Mapping[str, Any] | None = None) -> None:

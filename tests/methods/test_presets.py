@@ -53,3 +53,7 @@ def test_presets_are_short_and_name_their_sources(name):
     assert len(lines) <= 15
     assert lines[0].startswith("# ")
     assert set(methods.load_preset(name)) - {"team", "base"} == {"paper", "reads", "learns", "cost", "args", "terms"}
+
+
+def test_every_method_but_none_learns_from_a_teacher():
+    assert [name for name in methods.names() if not methods.has_terms(name)] == ["none"]
