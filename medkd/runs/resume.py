@@ -20,6 +20,7 @@ from medkd.parallel.group import barrier, graceful_shutdown, is_main_process, pr
 
 from .files import save_atomically
 from .folder import RunFolder
+from .improvement import describe_improvement
 
 __all__ = ["ResumableRun"]
 
@@ -62,6 +63,7 @@ class ResumableRun:
         self.evaluator = evaluator
         self.config = None if config is None else {k: v for k, v in config.items() if k not in _FREE_IDS}
         self.patience = patience
+        self.validations: list[tuple[int, float]] = []  # (epoch, key metric)
         self._stopped_early = False  # in the run that is resumed
         self._saved_epoch = 0
 
@@ -81,6 +83,8 @@ class ResumableRun:
             stopper = EarlyStopping(self.patience, _key_metric, trainer)
             self.evaluator.add_event_handler(Events.COMPLETED, stopper)
             self.objects["early_stop"] = stopper
+        if self.evaluator is not None:
+            self.evaluator.add_event_handler(Events.COMPLETED, self._keep_validation, trainer)
         if resume:
             self._load(trainer)
             if self._stopped_early or trainer.state.epoch >= (trainer.state.max_epochs or 0):
@@ -91,6 +95,22 @@ class ResumableRun:
         with graceful_shutdown(lambda: self._hint(trainer)):
             trainer.run()
             barrier()  # all processes read the best model
+        self._tell_improvement(trainer)
+
+    def _keep_validation(self, evaluator: SupervisedEvaluator, trainer: SupervisedTrainer) -> None:
+        self.validations.append((trainer.state.epoch, _key_metric(evaluator)))
+
+    def _tell_improvement(self, trainer: SupervisedTrainer) -> None:
+        """Print whether validation was still rising at the end, and record it."""
+        if self.evaluator is None or not is_main_process():
+            return
+        metric = self.evaluator.state.key_metric_name
+        rising = describe_improvement(self.validations, trainer.state.epoch, metric)
+        if rising is not None:
+            print(f"note: {rising}: more --max_epochs may give a better model", flush=True)
+        folder = RunFolder.of_model(self.path)
+        if (record := folder.read_environment()) is not None:
+            folder.write_environment({**record, "still_rising": rising is not None})
 
     def _hint(self, trainer: SupervisedTrainer) -> str:
         """Return what to do when the run breaks off: the file has the complete epochs."""
@@ -160,6 +180,7 @@ class ResumableRun:
         if self.evaluator is not None:
             self.evaluator.state.best_metric = state["best"]["metric"]
             self.evaluator.state.best_metric_epoch = state["best"]["epoch"]
+            self.validations = [tuple(pair) for pair in state.get("validations", [])]  # older runs kept none
 
     def _check(self, trainer: SupervisedTrainer, state: Any) -> dict[str, Any]:
         """Return the content of the file, which must be of this run."""

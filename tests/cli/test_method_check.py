@@ -19,8 +19,8 @@ def test_rows_that_pass():
 @pytest.mark.parametrize(
     ("options", "settings", "message"),
     [
-        ({"method_args::wieght": 1}, {}, "method kd has no argument 'wieght': did you mean weight"),
-        ({"method_args": {"wieght": 1}}, {}, "method kd has no argument 'wieght'"),
+        ({"method_args::wieght": 1}, {}, "method recommended has no argument 'wieght': did you mean weight"),
+        ({"method_args": {"wieght": 1}}, {}, "method recommended has no argument 'wieght'"),
         ({"method_args": 3}, {}, "--method_args: found 3, expected names and values"),
         ({"method": "kdd"}, {}, "unknown method 'kdd'"),
         ({"max_epoch": 1}, {}, "did you mean --max_epochs"),
