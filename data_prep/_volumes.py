@@ -176,7 +176,7 @@ def ct_label_values(name: str, label_values: str) -> dict[int, int]:
     """
     options = {name: {0: 0, 1: 1, 2: 2}, **ONE_CLASS}
     if label_values not in options:
-        raise ValueError(f"--label_values {label_values!r} is unknown, expected one of {', '.join(options)}")
+        raise ValueError(f"--label_values: found {label_values!r}, expected one of {', '.join(options)}")
     return options[label_values]
 
 

@@ -106,7 +106,7 @@ def _modalities(words: Sequence[str], channels: Sequence[str]) -> list[str]:
     """Return the modality of each channel, from one word for each or one for all."""
     for word in words:
         if word not in MODALITIES:
-            raise ValueError(f"--modality {word!r} is unknown, expected one of {', '.join(MODALITIES)}")
+            raise ValueError(f"--modality: found {word!r}, expected one of {', '.join(MODALITIES)}")
     if len(words) not in (1, len(channels)):
         raise ValueError(
             f"--modality: found {len(words)} words, expected one, or one for each of {', '.join(channels)}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from medkd.configs.ids import get_nested
+from medkd.configs.ids import get_nested, is_expression
 from medkd.configs.merge import all_ids
+from medkd.configs.option import Option
 from medkd.configs.table import ID_OPTIONS, option_of
 from medkd.configs.values import check_value
 from medkd.runs.errors import did_you_mean
@@ -82,9 +84,12 @@ def check_options(options: dict[str, Any], config: dict[str, Any], is_evaluated:
         if _is_of_other_mode(name, config):
             raise ValueError(f"--{name}: has no effect with --mode {config['mode']}")
         if is_known(name, config):
-            check_value(name, value, get_nested(config, name), is_evaluated=is_evaluated)
+            option = _in_mode(option_of(name), config)
+            check_value(name, value, get_nested(config, name), option, is_evaluated=is_evaluated)
     if unknown:
         raise ValueError(unknown_message(unknown))
+    if config.get("mode") == "3d" and "image_size" in options:
+        _check_size_of_patches(options["image_size"], options.get("patch_size"))
 
 
 def unknown_options(options: Iterable[str], config: dict[str, Any]) -> list[str]:
@@ -139,6 +144,25 @@ def is_known(name: str, config: dict[str, Any]) -> bool:
 def _is_of_other_mode(name: str, config: dict[str, Any]) -> bool:
     option, mode = option_of(name), config.get("mode")
     return option is not None and option.name == name and bool(option.mode and mode) and option.mode != mode
+
+
+def _in_mode(option: Option | None, config: dict[str, Any]) -> Option | None:
+    """Return an option with the choices of the mode of a configuration."""
+    if option is None or not option.choices_3d or config.get("mode") == "3d":
+        return option
+    return replace(option, choices=tuple(word for word in option.choices if word not in option.choices_3d))
+
+
+def _check_size_of_patches(image_size: Any, patch_size: Any) -> None:
+    """Check ``--image_size`` with ``--mode 3d``, where it is another name of ``--patch_size``."""
+    if is_expression(image_size) or is_expression(patch_size):
+        return
+    if patch_size is not None and list(image_size) != list(patch_size):
+        raise ValueError(
+            f"--image_size: found {image_size} beside --patch_size {patch_size}, expected --patch_size alone with --mode 3d"
+        )
+    if len(image_size) != 3:
+        raise ValueError(f"--image_size: found {image_size}, expected --patch_size SLICES ROWS COLUMNS with --mode 3d")
 
 
 def _arguments(config: dict[str, Any], name: str) -> set[str]:

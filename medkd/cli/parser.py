@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from medkd.configs.bundles import tasks
@@ -57,6 +58,8 @@ def read_command(verb: Verb, words: Sequence[str]) -> Command:
         return "all" if option is None else _ARITIES.get(option.kind, "one")
 
     positionals, pairs = split_words(words, arity)
+    if not verb.names:
+        _check_truths(words, [name for name, values in pairs if not values and arity(name) == "truth"])
     own = [(name, values) for name, values in pairs if name in settings]
     others = {name: values for name, values in pairs if name not in settings}
     if others and verb.options in ("none", "snakemake"):
@@ -123,6 +126,13 @@ def _read_setting(option: Option, words: list[str]) -> Any:
         value = read_value(words)
         return list(value) if isinstance(value, list | tuple) else [value]
     return words[0]
+
+
+def _check_truths(words: Sequence[str], names: Sequence[str]) -> None:
+    """Raise UsageError where the word behind an option that is true or false is neither of these nor a task."""
+    for word, following in pairwise(words):
+        if word.removeprefix("--") in names and not following.startswith("--") and following not in tasks():
+            raise UsageError(f"{word}: found {following!r}, expected True or False")
 
 
 def _read_task(verb: Verb, positionals: list[str], command: Command) -> str:

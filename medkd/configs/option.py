@@ -63,6 +63,7 @@ class Option:
         example: shown where the value is of another kind.
         repeat: whether it may be given several times.
         mode: the only mode in which it has an effect; empty for both.
+        choices_3d: those of the choices that volumes alone have.
         metavar: stands for the value in a help text; empty for that of the kind.
     """
 
@@ -77,6 +78,7 @@ class Option:
     example: str = ""
     repeat: bool = False
     mode: str = ""
+    choices_3d: tuple[str, ...] = ()
     metavar: str = ""
 
     @property

@@ -116,6 +116,7 @@ _OPTIONS = (
         "words",
         "Axes that are flipped at random: one or several of slices, rows, columns; None: none.",
         choices=("slices", "rows", "columns"),
+        choices_3d=("slices",),
         nullable=True,
         metavar="AXIS ...",
     ),

@@ -12,7 +12,7 @@ from monai.engines import SupervisedEvaluator
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from medkd.runs.errors import one_line_errors
+from medkd.runs.errors import ALL_BACKGROUND, one_line_errors
 
 if TYPE_CHECKING:
     from medkd.io.label_format import LabelFormat
@@ -49,7 +49,7 @@ def infer_each(
             volumes.begin([dataset.data[index]["case"] for index in indices])
         failed, is_empty = _infer(evaluator, dataset, indices, predicted, volumes, label_format)
     if is_empty and len(failed) < len(indices):
-        print("note: all is background in every prediction: is it the right model for these images?", flush=True)
+        print(ALL_BACKGROUND, flush=True)
     if failed and len(failed) == len(dataset.data):
         raise ValueError(f"all {len(failed)} cases failed, nothing was written: {', '.join(failed)}")
     if failed:

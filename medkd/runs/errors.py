@@ -12,8 +12,10 @@ from types import TracebackType
 
 from .signals import Terminated
 
-__all__ = ["did_you_mean", "one_line_errors", "print_one_line"]
+__all__ = ["ALL_BACKGROUND", "did_you_mean", "one_line_errors", "print_one_line"]
 
+# Inference with and without torch ends with this line where it holds: the likely cause is another kind of image.
+ALL_BACKGROUND = "note: all is background in every prediction: is it the right model for these images?"
 # Raised by medkd's checks, by readers of broken files (the last two for an impossible size), and by the file system.
 _INPUT_ERRORS = (ValueError, OSError, EOFError, zlib.error, MemoryError, OverflowError)
 _WORKER = re.compile(r"^(?:ValueError|EOFError|OSError|FileNotFoundError|zlib\.error): (.+)$", re.MULTILINE)

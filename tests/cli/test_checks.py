@@ -101,3 +101,33 @@ def test_positional_arguments_are_refused():
     check_positionals([])
     with pytest.raises(ValueError, match=r"unexpected positional argument\(s\) a b: options are written --name value"):
         check_positionals(["a", "b"])
+
+
+@pytest.mark.parametrize("mode", [None, "2d"])
+def test_axes_of_flips_are_those_of_the_mode(mode):
+    config = {"flip_axes": ["rows"], **({"mode": mode} if mode else {})}
+    check_options({"flip_axes": ["rows", "columns"]}, config)
+    check_options({"flip_axes": ["slices"]}, {**config, "mode": "3d"})
+    for value in ("slices", ["rows", "slices"]):
+        with pytest.raises(
+            ValueError, match=r"--flip_axes: found .*slices.*, expected one or several of rows, columns, or"
+        ):
+            check_options({"flip_axes": value}, config)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"image_size": [32, 32], "patch_size": [16, 32, 32]},
+            r"--image_size: found \[32, 32\] beside --patch_size \[16,",
+        ),
+        ({"image_size": [32, 32]}, r"--image_size: found \[32, 32\], expected --patch_size SLICES ROWS COLUMNS"),
+    ],
+)
+def test_the_size_of_slices_is_not_that_of_patches(options, message):
+    config = {"mode": "3d", "image_size": "@patch_size", "patch_size": [16, 32, 32]}
+    with pytest.raises(ValueError, match=message):
+        check_options(options, config)
+    check_options({"image_size": [16, 64, 64], "patch_size": [16, 64, 64]}, config)
+    check_options({"image_size": [16, 64, 64]}, config)

@@ -77,3 +77,10 @@ def test_folders_of_a_report():
 def test_commands_that_cannot_be_read(words, message):
     with pytest.raises(ValueError, match=message):
         read(*words)
+
+
+@pytest.mark.parametrize("word", ["maybe", "yes", "1"])
+def test_an_option_that_is_true_or_false_has_no_other_word(word):
+    with pytest.raises(UsageError, match=f"--largest_component: found '{word}', expected True or False"):
+        read("infer", "--largest_component", word, "--model", "M", "--input", "I")
+    assert read("infer", "--largest_component", "kits19", "--model", "M").task == "kits19"

@@ -126,7 +126,7 @@ def test_monai_label_predicts_what_medkd_predicts_and_offers_no_trainer(jobs, tm
     lines = [line.partition(" ") for line in said.splitlines()]
     assert [json.loads(text) for word, _, text in lines if word == "TRAINERS"] == [[]]
     labels = [json.loads(text) for word, _, text in lines if word == "LABELS"]
-    assert labels == [{"tumour": 1}, {"tumour": 1}, {"polyp": 1}, {"class_1": 1}]
+    assert labels == [{"tumour": 1}, {"tumour": 1}, {"polyp": 1}, {"foreground": 1}]
 
 
 def test_monai_deploy_predicts_what_medkd_predicts(jobs, tmp_path):

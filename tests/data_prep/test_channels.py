@@ -105,7 +105,7 @@ def test_a_channel_on_another_grid_is_resampled_on_request(tmp_path, capsys):
             r"window: found \[0, 1000\], expected two numbers for each of ct, t1, pet",
         ),
         (["--channels", NAMES, "--modality", "ct,other"], "modality: found 2 words, expected one, or one for each"),
-        (["--channels", NAMES, "--modality", "us"], "modality 'us' is unknown"),
+        (["--channels", NAMES, "--modality", "us"], "--modality: found 'us'"),
         ([], r"5 of 5 cases refused"),
     ],
 )

@@ -307,7 +307,7 @@ def test_source_errors(tmp_path):
     (tmp_path / "empty" / "labelsTr").mkdir()
     with pytest.raises(ValueError, match="empty: no cases found"):
         kits19.prepare(tmp_path / "empty", tmp_path / "out")
-    with pytest.raises(ValueError, match="label_values 'liver' is unknown, expected one of kits19, tumour, organ"):
+    with pytest.raises(ValueError, match="--label_values: found 'liver', expected one of kits19, tumour, organ"):
         kits19.prepare(tmp_path / "empty", tmp_path / "out", label_values="liver")
     with pytest.raises(ValueError, match="--fold 7: found 5 folds, expected 0 to 4"):
         kits19.prepare(source_of(tmp_path / "source"), tmp_path / "out", fold=7)

@@ -203,7 +203,7 @@ def test_a_bad_case_is_named_in_one_line(tmp_path, capsys, spoil, message):
         (["--fold", "1.5"], "fold: found 1.5, expected a whole number from 0 on"),
         (["--seed", "-1"], "seed: found -1, expected a whole number from 0 on"),
         (["--split", "LIST"], "list.json: no such case: volume-9"),
-        (["--label_values", "kits19"], "label_values 'kits19' is unknown, expected one of lits, tumour, organ"),
+        (["--label_values", "kits19"], "--label_values: found 'kits19', expected one of lits, tumour, organ"),
         (["--folds", "9", "--split", "random"], "6 patients cannot be split into 9 folds.*expected at least 9"),
     ],
 )

@@ -196,7 +196,7 @@ def test_a_header_that_promises_too_much_is_one_bad_case(tmp_path, capsys):
         (["--window", "300", "-200"], r"--window: found \[300, -200\], expected the lowest and the highest intensity"),
         (["--window", "5"], "--window: found .*5.*, expected "),
         (["--spacing", "3", "0", "1"], "spacing: found 3 0 1, expected three lengths in mm"),
-        (["--modality", "us"], "modality 'us' is unknown, expected one of ct, other"),
+        (["--modality", "us"], "--modality: found 'us', expected one of ct, other"),
         (["--split", "none.csv"], "none.csv.*: no such file"),
         (["--fold", "7"], "--fold 7: found 5 folds, expected 0 to 4"),
         (["--seed", "1", "stray"], "unexpected positional argument"),

@@ -117,7 +117,7 @@ def test_cases_without_negative_values_are_listed():
 
 def test_values_and_properties_of_ct():
     assert ct_label_values("lits", "lits") == {0: 0, 1: 1, 2: 2} and ct_label_values("lits", "tumour") == {0: 0, 1: 2}
-    with pytest.raises(ValueError, match="label_values 'kits19' is unknown, expected one of lits, tumour, organ"):
+    with pytest.raises(ValueError, match="--label_values: found 'kits19', expected one of lits, tumour, organ"):
         ct_label_values("lits", "kits19")
     assert ct_properties("liver", "lits")["labels"] == {"0": "background", "1": "liver", "2": "tumour"}
 

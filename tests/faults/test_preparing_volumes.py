@@ -269,7 +269,7 @@ def test_options(options, message, pairs, refused, tmp_path):
         (["--window", 300, -200], r"--window: found \[300, -200\], expected the lowest and the highest"),
         (["--window", "wide"], r"--window: found \[.wide.\], expected the lowest and the highest"),
         (["--spacing", 1, 0, 1], "spacing: found 1 0 1, expected three lengths in mm"),
-        (["--modality", "CT"], "modality 'CT' is unknown, expected one of ct, other"),
+        (["--modality", "CT"], "--modality: found 'CT', expected one of ct, other"),
         (["--classes", "a,a"], "classes: a, a: names must differ"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",

@@ -1,16 +1,14 @@
-"""Prediction of files with an exported network, as `medkd infer` does it with torch."""
+"""Inference of files with an exported network, as `medkd infer` does it with torch."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from medkd.inferers.blending import Windows, blend_windows, resize_stretches
 from medkd.io import (
     PICTURES,
     VOLUMES,
@@ -19,16 +17,15 @@ from medkd.io import (
     find_images,
     image_files,
     remove_components,
-    size_at_spacing,
     voxel_volume,
     write_prediction,
 )
-from medkd.runs.errors import one_line_errors
+from medkd.runs.errors import ALL_BACKGROUND, one_line_errors
 from medkd.runs.predicted import PredictedCases
 
 from .onnx_model import OnnxModel
-from .resample import NUMPY, resize
-from .scans import Scan, read_image
+from .prediction import predict_picture, predict_scan
+from .scans import Scan
 
 __all__ = ["Components", "infer"]
 
@@ -76,48 +73,102 @@ def infer(
     label_format = label_format or LabelFormat(spec.classes, algorithm=f"medkd {spec.task}")
     suffixes = PICTURES if is_pictures else VOLUMES
     items = find_images(source, suffixes, folder, not is_pictures, label_format, spec.channel_names)
-    options = {"save_probabilities": save_probabilities, "overlap": overlap, "batch": batch}
-    components = components or Components()
-    # an earlier version's record of an interrupted call has no such options
-    if any(components):
-        options |= components._asdict()
-    if label_format.name != "nifti":
-        options |= asdict(label_format)
-    if resample_channels:
-        options["resample_channels"] = True
     volumes = VolumeTable(folder, spec.classes, "pixels" if is_pictures else "ml")
-    failed = []
-    with PredictedCases(folder, model.path, options) as predicted:
+    options = _Options(save_probabilities, overlap, batch, components or Components(), label_format, resample_channels)
+    cases = _Cases(model, folder, volumes, options)
+    failed, is_empty = [], True
+    with PredictedCases(folder, model.path, options.recorded()) as predicted:
         remaining = [items[index] for index in predicted.remaining(items)]
         volumes.begin([item["case"] for item in remaining])
         for item in remaining:
-            paths, case = [Path(file) for file in image_files(item["image"])], item["case"]
-            path = paths[0]
+            path = image_files(item["image"])[0]
             try:
-                if reason := item.get("refused"):
-                    raise ValueError(reason)
-                label_format.check_source(path)
-                labels, probabilities, affine = (
-                    _predict_picture(path, model)
-                    if is_pictures
-                    else _predict_scan(Scan(paths, spec, resample_channels), model, save_probabilities, overlap, batch)
-                )
+                prediction = cases.predict(item)
             except Exception as error:
                 message = one_line_errors(error)
                 if message is None:
                     raise
-                failed.append(case)
-                print(message if str(path) in message else f"{path}: {message}", file=sys.stderr, flush=True)
+                failed.append(item["case"])
+                print(message if path in message else f"{path}: {message}", file=sys.stderr, flush=True)
                 continue
-            if save_probabilities and probabilities is not None:
-                write_prediction(probabilities, folder, f"{case}_probabilities", str(path), affine, spec.num_classes)
-            cleaned = _clean(labels, components, affine)
-            write_prediction(cleaned, folder, case, str(path), affine, spec.num_classes, label_format)
-            removed = volumes.add(case, cleaned[0], affine, labels[0])
-            predicted.add(case, item["image"])
+            is_empty = is_empty and not prediction.labels.any()
+            removed = cases.write(item["case"], path, prediction)
+            predicted.add(item["case"], item["image"])
             print(f"{path}: done{removed}", flush=True)
+    if is_empty and len(failed) < len(remaining):
+        print(ALL_BACKGROUND, flush=True)
     if failed:
         raise ValueError(f"{len(failed)} of {len(items)} cases failed: {', '.join(failed)}")
+
+
+class _Prediction(NamedTuple):
+    """Labels, foreground probabilities and affine of a case; a picture has no affine."""
+
+    labels: np.ndarray
+    probabilities: np.ndarray | None
+    affine: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class _Options:
+    """The options of `infer` that change predictions."""
+
+    save_probabilities: bool
+    overlap: float | None
+    batch: int | None
+    components: Components
+    label_format: LabelFormat
+    resample_channels: bool
+
+    def recorded(self) -> dict[str, Any]:
+        """Return the options as an interrupted call records them; an earlier version's record lacks the newer ones."""
+        options: dict[str, Any] = {
+            "save_probabilities": self.save_probabilities,
+            "overlap": self.overlap,
+            "batch": self.batch,
+        }
+        if any(self.components):
+            options |= self.components._asdict()
+        if self.label_format.name != "nifti":
+            options |= asdict(self.label_format)
+        if self.resample_channels:
+            options["resample_channels"] = True
+        return options
+
+
+class _Cases(NamedTuple):
+    """Predict cases and write what was predicted."""
+
+    model: OnnxModel
+    folder: Path
+    volumes: VolumeTable
+    options: _Options
+
+    def predict(self, item: dict[str, Any]) -> _Prediction:
+        """Return the prediction for an image of `find_images`.
+
+        Raises:
+            ValueError: for an image that cannot be used.
+        """
+        if reason := item.get("refused"):
+            raise ValueError(reason)
+        paths, options = [Path(file) for file in image_files(item["image"])], self.options
+        options.label_format.check_source(paths[0])
+        if self.model.description.kind == "pictures":
+            return _Prediction(*predict_picture(paths[0], self.model))
+        scan = Scan(paths, self.model.description, options.resample_channels)
+        found = predict_scan(scan, self.model, options.save_probabilities, options.overlap, options.batch)
+        return _Prediction(*found)
+
+    def write(self, case: str, source: str, prediction: _Prediction) -> str:
+        """Write the files of a case, and return what was removed of its labels."""
+        raw, probabilities, affine = prediction
+        classes = self.model.description.num_classes
+        if self.options.save_probabilities and probabilities is not None:
+            write_prediction(probabilities, self.folder, f"{case}_probabilities", source, affine, classes)
+        labels = _clean(raw, self.options.components, affine)
+        write_prediction(labels, self.folder, case, source, affine, classes, self.options.label_format)
+        return self.volumes.add(case, labels[0], affine, raw[0])
 
 
 def _clean(labels: np.ndarray, components: Components, affine: np.ndarray | None) -> np.ndarray:
@@ -125,56 +176,3 @@ def _clean(labels: np.ndarray, components: Components, affine: np.ndarray | None
     if not any(components):
         return labels
     return remove_components(labels[0], *components, volume=voxel_volume(affine, labels.ndim - 1))[None]
-
-
-def _predict_picture(path: Path, model: OnnxModel) -> tuple[np.ndarray, np.ndarray, None]:
-    """Predict labels ``(1, rows, columns)`` and foreground probabilities ``(K - 1, rows, columns)``; no affine."""
-    image = read_image(path, model.description)
-    logits = resize(model(resize(image, model.description.size)[None])[0], image.shape[1:])
-    return _labels(logits), _foreground(logits), None
-
-
-def _predict_scan(
-    scan: Scan, model: OnnxModel, save_probabilities: bool, overlap: float | None, batch: int | None
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Predict labels and, where they are saved, foreground probabilities, on the file's axes; return its affine too."""
-    shape = scan.image.shape[1:]
-    labels = np.empty((1, *shape), dtype=np.uint8)
-    probabilities = np.empty((len(model.description.classes), *shape), dtype=np.float32) if save_probabilities else None
-    begin = 0
-    for logits in _stretches(scan, model, overlap, batch):
-        rows = slice(begin, begin := begin + logits.shape[1])
-        labels[:, rows] = _labels(logits)
-        if probabilities is not None:
-            probabilities[:, rows] = _foreground(logits)
-    return scan.as_in_file(labels), None if probabilities is None else scan.as_in_file(probabilities), scan.affine
-
-
-def _stretches(scan: Scan, model: OnnxModel, overlap: float | None, batch: int | None) -> Iterator[np.ndarray]:
-    """Yield logits ``(K, slices, rows, columns)`` on the scan's grid, one stretch of slices after the other."""
-    spec, image = model.description, scan.image
-    shape = image.shape[1:]
-    overlap = spec.overlap if overlap is None else overlap
-    if spec.kind == "slices":
-        windows = Windows((1, *spec.size), overlap, batch or 8, spec.padding)
-        yield from blend_windows(image, _slice_by_slice(model), windows, NUMPY)
-        return
-    size = size_at_spacing(shape, scan.spacing, spec.spacing)
-    windows = Windows(spec.size, overlap, batch or 2, spec.padding)
-    yield from resize_stretches(blend_windows(resize(image, size), model, windows, NUMPY), size, shape, NUMPY)
-
-
-def _slice_by_slice(model: OnnxModel) -> Callable[[np.ndarray], np.ndarray]:
-    """Adapt a 2-D network to windows of one slice."""
-    return lambda windows: model(windows[:, :, 0])[:, :, None]
-
-
-def _labels(logits: np.ndarray) -> np.ndarray:
-    """Return the label map ``(1, *spatial)`` of logits ``(K, *spatial)``."""
-    return logits.argmax(axis=0).astype(np.uint8)[None]
-
-
-def _foreground(logits: np.ndarray) -> np.ndarray:
-    """Return the softmax of logits ``(K, *spatial)`` without the background, ``(K - 1, *spatial)``."""
-    shifted = np.exp(logits - logits.max(axis=0))
-    return (shifted / shifted.sum(axis=0))[1:]

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from medkd.cli.main import main
+from medkd.deploy.runtime import OnnxModel, infer
 from medkd.io import read_volume
 from medkd.phantoms import write_dicom
 from medkd.runs.predicted import PredictedCases
@@ -167,6 +168,7 @@ import sys
 if sys.argv.pop(1) == "blocked":
     sys.modules["torch"] = sys.modules["monai"] = None      # an import raises
 from medkd.cli.main import main
+from medkd.deploy.runtime import OnnxModel, infer
 code = main(sys.argv[1:])
 assert not {n for n, module in sys.modules.items() if module and n.split(".")[0] in ("torch", "monai", "ignite")}
 sys.exit(code)
@@ -232,3 +234,16 @@ def test_every_format_has_the_same_labels(exported, inputs, tmp_path, kind, caps
     assert main([*map(str, [*words, "--output_dir", tmp_path / "no", "--format", "dicom-seg"])]) == 1
     assert "found no DICOM series (case.nii.gz), expected one with --format dicom-seg" in capsys.readouterr().err
     assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_background_in_all_predictions_is_noted(exported, inputs, tmp_path, capsys, monkeypatch, value):
+    def predict(path, model):
+        return np.full((1, 4, 4), value, dtype=np.uint8), np.zeros((1, 4, 4)), None
+
+    monkeypatch.setattr("medkd.deploy.runtime.inference.predict_picture", predict)
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    Image.new("RGB", (4, 4)).save(folder / "a.png")
+    infer(OnnxModel(exported["pictures"]), folder, tmp_path / "out")
+    assert ("note: all is background in every prediction" in capsys.readouterr().out) == (value == 0)
