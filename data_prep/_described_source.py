@@ -13,12 +13,12 @@ from medkd.io import PICTURES, VOLUMES, is_hidden
 from medkd.runs.case_names import on_one_line
 
 from ._cases import DiscoveredCases, merge_cases
-from ._channel_pairing import pair_named_channels
 from ._dataset_json import find_dataset_json, list_of, read_dataset_json
 from ._dataset_names import channel_rule, read_channel_names, read_label_names
 from ._decathlon import read_lists
 from ._nnunet_dictionary import read_dataset_dictionary
 from ._pairing import CHANNEL, files_by_name
+from ._volume_pairing import pair_volumes
 
 __all__ = ["DescribedSource", "discover_source"]
 
@@ -67,7 +67,9 @@ def discover_source(source: Path, names: tuple[str, ...] = ()) -> DescribedSourc
     _check_reader(content, path)
     classes, label_notes = read_label_names(content, str(path))
     channels, channel_notes = read_channel_names(content, str(path))
-    described = _discover_cases(content, path, channels or names)
+    # the names of the file go before those of the user
+    named_by = {"named_by": f"channel_names in {path.name}"} if channels else {}
+    described = _discover_cases(content, path, channels or names, named_by)
     rules = [channel_rule(name) for name in channels]
     described.classes, described.channels, described.rules = (
         classes,
@@ -84,7 +86,9 @@ def discover_source(source: Path, names: tuple[str, ...] = ()) -> DescribedSourc
     return described
 
 
-def _discover_cases(content: Mapping[str, Any], path: Path, channels: tuple[str, ...]) -> DescribedSource:
+def _discover_cases(
+    content: Mapping[str, Any], path: Path, channels: tuple[str, ...], named_by: Mapping[str, str]
+) -> DescribedSource:
     folders = path.parent / "imagesTr", path.parent / "labelsTr"
     if "dataset" in content:
         cases, notes = read_dataset_dictionary(content, path, channels)
@@ -99,7 +103,7 @@ def _discover_cases(content: Mapping[str, Any], path: Path, channels: tuple[str,
                 advice = ", expected a data set of nnUNet_raw, not of nnUNet_preprocessed"
                 is_preprocessed = (path.parent / "gt_segmentations").is_dir() or any(path.parent.glob("*Plans*"))
                 raise FileNotFoundError(f"{path.parent}: no folder {folder.name}{advice if is_preprocessed else ''}")
-        cases, notes = pair_named_channels(*folders, channels), []
+        cases, notes = pair_volumes(*folders, channels, **named_by), []
         if list_of(content, "training", path):
             notes.append("the list training is not read, as in nnU-Net v2 (file_ending is there): the folders are")
     cases.published = dict.fromkeys(cases.patients, "training")
@@ -165,7 +169,7 @@ def _add_test_folders(described: DescribedSource) -> None:
     if not images.is_dir() or not labels.is_dir() or "test" in described.cases.published.values():
         return
     names = files_by_name(labels, VOLUMES)
-    found = pair_named_channels(images, labels, described.channels)
+    found = pair_volumes(images, labels, described.channels)
     test = DiscoveredCases(
         files=found.files,
         patients={case: case for case in found.patients if case in names},

@@ -8,11 +8,11 @@ from pathlib import Path
 from monai.config import PathLike
 
 from ._cases import require_source
-from ._channel_pairing import pair_named_channels
 from ._classes import split_names
 from ._described_source import DescribedSource, discover_source
 from ._target import check_target
 from ._volume_images import ONE_CHANNEL
+from ._volume_pairing import pair_volumes
 
 __all__ = ["agreed_classes", "find_own_source"]
 
@@ -51,7 +51,7 @@ def find_own_source(
     folders = require_source(images, "images"), require_source(labels, "labels")
     for folder in folders:
         check_target(folder, target, overwrite)
-    return DescribedSource(folders[0], pair_named_channels(*folders, names), channels=names or ONE_CHANNEL)
+    return DescribedSource(folders[0], pair_volumes(*folders, names), channels=names or ONE_CHANNEL)
 
 
 def _channel_names(place: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from medkd.data import natural_key
-from medkd.io import PICTURES, VOLUMES, is_hidden
+from medkd.io import PICTURES, is_hidden
 
 from ._cases import CaseFiles, DiscoveredCases
 from ._other_files import OtherFiles, other_files, print_other_files, take_other_form
@@ -17,12 +17,15 @@ __all__ = [
     "IMAGE_ENDINGS",
     "LABEL_ENDINGS",
     "by_case",
+    "check_endings",
+    "composed",
     "files_by_name",
     "pair_files",
     "pair_images",
     "pair_pictures",
-    "pair_volumes",
     "refuse_same_files",
+    "single",
+    "without_channels",
     "without_ending",
 ]
 
@@ -45,7 +48,7 @@ def files_by_name(folder: Path, suffixes: Sequence[str]) -> FilesByName:
     for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
         suffix = next((suffix for suffix in suffixes if path.name.lower().endswith(suffix)), None)
         if suffix and path.is_file() and not is_hidden(path):
-            files.setdefault(_composed(path.name[: -len(suffix)]), []).append(path)
+            files.setdefault(composed(path.name[: -len(suffix)]), []).append(path)
     return files
 
 
@@ -68,49 +71,12 @@ def pair_files(
         keep: whether a file name without suffix counts; other files are ignored.
     """
     image_files, label_files = files_by_name(images, image_suffixes), files_by_name(labels, label_suffixes)
-    image_files, refused = _without_channels(image_files, label_files)
+    image_files, refused = without_channels(image_files, label_files)
     image_files = by_case(image_files, ("_0000",), label_files)
     others = other_files(images, image_suffixes), other_files(labels, label_suffixes)
-    cases = pair_images(_single(image_files), label_files, images, labels, others, name, keep)
+    cases = pair_images(single(image_files), label_files, images, labels, others, name, keep)
     print_other_files(*others)
     cases.refuse({name(stem): reason for stem, reason in refused.items()})
-    return cases
-
-
-def pair_volumes(images: Path, labels: Path, is_case_folder: Callable[[Path], bool] = Path.is_dir) -> DiscoveredCases:
-    """Pair volumes with label maps by name, ignoring the suffix, `IMAGE_ENDINGS` and `LABEL_ENDINGS`.
-
-    Args:
-        images: folder of volumes in the formats of `medkd.io.VOLUMES`, or of sub-folders with a DICOM series each.
-        labels: folder of label maps; it may be the same folder.
-        is_case_folder: whether a sub-folder of images counts as a case.
-
-    Raises:
-        ValueError: both folders are one, and a name does not show whether the file is an image or a label.
-    """
-    image_files, label_files = files_by_name(images, VOLUMES), files_by_name(labels, VOLUMES)
-    if images.samefile(labels):
-        _check_endings(images, image_files)
-        image_files = {
-            stem: paths for stem, paths in image_files.items() if without_ending(stem, IMAGE_ENDINGS) != stem
-        }
-        label_files = {stem: paths for stem, paths in label_files.items() if stem not in image_files}
-    folders = [path for path in sorted(images.iterdir()) if path.is_dir() and not is_hidden(path)]
-    folders = [path for path in folders if path.resolve() != labels.resolve() and is_case_folder(path)]
-    for folder in folders:
-        suffix = next((suffix for suffix in VOLUMES if folder.name.lower().endswith(suffix)), "")
-        image_files.setdefault(_composed(folder.name.removesuffix(suffix)), []).append(folder)
-    other_images = other_files(images, VOLUMES, [*folders, labels])
-    is_one = images.samefile(labels)
-    others = other_images, other_images if is_one else other_files(labels, VOLUMES, [images])
-    # Labels first: in scan_0000_seg the digits are a number, not a channel, and stay.
-    label_cases = by_case(label_files, LABEL_ENDINGS, image_files)
-    image_files, refused = _without_channels(image_files, label_cases)
-    found = _single(by_case(image_files, IMAGE_ENDINGS, label_cases))
-    cases = pair_images(found, label_cases, images, labels, others)
-    print_other_files(*others)
-    cases.refuse(refused)
-    refuse_same_files(cases)
     return cases
 
 
@@ -121,7 +87,7 @@ def refuse_same_files(cases: DiscoveredCases) -> None:
             cases.refuse({case: f"{same} and its mask {files.label} are the same file"})
 
 
-def _single(files: FilesByName) -> ImagesByName:
+def single(files: FilesByName) -> ImagesByName:
     """Return images of one file each."""
     return {name: [(path,) for path in paths] for name, paths in files.items()}
 
@@ -129,7 +95,7 @@ def _single(files: FilesByName) -> ImagesByName:
 def pair_pictures(
     images: Path, labels: Path, folders: Mapping[str, Path]
 ) -> tuple[DiscoveredCases, dict[str, dict[str, Path]]]:
-    """Pair pictures with masks by name as `pair_volumes` does; masks may lie in one folder for each class.
+    """Pair pictures with masks by name as volumes are paired; masks may lie in one folder for each class.
 
     Args:
         images: folder of pictures in the formats of `medkd.io.PICTURES`.
@@ -144,7 +110,7 @@ def pair_pictures(
     """
     image_files, is_one = files_by_name(images, PICTURES), images.samefile(labels)
     if is_one:
-        _check_endings(images, image_files)
+        check_endings(images, image_files)
         image_files = {
             stem: paths for stem, paths in image_files.items() if without_ending(stem, IMAGE_ENDINGS) != stem
         }
@@ -162,13 +128,13 @@ def pair_pictures(
     label_cases = {case: max(of_case.values(), key=len) for case, of_case in masks.items()}
     other_images = other_files(images, PICTURES, [labels])
     others = other_images, other_images if is_one else other_files(labels, PICTURES, [images, *folders.values()])
-    found = _single(by_case(image_files, IMAGE_ENDINGS, label_cases))
+    found = single(by_case(image_files, IMAGE_ENDINGS, label_cases))
     cases = pair_images(found, label_cases, images, labels, others)
     print_other_files(*others)
     return cases, {case: {name: paths[0] for name, paths in masks[case].items()} for case in cases.files}
 
 
-def _composed(name: str) -> str:
+def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
@@ -203,7 +169,9 @@ def pair_images(
     return cases
 
 
-def _without_channels(images: FilesByName, labels: Collection[str]) -> tuple[FilesByName, dict[str, str]]:
+def without_channels(
+    images: FilesByName, labels: Collection[str], named_by: str = ""
+) -> tuple[FilesByName, dict[str, str]]:
     """Return the images that are whole cases, and case -> reason of those that are channels beside each other.
 
     A name such as ``c_0001`` is a channel of ``c`` where the label has that name, and a case where it has its own label.
@@ -218,15 +186,14 @@ def _without_channels(images: FilesByName, labels: Collection[str]) -> tuple[Fil
         if stems != [f"{case}_0000"]:
             found = f"{len(stems)} channel{'s' if len(stems) > 1 else ''} ({', '.join(stems)})"
             expected = f"{case} or {case}_0000"
-            refused[case] = (
-                f"{found}, expected one image, {expected}: keep the channel to train with, or name all of them "
-                "(medkd prepare nifti --channels NAME,NAME)"
-            )
+            advice = f", or name all of them ({named_by})" if named_by else ""
+            refused[case] = f"{found}, expected one image, {expected}: keep the channel to train with{advice}"
     further = {stem for case in refused for stem in channels[case]}
     return {stem: paths for stem, paths in images.items() if stem not in further}, refused
 
 
-def _check_endings(folder: Path, stems: Collection[str]) -> None:
+def check_endings(folder: Path, stems: Collection[str]) -> None:
+    """Raise ValueError if a name in a folder of images and labels has the ending of neither."""
     endings = (*IMAGE_ENDINGS, *LABEL_ENDINGS)
     if unclear := next((stem for stem in stems if without_ending(stem, endings) == stem), None):
         raise ValueError(

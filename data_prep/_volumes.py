@@ -16,10 +16,10 @@ from medkd.io.grids import SHIFT_TOLERANCE, largest_shift, onto_axes
 
 from ._cases import CaseFiles, DiscoveredCases
 from ._equal_images import image_digest
-from ._pairing import pair_volumes
 from ._prepare import Preparation, StoredCase
 from ._refusals import shortened
 from ._volume_images import AXES, ONE_CHANNEL, check_intensities, orientation_of, store_image, to_stored_axes
+from ._volume_pairing import pair_volumes
 
 __all__ = [
     "CT_PAIRS",
@@ -159,7 +159,7 @@ def discover_ct_pairs(source: Path) -> DiscoveredCases | None:
     """Pair the files of the first of `CT_PAIRS` whose two folders exist; None when there is no such pair."""
     for images, labels in CT_PAIRS:
         if (source / images).is_dir() and (source / labels).is_dir():
-            return pair_volumes(source / images, source / labels, is_dicom_folder)
+            return pair_volumes(source / images, source / labels, is_case_folder=is_dicom_folder)
     return None
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from medkd.data_prep import _cases
 from medkd.data_prep._cases import DiscoveredCases, check_names, merge_cases, require_source
-from medkd.data_prep._pairing import pair_files, pair_volumes
+from medkd.data_prep._pairing import pair_files
+from medkd.data_prep._volume_pairing import pair_volumes
 
 from .own_volumes import touch
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from medkd.data import data_channels, dataset_property, read_volume
-from medkd.data_prep._channel_pairing import pair_channels
+from medkd.data_prep._volume_pairing import pair_volumes
 
 from .own_volumes import entries, make_ct, make_mr, prepare, run_command, save
 
@@ -134,7 +134,7 @@ def test_label_maps_in_the_folders_of_their_cases(tmp_path):
     for name in touched:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    cases = pair_channels(tmp_path, tmp_path, ("t1n", "t2w"))
+    cases = pair_volumes(tmp_path, tmp_path, ("t1n", "t2w"))
     assert not cases.refused and {case: files.label.name for case, files in cases.files.items()} == {
         "a": "a-seg.nii.gz",
         "b": "label.nii.gz",

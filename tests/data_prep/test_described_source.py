@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from medkd.data_prep import nifti
 from medkd.data_prep._described_source import discover_source
 
 from .described_sources import V2_LABELS, copy_case, decathlon, nnunet, write_case, write_json
@@ -232,3 +233,13 @@ def test_the_user_names_channels_that_the_file_does_not(tmp_path):
     described = discover_source(folder, ("t1", "t2"))
     assert described.channels == ("t1", "t2") and described.rules == () and not described.cases.refused
     assert names(described.cases.files["hc_2"]) == ["hc_2_0000.nii.gz", "hc_2_0001.nii.gz", "hc_2.nii.gz"]
+
+
+def test_a_name_for_one_of_two_channels_is_told_where_it_stands(tmp_path):
+    folder = nnunet(tmp_path, 3, channels=2, channel_names={"0": "MRI"})
+    for names in (None, "a,b"):
+        with pytest.raises(ValueError, match=r"or name all of them \(channel_names in dataset.json\)"):
+            nifti.prepare(source=folder, target=tmp_path / "data", channels=names)
+    folder = nnunet(tmp_path / "unnamed", 3, channels=2, channel_names=None)
+    with pytest.raises(ValueError, match=r"or name all of them \(medkd prepare nifti --channels NAME,NAME\)"):
+        nifti.prepare(source=folder, target=tmp_path / "data")

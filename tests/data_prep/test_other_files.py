@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from medkd.data_prep._other_files import other_files
-from medkd.data_prep._pairing import pair_files, pair_volumes
+from medkd.data_prep._pairing import pair_files
+from medkd.data_prep._volume_pairing import pair_volumes
 from medkd.io import PICTURES
 from medkd.phantoms import write_dicom
 
@@ -51,7 +52,7 @@ def test_files_that_are_not_read_are_named_once(tmp_path, capsys):
         tmp_path / "images", "a.mhd", "a.raw", "b.mgz", "c.nii", "readme.txt", "x.csv", ".DS_Store", "d/1.txt"
     )
     labels = touch(tmp_path / "images/labels", "a.nii", "b.mgz", "c.nii")
-    assert sorted(pair_volumes(images, labels, lambda folder: False).files) == ["a", "c"]
+    assert sorted(pair_volumes(images, labels, is_case_folder=lambda folder: False).files) == ["a", "c"]
     assert capsys.readouterr().err.splitlines() == [
         "skipped: images/b.mgz, labels/b.mgz: FreeSurfer volume: convert it to .nii.gz",
         "skipped: images/d: folder without images",

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from medkd.data_prep._pairing import files_by_name, pair_files, pair_volumes
+from medkd.data_prep._pairing import files_by_name, pair_files
+from medkd.data_prep._volume_pairing import pair_volumes
 
 from .own_volumes import entries, make_ct, only_line, prepare, run_command, save, touch, write_folders
 
