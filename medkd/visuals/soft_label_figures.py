@@ -30,7 +30,7 @@ from ._panels import (
 
 __all__ = ["plot_progression", "progression_figure"]
 
-_STEPS = ("$Y^I$: teacher", "$Y^F$: false-pixel assistant", "$Y^B$: boundary assistant", "$Y^U$: similarity")
+_STEPS = ("Y^I: teacher", "Y^F: false-pixel assistant", "Y^B: boundary assistant", "Y^U: similarity")
 
 
 def plot_progression(image: Any, label: Any, stages: SoftLabels, path: str | Path, title: str) -> Path:

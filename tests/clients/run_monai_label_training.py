@@ -31,10 +31,14 @@ def main(app_folder: Path, work: Path, jobs: list[Path]) -> None:
             except SystemExit as error:
                 print("STOPPED", error)
                 break
+        # the server keeps a list of its studies there
         files = [path for path in (job / "studies").iterdir() if path.is_file() and path.suffix != ".json"]
         image = min(path.name for path in files if path.name[0] not in "._")
-        result = app.infer({"model": bundle.name, "image": image.partition(".")[0], "device": "cpu"})
-        shutil.move(result["file"], job / f"inferred{''.join(Path(image).suffixes)}")
+        suffix = "".join(Path(image).suffixes)
+        if suffix == ".jpg":
+            suffix = ".png"  # the server would write a label as JPEG
+        request = {"model": bundle.name, "image": image.partition(".")[0], "device": "cpu", "result_extension": suffix}
+        shutil.move(app.infer(request)["file"], job / f"inferred{suffix}")
         print("TRAINED", json.dumps(str(bundle)))
 
 

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from medkd.networks import ResNetFCN
-from medkd.phantoms import make_nifti
+from medkd.phantoms import make_nifti, make_pictures
 from medkd.runs import RunFolder
 from tests.deploy.bundle.packed_forms import FORMS, scribbler
 
@@ -212,6 +212,65 @@ def test_monai_label_trains_the_student_and_infers_with_it(trainings, medkd_run,
         assert medkd_run("infer", task, *words, tiny=False) == 0
         ours = next(file for file in (tmp_path / kind).iterdir() if file.name.startswith(image.name.partition(".")[0]))
         np.testing.assert_array_equal(read(inferred) > 0, read(ours) > 0, err_msg=kind)
+
+
+@pytest.mark.parametrize("form", ["grey16", "rgb"])
+def test_monai_label_trains_a_student_of_own_pictures(medkd_run, tmp_path, form):
+    """TIFF of 16 bit, and JPEG in colours; labels hold the numbers of three classes."""
+    make_pictures(tmp_path / "raw", cases=10, size=40, classes=3, form=form)
+    words = [
+        "--images",
+        tmp_path / "raw/images",
+        "--labels",
+        tmp_path / "raw/masks",
+        "--dataset_dir",
+        tmp_path / "data",
+    ]
+    assert medkd_run("prepare", "pictures", *words, "--classes", "organ,cyst,stone", "--workers", 1, tiny=False) == 0
+    train = ["--dataset_dir", tmp_path / "data", "--output_dir", tmp_path / "student", "--student_width", 4]
+    train += [
+        "--image_size",
+        "[32,32]",
+        "--max_epochs",
+        25,
+        "--batch_size",
+        2,
+        "--learning_rate",
+        0.01,
+        "--device",
+        "cpu",
+    ]
+    assert medkd_run("train", "pictures", *train, tiny=False) == 0
+    job = tmp_path / "own"
+    bundle = job / "own_segmentation"
+    assert medkd_run("pack", "pictures", "--model", tmp_path / "student", "--output_dir", bundle, tiny=False) == 0
+    shutil.copytree(tmp_path / "raw/images", job / "studies")
+    shutil.copytree(tmp_path / "raw/masks", job / "studies/labels/final")
+    work = tmp_path / "work"
+    work.mkdir()
+    _, bundles = train_in_label({"own": job}, work, sysconfig.get_path("purelib"))
+    before, after = (torch.load(folder / "models/model.pt", weights_only=True) for folder in (bundle, bundles["own"]))
+    assert before.keys() == after.keys() and not torch.equal(before["head.weight"], after["head.weight"])
+    run_folder = RunFolder(bundles["own"] / "trained_on_lists/run")
+    assert run_folder.has_ended and set(run_folder.read_summary()) == {"organ", "cyst", "stone"}
+    assert (
+        run_folder.require_config()["trained_with"] == RunFolder(tmp_path / "student").require_config()["trained_with"]
+    )
+    image = min((tmp_path / "raw/images").iterdir())
+    infer = [
+        "--model",
+        bundles["own"] / "models",
+        "--input",
+        image,
+        "--output_dir",
+        tmp_path / "ours",
+        "--device",
+        "cpu",
+    ]
+    assert medkd_run("infer", "pictures", *infer, tiny=False) == 0
+    ours = read(next((tmp_path / "ours").glob("*.png")))
+    np.testing.assert_array_equal(read(next(job.glob("inferred.*"))), ours)
+    assert len(np.unique(ours)) > 1
 
 
 def test_monai_label_says_that_training_needs_medkd(trainings, tmp_path):

@@ -75,9 +75,14 @@ This bundle was packed without the configurations of a training (`--inference_on
 _PROGRAMS = """\
 ## In other programs
 
-MONAI Label: copy the folder into `model/` of its app `monaibundle`.{trainer}
+MONAI Label: copy the folder into `model/` of its app `monaibundle`.{label_files}{trainer}
 MONAI Deploy: `MonaiBundleInferenceOperator` takes the folder as `bundle_path`, with `image` in and `pred` out.{axes}
 
+"""
+
+_LABEL_FILES = """
+It writes a label in the format of the picture. JPEG changes the numbers of classes: send `result_extension` `.png` with a
+request for a JPEG picture.
 """
 
 _TRAINER = """
@@ -109,6 +114,7 @@ def render_page(student: Student, name: str, metadata: dict[str, Any], inference
         "a .png, .jpg, .bmp or .tif picture",
     )
     programs = _PROGRAMS.format(
+        label_files=_LABEL_FILES.rstrip("\n") if is_picture else "",
         trainer="" if inference_only else _TRAINER,
         axes=f" Pictures have the axes {axes}, as MONAI reads them." if is_picture else "",
     )

@@ -108,7 +108,7 @@ def _count_patients(pairs: pd.DataFrame, patient_of: pd.Series) -> str:
     """Return how many patients are better and worse, by the mean over the cases of each."""
     difference = (pairs["method"] - pairs["baseline"]).groupby(patient_of.loc[pairs.index].to_numpy()).mean()
     better, worse = int((difference > 0).sum()), int((difference < 0).sum())
-    return f"By the mean of its cases: {better} of {len(difference)} patients better, {worse} worse."
+    return f"By the mean over the cases of a patient: {better} of {len(difference)} patients better, {worse} worse."
 
 
 def case_rows(
