@@ -15,6 +15,7 @@ from medkd.io import channel_flags, channel_windows
 from medkd.runs.escapes import markdown_cell, markdown_text
 
 from ._odd_cases import odd_cases
+from ._patient_names import patients_in_names
 from ._survey import AIR, PERCENTS, CaseMeasures, propose_spacing
 from ._volume_images import ONE_CHANNEL
 
@@ -170,6 +171,9 @@ def describe_patients(listed: Mapping[str, Sequence[Mapping[str, Any]]], patient
     are_told = any(patient != case for case, patient in patients.items())
     told = "one for each case, as the patients say" if are_told else single
     line += told if count == len(entries) else f"with {len(entries)} cases, none in two parts"
+    if patients_in_names(patients) == dict(patients):
+        case, patient = next((case, patient) for case, patient in patients.items() if case != patient)
+        line += f" (by the names: {case} is of {patient}; wrong? --split patients.csv)"
     left_out = sorted({*patients} - {entry["case"] for entry in entries}, key=natural_key)
     return line + (f"; in no part, not used: {', '.join(left_out)}" if left_out else "")
 

@@ -16,6 +16,7 @@ from PIL import Image
 from medkd.data import SPLITS, VALIDATION_SHARE, natural_key, split_cases
 
 from ._cases import DiscoveredCases
+from ._patient_names import patients_in_names
 from ._patients import is_table, read_patients
 
 __all__ = [
@@ -37,7 +38,7 @@ def split_discovered(
     same_patient: Mapping[str, str] = MappingProxyType({}),
     others: bool = False,
 ) -> dict[str, list[str]]:
-    """Return the case names of each split; a table of patients also sets the patients of the cases.
+    """Return the case names of each split; a table of patients, or their names, also set the patients of the cases.
 
     Args:
         cases: the discovered cases.
@@ -49,6 +50,9 @@ def split_discovered(
         same_patient: case -> patient, of cases that turned out to show one image. What a file or the publishers assigned
             stays as it is.
         others: whether a table may list images without labels too.
+
+    Warns:
+        UserWarning: names that state patients, see `patients_in_names`, are not believed, because no such split is possible.
     """
     if is_table(split):
         listed, splits = read_patients(Path(split), cases.patients, others)
@@ -60,7 +64,20 @@ def split_discovered(
         published = _with_validation(cases, merged)
         return {name: [case for case in cases.patients if published.get(case) == name] for name in SPLITS}
     kind = cases.drawn_as if split == cases.split_name else split
-    return split_cases(merged if kind in ("random", "sorted") else cases.patients, kind, fold, folds, seed)
+    patients = merged if kind in ("random", "sorted") else cases.patients
+    named = patients_in_names(patients) if all(case == name for case, name in cases.patients.items()) else {}
+    if not named:
+        return split_cases(patients, kind, fold, folds, seed)
+    try:
+        splits = split_cases({**named, **same_patient} if patients is merged else named, kind, fold, folds, seed)
+    except ValueError as error:  # a file that tears a patient apart, too few patients for the folds, or a bad file
+        refusal = str(error)
+    else:
+        cases.patients.update(named)
+        return splits
+    splits = split_cases(patients, kind, fold, folds, seed)
+    warnings.warn(f"each case is taken for a patient, other than its name says: {refusal}", stacklevel=3)
+    return splits
 
 
 def check_splits(source: Path, splits: Mapping[str, Sequence[Any]], origin: str) -> None:
