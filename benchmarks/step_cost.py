@@ -1,7 +1,8 @@
 """Measure what a method adds to a training step: time and memory, relative to the step that every distillation needs.
 
 The floor is the teacher's forward, and the student's forward and backward with the task loss. Each round measures floor and
-methods on the same tensors, so that a noisy machine slows both.
+methods on the same tensors, so that a noisy machine slows both. Of a method with ``+unlabelled`` behind its name, as in
+``--only kd+unlabelled``, half of the images have no label; without ``--only``, kd is measured so as well.
 
     python benchmarks/step_cost.py --size 256
     python benchmarks/step_cost.py --size 64 --dims 3 --added
@@ -18,6 +19,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import fire
 import torch
@@ -29,6 +31,7 @@ from medkd.losses import CombinedLoss
 from medkd.networks import Features, FeatureTaps, UNet, UNetPlusPlus
 
 WIDTH, BATCH = 16, 2
+_HALF = "+unlabelled"
 
 
 def networks(dims: int) -> tuple[FeatureTaps, FeatureTaps]:
@@ -38,25 +41,33 @@ def networks(dims: int) -> tuple[FeatureTaps, FeatureTaps]:
     return student.train(), teacher.eval().requires_grad_(False)
 
 
-def step(student: FeatureTaps, teacher: FeatureTaps, loss: CombinedLoss, image: Tensor, label: Tensor) -> float:
+def step(
+    student: FeatureTaps, teacher: FeatureTaps, loss: Callable[..., Tensor], image: Tensor, label: Tensor
+) -> float:
     """Return the seconds of one step."""
     start = time.perf_counter()
     with torch.no_grad():
         guide = teacher(image)
     loss(student(image), guide, label).backward()
-    loss.step()
+    module = combined_of(loss)
+    module.step()
     seconds = time.perf_counter() - start
-    for parameter in (*student.parameters(), *loss.parameters()):
+    for parameter in (*student.parameters(), *module.parameters()):
         parameter.grad = None
     return seconds
 
 
-def loss_step(maps: Features, guide: Features, loss: CombinedLoss, label: Tensor) -> float:
+def combined_of(loss: Callable[..., Tensor]) -> CombinedLoss:
+    """Return the loss itself, without the indices of labelled images that `main` binds to it."""
+    return loss.func if isinstance(loss, partial) else loss
+
+
+def loss_step(maps: Features, guide: Features, loss: Callable[..., Tensor], label: Tensor) -> float:
     """Return the seconds of the loss alone, forward and backward to the student's feature maps."""
     leaves = Features(*(_leaf(value) for value in maps))
     start = time.perf_counter()
     loss(leaves, guide, label).backward()
-    loss.step()
+    combined_of(loss).step()
     return time.perf_counter() - start
 
 
@@ -64,7 +75,9 @@ def _leaf(value: Tensor | tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
     return tuple(map(_leaf, value)) if isinstance(value, tuple) else value.detach().requires_grad_()
 
 
-def saved_bytes(student: FeatureTaps, teacher: FeatureTaps, loss: CombinedLoss, image: Tensor, label: Tensor) -> int:
+def saved_bytes(
+    student: FeatureTaps, teacher: FeatureTaps, loss: Callable[..., Tensor], image: Tensor, label: Tensor
+) -> int:
     """Return the bytes that autograd keeps for the backward, each storage counted once."""
     storages: dict[int, int] = {}
 
@@ -106,10 +119,14 @@ def main(
     names = (
         [only]
         if isinstance(only, str)
-        else list(only) or [name for name in methods.names() if name != "none" and methods.team_arguments(name) is None]
+        else list(only)
+        or [name for name in methods.names() if name != "none" and methods.team_arguments(name) is None]
+        + [f"kd{_HALF}"]
     )
     floor = methods.build("none", task, student)
-    losses = {name: methods.build(name, task, student, teacher) for name in names}
+    losses = {name: methods.build(name.removesuffix(_HALF), task, student, teacher) for name in names}
+    half = torch.arange(BATCH // 2)
+    losses = {name: partial(loss, labelled=half) if name.endswith(_HALF) else loss for name, loss in losses.items()}
     ratios: dict[str, list[float]] = {name: [] for name in names}
     floors = []
     for loss in (floor, *losses.values()):
