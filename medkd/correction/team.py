@@ -38,7 +38,7 @@ class TeamOutputs(NamedTuple):
 
     def of_images(self, indices: Tensor) -> TeamOutputs:
         """Return the outputs on some images of the batch, by their int64 indices (L,)."""
-        return TeamOutputs(*(None if map_ is None else map_.index_select(0, indices) for map_ in self))
+        return TeamOutputs._make(None if map_ is None else map_.index_select(0, indices) for map_ in self)
 
 
 class Correction:

@@ -14,6 +14,10 @@ JOINT = {"cirkd", "dist", "hifd", "spkd"}
 LABELLED = torch.tensor([1, 3])
 
 
+def test_every_method_with_a_teacher_uses_unlabelled_images():
+    assert [name for name in methods.names() if methods.has_terms(name)] == TAUGHT
+
+
 def tapped(network):
     return FeatureTaps(network, **network.default_taps()).eval()
 
