@@ -76,9 +76,9 @@ class HLFDLoss(_Loss):
     The paper allows two readings of "late". Section 2.2 says "the teacher encoder output z_late^t is passed through
     pre-trained teacher decoder", and section 2.1 takes it from "the pre-trained teacher encoder": the bottleneck, the
     default here, as in the released code. The abstract says that HLFD "transfers final layer knowledge to intermediate
-    layers at both the feature and pixel levels", and section 1 speaks of "capturing features from terminal representation
-    at an earlier stage": the final map. The bottleneck of a small image has few positions to tell where the teacher
-    looks: 16 for 64 x 64 pixels at stride 16, 1024 for the paper's 512 x 512.
+    layers at both the feature and pixel levels": the final map. Section 1, "capturing features from terminal
+    representation at an earlier stage", fits both. The bottleneck of a small image has few positions to tell where the
+    teacher looks: 16 for 64 x 64 pixels at stride 16, 1024 for the paper's 512 x 512. docs/hlfd.md has measured both.
 
     In a preset: ``hlfd: {tap: features, weight: 1.0, loss: {_target_: medkd.losses.HLFDLoss, spatial_dims: 2, ...}}``
     """

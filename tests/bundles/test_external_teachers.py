@@ -77,6 +77,8 @@ def test_a_run_with_probabilities_goes_on(kits19_data, medkd_run, tmp_path, monk
 def test_stages_of_an_nnunet_and_of_a_bundle_are_read(external, kits19_data, medkd_run, tmp_path):
     teacher, options = external["nnunet"]
     assert distil(medkd_run, kits19_data, tmp_path / "a", teacher, "--method", "fitnet", *options) == 0
+    late = ["--method", "hlfd", "--method_args::late", "final", "--method_args::terms", "['ufd','ifd','ipd']"]
+    assert distil(medkd_run, kits19_data, tmp_path / "c", teacher, *late, *options) == 0
     named = ["--method", "spkd", "--teacher_taps", "{'encoder': ['network.model.1.submodule.1.submodule']}"]
     assert distil(medkd_run, kits19_data, tmp_path / "b", external["bundle"][0], *named) == 0
 
