@@ -75,7 +75,7 @@ def plot_team(
     multiple = math.lcm(*(required_multiple(network, fallback=1) for network in team.networks))
     candidates = _candidates(data, multiple) if cases is None else _named_cases(data, cases, multiple)
     if not candidates:
-        print(f"no figures of the team: none of {_CANDIDATES} images has a lesion", flush=True)
+        print(f"no figures of the team: none of {min(_CANDIDATES, len(data))} labelled images has a lesion", flush=True)
         return []
     probabilities = [_probabilities(team, item.image, device) for item in candidates]
     errors = [int((~is_correct(p, item.label[None])).sum()) for p, item in zip(probabilities, candidates, strict=True)]
