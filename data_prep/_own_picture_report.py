@@ -17,7 +17,7 @@ from ._picture_survey import OwnMeasures, class_measures
 from ._report import describe_patients, write_rows
 from ._survey import PERCENTS
 
-__all__ = ["write_own_report"]
+__all__ = ["LEGEND", "picture_row", "write_own_report"]
 
 NARROW = 8  # times less between the outer percentiles than the median of the cases
 LEGEND = (
@@ -64,7 +64,7 @@ def write_own_report(
         describe_patients(listed, patients),
     ]
     odd = odd_cases(cases, names)
-    rows = {case: _row(cases[case], split, names) for case, split in splits.items()}
+    rows = {case: picture_row(cases[case], split, names) for case, split in splits.items()}
     write_rows(folder, listed, rows, odd, settings, lines, refused, LEGEND)
     entries = [entry for entries in listed.values() for entry in entries]
     window = np.ravel(settings["window"])[:2].tolist()  # channels of colours share theirs
@@ -94,7 +94,7 @@ def _contrast(measures: OwnMeasures) -> float:
     return measures.percentiles[-1] - measures.percentiles[0]
 
 
-def _row(case: OwnMeasures, split: str, names: Mapping[int, str]) -> dict[str, Any]:
+def picture_row(case: OwnMeasures, split: str, names: Mapping[int, str]) -> dict[str, Any]:
     """Return the measures of a case as report.json has them; the split's key there is ``part``."""
     titles = ("lowest", *(f"{percent:g} %" for percent in PERCENTS), "highest")
     values = (case.lowest, *case.percentiles, case.highest)

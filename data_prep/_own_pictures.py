@@ -25,7 +25,7 @@ from ._picture_images import describe_reading
 from ._pictures import align_mask
 from ._prepare import shortened
 
-__all__ = ["OwnPair", "class_folders", "read_own_pair", "require_pictures"]
+__all__ = ["OwnPair", "class_folders", "read_own_pair", "read_without_mask", "require_pictures"]
 
 TWO_VALUES = "0 and 255, or 0 and 1: the folder stands for one class"
 Masks = Mapping[str, Path]  # class -> file; "" for a file of all classes
@@ -108,6 +108,20 @@ def read_own_pair(image: Path, masks: Masks, numbers: Mapping[str, int]) -> OwnP
     kinds = dict.fromkeys(f"{one.mode} {one.bits} bit" for one in read)
     kind = ", ".join(kinds) + (f" {colour}" if len(set(colour)) > 1 else "")
     return OwnPair(file, labels, kind, soft, tuple(dict.fromkeys(remarks)), palette)
+
+
+def read_without_mask(image: Path) -> OwnPair:
+    """Read an image that has no label; its label values are zeros.
+
+    Raises:
+        ValueError: for a file that the readers refuse, an image of one value.
+    """
+    file = open_picture(image)
+    values = np.asarray(file.image)
+    if values.min() == values.max():
+        raise ValueError(f"{image}: every pixel is {values.flat[0]}, expected an image")
+    labels = np.zeros((file.image.height, file.image.width), np.uint16)
+    return OwnPair(file, labels, "", 0.0, tuple(dict.fromkeys(describe_reading(file))), {})
 
 
 def _join(

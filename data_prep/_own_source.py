@@ -7,14 +7,14 @@ from pathlib import Path
 
 from monai.config import PathLike
 
-from ._cases import require_source
+from ._cases import DiscoveredCases, require_source
 from ._classes import split_names
 from ._described_source import DescribedSource, discover_source
 from ._target import check_target
 from ._volume_images import ONE_CHANNEL
 from ._volume_pairing import pair_volumes
 
-__all__ = ["agreed_classes", "find_own_source"]
+__all__ = ["agreed_classes", "find_own_source", "images_alone"]
 
 
 def find_own_source(
@@ -52,6 +52,23 @@ def find_own_source(
     for folder in folders:
         check_target(folder, target, overwrite)
     return DescribedSource(folders[0], pair_volumes(*folders, names), channels=names or ONE_CHANNEL)
+
+
+def images_alone(
+    images: PathLike | None, labels: PathLike | None, source: PathLike | None, channels: str | Sequence[str] | None
+) -> DescribedSource:
+    """Return a source of images without labels, whose cases are not read yet.
+
+    Raises:
+        ValueError: for labels or a source beside the images, or no images.
+    """
+    if images is None or labels is not None or source is not None:
+        found = [name for name, path in (("--labels", labels), ("--source", source)) if path is not None]
+        raise ValueError(
+            f"--unlabelled_only True: found {' and '.join(found) or 'no --images'}, expected --images alone"
+        )
+    names = _channel_names("--channels", split_names(channels)) if channels is not None else ()
+    return DescribedSource(Path(images), DiscoveredCases(), channels=names or ONE_CHANNEL)
 
 
 def _channel_names(place: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -39,7 +39,14 @@ from ._unlabelled_store import store_unlabelled
 from ._volume_images import AXES, ONE_CHANNEL, stored_intensities
 from ._volumes import read_pair, store_volumes, without_negative
 
-__all__ = ["VolumeOptions", "prepare_volumes", "store_case"]
+__all__ = [
+    "VolumeOptions",
+    "decide_per_case",
+    "describe_stores",
+    "prepare_volumes",
+    "propose_volume_settings",
+    "store_case",
+]
 
 
 @dataclass(frozen=True)
@@ -99,14 +106,14 @@ def prepare_volumes(
     measured = _survey(cases, splits, given, options)
     names = name_values(given.classes, _cases_with(measured))
     require_classes(names, [measured[case].voxels for case in splits["training"] if case in measured])
-    per_case = _decide_per_case(given, list(measured.values()))
+    per_case = decide_per_case(given, list(measured.values()))
     values = {0: 0, **{value: number for number, value in enumerate(names, 1)}}
     with open_data_set(source, target, cases, options, "nifti", splits) as data_set:
         data_set.store_cases(partial(store_case, given, per_case, values))
         listed = data_set.finish_cases()
         training = [measured[entry["case"]] for entry in listed["training"]]
         require_classes(names, [case.voxels for case in training])  # again: further cases may be refused now
-        settings = _settings(training, given, per_case)
+        settings = propose_volume_settings(training, given, per_case)
         settings["flip_axes"], flips = propose_flip_axes([case.positions for case in training], names, VOLUME_SIDES)
         notes = describe_settings(measured, names, settings, given.channels, given.windows, given.reasons)
         notes += [*given.notes, *flips]
@@ -121,7 +128,7 @@ def prepare_volumes(
         ]
         write_report(data_set.folder, listed, measured, names, settings, notes, data_set.refused, given.channels)
         data_set.save(
-            **_describe_stores(given.channels, per_case),
+            **describe_stores(given.channels, per_case),
             labels={"0": "background", **{str(number): name for number, name in enumerate(names.values(), 1)}},
             **settings,
         )
@@ -156,7 +163,7 @@ def _cases_with(measured: Mapping[str, CaseMeasures]) -> dict[int, list[str]]:
     return {value: [case for case, measures in measured.items() if value in measures.voxels] for value in values}
 
 
-def _decide_per_case(given: VolumeOptions, measured: Sequence[CaseMeasures]) -> list[bool]:
+def decide_per_case(given: VolumeOptions, measured: Sequence[CaseMeasures]) -> list[bool]:
     """Return for each channel whether each case is rescaled by its own percentiles; the other channels are HU."""
     modalities = given.modalities or given.rules or [None] * len(given.channels)
     return [
@@ -193,7 +200,9 @@ def store_case(
     return StoredCase(store_volumes(case, patient, image, pair, folder, values), image_digest(image), pair.notes, None)
 
 
-def _settings(training: Sequence[CaseMeasures], given: VolumeOptions, per_case: Sequence[bool]) -> dict[str, Any]:
+def propose_volume_settings(
+    training: Sequence[CaseMeasures], given: VolumeOptions, per_case: Sequence[bool]
+) -> dict[str, Any]:
     """Return the training settings of the data list: those of the user, others proposed by the training cases."""
     spacing = list(given.spacing or propose_spacing(training))
     windows = given.windows or [
@@ -221,7 +230,7 @@ def _without_negative(
     return sentences
 
 
-def _describe_stores(channels: Sequence[str], per_case: Sequence[bool]) -> dict[str, Any]:
+def describe_stores(channels: Sequence[str], per_case: Sequence[bool]) -> dict[str, Any]:
     """Return what the data list says of the stored intensities, and the names of the channels."""
     scales = ["per-case scale 0 to 1000" if is_scaled else "HU as int16" for is_scaled in per_case]
     texts = [f"{name} {scale}" for name, scale in zip(channels, scales, strict=True)] if len(channels) > 1 else scales

@@ -14,7 +14,7 @@ from medkd.io import FORMS, form_channels, picture_form, to_form
 
 from ._cases import CaseFiles
 from ._each_case import each_case
-from ._own_pictures import Masks, read_own_pair
+from ._own_pictures import Masks, OwnPair, read_own_pair, read_without_mask
 from ._picture_report import PictureMeasures
 from ._refusals import shortened
 from ._sides import Position, measure_positions
@@ -64,7 +64,7 @@ def survey_pictures(
 
     Args:
         files: case -> files.
-        masks: case -> class -> mask.
+        masks: case -> class -> mask; empty for images without labels.
         numbers: class -> label value, where there is a folder for each class.
         workers: number of processes, see `each_case`.
     """
@@ -79,7 +79,12 @@ def survey_pictures(
 
 
 def _measure(masks: Mapping[str, Masks], numbers: Mapping[str, int], case: str, files: CaseFiles) -> OwnMeasures:
-    pair = read_own_pair(files.images[0], masks[case], numbers)
+    if not masks:
+        return _measure_own_pair(read_without_mask(files.images[0]))
+    return _measure_own_pair(read_own_pair(files.images[0], masks[case], numbers))
+
+
+def _measure_own_pair(pair: OwnPair) -> OwnMeasures:
     form = picture_form(pair.file)
     image, labels = to_form(pair.file, form), pair.labels
     edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])

@@ -75,6 +75,7 @@ class Preparation:
         self.digests: dict[str, str] = {}
         self.equal_images: list[list[str]] = []
         self.unlabelled = 0  # number of images without labels
+        self.without_labels = False  # no case has a label: those of training become the unlabelled ones
         # A split file need not name every case. A refused case is reported if it is requested or has no patient.
         self.refused = {
             case: reason
@@ -155,8 +156,8 @@ class Preparation:
         for case, reason in leaks.items():
             self.refused[case] = reason
             entry = self.entries.pop(case)
-            for path in (*image_files(entry["image"]), entry["label"]):
-                (self.folder / path).unlink()
+            for path in (*image_files(entry["image"]), *image_files(entry.get("label", []))):
+                (self.folder / path).unlink(missing_ok=True)
         kept = [[case for case in group if case not in leaks] for group in groups]
         self.equal_images = [group for group in kept if len(group) > 1]
         if not leaks:
@@ -175,11 +176,15 @@ class Preparation:
             extra: further keys of the data list.
         """
         listed = self._listed()
+        splits = listed
+        if self.without_labels:
+            splits = {**listed, "training": [], "unlabelled": listed["training"]}
+            extra["without_labels"] = True
         refused = {"refused": self.refused} if self.refused else {}
         notes = {"notes": self.notes} if self.notes else {}
         save_datalist(
             self.folder,
-            listed,
+            splits,
             name=self.name,
             description=description,
             modality=modality,
@@ -192,7 +197,8 @@ class Preparation:
         options = {name: getattr(self.options, name) for name in ("fold", "folds", "seed")}
         origin = {"split": str(self.options.split), **options, **({"held_out": held_out} if held_out else {})}
         save_split(self.folder, listed, origin, self._left_out())
-        warn_without_target(self.folder, listed["validation"], labels)
+        if not self.without_labels:
+            warn_without_target(self.folder, listed["validation"], labels)
 
     def summary(self, target: PathLike) -> dict[str, Any]:
         """Return what ``prepare`` returns.
@@ -202,7 +208,9 @@ class Preparation:
             images without labels, ``"unlabelled"``, where there are any.
         """
         counts = {split: len(entries) for split, entries in self._listed().items()}
-        unlabelled = {"unlabelled": self.unlabelled} if self.unlabelled else {}
+        if self.without_labels:
+            counts = {"unlabelled": counts.pop("training") + self.unlabelled, **counts}
+        unlabelled = {"unlabelled": self.unlabelled} if self.unlabelled and not self.without_labels else {}
         lists = {"refused": self.refused, "left_out": self._left_out()}
         return {"dataset_dir": str(target), "cases": counts, **unlabelled, **lists}
 

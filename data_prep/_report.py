@@ -19,7 +19,7 @@ from ._patient_names import patients_in_names
 from ._survey import AIR, PERCENTS, CaseMeasures, propose_spacing
 from ._volume_images import ONE_CHANNEL
 
-__all__ = ["describe_patients", "describe_settings", "write_report", "write_rows"]
+__all__ = ["LEGEND", "describe_patients", "describe_settings", "volume_row", "write_report", "write_rows"]
 
 LONGEST_TABLE = 30
 LEGEND = (
@@ -51,7 +51,7 @@ def write_report(
         channels: names of the channels.
     """
     splits = {entry["case"]: split for split, entries in listed.items() for entry in entries}
-    cases = {case: _row(measured[case], split, labels, channels) for case, split in splits.items()}
+    cases = {case: volume_row(measured[case], split, labels, channels) for case, split in splits.items()}
     are_hu = [not is_scaled for is_scaled in channel_flags(settings["per_case"])]
     odd = odd_cases({case: measured[case] for case in splits}, labels, are_hu, channels)
     write_rows(folder, listed, cases, odd, settings, notes, refused, LEGEND)
@@ -178,7 +178,7 @@ def describe_patients(listed: Mapping[str, Sequence[Mapping[str, Any]]], patient
     return line + (f"; in no part, not used: {', '.join(left_out)}" if left_out else "")
 
 
-def _row(case: CaseMeasures, split: str, labels: Mapping[int, str], channels: Sequence[str]) -> dict[str, Any]:
+def volume_row(case: CaseMeasures, split: str, labels: Mapping[int, str], channels: Sequence[str]) -> dict[str, Any]:
     """Return the measures of a case as report.json has them; the split's key there is ``part``."""
     names = ("lowest", *(f"{percent:g} %" for percent in PERCENTS), "highest")
     intensities = {}

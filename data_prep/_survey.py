@@ -14,8 +14,8 @@ from medkd.io import read_volume
 from ._cases import CaseFiles
 from ._each_case import each_case
 from ._sides import Position, measure_positions
-from ._volume_images import ONE_CHANNEL
-from ._volumes import read_pair
+from ._volume_images import ONE_CHANNEL, read_image
+from ._volumes import VolumePair, read_pair
 
 __all__ = [
     "AIR",
@@ -24,6 +24,8 @@ __all__ = [
     "ChannelMeasures",
     "check_exchanged",
     "is_ct",
+    "measure_image",
+    "measure_volume",
     "propose_image_size",
     "propose_patch",
     "propose_spacing",
@@ -90,6 +92,7 @@ def survey_cases(
     workers: int | None = None,
     channels: Sequence[str] = ONE_CHANNEL,
     resample: bool = False,
+    has_labels: bool = True,
 ) -> tuple[dict[str, CaseMeasures], dict[str, str]]:
     """Read every case; return the measures of the usable ones and the reasons of the refused ones.
 
@@ -98,10 +101,12 @@ def survey_cases(
         workers: number of processes, see `each_case`.
         channels: names of the channels, see `read_pair`.
         resample: see `read_pair`.
+        has_labels: False for images alone, see `measure_image`.
     """
+    function = partial(_measure if has_labels else measure_image, channels, resample)
     measured: dict[str, CaseMeasures] = {}
     refused: dict[str, str] = {}
-    for case, measures in each_case(partial(_measure, channels, resample), files, workers, "read").items():
+    for case, measures in each_case(function, files, workers, "read").items():
         if isinstance(measures, CaseMeasures):
             measured[case] = measures
         else:
@@ -110,7 +115,25 @@ def survey_cases(
 
 
 def _measure(channels: Sequence[str], resample: bool, case: str, files: CaseFiles) -> CaseMeasures:
-    image, label, affine, orientation, notes = read_pair(files, channels, resample)
+    return measure_volume(read_pair(files, channels, resample))
+
+
+def measure_image(channels: Sequence[str], resample: bool, case: str, files: CaseFiles) -> CaseMeasures:
+    """Read and measure an image without a label; the body, above air, stands for what is labelled."""
+    image, affine, orientation, notes = read_image(files.images, channels, resample)
+    empty = np.zeros(image.shape[1:], np.uint8)
+    return measure_volume(VolumePair(image, empty, affine, orientation, notes), image[0] > AIR)
+
+
+def measure_volume(pair: VolumePair, inside: np.ndarray | None = None) -> CaseMeasures:
+    """Return the measures of a case.
+
+    Args:
+        pair: image and label map.
+        inside: voxels whose intensities the window is proposed by; None: the labelled ones.
+    """
+    image, label, affine, orientation, notes = pair
+    inside = label > 0 if inside is None else inside
     counts = np.bincount(label.ravel(), minlength=256)
     return CaseMeasures(
         shape=label.shape,
@@ -118,19 +141,19 @@ def _measure(channels: Sequence[str], resample: bool, case: str, files: CaseFile
         voxel_ml=abs(float(np.linalg.det(affine[:3, :3]))) / 1000,
         shear=_shear(affine),
         orientation=orientation,
-        channels=tuple(_measure_channel(channel, label) for channel in image),
+        channels=tuple(_measure_channel(channel, inside) for channel in image),
         voxels={int(value): int(counts[value]) for value in np.flatnonzero(counts) if value},
         positions=measure_positions(label),
         notes=notes,
     )
 
 
-def _measure_channel(image: np.ndarray, label: np.ndarray) -> ChannelMeasures:
+def _measure_channel(image: np.ndarray, inside: np.ndarray) -> ChannelMeasures:
     return ChannelMeasures(
         lowest=float(image.min()),
         percentiles=tuple(np.percentile(spread(image.ravel(), SAMPLES["image"]), PERCENTS).tolist()),
         highest=float(image.max()),
-        foreground=spread(image[label > 0], SAMPLES["foreground"]).astype(np.float32),
+        foreground=spread(image[inside], SAMPLES["foreground"]).astype(np.float32),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from medkd.data import SPLITS, natural_key
-from medkd.io import PICTURES, discover_images, image_files
+from medkd.io import PICTURES, VOLUMES, discover_images, image_files
 from medkd.io.beside import print_skipped
 from medkd.runs.case_names import ALIKE, check_case_name, ignores_capitals, names_alike
 
@@ -23,7 +23,7 @@ from ._patients import is_table, read_other_patients
 from ._refusals import refuse, shortened
 from ._stored_form import ImageMeasures, StoredImage, form_of, stored_digest
 
-__all__ = ["Naming", "UnlabelledCases", "collect_unlabelled", "own_name"]
+__all__ = ["Naming", "UnlabelledCases", "collect_unlabelled", "find_unlabelled", "own_name"]
 
 # Path of an image and its name without suffix -> names of its case and of its patient; None: it is no image.
 Naming = Callable[[Path, str], tuple[str, str] | None]
@@ -81,7 +81,7 @@ def collect_unlabelled(
     first = next(entry for listed in entries.values() for entry in listed)
     is_picture = Path(image_files(first["image"])[0]).suffix.lower() in PICTURES
     form = form_of(datalist, is_picture, resample)
-    files, patients, cases = _find(source, form.suffixes, not is_picture, form.channels, naming, folder)
+    files, patients, cases = find_unlabelled(source, form.suffixes, form.channels, folder, naming)
     if is_table(options.split):
         labelled = [entry["case"] for listed in entries.values() for entry in listed]
         told = read_other_patients(Path(options.split), patients, [*labelled, *datalist.get("refused", {})])
@@ -111,11 +111,25 @@ def collect_unlabelled(
     return cases
 
 
-def _find(
-    source: Path, suffixes: tuple[str, ...], series: bool, channels: Sequence[str], naming: Naming, folder: Path
+def find_unlabelled(
+    source: Path,
+    suffixes: tuple[str, ...],
+    channels: Sequence[str],
+    folder: Path,
+    naming: Naming = own_name,
+    option: str = "--unlabelled",
 ) -> tuple[dict[str, tuple[Path, ...]], dict[str, str], UnlabelledCases]:
-    """Return case -> files and case -> patient of the images of a folder, and the refused ones."""
-    found, refused = discover_images(source, suffixes, series, channels, option="--unlabelled")
+    """Return case -> files and case -> patient of the images of a folder, and the refused ones.
+
+    Args:
+        source: folder of images.
+        suffixes: of images; those of volumes also let folders of DICOM series count.
+        channels: names of the channels.
+        folder: that will hold them.
+        naming: names of the case and the patient of a file.
+        option: that names the source, for messages.
+    """
+    found, refused = discover_images(source, suffixes, suffixes == VOLUMES, channels, option=option)
     cases = UnlabelledCases(refused={case: f"{source / case}: {reason}" for case, reason in refused.items()})
     # nnU-Net's first channel, for example: where every file has such an ending, it is not part of the case's name
     shorter = [without_ending(stem, IMAGE_ENDINGS) for stem, _ in found]

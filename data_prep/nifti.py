@@ -11,9 +11,10 @@ from monai.config import PathLike
 from ._arguments import check_numbers
 from ._classes import split_names
 from ._options import Options
-from ._own_source import agreed_classes, find_own_source
+from ._own_source import agreed_classes, find_own_source, images_alone
 from ._own_volumes import VolumeOptions, prepare_volumes
 from ._source_split import resolve_split
+from ._without_labels import prepare_volumes_without_labels
 
 __all__ = ["prepare"]
 
@@ -40,6 +41,7 @@ def prepare(
     skip_bad: bool = False,
     workers: int | None = None,
     unlabelled: PathLike | None = None,
+    unlabelled_only: bool = False,
 ) -> dict[str, Any]:
     """Check and measure every case, propose training settings, store the cases, write the data list and a report.
 
@@ -74,6 +76,8 @@ def prepare(
         workers: number of processes that read and write cases. None: all cores, and at most one for every 8 cases.
         unlabelled: folder of images without labels, which are stored beside the cases for training; label maps beside
             them are not read. With ``dataset_dir`` alone: they are added to that prepared data set.
+        unlabelled_only: the images have no labels at all (``images`` alone is given): cases are split into unlabelled,
+            validation and test, ``classes`` names those of the teacher, and settings are proposed by the images.
 
     Returns:
         A summary, see `Preparation.summary`.
@@ -85,10 +89,13 @@ def prepare(
     """
     if target is None:
         raise ValueError("prepare needs target, the folder to write")
-    described = find_own_source(images, labels, source, channels, Path(target), overwrite)
-    options = Options(
-        resolve_split(described, split, fold, seed), fold, folds, seed, overwrite, skip_bad, workers, unlabelled
-    )
+    if unlabelled_only:
+        described = images_alone(images, labels, source, channels)
+        split = split or "random"
+    else:
+        described = find_own_source(images, labels, source, channels, Path(target), overwrite)
+    resolved = resolve_split(described, split, fold, seed)
+    options = Options(resolved, fold, folds, seed, overwrite, skip_bad, workers, unlabelled)
     given = VolumeOptions(
         described.channels,
         agreed_classes(described, classes),
@@ -99,6 +106,8 @@ def prepare(
         described.rules,
         described.notes,
     )
+    if unlabelled_only and images is not None:
+        return prepare_volumes_without_labels(images, target, given, options)
     return prepare_volumes(described.cases, described.path, target, given, options)
 
 

@@ -30,14 +30,15 @@ from ._sides import PICTURE_SIDES, propose_flip_axes
 from ._splits import split_discovered
 from ._target import check_target
 from ._unlabelled_store import store_unlabelled
+from ._without_labels import prepare_pictures_without_labels
 
 __all__ = ["prepare"]
 
 
 def prepare(
     images: PathLike,
-    labels: PathLike,
-    target: PathLike,
+    labels: PathLike | None = None,
+    target: PathLike | None = None,
     *,
     classes: str | Sequence[str] | None = None,
     form: str | None = None,
@@ -51,6 +52,7 @@ def prepare(
     skip_bad: bool = False,
     workers: int | None = None,
     unlabelled: PathLike | None = None,
+    unlabelled_only: bool = False,
 ) -> dict[str, Any]:
     """Check and measure every case, propose training settings, store the cases, write the data list and a report.
 
@@ -78,6 +80,8 @@ def prepare(
         workers: number of processes that read and write cases. None: all cores, and at most one for every 8 cases.
         unlabelled: folder of images without labels, which are stored beside the cases for training; label maps beside
             them are not read. With ``dataset_dir`` alone: they are added to that prepared data set.
+        unlabelled_only: the images have no labels at all (``images`` alone is given): cases are split into unlabelled,
+            validation and test, ``classes`` names those of the teacher, and settings are proposed by the images.
 
     Returns:
         A summary, see `Preparation.summary`.
@@ -87,14 +91,22 @@ def prepare(
         ValueError: a target in use, wrong arguments, refused cases (each with its reason), images of several forms, a class
             that no training case has.
     """
-    folders = [require_source(images, "images"), require_source(labels, "labels")]
-    for folder in folders:
-        check_target(folder, Path(target), overwrite)
+    if target is None:
+        raise ValueError("--dataset_dir: found none, expected the folder to write")
     check_size(size)
     window = check_numbers("window", window, 2)
     if form not in (None, *CHOICES):
         raise ValueError(f"--form: found {form!r}, expected one of {', '.join(CHOICES)}")
     options = Options(split, fold, folds, seed, overwrite, skip_bad, workers, unlabelled)
+    if unlabelled_only:
+        if labels is not None:
+            raise ValueError("--unlabelled_only True: found --labels, expected --images alone")
+        return prepare_pictures_without_labels(images, target, classes, form, window, size, options)
+    if labels is None:
+        raise ValueError("medkd prepare pictures needs --labels, or --unlabelled_only True for images without labels")
+    folders = [require_source(images, "images"), require_source(labels, "labels")]
+    for folder in folders:
+        check_target(folder, Path(target), overwrite)
     require_pictures(folders[0], "images")
     of_class = _order_folders(class_folders(folders[1]), classes)
     numbers = {name: number for number, name in enumerate(of_class, 1)}

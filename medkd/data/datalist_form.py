@@ -36,7 +36,7 @@ def check_form(path: Path, datalist: Mapping[str, Any]) -> None:
         if not isinstance(datalist.get(name, []), list):
             raise ValueError(f"{path}: {name}: found {str(datalist[name])[:80]}, expected a list of cases")
         for entry in datalist.get(name, []):
-            _check_entry(path, entry, is_labelled=name != UNLABELLED)
+            _check_entry(path, entry, name != UNLABELLED and not datalist.get("without_labels"))
     _check_channels(path, [entry for name in lists for entry in datalist.get(name, [])])
 
 
