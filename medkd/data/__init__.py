@@ -17,6 +17,7 @@ from .normalise import NormaliseCased
 from .patches import RandStoredPatch, cases_for_patches, native_size, repeated_sampler
 from .predictions import DropChannelForMonaiLabeld, SaveImagePredictiond
 from .readers import PictureReader, VolumeFileReader, VolumeStoreReader
+from .reference_labels import agreement_metric, has_labels, reference_folder, write_reference_labels
 from .slices import SliceDataset, balanced_sampler
 from .splits import SPLITS, VALIDATION_SHARE, check_leaks, natural_key, split_cases
 from .transforms import CheckImaged, MapLabelsd, class_names, target_values
@@ -64,7 +65,11 @@ __all__ = [
     "epoch_indices",
     "flip_axes",
     "labelled_items",
+    "agreement_metric",
+    "has_labels",
     "load_datalist",
+    "reference_folder",
+    "write_reference_labels",
     "load_unlabelled",
     "mixed_sampler",
     "native_size",

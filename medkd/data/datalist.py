@@ -38,21 +38,24 @@ __all__ = [
     "load_datalist",
     "load_unlabelled",
     "read_datalist",
+    "reference_path",
     "save_datalist",
     "write_datalist",
 ]
 
 FILE_NAME = "datalist.json"
+WITHOUT_LABELS = "without_labels"  # key of a data set in which no case has a label
 # property -> option of the same kind
 _OPTIONS = {"image_size_2d": "image_size", "patch_3d": "patch_size", "spacing_3d": "spacing"}
 
 
-def load_datalist(dataset_dir: PathLike, split: str) -> list[dict[str, Any]]:
+def load_datalist(dataset_dir: PathLike, split: str, reference: PathLike | None = None) -> list[dict[str, Any]]:
     """Return the entries of one split of a prepared data set, with absolute paths.
 
     Args:
         dataset_dir: folder of the prepared data set.
         split: ``"training"``, ``"validation"`` or ``"test"``.
+        reference: of a data set without labels, the folder of a teacher's label maps, which stand in their place.
 
     Raises:
         FileNotFoundError: no such folder, no ``datalist.json`` in it, a missing image or label.
@@ -64,9 +67,34 @@ def load_datalist(dataset_dir: PathLike, split: str) -> list[dict[str, Any]]:
         raise ValueError(f"{split!r} is no split, expected one of {', '.join(SPLITS)}")
     datalist = read_datalist(dataset_dir)
     check_leaks(datalist, folder)
+    if datalist.get(WITHOUT_LABELS):
+        if reference is None or split == "training":
+            raise ValueError(
+                f"--dataset_dir {dataset_dir}: found a data set without labels, expected one with labels; a student learns "
+                "from a teacher alone by `medkd distill --teacher PATH --training_cases 0`"
+            )
+        labels = {entry["case"]: reference_path(reference, entry) for entry in datalist.get(split, [])}
+        if missing := next((path for path in labels.values() if not Path(path).is_file()), None):
+            raise FileNotFoundError(
+                f"{missing}: no such label map of the teacher, with which a data set without labels is measured: expected the "
+                "folder of a run that was distilled on this data set"
+            )
+        entries = [_with_absolute_paths(folder, entry) for entry in datalist.get(split, [])]
+        return [{**entry, "label": labels[entry["case"]]} for entry in entries]
     if not datalist.get(split):
         raise ValueError(f"{folder / FILE_NAME}: the split {split!r} is empty")
     return [_with_absolute_paths(folder, entry) for entry in datalist[split]]
+
+
+def reference_path(folder: PathLike, entry: Mapping[str, Any]) -> str:
+    """Return the path of a teacher's label map of a case.
+
+    Args:
+        folder: of the label maps.
+        entry: of the data list.
+    """
+    is_volume = image_files(entry["image"])[0].endswith(".b2nd")
+    return str(Path(folder).resolve() / f"{entry['case']}{'.b2nd' if is_volume else '.png'}")
 
 
 def load_unlabelled(dataset_dir: PathLike) -> list[dict[str, Any]]:

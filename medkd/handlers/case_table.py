@@ -49,6 +49,7 @@ class CaseTable:
         protocol: see `medkd.metrics.PROTOCOLS`.
         metrics: further metrics, see `medkd.metrics.metric_names`.
         nsd_mm: tolerance of "nsd" in mm, in pixels for images.
+        is_agreement: whether the label maps are a teacher's: the metrics are then named as agreement with it.
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class CaseTable:
         protocol: str = "whole",
         metrics: str | Sequence[str] = (),
         nsd_mm: float = 2.0,
+        is_agreement: bool = False,
     ) -> None:
         self.folder = RunFolder(output_dir)
         self.classes = dict(classes)
         self.protocol = protocol
         self.metrics = metric_names(metrics)
         self.nsd_mm = nsd_mm
+        self.is_agreement = is_agreement
         self.cases: list[list[dict[str, Any]]] = []
         self.unit = "voxels"
         self.bins: list[np.ndarray] = []  # of each case (K - 1, 3, bins)
@@ -118,8 +121,8 @@ class CaseTable:
         table = pd.DataFrame(rows)
         table = table[[*_FIRST_COLUMNS, *(column for column in table if column not in _FIRST_COLUMNS)]]
         summary = summarise(rows)
-        self.folder.write_metrics(table)
-        self.folder.write_summary(summary)
+        self.folder.write_metrics(table, self.is_agreement)
+        self.folder.write_summary(summary, self.is_agreement)
         for name, metrics in summary.items():
             of_class = [row for row in rows if row["class"] == name]
             self._print_class(name, metrics, of_class)
@@ -129,11 +132,13 @@ class CaseTable:
     ) -> None:
         kind = "pictures" if self.unit == "pixels" else "cases"
         over = f" over {len(rows)} {kind}" if "patient" in rows[0] else ""
-        print(f"{name} [{self.protocol}]{over}: {_values(metrics)}; {_note(metrics)}")
+        title = f"{name} [{self.protocol}]{', agreement with the teacher' if self.is_agreement else ''}"
+        note = _note(metrics, "the teacher's label" if self.is_agreement else "ground truth")
+        print(f"{title}{over}: {_values(metrics)}; {note}")
         if "patient" in rows[0]:
             count = len({row["patient"] for row in rows})
             values = _values(metrics, "mean_over_patients", "std_over_patients", "patients")
-            print(f"{name} [{self.protocol}] over {count} patient(s), each the mean of its {kind}: {values}")
+            print(f"{title} over {count} patient(s), each the mean of its {kind}: {values}")
         if "removed_voxels" in metrics:
             print(_line_of_removed(name, metrics, [row["removed_voxels"] for row in rows], self.unit))
 
@@ -192,9 +197,9 @@ def _values(
     )
 
 
-def _note(metrics: Mapping[str, Mapping[str, Any]]) -> str:
+def _note(metrics: Mapping[str, Mapping[str, Any]], reference: str) -> str:
     missed, empty, alarms = (_count(metrics[key]) for key in ("missed", "empty_truth", "false_alarm"))
-    note = f"{missed} missed; without ground truth: {empty} of {metrics['empty_truth']['n']} cases"
+    note = f"{missed} missed; without {reference}: {empty} of {metrics['empty_truth']['n']} cases"
     return note + (f", false alarms in {alarms} of these" if empty else "")
 
 

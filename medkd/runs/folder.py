@@ -21,6 +21,9 @@ T = TypeVar("T")
 
 # columns of names in ``metrics.csv``, which may look like numbers
 _TEXTS = ("case", "class", "patient")
+_NAMES = (*_TEXTS, "protocol")
+AGREEMENT = "agreement_"  # before the names of metrics that compare with a teacher's label maps
+TEACHER = "teacher"  # value of the column ``reference`` of such metrics
 # columns of numbers; others may be text
 _MEASURED = {"dice", "iou", "rvd", "hd95", "abs_rvd", "missed", "empty_truth", "false_alarm", "nsd", "ece"}
 
@@ -209,7 +212,10 @@ class RunFolder:
         return read_object(self.mlflow)
 
     def read_metrics(self) -> pd.DataFrame | None:
-        """Return the metrics, one row for each case and class."""
+        """Return the metrics, one row for each case and class.
+
+        Those of an agreement with a teacher have the names of metrics as well, and a column ``reference`` that says so.
+        """
         import pandas as pd
 
         try:
@@ -221,12 +227,14 @@ class RunFolder:
         measured = [
             name
             for name in map(str, table)
-            if name.removesuffix("_raw") in _MEASURED or name.startswith(("lesion", "removed"))
+            if name.removeprefix(AGREEMENT).removesuffix("_raw") in _MEASURED or name.startswith(("lesion", "removed"))
         ]
         if not {"case", "class"} <= set(table.columns) or not all(
             map(pd.api.types.is_numeric_dtype, table[measured].dtypes)
         ):
             return None
+        if any(name.startswith(AGREEMENT) for name in map(str, table)):
+            table = table.rename(columns=lambda name: str(name).removeprefix(AGREEMENT)).assign(reference=TEACHER)
         texts = [name for name in _TEXTS if name in table]
         return table.assign(**{name: table[name].map(unescape_csv, na_action="ignore") for name in texts})
 
@@ -256,13 +264,20 @@ class RunFolder:
         """Write command, seed, versions and machine of the run."""
         _write(self.environment, json.dumps(environment, indent=2))
 
-    def write_metrics(self, table: pd.DataFrame) -> None:
-        """Write the metrics."""
+    def write_metrics(self, table: pd.DataFrame, is_agreement: bool = False) -> None:
+        """Write the metrics; those of an agreement with a teacher are named so."""
+        if is_agreement:
+            table = table.rename(columns=lambda name: name if name in _NAMES else f"{AGREEMENT}{name}")
         texts = {name: table[name].astype(str).map(escape_csv) for name in _TEXTS if name in table}
         write_atomically(self.metrics, lambda path: table.assign(**texts).to_csv(path, index=False))
 
-    def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """Write mean, standard deviation and number of cases of each metric and class."""
+    def write_summary(self, summary: Mapping[str, Any], is_agreement: bool = False) -> None:
+        """Write mean, standard deviation and number of cases of each metric and class, see `write_metrics`."""
+        if is_agreement:
+            summary = {
+                name: {f"{AGREEMENT}{metric}": value for metric, value in metrics.items()}
+                for name, metrics in summary.items()
+            }
         _write(self.summary, json.dumps(summary, indent=2))
 
     def write_correction(self, correction: Mapping[str, Any]) -> None:

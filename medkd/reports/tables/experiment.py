@@ -103,6 +103,7 @@ def _cell(
         "class": class_name,
         "metric": metric,
         "published": "",
+        "reference": _reference(cases),
         "seeds": of_row["seed"].nunique(),
         "planned": len(experiment.runs[task][row]),
         "collapsed": len(collapsed_runs(of_row)),
@@ -128,6 +129,19 @@ def _cell(
     if row in means and row != experiment.baseline and experiment.baseline in means:
         cell |= _compare(experiment, row, metric, cases, means, scale)
     return cell
+
+
+def _reference(cases: Mapping[str, pd.DataFrame]) -> str:
+    """Return "teacher" where runs were measured by a teacher's label maps, an empty text where by labels.
+
+    Raises:
+        ValueError: for runs of both kinds.
+    """
+    kinds = {title: "reference" in table for title, table in cases.items() if len(table)}
+    if len({*kinds.values()}) > 1:
+        agreeing = next(title for title, is_agreement in kinds.items() if is_agreement)
+        raise ValueError(f"{agreeing}: found agreement with a teacher, expected metrics by labels as of the other runs")
+    return "teacher" if any(kinds.values()) else ""
 
 
 def _over_patients(cases: pd.DataFrame, metric: str) -> pd.Series:

@@ -54,6 +54,8 @@ def task_tables(
     for task, of_task in table.groupby("task", sort=False):
         for name, of_class in of_task.groupby("class", sort=False):
             title = f"{task}, {name}" if of_task["class"].nunique() > 1 else str(task)
+            if "reference" in of_class and (of_class["reference"] == "teacher").any():
+                title += ": agreement with the teacher, no labels"
             paper = "paper" if task in compared else "paper†"
             printed = set(of_class.loc[of_class["published"] != "", "metric"])
             rows = {
