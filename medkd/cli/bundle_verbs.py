@@ -9,7 +9,7 @@ from medkd.configs.merge import merge_files
 from medkd.configs.values import convert_words
 
 from .checks import check_options, check_required, unknown_options
-from .data_set import check_data_set
+from .data_set import check_data_set, check_has_labels
 from .team import MEMBERS
 from .trained import options_from_record, role_of_model
 from .verb import ROLES, Command
@@ -75,6 +75,8 @@ def checked_options(command: Command, files_of: str | None = None) -> tuple[dict
     options = convert_words(options, config)
     check_options(options, config)
     check_data_set(command.task, options, config)
+    if command.verb == "train":
+        check_has_labels(options)
     return options, mode
 
 

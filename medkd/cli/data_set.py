@@ -8,11 +8,29 @@ from typing import Any
 
 from medkd.runs.json_files import read_object
 
-__all__ = ["check_data_set"]
+__all__ = ["check_data_set", "check_has_labels"]
 
 _KINDS = {True: "volumes", False: "pictures"}
 # of stored images; another suffix tells nothing
 _KIND_OF = {".b2nd": True, **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"), False)}
+
+
+def check_has_labels(options: Mapping[str, Any]) -> None:
+    """Check that a training learns from labels only where its data set has some.
+
+    Args:
+        options: ids of the configuration and their values.
+
+    Raises:
+        ValueError: for a data set without labels where ``--training_cases`` is not 0.
+    """
+    folder = options.get("dataset_dir")
+    datalist = read_object(Path(folder) / "datalist.json") if isinstance(folder, str) else None
+    if (datalist or {}).get("without_labels") and options.get("training_cases") != 0:
+        raise ValueError(
+            f"--dataset_dir {folder}: found a data set without labels, expected one with labels; a student learns from a "
+            "teacher alone by medkd distill --teacher PATH --training_cases 0"
+        )
 
 
 def check_data_set(task: str, options: Mapping[str, Any], config: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A teacher's label maps in the place of labels, where a data set has none: what is measured then is agreement with the teacher."""
+"""A teacher's label maps in the place of labels, where a data set has none: metrics are then agreement with the teacher."""
 
 from __future__ import annotations
 
