@@ -14,6 +14,7 @@ from medkd.configs.values import convert_words
 
 from ..bundle_verbs import check_required_ids
 from ..checks import check_options
+from ..data_set import check_has_labels
 from ..method_check import check_method
 from ..search import TUNE_OPTIONS, read_search
 from ..team import MEMBERS, STUDENT_OPTIONS, split_member_options, team_first
@@ -63,6 +64,7 @@ class _Student:
         for role, values in members.items():
             check_options(values, self.config(role, mode))
         check_method(student, config, command.settings["soft_labels"])
+        check_has_labels(student)
         return options, mode
 
     def train(self, setting: Mapping[str, Any], changes: Mapping[str, Any]) -> None:

@@ -61,12 +61,9 @@ def curves(runs: Sequence[RunFacts]) -> tuple[list[Panel], list[Line], list[str]
     scalars = {run: read_scalars(run.folder) for run in runs}
     without = [run.name for run, tags in scalars.items() if not tags]
     panels = [_panel("Loss", {run: tags["loss"] for run, tags in scalars.items() if "loss" in tags})]
-    panels += [
-        _panel(
-            "Validation: mean Dice",
-            {r: tags["val_mean_dice"] for r, tags in scalars.items() if "val_mean_dice" in tags},
-        )
-    ]
+    validations = {"mean Dice": "val_mean_dice", "agreement with the teacher (Dice)": "val_agreement_dice"}
+    for name, tag in validations.items():
+        panels.append(_panel(f"Validation: {name}", {run: tags[tag] for run, tags in scalars.items() if tag in tags}))
     terms = sorted({tag for tags in scalars.values() for tag in tags if tag.startswith("loss/")}, key=_task_first)
     for term in terms:
         of_term = {run: tags[term] for run, tags in scalars.items() if term in tags}

@@ -78,6 +78,13 @@ class TaskContent:
     panels: list[Panel]
     legend: list[Line]
     without_events: list[str]
+    is_agreement: bool = False
+    """Whether a teacher's label maps stand in the place of labels."""
+
+    @property
+    def score(self) -> str:
+        """What the scores of cases are called."""
+        return "agreement with the teacher (Dice)" if self.is_agreement else "Dice"
 
     @property
     def failed(self) -> list[RunFacts]:
@@ -140,6 +147,7 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
         attention=cams,
         attention_notes=cam_notes,
         target=next(iter(classes), "target"),
+        is_agreement=any("reference" in table for table in cases.values()),
         panels=panels,
         legend=legend,
         without_events=without,

@@ -54,8 +54,6 @@ def task_tables(
     for task, of_task in table.groupby("task", sort=False):
         for name, of_class in of_task.groupby("class", sort=False):
             title = f"{task}, {name}" if of_task["class"].nunique() > 1 else str(task)
-            if "reference" in of_class and (of_class["reference"] == "teacher").any():
-                title += ": agreement with the teacher, no labels"
             paper = "paper" if task in compared else "paper†"
             printed = set(of_class.loc[of_class["published"] != "", "metric"])
             rows = {
@@ -88,6 +86,8 @@ def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping
     for index, cell in group.iterrows():
         metric = str(index)
         name = NAMES.get(metric, metric)
+        if cell.get("reference") == "teacher":
+            name = f"agreement with the teacher: {name}"
         if metric in printed:
             row[f"{name} ({printed[metric]})"] = cell["published"]
         row[name] = _measured(cell, metric, group["cases"].max())

@@ -1,0 +1,65 @@
+"""A student without a label: a data set of images alone, a teacher, and agreement with it, as docs/unlabelled.md draws it."""
+
+import csv
+import json
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.data_prep.test_unlabelled import write_images, write_pictures
+
+
+@pytest.mark.slow
+def test_a_student_learns_from_a_teacher_alone_and_is_measured_by_its_agreement(tmp_path, medkd_run, capsys):
+    write_pictures(tmp_path / "source", 6)
+    folders = ["--images", tmp_path / "source/images", "--labels", tmp_path / "source/labels"]
+    assert medkd_run("prepare", "pictures", *folders, "--dataset_dir", tmp_path / "labelled", tiny=False) == 0
+    teacher = ["--role", "teacher", "--dataset_dir", tmp_path / "labelled", "--output_dir", tmp_path / "teacher"]
+    assert medkd_run("train", "pictures", *teacher) == 0
+    write_images(tmp_path / "scans", *range(20, 28))
+    data = ["--dataset_dir", tmp_path / "data"]
+    alone = ["--images", tmp_path / "scans", "--unlabelled_only", "True", "--classes", "foreground"]
+    assert medkd_run("prepare", "pictures", *alone, *data, tiny=False) == 0
+    capsys.readouterr()
+
+    student = tmp_path / "student"
+    options = [
+        "--method",
+        "kd",
+        "--teacher",
+        tmp_path / "teacher",
+        "--unlabelled",
+        "all",
+        *data,
+        "--output_dir",
+        student,
+    ]
+    assert medkd_run("distill", "pictures", *options) == 1  # labels are asked for
+    assert "found a data set without labels" in capsys.readouterr().err and not student.exists()
+    assert medkd_run("train", "pictures", *data, "--output_dir", student) == 1
+    assert "found a data set without labels" in capsys.readouterr().err and not student.exists()
+
+    assert medkd_run("distill", "pictures", *options, "--training_cases", 0) == 0
+    printed = capsys.readouterr().out
+    assert "the teacher's label maps of 3 validation and test cases stand in their place" in printed
+    assert "val_agreement_dice" in printed and "val_mean_dice" not in printed
+    assert "foreground [whole], agreement with the teacher: dice" in printed
+    with open(student / "metrics.csv", newline="") as file:
+        columns = next(csv.reader(file))
+    assert "agreement_dice" in columns and "dice" not in columns
+    assert {name.split("_")[0] for name in json.loads((student / "summary.json").read_text())["foreground"]} == {
+        "agreement"
+    }
+    tags = set()
+    for events in student.glob("events*"):
+        tags |= set(EventAccumulator(str(events)).Reload().Tags()["scalars"])
+    assert "val_agreement_dice" in tags and "val_mean_dice" not in tags
+
+    assert medkd_run("evaluate", "pictures", "--model", student, *data, "--output_dir", tmp_path / "evaluation") == 0
+    assert (tmp_path / "evaluation/metrics.csv").read_text() == (student / "metrics.csv").read_text()
+    report = ["report", "--run", f"kd={student}", "--html", "--output_dir", tmp_path / "report"]
+    from medkd.cli.main import main
+
+    assert main([*map(str, report)]) == 0
+    assert "agreement with the teacher, no labels" in (tmp_path / "report/table.md").read_text()
+    assert "greement with the teacher" in (tmp_path / "report/report.html").read_text()
