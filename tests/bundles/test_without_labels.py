@@ -61,5 +61,5 @@ def test_a_student_learns_from_a_teacher_alone_and_is_measured_by_its_agreement(
     from medkd.cli.main import main
 
     assert main([*map(str, report)]) == 0
-    assert "agreement with the teacher, no labels" in (tmp_path / "report/table.md").read_text()
+    assert "agreement with the teacher: Dice, %" in (tmp_path / "report/table.md").read_text()
     assert "greement with the teacher" in (tmp_path / "report/report.html").read_text()
