@@ -124,7 +124,11 @@ def main(
         + [f"kd{_HALF}"]
     )
     floor = methods.build("none", task, student)
-    losses = {name: methods.build(name.removesuffix(_HALF), task, student, teacher) for name in names}
+    arguments = {"pseudo": {"labelled": True}}  # all images have labels
+    losses = {
+        name: methods.build(base := name.removesuffix(_HALF), task, student, teacher, arguments.get(base))
+        for name in names
+    }
     half = torch.arange(BATCH // 2)
     losses = {name: partial(loss, labelled=half) if name.endswith(_HALF) else loss for name, loss in losses.items()}
     ratios: dict[str, list[float]] = {name: [] for name in names}

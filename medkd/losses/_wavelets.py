@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import cache
 from math import comb
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["axis_operators", "daubechies", "transform_axis"]
+__all__ = ["AxisOperators", "axis_operators", "daubechies", "transform_axis"]
 
 Filters = tuple[tuple[float, ...], tuple[float, ...]]
 
 # Beyond ten vanishing moments the roots of the polynomial lose digits.
 _LARGEST_ORDER = 10
+# rows of a matrix that are multiplied at once
+_BLOCK = 32
 
 
 def daubechies(name: str) -> Filters:
@@ -49,42 +53,108 @@ def daubechies(name: str) -> Filters:
     return tuple(low.tolist()), tuple(high.tolist())
 
 
-@cache
-def axis_operators(filters: Filters, edge: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return one level along an axis as matrices: analysis and synthesis.
+class AxisOperators(NamedTuple):
+    """One level of the transform along an axis of n positions, as matrices, with filters of length L."""
 
-    Analysis is correlation with the decomposition filters at every second position, zero beyond the borders. Synthesis is
-    transposed convolution with the reconstruction filters. A level along several axes applies the matrices of each.
+    analysis: Tensor
+    """(2, n // 2 + L / 2, n): correlation with the low and the high filter at every second position, zero beyond borders."""
+    details: Tensor
+    """(2, rows, n): synthesis of the analysis of either band, in a basis in which most rows belong to one band alone."""
+    shared: int
+    """The first and the last rows of ``details``, so many of each, in which both bands have the same basis."""
+
+
+# The result is a constant for `torch.compile`, which does not look into it: it depends on sizes alone.
+@torch.compiler.assume_constant_result
+def axis_operators(filters: Filters, edge: int, dtype: torch.dtype, device: torch.device) -> AxisOperators:
+    """Return one level along an axis as matrices. A level along several axes applies the matrices of each.
+
+    Synthesis is transposed convolution with the reconstruction filters, cut to 2 (n // 2) positions. Away from the borders
+    its columns are orthonormal, so that the squared norm of a synthesised map is that of its coefficients, and the synthesis
+    itself is not needed. The columns that a border cuts are expressed in an orthonormal basis of what the others leave.
 
     Args:
-        filters: the low and the high decomposition filter, of length L each.
+        filters: the low and the high decomposition filter.
         edge: n, the positions along the axis.
         dtype: data type of the matrices.
         device: where the matrices are.
-
-    Returns:
-        The analysis of the low and of the high band, (2, n // 2 + L / 2, n), and their synthesis,
-        (2, 2 (n // 2), n // 2 + L / 2): an odd edge becomes one shorter.
     """
+    return _axis_operators(filters, edge, dtype, device)
+
+
+@cache
+def _axis_operators(filters: Filters, edge: int, dtype: torch.dtype, device: torch.device) -> AxisOperators:
     low_high = torch.tensor(filters, dtype=torch.float64).unsqueeze(1)
-    padding = low_high.shape[2] - 1
+    length = low_high.shape[2]
     positions = torch.eye(edge, dtype=torch.float64).unsqueeze(1)
-    analysis = F.conv1d(positions, low_high, stride=2, padding=padding)
-    coefficients = torch.eye(analysis.shape[2], dtype=torch.float64).unsqueeze(1)
-    synthesis = F.conv_transpose1d(coefficients, low_high.flip(2).transpose(0, 1), stride=2, padding=padding)
-    # of each position, or coefficient, in the first place: what it adds to every other one
-    first, second = (matrix.permute(1, 2, 0).to(device, dtype).contiguous() for matrix in (analysis, synthesis))
-    return first, second
+    # (2, coefficients, n): of each position in the first place, what it adds to every coefficient
+    analysis = F.conv1d(positions, low_high, stride=2, padding=length - 1).permute(1, 2, 0)
+    coefficients = torch.eye(analysis.shape[1], dtype=torch.float64).unsqueeze(1)
+    synthesis = F.conv_transpose1d(coefficients, low_high.flip(2).transpose(0, 1), stride=2, padding=length - 1)
+    synthesis = synthesis.permute(1, 2, 0)  # (2, 2 (n // 2), coefficients)
+    whole = slice(length // 2, edge // 2)  # coefficients that no border cuts
+    count = max(0, whole.stop - whole.start)
+    details, shared = synthesis @ analysis, edge // 2
+    if count:
+        basis = _complement(torch.cat([*synthesis[:, :, whole]], dim=1))
+        ends, shared = basis.T @ synthesis @ analysis, length // 2
+        details = torch.cat([ends[:, :shared], analysis[:, whole], ends[:, shared:]], dim=1)
+    first, second = (matrix.to(device, dtype).contiguous() for matrix in (analysis, details))
+    return AxisOperators(first, second, shared)
 
 
-def transform_axis(matrix: Tensor, maps: Tensor, axis: int) -> Tensor:
+def _complement(columns: Tensor) -> Tensor:
+    """Return an orthonormal basis of what is orthogonal to orthonormal columns, sorted by the position of its vectors."""
+    rest = torch.linalg.svd(columns)[0][:, columns.shape[1] :]
+    positions = torch.arange(len(columns), dtype=columns.dtype)
+    # vectors of different places along the axis are eigenvectors of their position, and so local
+    return rest @ torch.linalg.eigh(rest.T @ (positions.unsqueeze(1) * rest))[1]
+
+
+def transform_axis(matrix: Tensor, maps: Tensor, axis: int, reach: int | None = None) -> Tensor:
     """Return maps with a matrix (m, n) applied along an axis of n positions.
+
+    Args:
+        matrix: as in `AxisOperators`, zero except near its diagonal.
+        maps: of any shape.
+        axis: of the maps.
+        reach: entries further than so many columns from the diagonal are 0. None: they may be anything.
 
     Example:
         >>> transform_axis(torch.ones(1, 3), torch.ones(2, 3, 4), axis=1).shape
         torch.Size([2, 1, 4])
     """
-    # one large product over the last axis: a batch of small ones, one a map, takes several times longer on a CPU
-    moved = maps.transpose(axis, -1)
-    rows = moved.reshape(-1, moved.shape[-1]) @ matrix.T
-    return rows.reshape(*moved.shape[:-1], -1).transpose(axis, -1)
+    shape = maps.shape
+    flat = maps.reshape(math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
+    product: Tensor = _BandedProduct.apply(flat, matrix, max(matrix.shape) if reach is None else reach)
+    return product.reshape(*shape[:axis], matrix.shape[0], *shape[axis + 1 :])
+
+
+class _BandedProduct(torch.autograd.Function):
+    """Product of a constant band matrix (m, n) with maps (B, n, C), in blocks of rows; its adjoint is such a product too."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, matrix: Tensor, reach: int) -> Tensor:
+        ctx.save_for_backward(matrix)
+        ctx.reach = reach
+        return _multiply(matrix, maps, reach)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (matrix,) = ctx.saved_tensors
+        return _multiply(matrix.T, gradient, ctx.reach), None, None
+
+
+def _multiply(matrix: Tensor, maps: Tensor, reach: int) -> Tensor:
+    """Return matrix @ maps, without the entries further than ``reach`` columns from the diagonal."""
+    rows, columns = matrix.shape
+    products = []
+    for first in range(0, rows, _BLOCK):
+        last = min(rows, first + _BLOCK)
+        start, stop = max(0, first * columns // rows - reach), min(columns, last * columns // rows + reach)
+        block, part = matrix[first:last, start:stop].contiguous(), maps[:, start:stop]
+        if maps.shape[2] == 1:  # rows in a line: one product, not one of each map
+            products.append((part.squeeze(2) @ block.T).unsqueeze(2))
+        else:
+            products.append(torch.bmm(block.expand(len(part), *block.shape), part))
+    return products[0] if len(products) == 1 else torch.cat(products, dim=1)
