@@ -135,6 +135,7 @@ def pair_pictures(
 
 
 def composed(name: str) -> str:
+    """Return a name in Unicode's composed form."""
     return unicodedata.normalize("NFC", name)
 
 

@@ -85,6 +85,10 @@ It writes a label in the format of the picture. JPEG changes the numbers of clas
 request for a JPEG picture.
 """
 
+_SEVERAL = """\
+both programs hand over one file for a case, so all channels ({names}) are in one 4-D file, or
+in MONAI Deploy in one array with the channels last. Files of single channels are refused there."""
+
 _TRAINER = """
 Its trainer **needs medkd** in the environment of the server. It goes on from `models/model.pt` with the options of the training
 below, on the images that are labelled in the server. A label holds the classes that the model predicts. The folder
@@ -104,11 +108,10 @@ def render_page(student: Student, name: str, metadata: dict[str, Any], inference
         inference_only: whether the bundle lacks the configurations of a training.
     """
     is_picture = student.inference["images"]["_target_"].endswith(".find_pictures")
-    axes = (
-        "columns, rows, channels"
-        if metadata["network_data_format"]["inputs"]["image"]["num_channels"] > 1
-        else "columns, rows"
-    )
+    channels = metadata["network_data_format"]["inputs"]["image"]["channel_def"].values()
+    axes = " Volumes of several channels: " + _SEVERAL.format(names=", ".join(channels)) if len(channels) > 1 else ""
+    if is_picture:
+        axes = f" Pictures have the axes columns, rows{', channels' if len(channels) > 1 else ''}, as MONAI reads them."
     scans, pictures = (
         "a NIfTI, NRRD or MetaImage file, a folder with a DICOM series",
         "a .png, .jpg, .bmp or .tif picture",
@@ -116,7 +119,7 @@ def render_page(student: Student, name: str, metadata: dict[str, Any], inference
     programs = _PROGRAMS.format(
         label_files=_LABEL_FILES.rstrip("\n") if is_picture else "",
         trainer="" if inference_only else _TRAINER,
-        axes=f" Pictures have the axes {axes}, as MONAI reads them." if is_picture else "",
+        axes=axes,
     )
     how_to_train = _WITHOUT_TRAINING if inference_only else _TRAINING
     return _PAGE.format(
