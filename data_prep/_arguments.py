@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from medkd.runs.errors import UsageError
+
 __all__ = ["check_numbers"]
 
 
@@ -22,4 +24,4 @@ def check_numbers(name: str, value: Sequence[float] | None, count: int) -> list[
         if (name == "window" and finite[0] < finite[1]) or (name == "spacing" and min(finite) > 0):
             return finite
     expected = "two numbers, the lower first" if name == "window" else "three lengths in mm: slice, row, column"
-    raise ValueError(f"--{name}: found {' '.join(map(str, numbers))}, expected {expected}")
+    raise UsageError(f"--{name}: found {' '.join(map(str, numbers))}, expected {expected}")

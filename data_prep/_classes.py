@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from medkd.runs.errors import UsageError
+
 __all__ = ["check_class_names", "name_values", "require_classes", "split_names", "unnamed_values"]
 
 
@@ -80,11 +82,11 @@ def split_names(classes: str | Sequence[str]) -> list[str]:
 def check_class_names(names: Sequence[str]) -> None:
     """Raise ValueError for names that are equal, empty, mean something else, or would be code in configurations."""
     if len(set(names)) < len(names) or {"", "all", "background"} & set(names):
-        raise ValueError(f"--classes: {', '.join(names)}: names must differ, and be neither empty, all nor background")
+        raise UsageError(f"--classes: {', '.join(names)}: names must differ, and be neither empty, all nor background")
     if unprintable := [name for name in names if not name.isprintable()]:
-        raise ValueError(f"--classes: found the name {unprintable[0]!a}, expected one without control characters")
+        raise UsageError(f"--classes: found the name {unprintable[0]!a}, expected one without control characters")
     if any(name.startswith(("$", "@", "%")) for name in names):
-        raise ValueError(
+        raise UsageError(
             f"--classes: {', '.join(names)}: names must not begin with $, @ or %, which mark code in configurations"
         )
 

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import torch
 from tqdm import tqdm
 
+from medkd.runs.errors import UsageError
+
 __all__ = ["check_workers", "each_case"]
 
 CASES_OF_A_PROCESS = 8  # fewer take less time than starting another process
@@ -69,7 +71,7 @@ def each_case(
 def check_workers(workers: int | None) -> None:
     """Raise ValueError when ``workers`` is neither None nor a number of processes."""
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
-        raise ValueError(f"--workers: found {workers!r}, expected the number of processes, at least 1")
+        raise UsageError(f"--workers: found {workers!r}, expected the number of processes, at least 1")
 
 
 def _attempt(

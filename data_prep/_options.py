@@ -8,6 +8,8 @@ from numbers import Integral
 
 from monai.config import PathLike
 
+from medkd.runs.errors import UsageError
+
 from ._each_case import check_workers
 
 __all__ = ["Options"]
@@ -35,9 +37,9 @@ class Options:
         for name in ("fold", "folds", "seed"):
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < 0:
-                raise ValueError(f"--{name}: found {value!r}, expected a whole number from 0 on")
+                raise UsageError(f"--{name}: found {value!r}, expected a whole number from 0 on")
         check_workers(self.workers)
         if not isinstance(self.split, str | os.PathLike):
-            raise ValueError(
+            raise UsageError(
                 f"--split: found {self.split!r}, expected the name of a split or the path of a JSON or CSV file"
             )

@@ -39,7 +39,7 @@ def find_own_source(
     missing = [name for name, path in (("--images", images), ("--labels", labels)) if path is None]
     if source is not None:
         if len(missing) < 2:
-            raise ValueError("found --source beside --images or --labels, expected --source alone or the two folders")
+            raise UsageError("found --source beside --images or --labels, expected --source alone or the two folders")
         described = discover_source(Path(source), names)
         check_target(described.path.parent, target, overwrite)
         _check_agreement(described, "channels", names, described.channels)
@@ -47,7 +47,7 @@ def find_own_source(
         return described
     if images is None or labels is None:
         other = ", or --source DIR for a folder of nnU-Net or of the Decathlon" if missing[1:] else ""
-        raise ValueError(f"medkd prepare nifti needs {' and '.join(missing)}{other}")
+        raise UsageError(f"medkd prepare nifti needs {' and '.join(missing)}{other}")
     folders = require_source(images, "images"), require_source(labels, "labels")
     for folder in folders:
         check_target(folder, target, overwrite)

@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 
 from medkd.io import UPRIGHT, PictureFile, has_transparency
+from medkd.runs.errors import UsageError
 
 __all__ = [
     "check_size",
@@ -28,7 +29,7 @@ def check_size(size: int | None) -> None:
     """Raise ValueError when ``size`` is no edge length in pixels; None and 0 stand for the original size."""
     is_whole = isinstance(size, int) and not isinstance(size, bool)
     if size is not None and not (is_whole and (size == 0 or size >= SMALLEST)):
-        raise ValueError(
+        raise UsageError(
             f"--size {size!r}: expected pixels of the longest edge, at least {SMALLEST}, or 0: original size"
         )
 

@@ -20,6 +20,8 @@ REPLACEABLE |= {"imagesTr", "labelsTr", "images", "labels", "imagesUnlabelled"}
 
 def check_target(source: Path, target: Path, overwrite: bool) -> None:
     """Raise ValueError when the target must not be written."""
+    if target.is_symlink() and not target.exists():
+        raise ValueError(f"--dataset_dir {target}: found a link that leads nowhere, expected a folder to write")
     source, target = source.resolve(), target.resolve()
     if source.is_relative_to(target):
         raise ValueError(f"--dataset_dir {target}: holds the source {source}, which must stay as it is")

@@ -13,6 +13,7 @@ import numpy as np
 from medkd.data import SUFFIX, write_volume
 from medkd.io import is_dicom_folder, read_channels, read_volume, whole_numbers
 from medkd.io.grids import SHIFT_TOLERANCE, largest_shift, onto_axes
+from medkd.runs.errors import UsageError
 
 from ._cases import CaseFiles, DiscoveredCases
 from ._equal_images import image_digest
@@ -176,7 +177,7 @@ def ct_label_values(name: str, label_values: str) -> dict[int, int]:
     """
     options = {name: {0: 0, 1: 1, 2: 2}, **ONE_CLASS}
     if label_values not in options:
-        raise ValueError(f"--label_values: found {label_values!r}, expected one of {', '.join(options)}")
+        raise UsageError(f"--label_values: found {label_values!r}, expected one of {', '.join(options)}")
     return options[label_values]
 
 

@@ -18,6 +18,7 @@ from monai.config import PathLike
 
 from medkd.data import natural_key
 from medkd.io import is_hidden
+from medkd.runs.errors import UsageError
 
 from ._cases import CaseFiles, DiscoveredCases, require_source
 from ._ct_report import write_ct_report
@@ -156,7 +157,7 @@ def _assign_splits(source: Path, cases: DiscoveredCases, options: Options) -> No
     """Assign every case to a split of LiTS's own kinds; ``split_cases`` knows the other kinds."""
     if options.split == "5fold":
         if options.folds != FOLDS:
-            raise ValueError(
+            raise UsageError(
                 f"--folds {options.folds}: expected 5 with --split 5fold (--split random takes any number)"
             )
         cases.split_name, cases.drawn_as = "5fold", "random"

@@ -8,6 +8,8 @@ from typing import Any
 
 from monai.config import PathLike
 
+from medkd.runs.errors import UsageError
+
 from ._arguments import check_numbers
 from ._classes import split_names
 from ._options import Options
@@ -88,7 +90,7 @@ def prepare(
             has.
     """
     if target is None:
-        raise ValueError("prepare needs target, the folder to write")
+        raise UsageError("prepare needs target, the folder to write")
     if unlabelled_only:
         described = images_alone(images, labels, source, channels)
         split = split or "random"
@@ -115,9 +117,9 @@ def _modalities(words: Sequence[str], channels: Sequence[str]) -> list[str]:
     """Return the modality of each channel, from one word for each or one for all."""
     for word in words:
         if word not in MODALITIES:
-            raise ValueError(f"--modality: found {word!r}, expected one of {', '.join(MODALITIES)}")
+            raise UsageError(f"--modality: found {word!r}, expected one of {', '.join(MODALITIES)}")
     if len(words) not in (1, len(channels)):
-        raise ValueError(
+        raise UsageError(
             f"--modality: found {len(words)} words, expected one, or one for each of {', '.join(channels)}"
         )
     return list(words) * (len(channels) if len(words) == 1 else 1)
@@ -127,7 +129,7 @@ def _windows(window: Any, names: Sequence[str]) -> list[list[float]]:
     is_list = isinstance(window, list | tuple) and len(window) > 0 and isinstance(window[0], list | tuple)
     windows = list(window) if is_list else [window]
     if len(windows) != len(names):
-        raise ValueError(
+        raise UsageError(
             f'--window: found {window}, expected two numbers for each of {", ".join(names)}: "[[0,1000],[-200,300]]"'
         )
     return [numbers for pair in windows if (numbers := check_numbers("window", pair, 2))]

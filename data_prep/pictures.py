@@ -12,6 +12,7 @@ from monai.config import PathLike
 
 from medkd.data import SPLITS, natural_key
 from medkd.io import FORMS, form_channels, to_form
+from medkd.runs.errors import UsageError
 
 from ._arguments import check_numbers
 from ._cases import CaseFiles, DiscoveredCases, require_source
@@ -96,7 +97,7 @@ def prepare(
     check_size(size)
     window = check_numbers("window", window, 2)
     if form not in (None, *CHOICES):
-        raise ValueError(f"--form: found {form!r}, expected one of {', '.join(CHOICES)}")
+        raise UsageError(f"--form: found {form!r}, expected one of {', '.join(CHOICES)}")
     options = Options(split, fold, folds, seed, overwrite, skip_bad, workers, unlabelled)
     if unlabelled_only:
         if labels is not None:

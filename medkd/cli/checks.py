@@ -11,7 +11,7 @@ from medkd.configs.merge import all_ids
 from medkd.configs.option import Option
 from medkd.configs.table import ID_OPTIONS, option_of
 from medkd.configs.values import check_value
-from medkd.runs.errors import did_you_mean
+from medkd.runs.errors import UsageError, did_you_mean
 
 from .signatures import argument_names
 
@@ -42,7 +42,7 @@ _OPEN_IDS = ("method_args",)
 def check_positionals(words: Sequence[str]) -> None:
     """Raise ValueError if a command line has positional arguments that nothing reads."""
     if words:
-        raise ValueError(f"unexpected positional argument(s) {' '.join(words)}: options are written --name value")
+        raise UsageError(f"unexpected positional argument(s) {' '.join(words)}: options are written --name value")
 
 
 def check_required(
@@ -63,7 +63,7 @@ def check_required(
     missing = [name for name in names if name not in options]
     if missing:
         message = f"medkd {command} needs {', '.join(f'--{name}' for name in missing)}"
-        raise ValueError("; ".join(filter(None, [unknown_message(unknown()), message])))
+        raise UsageError("; ".join(filter(None, [unknown_message(unknown()), message])))
 
 
 def check_options(options: dict[str, Any], config: dict[str, Any], is_evaluated: bool = False) -> None:
@@ -82,12 +82,12 @@ def check_options(options: dict[str, Any], config: dict[str, Any], is_evaluated:
         if name in MONAI_OPTIONS:
             continue
         if _is_of_other_mode(name, config):
-            raise ValueError(f"--{name}: has no effect with --mode {config['mode']}")
+            raise UsageError(f"--{name}: has no effect with --mode {config['mode']}")
         if is_known(name, config):
             option = _in_mode(option_of(name), config)
             check_value(name, value, get_nested(config, name), option, is_evaluated=is_evaluated)
     if unknown:
-        raise ValueError(unknown_message(unknown))
+        raise UsageError(unknown_message(unknown))
     if config.get("mode") == "3d" and "image_size" in options:
         _check_size_of_patches(options["image_size"], options.get("patch_size"))
 
@@ -133,7 +133,7 @@ def check_no_files(options: Iterable[str]) -> None:
     """
     for name in options:
         if name in _FILE_OPTIONS:
-            raise ValueError(f"--{name}: {_FILE_OPTIONS[name]}")
+            raise UsageError(f"--{name}: {_FILE_OPTIONS[name]}")
 
 
 def is_known(name: str, config: dict[str, Any]) -> bool:
@@ -158,11 +158,11 @@ def _check_size_of_patches(image_size: Any, patch_size: Any) -> None:
     if is_expression(image_size) or is_expression(patch_size):
         return
     if patch_size is not None and list(image_size) != list(patch_size):
-        raise ValueError(
+        raise UsageError(
             f"--image_size: found {image_size} beside --patch_size {patch_size}, expected --patch_size alone with --mode 3d"
         )
     if len(image_size) != 3:
-        raise ValueError(f"--image_size: found {image_size}, expected --patch_size SLICES ROWS COLUMNS with --mode 3d")
+        raise UsageError(f"--image_size: found {image_size}, expected --patch_size SLICES ROWS COLUMNS with --mode 3d")
 
 
 def _arguments(config: dict[str, Any], name: str) -> set[str]:

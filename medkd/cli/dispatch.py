@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Sequence
 
 import medkd
-from medkd.runs.errors import did_you_mean
+from medkd.runs.errors import UsageError, did_you_mean
 
 from .help import command_help, verb_help
 from .parser import read_command
-from .verb import Command, UsageError, Verb
+from .verb import Command, Verb
 from .verbs import VERBS
 
 __all__ = ["run_words"]

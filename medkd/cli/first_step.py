@@ -90,8 +90,9 @@ def _read_monai_command(words: Sequence[str]) -> tuple[tuple[str, ...], dict[str
 
 
 def _check_output(folder: Path, resume: bool, results: Sequence[str]) -> None:
-    if folder.is_file():
-        raise FileExistsError(f"--output_dir {folder}: is a file, expected a folder")
+    if folder.is_file() or (folder.is_symlink() and not folder.exists()):
+        kind = "a file" if folder.is_file() else "a link that leads nowhere"
+        raise FileExistsError(f"--output_dir {folder}: is {kind}, expected a folder")
     if folder.is_dir() and os.environ.get("RANK", "0") == "0":
         FolderLock(folder).acquire()
     for name in () if resume else results:

@@ -6,11 +6,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from medkd.runs.errors import one_line_errors
+from medkd.runs.errors import UsageError, one_line_errors
 from medkd.runs.signals import EXIT_CODE, Terminated, raise_on_sigterm
 
 from .exported import infer_exported, names_onnx
-from .verb import UsageError
 
 __all__ = ["main"]
 
@@ -22,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after ``medkd``; None: those of this process.
 
     Returns:
-        The exit code: 0; 1 after one line that names the error; 2 after a line on a command that cannot be read; 130 when
+        The exit code: 0; 2 after one line on what is wrong in the command line itself, whatever the files hold: a verb, an
+        option or a value that does not exist, or one that is missing; 1 after one line on anything else; 130 when
         interrupted; 141 when nobody reads the output any more; 143 when terminated. With ``MEDKD_TRACEBACK=1`` errors are
         raised instead.
     """

@@ -10,6 +10,7 @@ from medkd.configs.ids import is_expression
 from medkd.configs.merge import merge_files
 from medkd.configs.values import convert_words
 from medkd.methods import check_arguments, check_reads_logits
+from medkd.runs.errors import UsageError
 
 from .checks import check_no_files, check_options
 
@@ -28,7 +29,7 @@ def method_of(options: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[st
     """
     arguments = options.get("method_args", config["method_args"])
     if not isinstance(arguments, Mapping):
-        raise ValueError(f"--method_args: found {arguments!r}, expected names and values: \"{{'weight': 0.5}}\"")
+        raise UsageError(f"--method_args: found {arguments!r}, expected names and values: \"{{'weight': 0.5}}\"")
     prefix = "method_args::"
     single = {name.removeprefix(prefix): value for name, value in options.items() if name.startswith(prefix)}
     return str(options.get("method", config["method"])), {**arguments, **single}

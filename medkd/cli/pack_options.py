@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from medkd.configs.bundles import config_files
 from medkd.configs.merge import merge_files
 from medkd.configs.values import convert_words
+from medkd.runs.errors import UsageError
 
 from .checks import check_options, check_required, unknown_options
 from .trained import options_from_record
@@ -45,11 +46,11 @@ class BundleDetails(NamedTuple):
             ValueError: for the first value that cannot be used.
         """
         if not re.fullmatch(r"\d+\.\d+\.\d+", self.version):
-            raise ValueError(f"--version: found {self.version!r}, expected three numbers such as 1.0.0")
+            raise UsageError(f"--version: found {self.version!r}, expected three numbers such as 1.0.0")
         for name in ("authors", "copyright", "task_name"):
             text = getattr(self, name)
             if text is not None and (not text.strip() or text.startswith(("$", "@", "%"))):
-                raise ValueError(f"--{name}: found {text!r}, expected a text that does not begin with $, @ or %")
+                raise UsageError(f"--{name}: found {text!r}, expected a text that does not begin with $, @ or %")
 
 
 def read_pack_options(
@@ -81,5 +82,5 @@ def read_pack_options(
     check_options({name: value for name, value in filled.items() if name not in computed}, config)
     for name in RUNTIME_OPTIONS:
         if name in options:
-            raise ValueError(f"--{name}: is chosen when the packed bundle is used, not when it is packed")
+            raise UsageError(f"--{name}: is chosen when the packed bundle is used, not when it is packed")
     return filled, mode, config

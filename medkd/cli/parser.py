@@ -10,11 +10,11 @@ from medkd.configs.bundles import tasks
 from medkd.configs.option import Option
 from medkd.configs.table import ID_OPTIONS
 from medkd.configs.values import check_expanded
-from medkd.runs.errors import did_you_mean
+from medkd.runs.errors import UsageError, did_you_mean
 
 from .checks import check_no_files, check_positionals, unknown_message, with_hint
 from .trained import check_path, task_of_model
-from .verb import Command, UsageError, Verb
+from .verb import Command, Verb
 from .words import Arity, read_value, split_words
 
 __all__ = ["check_choice", "read_command", "read_settings"]
@@ -63,7 +63,7 @@ def read_command(verb: Verb, words: Sequence[str]) -> Command:
     own = [(name, values) for name, values in pairs if name in settings]
     others = {name: values for name, values in pairs if name not in settings}
     if others and verb.options in ("none", "snakemake"):
-        raise ValueError(unknown_message([with_hint(name, settings) for name in others]))
+        raise UsageError(unknown_message([with_hint(name, settings) for name in others]))
     if verb.options == "config":
         check_no_files(others)
     if verb.options == "signature":  # read by the kinds of that signature
@@ -120,7 +120,7 @@ def _read_setting(option: Option, words: list[str]) -> Any:
     if option.kind in ("whole", "count"):
         least = 0 if option.kind == "whole" else 1
         if not words[0].isdecimal() or int(words[0]) < least:
-            raise ValueError(f"--{option.name}: found {words[0]}, expected a whole number from {least} on")
+            raise UsageError(f"--{option.name}: found {words[0]}, expected a whole number from {least} on")
         return int(words[0])
     if option.kind == "list":
         value = read_value(words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from medkd.runs.errors import UsageError
 from medkd.runs.folder import RunFolder
 
 __all__ = ["folders_by_title", "read_runs"]
@@ -27,9 +28,9 @@ def read_runs(words: Sequence[str]) -> dict[str, list[str]]:
         title, _, folders = word.partition("=")
         names = [folder for folder in folders.split(",") if folder]
         if not title or not names:
-            raise ValueError(f"--run: found {word!r}, expected a title and folders: --run HLFD=H_0,H_1")
+            raise UsageError(f"--run: found {word!r}, expected a title and folders: --run HLFD=H_0,H_1")
         if title in runs:
-            raise ValueError(
+            raise UsageError(
                 f"--run: found the title {title!r} twice, expected all its folders at once: TITLE=FOLDER,FOLDER"
             )
         runs[title] = names

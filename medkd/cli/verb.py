@@ -1,4 +1,4 @@
-"""What a verb of the command line is, a command that uses it, and the error of one that cannot be read."""
+"""What a verb of the command line is, a command that uses it, and what both need."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ from typing import Any, Literal
 
 from medkd.configs.option import Option
 
-__all__ = ["Command", "MODE", "MODEL_ROLE", "OVERLAY", "ROLE", "ROLES", "UsageError", "Verb"]
-
-
-class UsageError(ValueError):
-    """A command that cannot be read: the process ends with code 2."""
+__all__ = ["Command", "MODE", "MODEL_ROLE", "OVERLAY", "ROLE", "ROLES", "Verb"]
 
 
 @dataclass

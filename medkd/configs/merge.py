@@ -11,7 +11,7 @@ import yaml
 
 from medkd.runs.errors import did_you_mean
 
-from .yaml_text import load_yaml
+from .yaml_text import read_mapping
 
 __all__ = ["all_ids", "merge_files", "set_value", "top_ids"]
 
@@ -89,13 +89,7 @@ def top_ids(files: Iterable[str | Path]) -> set[str]:
 def _read(file: str | Path) -> dict[str, Any]:
     if not Path(file).is_file():
         raise FileNotFoundError(f"--config_file: {file}: no such file")
-    try:
-        content = load_yaml(Path(file).read_text(encoding="utf-8"))
-    except ValueError as error:  # of the text's encoding too
-        raise ValueError(f"--config_file: {file}: not a YAML or JSON file: {error}") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"--config_file: {file}: found {type(content).__name__}, expected names and values")
-    return content
+    return read_mapping(Path(file), place=f"--config_file: {file}")
 
 
 def _merge(config: dict[str, Any], name: str, value: Any) -> None:

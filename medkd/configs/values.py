@@ -7,6 +7,8 @@ import os
 import re
 from typing import Any
 
+from medkd.runs.errors import UsageError
+
 from .ids import get_nested, is_expression
 from .option import Option
 from .table import option_of
@@ -49,7 +51,7 @@ def check_monai_words(options: dict[str, Any], config: dict[str, Any]) -> None:
             word = str(value)
             meant = _WORDS[word.lower()]
             write = "'$None'" if meant is None else str(meant)
-            raise ValueError(f"--{name} {word} does not mean {word} to MONAI: write {write}")
+            raise UsageError(f"--{name} {word} does not mean {word} to MONAI: write {write}")
 
 
 def check_value(name: str, value: Any, default: Any, option: Option | None = None, is_evaluated: bool = False) -> None:
@@ -68,21 +70,21 @@ def check_value(name: str, value: Any, default: Any, option: Option | None = Non
     """
     option = option or option_of(name)
     if name == "mode":
-        raise ValueError(
+        raise UsageError(
             "--mode: add bundles/overlays/volumetric.yaml and volumetric_train.yaml to --config_file instead"
         )
     if is_expression(value) and (option is None or is_evaluated):
         value = None  # MONAI evaluates it
     elif value is None or value == "$None":
         if not _is_nullable(name, default, option):
-            raise ValueError(f"--{name}: found None, expected {_expected(name, default, option)}")
+            raise UsageError(f"--{name}: found None, expected {_expected(name, default, option)}")
         value = None
     if option is not None and option.kind == "computed":
         if str(default).startswith("$"):
-            raise ValueError(f"--{name}: is computed from the data set (and --target), it is not an option")
+            raise UsageError(f"--{name}: is computed from the data set (and --target), it is not an option")
     elif value is not None and not fits(value, default, option):
         found = list(value) if isinstance(value, tuple) else value
-        raise ValueError(f"--{name}: found {found!r}, expected {_expected(name, default, option, value)}")
+        raise UsageError(f"--{name}: found {found!r}, expected {_expected(name, default, option, value)}")
     elif option is not None and option.kind in ("path", "paths") and value is not None and not is_evaluated:
         for path in [value] if isinstance(value, str) else value:
             check_expanded(name, path)
@@ -180,7 +182,7 @@ def _expected(name: str, default: Any, option: Option | None, value: Any = None)
 
 def _check_device(device: str) -> None:
     if not re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", device):
-        raise ValueError(f"--device: found {device!r}, expected cpu, cuda, or one GPU such as cuda:0")
+        raise UsageError(f"--device: found {device!r}, expected cpu, cuda, or one GPU such as cuda:0")
     if not device.startswith("cuda"):
         return
     import torch  # takes seconds: only where somebody asks for a GPU

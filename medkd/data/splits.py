@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
+from medkd.runs.errors import UsageError
+
 __all__ = ["SPLITS", "VALIDATION_SHARE", "check_leaks", "natural_key", "read_json", "split_cases"]
 
 SPLITS = ("training", "validation", "test")
@@ -121,9 +123,9 @@ def split_cases(
         return _split_from_file(patients, Path(split))
     names = sorted(set(patients.values()), key=natural_key)
     if folds < 2:
-        raise ValueError(f"--folds {folds}: expected at least 2")
+        raise UsageError(f"--folds {folds}: expected at least 2")
     if not 0 <= fold < folds:
-        raise ValueError(f"--fold {fold}: found {folds} folds, expected 0 to {folds - 1}")
+        raise UsageError(f"--fold {fold}: found {folds} folds, expected 0 to {folds - 1}")
     if len(names) < max(3, folds):
         raise ValueError(
             f"{len(names)} patients cannot be split into {folds} folds, a validation and a training split: expected "

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from medkd.runs.errors import UsageError
 from medkd.runs.folder import RunFolder
 
 from .run_options import ASSISTANTS, is_code, merge_options, row_folder, rows_of_task, team_of_row, uses_cached_labels
@@ -105,10 +106,8 @@ class Plan:
         for name in (task, settings.get("data"), settings.get("task", task)):
             if name in self.data:
                 return self.data[name]
-        example = {**self.data, settings.get("data", task): "FOLDER"}
-        raise ValueError(
-            f'--data: no data set for {task}: expected "{example}", or a choice of tasks, --tasks "[\'NAME\']"'
-        )
+        needed = settings.get("data", task)
+        raise UsageError(f"--data: no data set for {task}: expected --data {needed}=FOLDER, or other --tasks")
 
     def _jobs_of_task(self, task: str) -> list[Job]:
         settings = self.content["tasks"][task]

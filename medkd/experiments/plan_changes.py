@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from medkd.runs.errors import UsageError
+
 __all__ = ["change_plan"]
 
 
@@ -24,7 +26,7 @@ def change_plan(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
         if names := changes.get(section):
             if unknown := [name for name in names if name not in content[section]]:
                 options = list(content[section])
-                raise ValueError(f"--{section}: {unknown[0]!r} is not in the plan, expected some of {options}")
+                raise UsageError(f"--{section}: {unknown[0]!r} is not in the plan, expected some of {options}")
             changed[section] = {name: spec for name, spec in content[section].items() if name in names}
     changed["tasks"] = _tasks_with_rows(changed["tasks"], changed["rows"])
     if content.get("baseline") not in changed["rows"]:
@@ -48,7 +50,7 @@ def _tasks_with_rows(tasks: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[
         if spec.get("rows", rows):
             kept[task] = spec
     if not kept:
-        raise ValueError(f"--rows: none of the tasks has a row of {list(rows)}")
+        raise UsageError(f"--rows: none of the tasks has a row of {list(rows)}")
     return kept
 
 

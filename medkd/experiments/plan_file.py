@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from medkd.configs.plain import check_size
-from medkd.configs.yaml_text import load_yaml
-from medkd.runs.errors import did_you_mean
+from medkd.configs.yaml_text import read_mapping
+from medkd.runs.errors import UsageError, did_you_mean
 
 from .bundles import Bundles
 
-__all__ = ["load_plan", "plan_file", "plans", "read_yaml"]
+__all__ = ["load_plan", "plan_file", "plans"]
 
 
 def plans(bundles: Bundles) -> list[str]:
     """Return the names of the experiments that come with medkd, sorted."""
-    return sorted(path.stem for path in (bundles.folder / "experiments").glob("*.yaml") if "rows" in read_yaml(path))
+    return sorted(path.stem for path in (bundles.folder / "experiments").glob("*.yaml") if "rows" in read_mapping(path))
 
 
 def plan_file(name: str, bundles: Bundles) -> Path:
@@ -38,7 +37,7 @@ def plan_file(name: str, bundles: Bundles) -> Path:
     names = plans(bundles)
     if name not in names:
         hint = did_you_mean(name, names, count=1) or f"expected one of {', '.join(names)}, or a YAML file"
-        raise ValueError(f"unknown experiment {name!r}: {hint}")
+        raise UsageError(f"unknown experiment {name!r}: {hint}")
     return bundles.folder / "experiments" / f"{name}.yaml"
 
 
@@ -48,7 +47,7 @@ def load_plan(file: Path) -> dict[str, Any]:
     Raises:
         ValueError: for a file that is not YAML, that holds no names and values, or that names a missing overlay.
     """
-    content = read_yaml(file)
+    content = read_mapping(file)
     tasks = content.get("tasks")
     for name, settings in tasks.items() if isinstance(tasks, dict) else ():
         if isinstance(settings, dict) and isinstance(settings.get("overlay"), str):
@@ -56,20 +55,4 @@ def load_plan(file: Path) -> dict[str, Any]:
             if not overlay.is_file():
                 raise ValueError(f"{file}: task {name}: overlay {overlay}: no such file")
             settings["overlay"] = str(overlay)
-    return content
-
-
-def read_yaml(file: Path) -> dict[str, Any]:
-    """Return names and values of a YAML file.
-
-    Raises:
-        ValueError: for a file that is not YAML, or that holds no names and values.
-    """
-    try:
-        content = load_yaml(file.read_text(encoding="utf-8"))
-    except ValueError as error:  # of the text's encoding too
-        raise ValueError(f"{file}: not a YAML file: {error}") from None
-    check_size(content, str(file))
-    if not isinstance(content, dict):
-        raise ValueError(f"{file}: found {type(content).__name__}, expected names and values")
     return content

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from medkd.configs.yaml_text import load_yaml
+from medkd.configs.yaml_text import read_mapping
 
 from .bundles import Bundles
 from .run_options import ASSISTANTS, is_code
@@ -55,9 +55,5 @@ def _check(place: str, name: str, value: Any) -> None:
 
 
 def _check_overlay(place: str, file: Path) -> None:
-    try:
-        content = load_yaml(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{place}: not a YAML file: {error}") from None
-    for name, value in content.items() if isinstance(content, dict) else ():
+    for name, value in read_mapping(file, place=place).items():
         _check(f"{place}: {name}", str(name).removeprefix("+"), value)

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from medkd.configs.yaml_text import read_mapping
+from medkd.runs.errors import UsageError, did_you_mean
 from medkd.runs.files import write_atomically
 from medkd.runs.folder import RunFolder
 from medkd.runs.lock import FolderLock
@@ -19,7 +21,7 @@ from .bundles import Bundles
 from .check_plan import check_form, check_plan
 from .plan import Job, Plan
 from .plan_changes import change_plan
-from .plan_file import load_plan, plan_file, read_yaml
+from .plan_file import load_plan, plan_file
 from .plan_trust import check_trust
 from .report import report
 from .snakemake import check_arguments, check_lock, run_snakemake
@@ -59,10 +61,11 @@ def experiment(
     """
     check_arguments(arguments)
     if cores is not None and cores < 1:
-        raise ValueError(f"--cores: found {cores}, expected 1 or more")
+        raise UsageError(f"--cores: found {cores}, expected 1 or more")
     file = plan_file(name, bundles)
     content = load_plan(file)
     check_plan(content, str(file), bundles, check_options=False)
+    _check_data_names(data, content["tasks"])
     content = change_plan(content, changes)
     if not trust_plan:
         check_trust(content, str(file), bundles)
@@ -133,7 +136,7 @@ def read_plan(folder: Path) -> Plan:
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
-    record = read_yaml(folder / _RECORD)
+    record = read_mapping(folder / _RECORD)
     if not isinstance(record.get("commands", {}), dict):
         raise ValueError(f"{folder / _RECORD}: commands: found {record['commands']!r:.60}, expected names and values")
     return record
@@ -164,6 +167,18 @@ def _restore_record(folder: Path, before: Mapping[str, Any]) -> None:
 def _write(folder: Path, record: Mapping[str, Any]) -> None:
     text = yaml.safe_dump(dict(record), sort_keys=False, width=2**20)
     write_atomically(folder / _RECORD, lambda path: path.write_text(text))
+
+
+def _check_data_names(data: Mapping[str, str], tasks: Mapping[str, Mapping[str, Any]]) -> None:
+    """Check that each data set is of a task of the plan, whether or not this call runs it."""
+    sources = [(task, settings.get("data"), settings.get("task")) for task, settings in tasks.items()]
+    names = sorted({name for source in sources for name in source if name})
+    for name in data:
+        if name not in names:
+            hint = did_you_mean(name, names, count=1)
+            raise UsageError(
+                f"--data: found {name!r}, expected one of {', '.join(names)}" + (f" ({hint})" if hint else "")
+            )
 
 
 def _check_data(data: Mapping[str, str]) -> dict[str, str]:

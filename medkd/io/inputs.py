@@ -21,6 +21,7 @@ __all__ = ["PICTURES", "case_name", "discover_images", "find_images", "find_pict
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".jp2")
 _KITS19 = "imaging.nii.gz"
+_TWINS = "rename one of them, or predict each by its own --input and --output_dir"
 
 
 def case_name(path: str | Path) -> str:
@@ -100,7 +101,7 @@ def find_images(
         other = images.setdefault(item["case"], item["image"])
         if other != item["image"]:
             both = " and ".join(", ".join(image_files(image)) for image in (other, item["image"]))
-            raise ValueError(f"--input {source}: {both} would give the same prediction file")
+            raise ValueError(f"--input {source}: {both} would give the same prediction file: {_TWINS}")
     _check_capitals(list(images), source, Path(output_dir))
     if label_format is not None:
         label_format.check_sources([file for image in images.values() for file in image_files(image)], source)
@@ -149,7 +150,9 @@ def _check_capitals(cases: Sequence[str], source: Path, output_dir: Path) -> Non
     """Refuse names that differ in capitals alone where the output's disk takes them for one; elsewhere print them."""
     for group in names_alike(cases):
         if ignores_capitals(output_dir):
-            raise ValueError(f"--input {source}: {', '.join(group)} would give the same prediction file on this disk")
+            raise ValueError(
+                f"--input {source}: {', '.join(group)} would give the same prediction file on this disk: {_TWINS}"
+            )
         print(f"note: {', '.join(group)}: {ALIKE}", file=sys.stderr, flush=True)
 
 

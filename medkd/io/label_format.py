@@ -11,6 +11,8 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from medkd.runs.errors import UsageError
+
 from .dicom_seg import Segments, check_libraries, check_series, write_dicom_seg
 from .label_names import add_label_names, write_itk_snap_labels
 from .seg_nrrd import write_seg_nrrd
@@ -47,7 +49,7 @@ class LabelFormat:
     def __post_init__(self) -> None:
         for option, value, valid in (("format", self.name, [*FORMATS]), ("dicom_seg", self.dicom_seg, KINDS)):
             if value not in valid:
-                raise ValueError(f"--{option}: found {value!r}, expected {', '.join(valid)}")
+                raise UsageError(f"--{option}: found {value!r}, expected {', '.join(valid)}")
         if self.name == "dicom-seg":
             check_libraries()
             self._segments.check()
@@ -118,4 +120,4 @@ def check_format_options(options: Mapping[str, Any]) -> None:
     """
     for name in ("dicom_seg", "dicom_codes"):
         if options.get(name) is not None and options.get("format") != "dicom-seg":
-            raise ValueError(f"--{name}: has no effect without --format dicom-seg")
+            raise UsageError(f"--{name}: has no effect without --format dicom-seg")

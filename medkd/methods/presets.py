@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from medkd.runs.errors import did_you_mean
+from medkd.runs.errors import UsageError, did_you_mean
 
 __all__ = ["check_arguments", "has_terms", "load_preset", "names", "resolve_preset", "resolve_reference"]
 
@@ -52,7 +52,7 @@ def load_preset(name: str) -> dict[str, Any]:
     """
     if name not in names():
         hint = _hint(name, names())
-        raise ValueError(f"unknown method {name!r}: {hint}expected one of {', '.join(names())}")
+        raise UsageError(f"unknown method {name!r}: {hint}expected one of {', '.join(names())}")
     preset: dict[str, Any] = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     return preset
 
@@ -114,7 +114,7 @@ def resolve_preset(name: str, args: Mapping[str, Any] | None = None) -> tuple[di
     if "base" in preset:
         base_name = {**defaults, **(args or {})}["base"]
         if base_name not in _BASES:
-            raise ValueError(f"method {name}: base: found {base_name!r}, expected one of {', '.join(_BASES)}")
+            raise UsageError(f"method {name}: base: found {base_name!r}, expected one of {', '.join(_BASES)}")
         base = load_preset(base_name)
         preset, defaults = {**preset, "terms": base["terms"]}, {**base["args"], **defaults}
     if preset["terms"]:
@@ -140,16 +140,16 @@ def _check_argument(name: str, key: str, value: Any, defaults: Mapping[str, Any]
     """Raise ValueError unless a method has the argument and its default is of the value's type."""
     if key not in defaults:
         options = ", ".join(defaults) or "no arguments"
-        raise ValueError(f"method {name} has no argument {key!r}: {_hint(key, defaults)}it has {options}")
+        raise UsageError(f"method {name} has no argument {key!r}: {_hint(key, defaults)}it has {options}")
     default = defaults[key]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     needs_number = isinstance(default, int | float) and not isinstance(default, bool)
     if needs_number and not is_number or default is None and not (is_number or value is None):
-        raise ValueError(f"method {name}: {key}: found {value!r}, expected a number")
+        raise UsageError(f"method {name}: {key}: found {value!r}, expected a number")
     if isinstance(default, bool) and not isinstance(value, bool):
-        raise ValueError(f"method {name}: {key}: found {value!r}, expected True or False")
+        raise UsageError(f"method {name}: {key}: found {value!r}, expected True or False")
     if isinstance(default, str) and not default.startswith("$") and not isinstance(value, str):
-        raise ValueError(f"method {name}: {key}: found {value!r}, expected text such as {default!r}")
+        raise UsageError(f"method {name}: {key}: found {value!r}, expected text such as {default!r}")
 
 
 def _hint(name: str, options: Any) -> str:

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from .signals import Terminated
 
-__all__ = ["ALL_BACKGROUND", "did_you_mean", "one_line_errors", "print_one_line"]
+__all__ = ["ALL_BACKGROUND", "UsageError", "did_you_mean", "one_line_errors", "print_one_line"]
 
 # Inference with and without torch ends with this line where it holds: the likely cause is another kind of image.
 ALL_BACKGROUND = "note: all is background in every prediction: is it the right model for these images?"
@@ -24,6 +24,10 @@ _ALLOCATION = re.compile(
 )
 _READERS = "cannot find a suitable reader for file"
 _COMPONENT = re.compile(r"^Failed to instantiate component '([\w.]+)'")
+
+
+class UsageError(ValueError):
+    """A command line that is wrong in itself, whatever files and data hold: the process ends with code 2, not 1."""
 
 
 def did_you_mean(name: str, options: Iterable[str], count: int = 3, prefix: str = "", cutoff: float = 0.6) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from medkd.configs.ids import is_expression
 from medkd.configs.option import Option
-from medkd.configs.plain import check_plain, check_size
+from medkd.configs.plain import check_plain
 from medkd.configs.table import ID_OPTIONS
 from medkd.configs.values import fits
 
@@ -16,8 +16,6 @@ from .renames import rename_config
 
 __all__ = ["NONE", "plain_options", "read_content"]
 
-_LARGEST = 2**24  # bytes; records have some 10 kB
-_LONGEST = 200  # characters of a reason in a message
 _MODES = ("2d", "3d")
 NONE = "$None"  # how the command line hands None to MONAI
 
@@ -35,18 +33,9 @@ def read_content(file: Path) -> dict[str, Any] | None:
     """
     if not file.is_file():
         return None
-    from medkd.configs.yaml_text import load_yaml  # imports yaml, which exported models do without
+    from medkd.configs.yaml_text import read_mapping  # imports yaml, which exported models do without
 
-    if file.stat().st_size > _LARGEST:
-        raise ValueError(f"{file}: found {file.stat().st_size} bytes, expected the record of a run")
-    try:
-        content = load_yaml(file.read_text(encoding="utf-8"))
-    except ValueError as error:  # of the text's encoding too
-        raise ValueError(f"{file}: not YAML ({str(error)[:_LONGEST]}), expected the record of a run") from None
-    check_size(content, str(file))
-    if not isinstance(content, dict):
-        kind = "no content" if content is None else type(content).__name__
-        raise ValueError(f"{file}: found {kind}, expected the record of a run: names and values")
+    content = read_mapping(file, "the record of a run: names and values")
     # A whole configuration begins with its imports and ends with what it runs. Text that was cut between lines is YAML too.
     if "medkd" in str(content.get("imports")) and "run" not in content:
         raise ValueError(f"{file}: found the beginning of a record alone, expected the whole record of a run")

@@ -171,16 +171,16 @@ def test_the_window_of_inference_may_be_another(scribbler, kits19_data, medkd_ru
         medkd_run("infer", "kits19", *words, "--output_dir", tmp_path / "a", "--patch_size", "[16,48,48]", tiny=False)
         == 0
     )
-    assert (
-        medkd_run("infer", "kits19", *words, "--output_dir", tmp_path / "b", "--patch_size", "[7,7,7]", tiny=False) == 1
-    )
+    assert medkd_run(
+        "infer", "kits19", *words, "--output_dir", tmp_path / "b", "--patch_size", "[7,7,7]", tiny=False
+    ) in (1, 2)
     assert "UNet: image size (7, 7, 7) found" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("mode", "option"), [("2d", "--patch_size"), ("2d", "--spacing"), ("3d", "--slice_batch")])
 def test_options_of_the_other_mode_are_refused(medkd_run, kits19_data, tmp_path, capsys, mode, option):
     words = ["--mode", mode, option, "[16,16,16]", "--dataset_dir", kits19_data, "--output_dir", tmp_path / "run"]
-    assert medkd_run("train", "kits19", *words, tiny=False) == 1
+    assert medkd_run("train", "kits19", *words, tiny=False) in (1, 2)
     assert f"{option}: has no effect with --mode {mode}" in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 

@@ -7,8 +7,8 @@ import pytest
 
 import medkd
 from medkd.cli.dispatch import run_words
-from medkd.cli.verb import UsageError
 from medkd.cli.verbs import VERBS
+from medkd.runs.errors import UsageError
 
 
 @pytest.fixture

@@ -37,4 +37,4 @@ def test_neither_torch_nor_yaml_is_imported():
         "'--output_dir', 'o']); assert not {'torch', 'monai', 'yaml'} & set(sys.modules); sys.exit(code)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 1 and "gone.onnx" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.returncode in (1, 2) and "gone.onnx" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from medkd.cli.parser import read_command
-from medkd.cli.verb import UsageError
 from medkd.cli.verbs import VERBS
+from medkd.runs.errors import UsageError
 
 
 def read(verb, *words):

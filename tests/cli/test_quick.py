@@ -99,5 +99,5 @@ def test_an_experiment_is_planned_without_torch(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "student, teacher" in done.stdout + done.stderr  # the reasons of a dry run
     done = subprocess.run([*command, "--options", "max_epoch=3"], capture_output=True, text=True)
-    assert done.returncode == 1 and "did you mean --max_epochs" in done.stderr
+    assert done.returncode in (1, 2) and "did you mean --max_epochs" in done.stderr
     assert not (tmp_path / "E/runs").exists()

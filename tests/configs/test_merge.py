@@ -70,8 +70,8 @@ def test_missing_config_file_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [1,\n", "own.yaml: not a YAML or JSON file: line 2: "),
-        ("", "own.yaml: found NoneType, expected names and values"),
+        ("a: [1,\n", "own.yaml: not YAML .line 2: "),
+        ("", "own.yaml: found no content, expected names and values"),
         ("- 1\n", "own.yaml: found list, expected names and values"),
     ],
 )

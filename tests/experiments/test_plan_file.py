@@ -25,7 +25,7 @@ def test_a_missing_overlay_is_refused(tmp_path):
     assert load_plan(file)["tasks"]["kits19"]["overlay"] == str(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize(("text", "message"), [("{: broken", "not a YAML file"), ("- a", "found list, expected names")])
+@pytest.mark.parametrize(("text", "message"), [("{: broken", "not YAML"), ("- a", "found list, expected names")])
 def test_files_that_are_no_plans_are_refused(tmp_path, text, message):
     (tmp_path / "own.yaml").write_text(text)
     with pytest.raises(ValueError, match=message):

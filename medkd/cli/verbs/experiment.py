@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from medkd.configs.bundles import BUNDLES, tasks
 from medkd.configs.option import Option
-from medkd.runs.errors import did_you_mean
+from medkd.runs.errors import UsageError, did_you_mean
 
 from ..checks import check_required, with_hint
 from ..method_check import check_run_options
-from ..verb import Command, UsageError, Verb
+from ..verb import Command, Verb
 from ..words import read_value
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _read_mapping(name: str, words: Sequence[str]) -> dict[str, Any]:
             # a folder may be named like a number
             mapping[key] = text if name == "data" else read_value([text])
         else:
-            raise ValueError(f"--{name}: found {word!r}, expected the form NAME=VALUE")
+            raise UsageError(f"--{name}: found {word!r}, expected the form NAME=VALUE")
     return mapping
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from medkd.runs.errors import UsageError
+
 from ..bundle_verbs import run_command
 from ..run_folders import read_runs
 from ..verb import MODE, OVERLAY, Command, Verb
@@ -16,10 +18,10 @@ def _run(command: Command) -> None:
     if command.settings["run"]:
         runs = read_runs(command.settings["run"])
         if several := [title for title, folders in runs.items() if len(folders) > 1]:
-            raise ValueError(f"--run {several[0]}: found {len(runs[several[0]])} folders, expected one")
+            raise UsageError(f"--run {several[0]}: found {len(runs[several[0]])} folders, expected one")
         command.options["runs"] = {title: folders[0] for title, folders in runs.items()}
     if ("runs" in command.options) == ("teacher" in command.options):
-        raise ValueError("medkd figures needs --run (compares predictions of runs) or --teacher (shows PLC-KD's team)")
+        raise UsageError("medkd figures needs --run (compares predictions of runs) or --teacher (shows PLC-KD's team)")
     run_command(command, _REQUIRED, "comparison" if "runs" in command.options else "figures")
 
 

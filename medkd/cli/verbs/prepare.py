@@ -6,6 +6,7 @@ from typing import Any
 
 from medkd.configs.option import Option
 from medkd.configs.values import check_value
+from medkd.runs.errors import UsageError
 
 from ..checks import check_positionals, check_required, unknown_message, with_hint
 from ..prepare_options import prepare_options
@@ -36,7 +37,7 @@ def prepare(task: str, options: dict[str, list[str]]) -> None:
     unknown = [with_hint(name, table) for name in options if name not in table]
     if unknown:
         check_required(f"prepare {task}", options, required, lambda: unknown)
-        raise ValueError(unknown_message(unknown))
+        raise UsageError(unknown_message(unknown))
     values = {name: _read(table[name], words) for name, words in options.items()}
     check_required(f"prepare {task}", options, required)
     if is_added:

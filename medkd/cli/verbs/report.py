@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from medkd.configs.option import Option
+from medkd.runs.errors import UsageError
 
 from ..checks import check_required
 from ..run_folders import folders_by_title, read_runs
@@ -35,7 +36,7 @@ def _run(command: Command) -> None:
     sources |= {"folders": command.names} if command.names else {}
     if len(sources) != 1:
         found = " and ".join(sources) or "none"
-        raise ValueError(
+        raise UsageError(
             f"medkd report needs --run, --runs, --experiment or folders of runs: found {found}, expected one"
         )
     check_required("report", [name for name, value in settings.items() if value], _REQUIRED)
@@ -53,7 +54,7 @@ def _read_sources(sources: dict[str, Any]) -> dict[str, list[str]]:
         return folders_by_title(sources["folders"])
     runs = read_value([sources["runs"]])
     if not isinstance(runs, dict) or not runs:
-        raise ValueError(
+        raise UsageError(
             f"--runs: found {sources['runs']!r}, expected titles and folders: \"{{'kd': ['KD_0', 'KD_1']}}\""
         )
     return {str(title): [folders] if isinstance(folders, str) else list(folders) for title, folders in runs.items()}
@@ -75,7 +76,7 @@ def _report_runs(runs: dict[str, list[str]], output_dir: Path, settings: dict[st
 
 def _report_experiment(folder: Path, output_dir: Path, settings: dict[str, Any]) -> None:
     if settings["baseline"] is not None:
-        raise ValueError("--baseline: has no effect with --experiment, whose plan names the baseline")
+        raise UsageError("--baseline: has no effect with --experiment, whose plan names the baseline")
     from medkd.experiments import read_plan, report  # imports pandas
 
     report(read_plan(folder), output_dir, settings["html"], bool(settings["trust_record"]))

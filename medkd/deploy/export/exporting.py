@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from tabulate import tabulate
 
-from medkd.runs.errors import did_you_mean
+from medkd.runs.errors import UsageError, did_you_mean
 from medkd.runs.files import write_atomically
 from medkd.runs.lock import FolderLock
 
@@ -40,7 +40,7 @@ def check_format(form: str) -> None:
     """
     if form not in FORMATS:
         hint = did_you_mean(form, FORMATS, count=1, cutoff=0.4)
-        raise ValueError(f"--format {form}: expected {', '.join(FORMATS)}" + (f" ({hint})" if hint else ""))
+        raise UsageError(f"--format {form}: expected {', '.join(FORMATS)}" + (f" ({hint})" if hint else ""))
     if missing := [name for name in _PACKAGES.get(form, ()) if find_spec(name) is None]:
         raise ValueError(
             f'--format {form} needs {", ".join(missing)}: pip install -e ".[export]" in the clone of medkd'
@@ -66,7 +66,7 @@ def export(task: str, form: str, config: dict[str, Any], calibration_windows: in
     """
     check_format(form)
     if calibration_windows < 1:
-        raise ValueError(f"--calibration_windows: found {calibration_windows}, expected a whole number from 1 on")
+        raise UsageError(f"--calibration_windows: found {calibration_windows}, expected a whole number from 1 on")
     path = Path(config["output_dir"]) / FORMATS[form]
     report_path = path.with_name(f"{path.name}.json")
     for file in (path, report_path):
@@ -79,7 +79,7 @@ def export(task: str, form: str, config: dict[str, Any], calibration_windows: in
     split = trained.value("part")
     cases = trained.cases(split)
     if form == "onnx-int8" and split != "test":
-        raise ValueError(f"--part: found {split}, expected test: int8 is calibrated on the other splits")
+        raise UsageError(f"--part: found {split}, expected test: int8 is calibrated on the other splits")
     report = _describe(trained, form, split)
     if path.parent.is_dir():
         FolderLock(path.parent).acquire()  # removes what a killed export left there

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Any, NoReturn
 
 from medkd.io import FORMATS, KINDS, LabelFormat, check_format_options
-from medkd.runs.errors import did_you_mean
+from medkd.runs.errors import UsageError, did_you_mean
 
 from .inference import Components, infer
 from .onnx_model import OnnxModel
@@ -45,7 +45,7 @@ def infer_command(arguments: list[str], tasks: Collection[str]) -> None:
     options = _parser(tasks).parse(arguments[1:])
     for name in ("input", "output_dir"):
         if getattr(options, name) is None:
-            raise ValueError(f"medkd infer needs --{name}")
+            raise UsageError(f"medkd infer needs --{name}")
     model = OnnxModel(options.model, options.threads, options.device)
     spec = model.description
     if options.task not in (None, spec.task):
@@ -93,7 +93,7 @@ class _OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise the message in place of printing the usage."""
-        raise ValueError(message)
+        raise UsageError(message)
 
     def parse(self, words: list[str]) -> argparse.Namespace:
         """Parse the words and refuse whatever is not an option."""
@@ -102,10 +102,10 @@ class _OneLineParser(argparse.ArgumentParser):
         for option in (word.partition("=")[0] for word in words if word.startswith("--")):
             if option not in names:
                 hint = did_you_mean(option, names, count=1)
-                raise ValueError(f"unknown option(s): {option}" + (f" ({hint})" if hint else ""))
+                raise UsageError(f"unknown option(s): {option}" + (f" ({hint})" if hint else ""))
         options, unknown = self.parse_known_args(words)
         if unknown:
-            raise ValueError(f"unexpected positional argument(s) {' '.join(unknown)}: options are written --name value")
+            raise UsageError(f"unexpected positional argument(s) {' '.join(unknown)}: options are written --name value")
         return options
 
 

@@ -150,7 +150,7 @@ def test_errors_are_one_line(students, tmp_path, capsys, fault):
     changes = {name: value(tmp_path, model) if callable(value) else value for name, value in changes.items()}
     options = {"model": model, "dataset_dir": data, "output_dir": tmp_path / "out", "format": "torchscript", **changes}
     words = [str(word) for name, value in options.items() if value is not None for word in (f"--{name}", value)]
-    assert main(["export", "kits19", *words]) == 1
+    assert main(["export", "kits19", *words]) in (1, 2)
     shown = capsys.readouterr().err.strip().splitlines()
     assert len(shown) == 1 and re.search(message, shown[0]), shown
     assert not (tmp_path / "out").exists()
