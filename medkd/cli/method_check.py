@@ -75,9 +75,9 @@ def check_run_options(
         ValueError: for an unknown option, a value of another kind, an unknown method, or an argument that it does not have.
 
     Example:
-        >>> check_run_options("distill", "kits19", {"method": "kd", "method_args::wieght": 1})
+        >>> check_run_options("distill", "kits19", {"method": "kd", "method_args::wieght": 1})  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        ValueError: method kd has no argument 'wieght': did you mean weight? it has warmup, temperature, weight, standardize
+        medkd.runs.errors.UsageError: method kd has no argument 'wieght': did you mean weight? it has warmup, ...
     """
     check_no_files(options)
     config = merge_files([*config_files(verb, task, role, soft_labels, mode), *overlays])

@@ -82,9 +82,9 @@ def check_arguments(name: str, args: Mapping[str, Any] | None = None) -> None:
         ValueError: for an unknown method, an unknown argument, or a value of another type than the default.
 
     Example:
-        >>> check_arguments("kd", {"wieght": 2.0})
+        >>> check_arguments("kd", {"wieght": 2.0})  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        ValueError: method kd has no argument 'wieght': did you mean weight? it has warmup, temperature, weight, standardize
+        medkd.runs.errors.UsageError: method kd has no argument 'wieght': did you mean weight? it has warmup, ...
     """
     resolve_preset(name, args)
 
