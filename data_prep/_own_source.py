@@ -7,6 +7,8 @@ from pathlib import Path
 
 from monai.config import PathLike
 
+from medkd.runs.errors import UsageError
+
 from ._cases import DiscoveredCases, require_source
 from ._classes import split_names
 from ._described_source import DescribedSource, discover_source
