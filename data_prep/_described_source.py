@@ -103,7 +103,7 @@ def _discover_cases(
                 advice = ", expected a data set of nnUNet_raw, not of nnUNet_preprocessed"
                 is_preprocessed = (path.parent / "gt_segmentations").is_dir() or any(path.parent.glob("*Plans*"))
                 raise FileNotFoundError(f"{path.parent}: no folder {folder.name}{advice if is_preprocessed else ''}")
-        cases, notes = pair_volumes(*folders, channels, **named_by), []
+        cases, notes = pair_volumes(folders[0], folders[1], channels, **named_by), []
         if list_of(content, "training", path):
             notes.append("the list training is not read, as in nnU-Net v2 (file_ending is there): the folders are")
     cases.published = dict.fromkeys(cases.patients, "training")
