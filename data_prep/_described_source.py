@@ -18,7 +18,7 @@ from ._dataset_names import channel_rule, read_channel_names, read_label_names
 from ._decathlon import read_lists
 from ._nnunet_dictionary import read_dataset_dictionary
 from ._pairing import CHANNEL, files_by_name
-from ._volume_pairing import pair_volumes
+from ._volume_pairing import NAMED_BY_OPTION, pair_volumes
 
 __all__ = ["DescribedSource", "discover_source"]
 
@@ -68,7 +68,7 @@ def discover_source(source: Path, names: tuple[str, ...] = ()) -> DescribedSourc
     classes, label_notes = read_label_names(content, str(path))
     channels, channel_notes = read_channel_names(content, str(path))
     # the names of the file go before those of the user
-    named_by = {"named_by": f"channel_names in {path.name}"} if channels else {}
+    named_by = f"channel_names in {path.name}" if channels else NAMED_BY_OPTION
     described = _discover_cases(content, path, channels or names, named_by)
     rules = [channel_rule(name) for name in channels]
     described.classes, described.channels, described.rules = (
@@ -87,7 +87,7 @@ def discover_source(source: Path, names: tuple[str, ...] = ()) -> DescribedSourc
 
 
 def _discover_cases(
-    content: Mapping[str, Any], path: Path, channels: tuple[str, ...], named_by: Mapping[str, str]
+    content: Mapping[str, Any], path: Path, channels: tuple[str, ...], named_by: str
 ) -> DescribedSource:
     folders = path.parent / "imagesTr", path.parent / "labelsTr"
     if "dataset" in content:
@@ -103,7 +103,7 @@ def _discover_cases(
                 advice = ", expected a data set of nnUNet_raw, not of nnUNet_preprocessed"
                 is_preprocessed = (path.parent / "gt_segmentations").is_dir() or any(path.parent.glob("*Plans*"))
                 raise FileNotFoundError(f"{path.parent}: no folder {folder.name}{advice if is_preprocessed else ''}")
-        cases, notes = pair_volumes(folders[0], folders[1], channels, **named_by), []
+        cases, notes = pair_volumes(*folders, channels, named_by=named_by), []
         if list_of(content, "training", path):
             notes.append("the list training is not read, as in nnU-Net v2 (file_ending is there): the folders are")
     cases.published = dict.fromkeys(cases.patients, "training")

@@ -27,7 +27,9 @@ from ._pairing import (
     without_ending,
 )
 
-__all__ = ["pair_volumes"]
+__all__ = ["NAMED_BY_OPTION", "pair_volumes"]
+
+NAMED_BY_OPTION = "medkd prepare nifti --channels NAME,NAME"
 
 # A label map in the folder of its case: seg.nii.gz, a_seg.nii.gz, BraTS-GLI-00000-000-seg.nii.gz.
 LABEL = re.compile(rf"(?:.*[-_. ])?(?:{'|'.join(ending[1:] for ending in LABEL_ENDINGS)})", re.IGNORECASE)
@@ -38,7 +40,7 @@ def pair_volumes(
     labels: Path,
     channels: Sequence[str] = (),
     is_case_folder: Callable[[Path], bool] = Path.is_dir,
-    named_by: str = "medkd prepare nifti --channels NAME,NAME",
+    named_by: str = NAMED_BY_OPTION,
 ) -> DiscoveredCases:
     """Pair volumes with label maps by the names of their cases.
 
