@@ -24,7 +24,7 @@ __all__ = ["DescribedSource", "discover_source"]
 
 # Readers of nnU-Net whose files are read here by their suffix.
 READERS = {None, "None", "", "NibabelIO", "NibabelIOWithReorient", "SimpleITKIO", "SimpleITKIOWithReorient"}
-UNLABELLED = "images without labels are never used for training"
+UNLABELLED = "images without labels; --unlabelled FOLDER takes some into a distillation"
 
 
 @dataclass

@@ -61,7 +61,7 @@ def prepare_volumes_without_labels(
         settings["flip_axes"], flips = propose_flip_axes([], names, VOLUME_SIDES)
         shown = {"window": settings["window"], "image_size": settings["image_size_2d"]}
         shown |= {"spacing": settings["spacing_3d"], "patch_size": settings["patch_3d"]}
-        notes = [*_notes(names, shown, flips), *given.notes, describe_patients(listed, cases.patients)]
+        notes = [*_notes(names, shown, flips, given.windows), *given.notes, describe_patients(listed, cases.patients)]
         rows = {
             entry["case"]: _report.volume_row(measured[entry["case"]], split, {}, given.channels)
             for split, entries in listed.items()
@@ -100,7 +100,7 @@ def prepare_pictures_without_labels(
         settings["flip_axes"], flips = propose_flip_axes([], names, PICTURE_SIDES)
         shown = {"window": settings["window"], "image_size": settings["image_size_2d"]}
         notes = [
-            *_notes(names, {"form": FORMS[stored_form], **shown}, flips),
+            *_notes(names, {"form": FORMS[stored_form], **shown}, flips, window),
             describe_patients(listed, cases.patients),
         ]
         rows = {
@@ -169,12 +169,16 @@ def _store_case(form: StoredForm, case: str, patient: str, files: CaseFiles, fol
     return StoredCase(entry, stored.digest, stored.notes, None)
 
 
-def _notes(names: Mapping[int, str], settings: Mapping[str, Any], flips: Sequence[str]) -> list[str]:
+def _notes(names: Mapping[int, str], settings: Mapping[str, Any], flips: Sequence[str], window: Any) -> list[str]:
+    sources = {"window": "as given" if window else "by the images alone"}
     tqdm.write(f"note: {AGREEMENT}", file=sys.stderr)
     return [
         AGREEMENT,
         f"classes, of the teacher: {', '.join(f'{number} {name}' for number, name in names.items())}",
-        *(f"{name}: {value} (by the images alone; --{name} in training)" for name, value in settings.items()),
+        *(
+            f"{name}: {value} ({sources.get(name, 'by the images alone')}; --{name} in training)"
+            for name, value in settings.items()
+        ),
         *flips,
         "flips: no label was there to measure sides by; the names of the classes alone decided",
     ]

@@ -48,7 +48,8 @@ def check_data_set(task: str, options: Mapping[str, Any], config: Mapping[str, A
     """
     folder = options.get("dataset_dir")
     datalist = read_object(Path(folder) / "datalist.json") if isinstance(folder, str) else None
-    entries = next((value for value in map((datalist or {}).get, ("training", "test")) if isinstance(value, list)), [])
+    lists = map((datalist or {}).get, ("training", "unlabelled", "validation", "test"))
+    entries = next((value for value in lists if isinstance(value, list) and value), [])
     images = [entry["image"] for entry in entries if isinstance(entry, dict) and "image" in entry]
     if not images:
         return

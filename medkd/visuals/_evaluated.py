@@ -18,6 +18,13 @@ Runs = Mapping[str, str | Path]
 Preprocessing = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
+class TruthWords(NamedTuple):
+    """What figures call the label maps that a run is compared with, and the overlap with them."""
+
+    truth: str
+    dice: str
+
+
 class EvaluatedCase(NamedTuple):
     """A picture, or the slice of a volume with most foreground in the ground truth."""
 
@@ -31,6 +38,20 @@ class EvaluatedCase(NamedTuple):
     """Title of a run -> labels, of the ground truth's size."""
     dice: dict[str, float]
     """Title of a run -> mean over classes."""
+    words: TruthWords
+    """What the truth and the Dice are called."""
+
+
+def truth_words(metrics: Mapping[str, pd.DataFrame]) -> TruthWords:
+    """Return what the truth and the Dice of some runs are called: those of a data set without labels are a teacher's.
+
+    Example:
+        >>> truth_words({"student": pd.DataFrame({"dice": [1.0], "reference": ["teacher"]})}).truth
+        "teacher's label map"
+    """
+    if any("reference" in table for table in metrics.values()):
+        return TruthWords("teacher's label map", "agreement (Dice)")
+    return TruthWords("ground truth", "Dice")
 
 
 def read_metrics(runs: Runs) -> dict[str, pd.DataFrame]:
@@ -68,6 +89,7 @@ def read_case(
         truth=take_slice(truth, index),
         predictions={title: take_slice(volume, index) for title, volume in labels.items()},
         dice=dice,
+        words=truth_words(metrics),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ._evaluated import EvaluatedCase, Preprocessing, Runs, read_case, read_metrics
+from ._evaluated import EvaluatedCase, Preprocessing, Runs, read_case, read_metrics, truth_words
 from ._panels import add_class_legend, fill_classes, outline_classes, save_figure, scale_to_unit, show_picture
 
 __all__ = ["comparison_figure", "pick_quantiles", "plot_comparison"]
@@ -90,8 +90,9 @@ def comparison_figure(
             if case not in set(table["case"]):
                 raise ValueError(f"comparison_figure: case {case} is not in the results of run {title}: {runs[title]}")
     rows = [(rank, read_case(runs, metrics, entries[case], preprocessing)) for case, rank in ranks.items()]
-    choice = "" if cases is not None else f"; rows: quantiles of Dice{f' of {last}' if last else ''}"
-    return _arrange(rows, f"dashed: ground truth, solid: prediction{choice}", metrics[last])
+    words = truth_words(metrics)
+    choice = "" if cases is not None else f"; rows: quantiles of {words.dice}{f' of {last}' if last else ''}"
+    return _arrange(rows, f"dashed: {words.truth}, solid: prediction{choice}", metrics[last])
 
 
 def _arrange(rows: Sequence[tuple[str, EvaluatedCase]], title: str, metrics: pd.DataFrame) -> Figure:
@@ -101,14 +102,14 @@ def _arrange(rows: Sequence[tuple[str, EvaluatedCase]], title: str, metrics: pd.
     grid = figure.subplots(len(rows), columns, squeeze=False, height_ratios=shapes)
     for number, (row, (rank, case)) in enumerate(zip(grid, rows, strict=True)):
         background, size = scale_to_unit(case.image), case.truth.shape
-        panels = [("image", None), ("ground truth", None), *case.predictions.items()]
+        panels = [("image", None), (case.words.truth, None), *case.predictions.items()]
         for axes, (name, layer) in zip(row, panels, strict=True):
             show_picture(axes, background, "" if number else name, (size[0], size[1]))
             if layer is not None:
                 # an outline alone does not tell which side is inside
                 fill_classes(axes, layer, alpha=0.25)
                 outline_classes(axes, layer)
-                axes.set_xlabel(f"Dice {case.dice[name]:.3f}", fontsize=9)
+                axes.set_xlabel(f"{case.words.dice} {case.dice[name]:.3f}", fontsize=9)
             if axes is not row[0]:
                 outline_classes(axes, case.truth, is_truth=True)
         row[0].set_ylabel("\n".join(filter(None, [case.title, rank])), fontsize=9, parse_math=False)

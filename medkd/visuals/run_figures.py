@@ -73,16 +73,18 @@ def _arrange(case: EvaluatedCase, rank: str, metrics: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(3.2 * columns, 3.2 * height / width + 0.9), layout="constrained")
     row = figure.subplots(1, columns, squeeze=False)[0]
     background = scale_to_unit(case.image)
-    panels = [("ground truth", None), *case.predictions.items()]
+    panels = [(case.words.truth, None), *case.predictions.items()]
     for axes, (name, layer) in zip(row, panels, strict=True):
-        title = name if layer is None else f"{name} Dice {case.dice[name]:.3f}".strip()
+        title = name if layer is None else f"{name} {case.words.dice} {case.dice[name]:.3f}".strip()
         # the network's input can be resized; the outlines have the size of the ground truth
         show_picture(axes, background, title, (height, width))
         outline_classes(axes, case.truth, is_truth=True)
         if layer is not None:
             outline_classes(axes, layer)
     figure.suptitle(
-        f"{rank} case by Dice: {case.title}   (dashed: ground truth, solid: prediction)", fontsize=10, parse_math=False
+        f"{rank} case by {case.words.dice}: {case.title}   (dashed: {case.words.truth}, solid: prediction)",
+        fontsize=10,
+        parse_math=False,
     )
     add_class_legend(figure, metrics)
     return figure

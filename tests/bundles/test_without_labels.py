@@ -57,6 +57,13 @@ def test_a_student_learns_from_a_teacher_alone_and_is_measured_by_its_agreement(
 
     assert medkd_run("evaluate", "pictures", "--model", student, *data, "--output_dir", tmp_path / "evaluation") == 0
     assert (tmp_path / "evaluation/metrics.csv").read_text() == (student / "metrics.csv").read_text()
+    words = ["--model", student, *data, "--device", "cpu"]
+    for form in ("torchscript", "onnx-int8"):
+        exported = ["--format", form, "--output_dir", tmp_path / form]
+        assert medkd_run("export", "pictures", *words, *exported) == 0
+        assert "agreement with the teacher (Dice)" in capsys.readouterr().out
+        facts = json.loads(next((tmp_path / form).glob("student*.json")).read_text())
+        assert facts["agreement_dice"]["foreground"]["n"] and "dice" not in facts
     report = ["report", "--run", f"kd={student}", "--html", "--output_dir", tmp_path / "report"]
     from medkd.cli.main import main
 

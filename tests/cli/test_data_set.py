@@ -26,6 +26,14 @@ def test_the_kind_of_a_data_set_is_that_of_its_images(tmp_path, image, config):
         check_data_set("a_task", {**options, "model": "m"}, other)
 
 
+@pytest.mark.parametrize("part", ["unlabelled", "validation", "test"])
+def test_the_kind_is_known_where_no_training_case_is_listed(tmp_path, part):
+    lists = {"training": [], part: [{"case": "a", "image": "a.b2nd"}]}
+    (tmp_path / "datalist.json").write_text(json.dumps({"name": "nifti", "without_labels": True, **lists}))
+    with pytest.raises(ValueError, match="found a data set of volumes"):
+        check_data_set("pictures", {"dataset_dir": str(tmp_path)}, PICTURES)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"training": 1}', '{"training": [1, {"image": []}]}'])
 def test_what_is_no_data_set_is_left_to_its_reader(tmp_path, text):
     check_data_set("a_task", {"dataset_dir": str(tmp_path / "gone")}, VOLUMES)

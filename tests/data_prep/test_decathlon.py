@@ -8,7 +8,7 @@ from medkd.data_prep._described_source import discover_source
 
 from .described_sources import MRI, V1_LABELS, copy_case, decathlon, write_case, write_json
 
-UNUSED = "left out: 2 listed images: images without labels are never used for training"
+UNUSED = "left out: 2 listed images: images without labels; --unlabelled FOLDER takes some into a distillation"
 
 
 def pairs(*numbers, **extra):

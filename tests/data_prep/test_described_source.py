@@ -189,7 +189,8 @@ def test_test_images_are_left_out_by_name_or_taken_with_their_labels(tmp_path):
     copy_case(folder, "hc_7", images="imagesTs", labels=None)
     notes = discover_source(folder).notes
     assert notes == [
-        "left out: imagesTs, 1 of 1 files (hc_7_0000.nii.gz): images without labels are never used for training"
+        "left out: imagesTs, 1 of 1 files (hc_7_0000.nii.gz): "
+        "images without labels; --unlabelled FOLDER takes some into a distillation"
     ]
     copy_case(folder, "hc_8", images="imagesTs", labels="labelsTs")
     described = discover_source(folder)

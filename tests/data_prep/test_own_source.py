@@ -75,7 +75,8 @@ def test_what_was_guessed_or_left_out_is_printed_and_reported(tmp_path, capsys):
     expected = [
         "note: numTraining: found 9 in dataset.json, there are 6 cases",
         "note: left out: imagesTr, 1 of 7 files (hc_7.nii.gz): they are part of no case",
-        "note: left out: imagesTs, 1 of 1 files (hc_8.nii.gz): images without labels are never used for training",
+        "note: left out: imagesTs, 1 of 1 files (hc_8.nii.gz): "
+        "images without labels; --unlabelled FOLDER takes some into a distillation",
     ]
     assert set(expected) <= set(lines)
     report = (tmp_path / "out/report.md").read_text()

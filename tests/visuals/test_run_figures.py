@@ -7,6 +7,8 @@ from matplotlib.image import imread
 
 from medkd.io import class_colour
 from medkd.visuals import pick_cases, plot_runs
+from medkd.visuals._evaluated import EvaluatedCase, truth_words
+from medkd.visuals.run_figures import _arrange
 
 
 def test_worst_median_and_best_by_mean_dice():
@@ -38,3 +40,14 @@ def test_outlines_are_drawn_on_the_slice_with_most_truth(tmp_path):
     # the prediction lies six columns of twenty to the right
     columns = [np.nonzero(mask[:, middle:].any(axis=0))[0].mean() for mask in (blue, red)]
     assert columns[1] - columns[0] > 0.1 * middle
+
+
+def test_labels_of_a_teacher_are_not_called_ground_truth():
+    table = pd.DataFrame({"case": ["a"], "class": ["organ"], "dice": [0.5], "reference": ["teacher"]})
+    labels = np.eye(8, dtype=np.uint8)
+    words = truth_words({"run": table})
+    case = EvaluatedCase("a", np.zeros((1, 8, 8)), labels, {"run": labels}, {"run": 0.5}, words)
+    figure = _arrange(case, "worst", table)
+    texts = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
+    assert "worst case by agreement (Dice)" in texts[0] and "dashed: teacher's label map" in texts[0]
+    assert texts[1:3] == ["teacher's label map", "run agreement (Dice) 0.500"]

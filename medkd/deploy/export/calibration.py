@@ -24,7 +24,7 @@ def sample_windows(
 
     Args:
         cases: entries of the data list.
-        preprocessing: entry to ``image`` and ``label``.
+        preprocessing: entry to ``image`` and ``label``, if it has one.
         inferer: cuts the image into windows.
         count: number of windows.
         seed: of the random choice.
@@ -45,8 +45,12 @@ def sample_windows(
 
 
 def _with_label(item: dict[str, Any]) -> MetaTensor:
-    """Return ``(1, C + 1, *spatial)``: the inferer cuts image and label into the same windows."""
+    """Return ``(1, C + 1, *spatial)``: the inferer cuts image and label, zeros without one, into the same windows."""
     image = list_data_collate([item])["image"]
+    if "label" not in item:
+        return MetaTensor(
+            torch.cat([image.as_subclass(Tensor), torch.zeros_like(image[:, :1])], dim=1), meta=image.meta
+        )
     label = torch.as_tensor(item["label"])[None].as_subclass(Tensor).float()
     if label.shape[2:] != image.shape[2:]:  # pictures are resized, their labels are not
         label = F.interpolate(label, image.shape[2:], mode="nearest")

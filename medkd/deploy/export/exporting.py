@@ -30,6 +30,8 @@ FORMATS = {"torchscript": "student.ts", "onnx": "student.onnx", "onnx-int8": "st
 _PACKAGES = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "onnx-int8": ("onnx", "onnxscript", "onnxruntime")}
 # A larger loss of Dice is a warning. Only int8 changes the network on purpose.
 _MAX_DICE_LOSS = {"torchscript": 0.0005, "onnx": 0.0005, "onnx-int8": 0.005}
+# names in the report where the label maps are a teacher's
+_AGREEMENT = {"dice": "agreement_dice", "dice_by_case": "agreement_dice_by_case"}
 
 
 def check_format(form: str) -> None:
@@ -92,14 +94,15 @@ def export(task: str, form: str, config: dict[str, Any], calibration_windows: in
         report.update(compare(trained.network, exported, cases, *tools))
 
     write_atomically(path, write)
-    report["warnings"] = _warnings(form, report["dice"])
-    text = json.dumps(report, indent=2)
+    report["warnings"] = _warnings(form, report["dice"], trained.is_agreement)
+    named = {_AGREEMENT.get(name, name): value for name, value in report.items()} if trained.is_agreement else report
+    text = json.dumps(named, indent=2)
     try:
         write_atomically(report_path, lambda file: file.write_text(text))
     except BaseException:
         path.unlink()  # both files or neither
         raise
-    _print_report(path, report)
+    _print_report(path, report, trained.is_agreement)
     return path
 
 
@@ -138,23 +141,27 @@ def _write_format(trained: TrainedStudent, form: str, path: Path, window_count: 
     return {"calibration": {**sizes, **result}}
 
 
-def _warnings(form: str, dice: dict[str, dict[str, Any]]) -> list[str]:
+def _name_of_dice(is_agreement: bool) -> str:
+    return "agreement with the teacher (Dice)" if is_agreement else "Dice"
+
+
+def _warnings(form: str, dice: dict[str, dict[str, Any]], is_agreement: bool = False) -> list[str]:
     limit = _MAX_DICE_LOSS[form]
     return [
-        f"{name}: Dice fell by {-means['change']:.4f}, more than {limit}"
+        f"{name}: {_name_of_dice(is_agreement)} fell by {-means['change']:.4f}, more than {limit}"
         for name, means in dice.items()
         if means["change"] is not None and means["change"] < -limit
     ]
 
 
-def _print_report(path: Path, report: dict[str, Any]) -> None:
+def _print_report(path: Path, report: dict[str, Any], is_agreement: bool) -> None:
     print(f"{path} ({report['megabytes']:.1f} MB, {report['input']})")
     rows: Sequence[Sequence[Any]] = [
         *((f"{name}: largest, mean difference", *report[name].values()) for name in ("logits", "probabilities")),
         ("share of pixels with another label", report["other_decision"], None),
     ]
     print(tabulate(rows, tablefmt="plain", floatfmt=".2e"))
-    headers = ("Dice", "original", "exported", "change", "cases")
+    headers = (_name_of_dice(is_agreement), "original", "exported", "change", "cases")
     print(tabulate([(name, *means.values()) for name, means in report["dice"].items()], headers, floatfmt=".4f"))
     for warning in report["warnings"]:
         print(f"medkd: warning: {warning}", file=sys.stderr)

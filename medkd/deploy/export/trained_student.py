@@ -10,7 +10,7 @@ from monai.transforms import Transform
 
 import medkd
 from medkd.configs.table import data_as_literals
-from medkd.data import load_datalist
+from medkd.data import has_labels, load_datalist, load_unlabelled
 from medkd.deploy.runtime import ModelSpec
 from medkd.io import channel_windows
 from medkd.networks import input_spec, load_weights, required_multiple
@@ -84,8 +84,19 @@ class TrainedStudent:
         return self.value("validate::postprocessing")
 
     def cases(self, split: str) -> list[dict[str, Any]]:
-        """Return the entries of a split: "training", "validation" or "test"."""
-        return load_datalist(self.value("dataset_dir"), split)
+        """Return the entries of a split: "training", "validation" or "test".
+
+        Without labels, those of training have none, and the others have the teacher's label maps beside the model.
+        """
+        folder = self.value("dataset_dir")
+        if self.is_agreement and split == "training":
+            return load_unlabelled(folder)
+        return load_datalist(folder, split, self.value("validate::reference"))
+
+    @property
+    def is_agreement(self) -> bool:
+        """Whether the data set has no labels, so that Dice is the agreement with the teacher."""
+        return not has_labels(self.value("dataset_dir"))
 
     def _describe(self, task: str) -> ModelSpec:
         is_scan, size = self.kind != "pictures", tuple(self.value("image_size"))

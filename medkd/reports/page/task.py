@@ -87,6 +87,11 @@ class TaskContent:
         return "agreement with the teacher (Dice)" if self.is_agreement else "Dice"
 
     @property
+    def truth(self) -> str:
+        """What the label maps are called that runs are compared with."""
+        return "teacher's label map" if self.is_agreement else "ground truth"
+
+    @property
     def failed(self) -> list[RunFacts]:
         """Runs that have not ended."""
         return [run for run in self.runs if not run.ended]

@@ -92,6 +92,11 @@ def _general(experiment: Experiment) -> list[str]:
         "network's input size; for a 3-D network that of a window, divided by its slices, without overlap. "
         f"Measured on {_processor()}.",
     ]
+    if any("reference" in table for rows in experiment.runs.values() for table in _tables(rows)):
+        sentences.append(
+            "Agreement with the teacher: the data set has no labels, and the teacher's label maps stand in their place, also "
+            "where a sentence here names the ground truth or a class that a case holds."
+        )
     if experiment.published is not None:
         sentences.append(f"Published: {experiment.published.source}.")
     return sentences

@@ -40,3 +40,12 @@ def test_one_case_gives_windows_of_both_kinds():
     windows = sample_windows([{"case": "a"}], one_slice_of_target, inferer, 3, 0)
     assert sorted(float(window.max()) for window in windows)[-1] == 0.5 and len(windows) == 3
     assert sum(float(window.max()) == 0.5 for window in windows) == 1
+
+
+def test_an_image_without_a_label_gives_windows_too():
+    def unlabelled(item):
+        return {**item, "image": one_slice_of_target(item)["image"]}
+
+    inferer = SliceInferer(spatial_dim=0, roi_size=(8, 8), sw_batch_size=3, cval=-1)
+    windows = sample_windows([{"case": "a"}], unlabelled, inferer, 3, 0)
+    assert len(windows) == 3 and all(window.shape == (1, 1, 8, 8) for window in windows)

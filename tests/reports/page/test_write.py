@@ -189,7 +189,7 @@ def test_grad_cam_of_another_input_size_is_not_put_beside(made_experiment, tmp_p
     runs = {"skin": {"Student alone": made_experiment.runs["skin"]["Student alone"], "PLC-KD": {0: folder}}}
     experiment = Experiment("t", runs, ["dice"], "Student alone")
     page = write_page(experiment, write_report(experiment, tmp_path), tmp_path / "report.html").read_text()
-    assert "PLC-KD, seed 0: no Grad-CAM: image_size: found (64, 64), expected (32, 32) as in the other maps." in page
+    assert "PLC-KD, seed 0: no Grad-CAM: --image_size: found (64, 64), expected (32, 32) as in the other maps." in page
     assert "Grad-CAM of Student alone, first layer" in page and "Grad-CAM of PLC-KD, first layer" not in page
 
 
