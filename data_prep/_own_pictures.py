@@ -23,7 +23,7 @@ from ._other_files import other_files
 from ._pairing import files_by_name
 from ._picture_images import describe_reading
 from ._pictures import align_mask
-from ._prepare import shortened
+from ._refusals import shortened
 
 __all__ = ["OwnPair", "class_folders", "read_own_pair", "read_without_mask", "require_pictures"]
 

@@ -20,11 +20,12 @@ from ._cases import CaseFiles, DiscoveredCases
 from ._classes import name_values, require_classes, unnamed_values
 from ._equal_images import describe_groups, image_digest
 from ._options import Options
-from ._prepare import StoredCase, open_data_set
+from ._prepare import open_data_set
 from ._refusals import refuse
 from ._report import describe_patients, describe_settings, write_report
 from ._sides import VOLUME_SIDES, propose_flip_axes
 from ._splits import split_discovered
+from ._stored_cases import StoredCase
 from ._survey import (
     CaseMeasures,
     check_exchanged,

@@ -18,7 +18,8 @@ from ._equal_images import describe_groups, image_digest
 from ._pairing import pair_files
 from ._picture_images import store_image, store_picture
 from ._picture_report import measure_pair, write_picture_report
-from ._prepare import Preparation, StoredCase
+from ._prepare import Preparation
+from ._stored_cases import StoredCase
 
 __all__ = [
     "PicturePair",

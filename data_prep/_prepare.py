@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from monai.config import PathLike
 from tqdm import tqdm
@@ -17,33 +15,15 @@ from medkd.data import SPLITS, natural_key, save_datalist
 from medkd.io import image_files
 from medkd.runs.case_names import ALIKE
 
-from ._cases import CaseFiles, DiscoveredCases, check_names, require_source
-from ._each_case import each_case
+from ._cases import DiscoveredCases, check_names, require_source
 from ._equal_images import describe_groups, equal_images, find_leaks, merge_patients
 from ._options import Options
 from ._refusals import refuse, shortened, split_origin
 from ._splits import check_splits, save_split, split_discovered, warn_without_target
+from ._stored_cases import StoreCase, store_cases
 from ._target import check_target, complete_or_absent
 
-__all__ = ["Preparation", "StoredCase", "open_data_set"]
-
-DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-class StoredCase(NamedTuple):
-    """What is known of a case when its files are written.
-
-    Attributes:
-        entry: its entry of the data list.
-        digest: checksum of its image as it was read, see `image_digest`.
-        notes: what its files left open, and how they were read.
-        measures: for the report.
-    """
-
-    entry: dict[str, Any]
-    digest: str
-    notes: Sequence[str]
-    measures: Any
+__all__ = ["Preparation", "open_data_set"]
 
 
 class Preparation:
@@ -83,11 +63,11 @@ class Preparation:
             if case in set(self.requested) or case not in cases.patients
         }
 
-    def store_cases(self, store: Callable[[str, str, CaseFiles, Path], StoredCase]) -> dict[str, Any]:
+    def store_cases(self, store: StoreCase) -> dict[str, Any]:
         """Store every requested case; cases that cannot be read are refused.
 
         Args:
-            store: receives case, patient, files and the folder to write to. It runs in several processes, see `each_case`.
+            store: see `StoreCase`.
 
         Returns:
             Case -> measures of the stored cases.
@@ -96,10 +76,11 @@ class Preparation:
             OSError: when the disk that is written to is full or fails: no case is to blame, so none is left out.
         """
         files = {case: self.cases.files[case] for case in self.requested if case in self.cases.files}
-        function = partial(_store_case, store, self.folder, self.cases.patients)
         measured = {}
-        stops = partial(_is_of_disk, self.folder)
-        for case, stored in each_case(function, files, self.options.workers, f"prepare {self.name}", stops).items():
+        stored_cases = store_cases(
+            store, self.folder, files, self.cases.patients, self.options.workers, f"prepare {self.name}"
+        )
+        for case, stored in stored_cases.items():
             if isinstance(stored, ValueError | OSError):
                 self.refused[case] = " ".join(str(stored).split())
                 continue
@@ -219,21 +200,6 @@ class Preparation:
 
     def _left_out(self) -> list[str]:
         return sorted(set(self.cases.patients) - set(self.requested), key=natural_key)
-
-
-def _store_case(
-    store: Callable[[str, str, CaseFiles, Path], StoredCase],
-    folder: Path,
-    patients: Mapping[str, str],
-    case: str,
-    files: CaseFiles,
-) -> StoredCase:
-    return store(case, patients[case], files, folder)
-
-
-def _is_of_disk(folder: Path, error: OSError) -> bool:
-    """Return whether an error is of the disk that is written to, not of a case."""
-    return error.errno in DISK_FULL or str(folder) in str(error)
 
 
 @contextmanager

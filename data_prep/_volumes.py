@@ -17,8 +17,9 @@ from medkd.runs.errors import UsageError
 
 from ._cases import CaseFiles, DiscoveredCases
 from ._equal_images import image_digest
-from ._prepare import Preparation, StoredCase
+from ._prepare import Preparation
 from ._refusals import shortened
+from ._stored_cases import StoredCase
 from ._volume_images import AXES, ONE_CHANNEL, check_intensities, orientation_of, store_image, to_stored_axes
 from ._volume_pairing import pair_volumes
 

@@ -22,10 +22,11 @@ from ._options import Options
 from ._own_volumes import VolumeOptions, decide_per_case, describe_stores, propose_volume_settings
 from ._picture_images import size_in_words
 from ._picture_survey import choose_form, propose_settings, survey_pictures
-from ._prepare import Preparation, StoredCase, open_data_set
+from ._prepare import Preparation, open_data_set
 from ._refusals import refuse
 from ._report import describe_patients, write_rows
 from ._sides import PICTURE_SIDES, VOLUME_SIDES, propose_flip_axes
+from ._stored_cases import StoredCase
 from ._stored_form import PictureForm, StoredForm, VolumeForm
 from ._survey import survey_cases
 from ._target import check_target

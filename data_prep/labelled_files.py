@@ -27,8 +27,8 @@ from ._equal_images import image_digest
 from ._own_pictures import read_own_pair
 from ._own_volumes import VolumeOptions, store_case
 from ._pictures import store_pictures
-from ._prepare import StoredCase
 from ._refusals import refuse
+from ._stored_cases import StoredCase
 from ._target import complete_or_absent
 
 __all__ = ["FOLDER", "prepare_lists", "publish"]

@@ -25,10 +25,11 @@ from ._pairing import pair_pictures
 from ._picture_images import check_size, size_in_words
 from ._picture_survey import CHOICES, OwnMeasures, check_palettes, choose_form, propose_settings, survey_pictures
 from ._pictures import store_pictures
-from ._prepare import StoredCase, open_data_set
+from ._prepare import open_data_set
 from ._refusals import refuse, shortened
 from ._sides import PICTURE_SIDES, propose_flip_axes
 from ._splits import split_discovered
+from ._stored_cases import StoredCase
 from ._target import check_target
 from ._unlabelled_store import store_unlabelled
 from ._without_labels import prepare_pictures_without_labels

@@ -3,15 +3,8 @@
 from .augmentation import flip_axes, random_transforms
 from .channels import data_channels
 from .components import RemoveComponentsd
-from .datalist import (
-    data_classes,
-    data_values,
-    dataset_property,
-    load_datalist,
-    load_unlabelled,
-    save_datalist,
-    subsample_cases,
-)
+from .datalist import load_datalist, load_unlabelled, save_datalist, subsample_cases
+from .dataset_properties import data_classes, data_values, dataset_property
 from .mixed_sampler import MixedSampler, mixed_sampler
 from .normalise import NormaliseCased
 from .patches import RandStoredPatch, cases_for_patches, native_size, repeated_sampler

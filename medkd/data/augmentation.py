@@ -25,7 +25,7 @@ from monai.transforms import (
 
 from medkd.configs.table import ID_OPTIONS
 
-from .datalist import dataset_property
+from .dataset_properties import dataset_property
 
 __all__ = ["AUGMENTATIONS", "AXES", "RandChannelwised", "flip_axes", "random_transforms"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monai.config import PathLike
 
-from .datalist import dataset_property
+from .dataset_properties import dataset_property
 
 __all__ = ["data_channels"]
 

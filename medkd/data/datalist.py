@@ -21,9 +21,6 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 
-from medkd.configs.plain import check_plain
-from medkd.configs.table import ID_OPTIONS
-from medkd.configs.values import fits
 from medkd.io import image_files, one_or_list
 from medkd.runs.files import write_atomically
 
@@ -31,9 +28,6 @@ from .datalist_form import UNLABELLED, check_form
 from .splits import SPLITS, check_leaks, read_json
 
 __all__ = [
-    "data_classes",
-    "data_values",
-    "dataset_property",
     "subsample_cases",
     "load_datalist",
     "load_unlabelled",
@@ -45,8 +39,6 @@ __all__ = [
 
 FILE_NAME = "datalist.json"
 WITHOUT_LABELS = "without_labels"  # key of a data set in which no case has a label
-# property -> option of the same kind
-_OPTIONS = {"image_size_2d": "image_size", "patch_3d": "patch_size", "spacing_3d": "spacing"}
 
 
 def load_datalist(dataset_dir: PathLike, split: str, reference: PathLike | None = None) -> list[dict[str, Any]]:
@@ -153,62 +145,6 @@ def subsample_cases(entries: Sequence[dict[str, Any]], count: int | None, seed: 
         raise ValueError(f"--training_cases {count}: expected 1 to {len(entries)}, the training cases of the data set")
     indices = np.random.default_rng(seed).permutation(len(entries))[:count]
     return [entries[index] for index in sorted(indices)]
-
-
-def dataset_property(dataset_dir: PathLike, name: str, default: Any = ...) -> Any:
-    """Return one key of ``datalist.json``, such as ``"labels"`` or ``"window"``.
-
-    Args:
-        dataset_dir: folder of the prepared data set.
-        name: the key.
-        default: returned for a data set that was prepared without that key.
-
-    Raises:
-        FileNotFoundError: no such data set.
-        ValueError: a data set that was prepared without that key, if there is no default; a value that is no plain data or of
-            another kind.
-    """
-    datalist = read_datalist(dataset_dir)
-    if name not in datalist and default is not ...:
-        return default
-    if name not in datalist:
-        raise ValueError(
-            f"{Path(dataset_dir) / FILE_NAME}: found a data set of {datalist.get('name')} without {name!r}, expected one that "
-            "`medkd prepare` wrote for the task of this command: prepare it for that task"
-        )
-    value, place = datalist[name], f"{Path(dataset_dir) / FILE_NAME}: {name}"
-    check_plain(value, place)
-    option = ID_OPTIONS.get(_OPTIONS.get(name, name))
-    if name == "per_case":
-        is_of_kind = all(type(flag) is bool for flag in (value if isinstance(value, list) else [value]))
-    else:
-        is_of_kind = option is None or fits(value, None, option)
-    if value is not None and not is_of_kind:
-        raise ValueError(f"{place}: found {value!r:.60}, expected what `medkd prepare` proposes")
-    return value
-
-
-def data_values(dataset_dir: PathLike, target: str = "all") -> dict[int, int]:
-    """Return stored label value -> class of a data set.
-
-    Args:
-        dataset_dir: folder of the prepared data set.
-        target: ``"all"`` labels, or the name of one label, which becomes class 1.
-
-    Raises:
-        ValueError: for a name that no label of the data set has.
-    """
-    labels = {int(value): name for value, name in dataset_property(dataset_dir, "labels").items()}
-    names = [name for value, name in labels.items() if value > 0]
-    if target != "all" and target not in names:
-        raise ValueError(f"--target {target!r} is unknown, expected all or one of {', '.join(names)}")
-    return {value: value if target == "all" else int(value > 0 and name == target) for value, name in labels.items()}
-
-
-def data_classes(dataset_dir: PathLike, target: str = "all") -> dict[int, str]:
-    """Return class -> name of the foreground classes of `data_values`."""
-    labels = dataset_property(dataset_dir, "labels")
-    return {number: labels[str(value)] for value, number in data_values(dataset_dir, target).items() if number > 0}
 
 
 def read_datalist(dataset_dir: PathLike) -> dict[str, Any]:

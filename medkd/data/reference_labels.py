@@ -18,7 +18,8 @@ from medkd.io import image_files, one_or_list
 from medkd.parallel.group import barrier, is_main_process, progress_disabled
 from medkd.runs.files import write_atomically
 
-from .datalist import WITHOUT_LABELS, dataset_property, read_datalist, reference_path
+from .datalist import WITHOUT_LABELS, read_datalist, reference_path
+from .dataset_properties import dataset_property
 from .volume_store import SUFFIX, read_volume, write_volume
 
 __all__ = ["agreement_metric", "has_labels", "reference_folder", "write_reference_labels"]

@@ -11,7 +11,8 @@ from monai.data import Dataset
 from monai.transforms import MapTransform
 from torch.utils.data import Subset
 
-from .datalist import dataset_property, load_datalist, load_unlabelled, subsample_cases
+from .datalist import load_datalist, load_unlabelled, subsample_cases
+from .dataset_properties import dataset_property
 
 __all__ = [
     "UNLABELLED_CHOICES",

@@ -16,8 +16,9 @@ from medkd.data import dataset_property
 from medkd.data_prep import _own_volumes
 from medkd.data_prep._cases import CaseFiles, DiscoveredCases
 from medkd.data_prep._options import Options
-from medkd.data_prep._prepare import Preparation, StoredCase, open_data_set
+from medkd.data_prep._prepare import Preparation, open_data_set
 from medkd.data_prep._refusals import refuse
+from medkd.data_prep._stored_cases import StoredCase
 
 from .own_volumes import entries, make_ct, nan_case, only_line, prepare, run_command, write_folders
 
