@@ -116,14 +116,12 @@ def prepare_volumes(
         require_classes(names, [case.voxels for case in training])  # again: further cases may be refused now
         settings = propose_volume_settings(training, given, per_case)
         settings["flip_axes"], flips = propose_flip_axes([case.positions for case in training], names, VOLUME_SIDES)
-        notes = describe_settings(measured, names, settings, given.channels, given.windows, given.reasons)
-        notes += [*given.notes, *flips]
-        for sentence in _without_negative(
-            {case: measured[case] for case in data_set.entries}, given.channels, per_case
-        ):
-            notes.append(f"look: {sentence}")
-            warnings.warn(sentence, stacklevel=3)
-        notes += [
+        stored = {case: measured[case] for case in data_set.entries}
+        notes = [
+            *describe_settings(measured, names, settings, given.channels, given.windows, given.reasons),
+            *given.notes,
+            *flips,
+            *_look_for_negative(stored, given.channels, per_case),
             describe_patients(listed, cases.patients),
             *(f"look: {sentence}" for sentence in describe_groups(data_set.equal_images)),
         ]
@@ -219,16 +217,18 @@ def propose_volume_settings(
     }
 
 
-def _without_negative(
+def _look_for_negative(
     measured: Mapping[str, CaseMeasures], channels: Sequence[str], per_case: Sequence[bool]
 ) -> list[str]:
-    """Return a warning for each channel of HU with cases that cannot be HU."""
+    """Warn of each channel of HU with cases that cannot be HU, and return the sentences for the report."""
     sentences = []
     for number, (name, is_scaled) in enumerate(zip(channels, per_case, strict=True)):
         lowest = {case: measures.channels[number].lowest for case, measures in measured.items()}
         if not is_scaled and (sentence := without_negative(lowest)):
             sentences.append(sentence if len(channels) == 1 else f"channel {name}: {sentence}")
-    return sentences
+    for sentence in sentences:
+        warnings.warn(sentence, stacklevel=4)
+    return [f"look: {sentence}" for sentence in sentences]
 
 
 def describe_stores(channels: Sequence[str], per_case: Sequence[bool]) -> dict[str, Any]:

@@ -92,20 +92,26 @@ def find_images(
     for case, reason in refused.items():
         place = str(folder / check_case_name(case))
         items.append({"image": place, "case": case, "refused": f"{place}: {reason}"})
+    images = _check_outputs(items, source, Path(output_dir))
+    _check_capitals(list(images), source, Path(output_dir))
+    if label_format is not None:
+        label_format.check_sources([file for image in images.values() for file in image_files(image)], source)
+    return items
+
+
+def _check_outputs(items: Sequence[dict[str, Any]], source: Path, output_dir: Path) -> dict[str, ImagePaths]:
+    """Return case -> image, where each case has one and its prediction is not there yet."""
     images: dict[str, ImagePaths] = {}
-    is_interrupted = (Path(output_dir) / PROGRESS).is_file()  # `PredictedCases` checks what is there
+    is_interrupted = (output_dir / PROGRESS).is_file()  # `PredictedCases` checks what is there
     for item in items:
-        outputs = (Path(output_dir) / f"{item['case']}{suffix}" for suffix in PREDICTION_SUFFIXES)
+        outputs = (output_dir / f"{item['case']}{suffix}" for suffix in PREDICTION_SUFFIXES)
         if not is_interrupted and (existing := next((path for path in outputs if path.exists()), None)):
             raise FileExistsError(f"--output_dir {output_dir}: {existing.name} is there already: choose another folder")
         other = images.setdefault(item["case"], item["image"])
         if other != item["image"]:
             both = " and ".join(", ".join(image_files(image)) for image in (other, item["image"]))
             raise ValueError(f"--input {source}: {both} would give the same prediction file: {_TWINS}")
-    _check_capitals(list(images), source, Path(output_dir))
-    if label_format is not None:
-        label_format.check_sources([file for image in images.values() for file in image_files(image)], source)
-    return items
+    return images
 
 
 def discover_images(
