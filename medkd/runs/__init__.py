@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .predicted import PredictedCases
     from .rebuild import load_parser
     from .record import check_assistant, check_model, check_student, recorded
-    from .results import collapsed_runs, read_cases
+    from .results import collapsed_runs, read_cases, trained_run
     from .resume import ResumableRun
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "read_cases",
     "recorded",
     "save_atomically",
+    "trained_run",
     "write_atomically",
 ]
 
@@ -51,6 +52,7 @@ _LAZY = {
     "collapsed_runs": "results",
     "load_parser": "rebuild",
     "read_cases": "results",
+    "trained_run": "results",
     "recorded": "record",
 }
 

@@ -64,9 +64,14 @@ def test_a_student_learns_from_a_teacher_alone_and_is_measured_by_its_agreement(
         assert "agreement with the teacher (Dice)" in capsys.readouterr().out
         facts = json.loads(next((tmp_path / form).glob("student*.json")).read_text())
         assert facts["agreement_dice"]["foreground"]["n"] and "dice" not in facts
+    compared = ["--run", f"a={student}", "--run", f"b={tmp_path / 'evaluation'}", *data]
+    assert medkd_run("figures", "pictures", *compared, "--output_dir", tmp_path / "figures", tiny=False) == 0
+    assert (tmp_path / "figures/comparison.png").is_file()
     report = ["report", "--run", f"kd={student}", "--html", "--output_dir", tmp_path / "report"]
     from medkd.cli.main import main
 
     assert main([*map(str, report)]) == 0
     assert "agreement with the teacher: Dice, %" in (tmp_path / "report/table.md").read_text()
-    assert "greement with the teacher" in (tmp_path / "report/report.html").read_text()
+    page = (tmp_path / "report/report.html").read_text()
+    assert "agreement with the teacher (Dice)" in page and "teacher's label map" in page.replace("&#39;", "'")
+    assert "found a data set without labels" not in page  # the worst cases are shown

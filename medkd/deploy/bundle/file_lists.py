@@ -51,7 +51,7 @@ def accept_lists(train: dict[str, Any], student: Student) -> dict[str, Any]:
     config = {**rename_datasets(train), **steps}
     for name in ("train", "validate"):
         config[name] = {**config[name], "dataset": {"data": None}, "samples": config[name]["dataset"]}
-    config["validate"]["samples"] |= {"data": f"$data.load_datalist(@dataset_dir, {_VALIDATION})"}
+    config["validate"]["samples"] |= {"data": f"$data.load_datalist(@dataset_dir, {_VALIDATION}, @validate::reference)"}
     config["test"] |= {"part": f"$'test' if @train::dataset::data is None else {_VALIDATION}"}
     config["prepared_lists"] = {
         "_target_": "medkd.data_prep.labelled_files.prepare_lists",

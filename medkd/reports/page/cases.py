@@ -89,7 +89,10 @@ def open_data(runs: Sequence[RunFacts]) -> Data:
     recorded = [run for run in runs if run.config]
     if not recorded:
         raise ValueError("no run left its configuration")
-    parser = load_parser(trained_run(recorded[0].folder), recorded[0].trust_record)
+    trained = trained_run(recorded[0].folder)
+    parser = load_parser(trained, recorded[0].trust_record)
+    # the teacher's label maps, where the data set has no labels
+    parser["validate::reference"] = f"$data.reference_folder({str(trained.path)!r})"
     try:
         entries = parser.get_parsed_content("test::data")
         preprocessing = parser.get_parsed_content("validate::preprocessing")
