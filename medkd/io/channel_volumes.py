@@ -99,13 +99,17 @@ def _onto_first(
         )
     from nibabel.processing import resample_from_to  # imports scipy
 
-    image = nib.Nifti1Image(array.astype(np.float32), affine)
-    resampled = resample_from_to(image, (shape, first.affine), order=1, cval=float(array.min()))
+    # Voxels reach half a voxel beyond their centres: one more on each side, where the centres alone would be interpolated.
+    padded = affine @ nib.affines.from_matvec(np.eye(3), [-1, -1, -1])
+    image = nib.Nifti1Image(np.pad(array.astype(np.float32), 1, mode="edge"), padded)
+    inside = nib.Nifti1Image(np.pad(np.ones(array.shape, np.float32), 1), padded)
+    grid = (shape, first.affine)
+    is_inside = np.asarray(resample_from_to(inside, grid, order=0, cval=0).dataobj) > 0
+    resampled = np.where(is_inside, np.asarray(resample_from_to(image, grid, order=1).dataobj), array.min())
     note = f"resampled (linear) onto the grid of {first_name}; it had {difference}"
-    inside = nib.Nifti1Image(np.ones(array.shape, np.float32), affine)
-    covered = float(np.mean(resample_from_to(inside, (shape, first.affine), order=0, cval=0).dataobj))
+    covered = float(np.mean(is_inside))
     if covered == 0:
         raise ValueError(f"channel {name}: lies outside the grid of {first_name}, expected the same part of the body")
     if covered < 0.995:
         note += f"; it covers {covered:.0%} of that, the rest has its lowest value"
-    return np.asarray(resampled.dataobj), [note]
+    return resampled.astype(np.float32), [note]

@@ -162,3 +162,15 @@ def test_how_much_a_resampled_channel_covers_is_said(tmp_path):
     assert np.all(image[1][:, :, :2] == IMAGE[1].min()) and np.allclose(image[1][:, :, 2:], IMAGE[1][:, :, :2])
     with pytest.raises(ValueError, match="channel T2: lies outside the grid of t1, expected the same part of the body"):
         read_channels([files[0], save(tmp_path / "2.nii", IMAGE[1], far)], NAMES[:2], resample=True)
+
+
+def test_a_resampled_channel_reaches_the_border_of_its_outermost_voxels(tmp_path):
+    # both channels cover the same 8 mm on each axis, with voxels of 1 and of 2 mm
+    coarse = np.diag([2.0, 2, 2, 1])
+    coarse[:3, 3] = 0.5
+    for name, array, affine in (("a", np.zeros((8, 8, 8)), np.eye(4)), ("b", np.full((4, 4, 4), 7.0), coarse)):
+        array = array.copy()
+        array[1, 1, 1] = -50  # the lowest value
+        nib.save(nib.Nifti1Image(array.astype(np.float32), affine), tmp_path / f"{name}.nii")
+    image, _, notes = read_channels([tmp_path / "a.nii", tmp_path / "b.nii"], ("a", "b"), resample=True)
+    assert image[1][7].min() == image[1][:, 7].min() == image[1][0, 7].min() == 7 and "covers" not in notes[0]
