@@ -35,7 +35,7 @@ REFUSED = [
     (["infer", "kits19", "--args_file", "x"], "--args_file: only python -m monai.bundle run reads"),
     (["train", "lits", *FOLDERS, "--max_epochs", "many"], "expected a whole number from 1 on"),
     (["distill", "kits19", *FOLDERS, "--method", "kdd"], "unknown method 'kdd'"),
-    (["distill", "kits19", *FOLDERS, "--method_args::wieght", "3"], "method kd has no argument 'wieght'"),
+    (["distill", "kits19", *FOLDERS, "--method_args::wieght", "3"], "method recommended has no argument 'wieght'"),
     (["distill", "isic2018", *FOLDERS, "--method", "plckd", "--teacher::max_epoch", "3"], "did you mean --max_epochs"),
     (["evaluate", "kits19", *FOLDERS, "--model", "nowhere"], "--model nowhere: no such file or folder"),
     (["pack", "kits19", "--model", "nowhere"], "--model nowhere: no such file or folder"),

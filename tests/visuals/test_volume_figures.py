@@ -57,7 +57,7 @@ def test_maps_on_another_grid_are_refused(volume):
     nib.save(nib.Nifti1Image(np.zeros((20, 14, 8), np.uint8), np.eye(4)), volume / "other.nii.gz")
     with pytest.raises(ValueError, match=r"other\.nii\.gz: .* not on the grid"):
         slices_figure(volume / "image.nii.gz", {"other": volume / "other.nii.gz"})
-    with pytest.raises(ValueError, match="found 0, expected one to 3"):
+    with pytest.raises(ValueError, match="found 0 label maps, expected one to 3"):
         planes_figure(volume / "image.nii.gz", {})
 
 
