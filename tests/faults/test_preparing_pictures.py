@@ -111,7 +111,10 @@ def test_a_picture_that_cannot_be_used(name, task, pictures, refused, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "source .*raw: no published split for images/ . masks/ .*; use --split random, sorted, a JSON file or a CSV"),
+        (
+            [],
+            "source .*raw: no published split for images/ . masks/ .*; use --split random, sorted, a JSON file or a CSV",
+        ),
         (["--split", "sorted", "--size", 4], "size 4: expected pixels of the longest edge, at least 16"),
         (["--split", "sorted", "--size", "big"], "--?size: found 'big', expected|size 'big': expected pixels"),
     ],
