@@ -150,7 +150,7 @@ def test_predictions_lie_at_the_same_millimetres_however_the_scan_is_stored(
         ),
         (
             ["--patch_size", "[16,32]", "--image_size", "[16,32]"],
-            "--patch_size: found [16, 32], expected three positive numbers",
+            "--image_size: found [16, 32], expected --patch_size SLICES ROWS COLUMNS",
         ),
         (["--soft_labels", "cached"], "with --mode 3d use --soft_labels online"),
     ],
