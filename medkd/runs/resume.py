@@ -130,7 +130,7 @@ class ResumableRun:
         self._saved_epoch = trainer.state.epoch
         if not is_main_process():
             return
-        state = {
+        state: dict[str, Any] = {
             "run": self._identity(trainer),
             "config": self.config,
             "objects": {name: item.state_dict() for name, item in self.objects.items()},
@@ -146,6 +146,7 @@ class ResumableRun:
                 "metric": float(best.best_metric),
                 "epoch": int(best.best_metric_epoch),
             }
+            state["validations"] = self.validations
         save_atomically(state, self.path)
 
     def _identity(self, trainer: SupervisedTrainer) -> dict[str, Any]:

@@ -66,3 +66,8 @@ def test_is_told_and_recorded_and_survives_a_resume(tmp_path, capsys):
     train(tmp_path, [None] * 4 + [0.402], epochs=5, resume=True)
     assert "still rising" not in capsys.readouterr().out
     assert json.loads(record.read_text())["still_rising"] is False
+    # 0.35 is above epoch 6, not above the best of all; 0.5 is, although it is the one validation after the resume
+    train(tmp_path, [None] * 5 + [0.3, 0.35], epochs=7, resume=True)
+    assert "still rising" not in capsys.readouterr().out
+    train(tmp_path, [None] * 7 + [0.5], epochs=8, resume=True)
+    assert "0.5000 at epoch 8, 0.0980 above the best of the first 7 of 8 epochs" in capsys.readouterr().out
