@@ -59,7 +59,6 @@ def experiment(
             already written.
         FileExistsError: while an earlier call, or a run that it left behind, is at work in the folder.
     """
-    check_arguments(arguments)
     if cores is not None and cores < 1:
         raise UsageError(f"--cores: found {cores}, expected 1 or more")
     file = plan_file(name, bundles)
@@ -70,6 +69,7 @@ def experiment(
     if not trust_plan:
         check_trust(content, str(file), bundles)
     check_plan(content, name, bundles)
+    check_arguments(arguments)
     plan = Plan(content, _check_data(data), folder.absolute())
     before = _read_record(plan.folder) if (plan.folder / _RECORD).is_file() else {}
     _check_same_options(plan, before.get("commands", {}))
