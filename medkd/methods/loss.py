@@ -113,7 +113,9 @@ def _note_pairs(term: str, pairs: list[tuple[int, int]], student: FeatureTaps, t
     made = ", ".join(f"{i} with {j}" for i, j in pairs)
     counts = f"{len(student.names['encoder'])} of the student and {len(teacher.names['encoder'])} of the teacher"
     result = f"compares the encoder stages {made} (student with teacher; {counts})"
-    if not pairs:
+    if not teacher.names["encoder"]:
+        result = "is left out: of the teacher there are logits alone"
+    elif not pairs:
         result = f"is left out: no two encoder stages have the same resolution ({counts})"
     print(f"note: {term} {result}", flush=True)
 

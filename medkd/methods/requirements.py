@@ -75,8 +75,9 @@ def check_reads_logits(name: str, args: Mapping[str, Any] | None = None) -> None
     """
     preset, arguments = resolve_preset(name, args)
     for term, tap in teacher_map_taps(preset, arguments).items():
+        read = tap if isinstance(tap, str) else ", ".join(map(str, tap))
         raise ValueError(
-            f"method {name} reads {tap} of the teacher ({term}), which --soft_labels cached does not keep: "
+            f"method {name} reads maps of the teacher ({read}; for {term}), which --soft_labels cached does not keep: "
             "use --soft_labels online"
         )
 

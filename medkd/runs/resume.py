@@ -15,6 +15,7 @@ from ignite.handlers import EarlyStopping
 from monai.data.utils import set_rnd
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
+from medkd.configs.table import ID_OPTIONS
 from medkd.networks.weight_file import read_weights
 from medkd.parallel.group import barrier, graceful_shutdown, is_main_process, processes
 
@@ -191,7 +192,14 @@ class ResumableRun:
         if state["run"] != identity:
             raise ValueError(f"--resume: {self.path} is of another run: found {state['run']}, expected {identity}")
         if differences := _differences(state["config"], self.config):
-            raise ValueError(f"--resume: {self.path} is of a run with other options: {'; '.join(differences)}")
+            options = [name for name in ID_OPTIONS if _differ(name, state["config"], self.config)]
+            # what the bundles of another version of medkd wrote is no choice of the user
+            of = (
+                "with other options"
+                if options
+                else "of other overrides, or of another version of medkd, which can finish it"
+            )
+            raise ValueError(f"--resume: {self.path} is of a run {of}: {'; '.join(differences)}")
         if state["objects"].keys() != self.objects.keys():
             raise ValueError(
                 f"--resume: {self.path}: found {sorted(state['objects'])}, expected {sorted(self.objects)}"
@@ -213,6 +221,11 @@ def _differences(saved: Any, current: Any, name: str = "") -> list[str]:
         ]
     before, now = (shorten(str(value), 80, placeholder="...") for value in (saved, current))
     return [f"{name} was {before}, is {now}"]
+
+
+def _differ(option: str, saved: Mapping[str, Any], current: Mapping[str, Any]) -> bool:
+    """Return whether two configurations have different values of an option that both know."""
+    return option in saved and option in current and bool(_differences(saved[option], current[option], option))
 
 
 def _key_metric(evaluator: SupervisedEvaluator) -> float:

@@ -413,7 +413,10 @@ def test_cached_labels_of_slices(data, teachers, medkd_run, tmp_path, capsys):
     assert "kd epoch 1/1" in capsys.readouterr().out
     assert {np.load(file).shape for file in (tmp_path / "store").glob("*/*.npy")} == {(2, 48, 48)}
     assert medkd_run("distill", "kits19", "--method", "hlfd", *words, tmp_path / "hlfd") in (1, 2)
-    assert "method hlfd reads features of the teacher (hlfd), which --soft_labels cached" in capsys.readouterr().err
+    assert (
+        "method hlfd reads maps of the teacher (features; for hlfd), which --soft_labels cached"
+        in capsys.readouterr().err
+    )
     assert not (tmp_path / "hlfd").exists()
 
 

@@ -144,6 +144,7 @@ def test_recommended_pairs_stages_by_resolution_and_says_so(pair, capsys):
 def test_recommended_is_kd_where_no_stages_are_equal(pair, capsys):
     student, teacher = pair
     coarse = FeatureTaps(student.network, encoder=[student.names["encoder"][-1]])  # stride 32
-    for networks in ((coarse, teacher), (student, FeatureTaps(teacher.network))):
+    reasons = ("no two encoder stages have the same resolution", "of the teacher there are logits alone")
+    for networks, reason in zip(((coarse, teacher), (student, FeatureTaps(teacher.network))), reasons, strict=True):
         assert list(methods.build("recommended", task, *networks).losses) == ["kd"]
-        assert "the term at is left out: no two encoder stages have the same resolution" in capsys.readouterr().out
+        assert f"the term at is left out: {reason}" in capsys.readouterr().out

@@ -35,9 +35,12 @@ def test_methods_that_read_logits_alone_take_cached_soft_labels(name, args):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("ifvd", r"method ifvd reads penultimate/4 of the teacher \(ifv\), which --soft_labels cached does not keep"),
-        ("hlfd", r"method hlfd reads features of the teacher \(hlfd\)"),
-        ("hlfd_ifd", r"method hlfd_ifd reads .* of the teacher \(cat_pmd\)"),
+        (
+            "ifvd",
+            r"method ifvd reads maps of the teacher \(penultimate/4; for ifv\), which --soft_labels cached does not keep",
+        ),
+        ("hlfd", r"method hlfd reads maps of the teacher \(features; for hlfd\)"),
+        ("hlfd_ifd", r"method hlfd_ifd reads maps of the teacher \(.*; for cat_pmd\)"),
     ],
 )
 def test_methods_that_read_feature_maps_refuse_cached_soft_labels(name, message):

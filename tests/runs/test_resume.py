@@ -202,3 +202,30 @@ def test_code_in_a_checkpoint_is_not_executed(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"resume: .*resume.pt: .*\(nothing in it was executed\)"):
         ResumableRun(tmp_path / "resume.pt", {}, seed=0)._load(None)
     assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "reason"),
+    [
+        (
+            {"max_epochs": 3, "train": {"a": 1}},
+            {"max_epochs": 2, "train": {"b": 1}},
+            "is of a run with other options: max_ep",
+        ),
+        # the bundles of another version: an option that was not there, another template
+        (
+            {"max_epochs": 2, "train": {"a": 1}},
+            {"max_epochs": 2, "unlabelled": "data", "train": {"b": 1}},
+            "another version",
+        ),
+    ],
+)
+def test_options_and_versions_are_told_apart(tmp_path, before, now, reason):
+    def run(config):
+        network = torch.nn.Linear(1, 1)
+        return ResumableRun(tmp_path / "resume.pt", {"network": network}, 0, None, config)
+
+    trainer = Engine(lambda engine, batch: None)
+    run(before)._save(SimpleNamespace(state=trainer.state, scaler=None, should_terminate=False))
+    with pytest.raises(ValueError, match=reason):
+        run(now)._load(SimpleNamespace(state=trainer.state))
