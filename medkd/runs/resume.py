@@ -223,7 +223,7 @@ def _differences(saved: Any, current: Any, name: str = "") -> list[str]:
     return [f"{name} was {before}, is {now}"]
 
 
-def _differ(option: str, saved: Mapping[str, Any], current: Mapping[str, Any]) -> bool:
+def _differ(option: str, saved: Any, current: Any) -> bool:
     """Return whether two configurations have different values of an option that both know."""
     return option in saved and option in current and bool(_differences(saved[option], current[option], option))
 
