@@ -7,11 +7,14 @@ from pathlib import Path
 
 from monai.config import PathLike
 
+from medkd.io import VOLUMES
 from medkd.runs.errors import UsageError
 
 from ._cases import DiscoveredCases, require_source
 from ._classes import split_names
 from ._described_source import DescribedSource, discover_source
+from ._other_files import other_files
+from ._refusals import shortened
 from ._target import check_target
 from ._volume_images import ONE_CHANNEL
 from ._volume_pairing import pair_volumes
@@ -53,7 +56,12 @@ def find_own_source(
     folders = require_source(images, "images"), require_source(labels, "labels")
     for folder in folders:
         check_target(folder, target, overwrite)
-    return DescribedSource(folders[0], pair_volumes(*folders, names), channels=names or ONE_CHANNEL)
+    cases = pair_volumes(*folders, names)
+    if not cases.files and not cases.refused:
+        found = [f"{path.name} ({content})" for path, content in other_files(folders[0], VOLUMES).items()]
+        what = shortened(found, 3) or "label maps alone"
+        raise ValueError(f"--images {images}: found {what}, expected volumes ({', '.join(VOLUMES)})")
+    return DescribedSource(folders[0], cases, channels=names or ONE_CHANNEL)
 
 
 def images_alone(

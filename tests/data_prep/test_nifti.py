@@ -252,3 +252,13 @@ def test_masks_without_labels_or_a_class_outside_of_training(tmp_path, monkeypat
     with pytest.raises(ValueError, match="no mask holds a value above 0"):
         prepare(tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_a_volume_is_told(tmp_path, capsys):
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "notes.txt").touch()
+    words = ["--images", tmp_path / "images", "--labels", tmp_path / "labels", "--dataset_dir", tmp_path / "data"]
+    assert main(["prepare", "nifti", *map(str, words)]) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "images: found notes.txt (a suffix that is not read), expected volumes (.nii.gz" in line
