@@ -105,7 +105,7 @@ def test_a_failed_run_leaves_a_hole_and_more_seeds_join(experiment, capfd):
     assert main(words) in (1, 2)
     output = capfd.readouterr()
     assert "1 of 4 runs did not end, the table has holes: the first is" in output.err.splitlines()[-1]
-    assert "kits19/broken/seed_0: medkd: error: training_cases 1000: expected 1 to" in output.out
+    assert "kits19/broken/seed_0: medkd: error: --training_cases 1000: expected 1 to" in output.out
     table = pd.read_csv(out / "table.csv").set_index("row")
     assert table["seeds"].to_dict() == {"T": 1, "alone": 1, "kd": 1, "broken": 0}
     text = (out / "table.md").read_text()

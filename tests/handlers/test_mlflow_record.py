@@ -70,7 +70,7 @@ def test_a_killed_run_goes_on_in_its_own_and_another_begins_anew(teachers, data,
     mlflow = pytest.importorskip("mlflow", reason="the mlflow extra is not installed")
     pytest.importorskip("alembic", reason="the mlflow extra is not installed")
     store, out = tmp_path / "runs", tmp_path / "kd"
-    teacher = ["--dataset_dir", data["kits19"], "--teacher", teachers["kits19"], "--max_epochs", "3"]
+    teacher = ["--dataset_dir", data["kits19"], "--teacher", teachers["kits19"], "--max_epochs", "3", "--method", "kd"]
 
     def distil(folder, *options):
         return medkd_run("distill", "kits19", *teacher, "--output_dir", folder, *options)
