@@ -74,7 +74,7 @@ def images_alone(
     """
     if images is None or labels is not None or source is not None:
         found = [name for name, path in (("--labels", labels), ("--source", source)) if path is not None]
-        raise ValueError(
+        raise UsageError(
             f"--unlabelled_only True: found {' and '.join(found) or 'no --images'}, expected --images alone"
         )
     names = _channel_names("--channels", split_names(channels)) if channels is not None else ()

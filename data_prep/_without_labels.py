@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from medkd.data import SPLITS, natural_key
 from medkd.io import FORMS, PICTURES, VOLUMES, form_channels
+from medkd.runs.errors import UsageError
 
 from . import _own_picture_report, _report
 from ._cases import CaseFiles, DiscoveredCases, require_source
@@ -124,7 +125,7 @@ def prepare_pictures_without_labels(
 def _names(classes: str | Sequence[str] | Mapping[int, str] | None) -> dict[int, str]:
     """Return class -> name of the teacher's classes."""
     if classes is None or isinstance(classes, Mapping):
-        raise ValueError("--classes: found none, expected the names of the teacher's classes, in order of value: a,b")
+        raise UsageError("--classes: found none, expected the names of the teacher's classes, in order of value: a,b")
     names = split_names(classes)
     check_class_names(names)
     return dict(enumerate(names, 1))

@@ -102,10 +102,10 @@ def prepare(
     options = Options(split, fold, folds, seed, overwrite, skip_bad, workers, unlabelled)
     if unlabelled_only:
         if labels is not None:
-            raise ValueError("--unlabelled_only True: found --labels, expected --images alone")
+            raise UsageError("--unlabelled_only True: found --labels, expected --images alone")
         return prepare_pictures_without_labels(images, target, classes, form, window, size, options)
     if labels is None:
-        raise ValueError("medkd prepare pictures needs --labels, or --unlabelled_only True for images without labels")
+        raise UsageError("medkd prepare pictures needs --labels, or --unlabelled_only True for images without labels")
     folders = [require_source(images, "images"), require_source(labels, "labels")]
     for folder in folders:
         check_target(folder, Path(target), overwrite)

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 from medkd.configs.option import Option
+from medkd.runs.errors import UsageError
 
 from .team import MEMBERS
 from .words import format_value, read_value
@@ -66,7 +67,7 @@ def read_search(settings: Mapping[str, Any], options: Mapping[str, Any]) -> Sear
         The search; None without ``--tune``.
 
     Raises:
-        ValueError: for a value that is no name with a list of different values, an option that cannot be tuned or that is given
+        UsageError: for a value that is no name with a list of different values, an option that cannot be tuned or that is given
             twice, a single setting, and for a budget without ``--tune``.
 
     Example:
@@ -76,20 +77,20 @@ def read_search(settings: Mapping[str, Any], options: Mapping[str, Any]) -> Sear
     grid: dict[str, list[Any]] = {}
     for name, values in map(_read_values, settings["tune"]):
         if name in grid:
-            raise ValueError(f"--tune {name}: found it twice, expected one list of values")
+            raise UsageError(f"--tune {name}: found it twice, expected one list of values")
         _check_name(name, options)
         grid[name] = values
     for name in ("tune_epochs", "tune_seeds"):
         if settings[name] is not None and not grid:
-            raise ValueError(f"--{name}: has no effect without --tune")
+            raise UsageError(f"--{name}: has no effect without --tune")
     if not grid:
         return None
     search = Search(grid, settings["tune_epochs"], settings["tune_seeds"] or 1)
     if len(search.settings) == 1:
         (option, (value,)), *_ = grid.items()
-        raise ValueError(f"--tune {option}: found {value!r} alone, expected several values to choose from")
+        raise UsageError(f"--tune {option}: found {value!r} alone, expected several values to choose from")
     if search.epochs is not None and "max_epochs" in grid:
-        raise ValueError("--tune_epochs: has no effect with --tune max_epochs")
+        raise UsageError("--tune_epochs: has no effect with --tune max_epochs")
     return search
 
 
@@ -97,19 +98,19 @@ def _read_values(word: str) -> tuple[str, list[Any]]:
     name, equals, text = word.partition("=")
     name, values = name.strip().replace("#", "::"), read_value([text.strip()]) if equals else None
     if not name or name.startswith("-") or not isinstance(values, list | tuple) or not values:
-        raise ValueError(f'--tune: found {word!r}, expected a name and values: --tune "{name or "NAME"}=[A,B]"')
+        raise UsageError(f'--tune: found {word!r}, expected a name and values: --tune "{name or "NAME"}=[A,B]"')
     texts = list(map(format_value, values))
     if repeated := [text for text in texts if texts.count(text) > 1]:
-        raise ValueError(f"--tune {name}: found {repeated[0]} twice, expected different values")
+        raise UsageError(f"--tune {name}: found {repeated[0]} twice, expected different values")
     return name, list(values)
 
 
 def _check_name(name: str, options: Mapping[str, Any]) -> None:
     if name == "seed":
-        raise ValueError("--tune seed: a seed is no setting: write --tune_seeds N for the mean over several")
+        raise UsageError("--tune seed: a seed is no setting: write --tune_seeds N for the mean over several")
     if name.split("::")[0] in _NOT_TUNED or name.startswith("teacher::"):
-        raise ValueError(f"--tune {name}: cannot be tuned, expected an option of the student's training")
+        raise UsageError(f"--tune {name}: cannot be tuned, expected an option of the student's training")
     first, _, argument = name.partition("::")
     arguments = options.get(first)
     if name in options or isinstance(arguments, Mapping) and argument in arguments:
-        raise ValueError(f"--tune {name}: found --{name} too, expected one of both")
+        raise UsageError(f"--tune {name}: found --{name} too, expected one of both")

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from medkd.runs.errors import one_line_errors
+from medkd.runs.errors import UsageError, one_line_errors
 from medkd.runs.files import write_atomically
 from medkd.runs.folder import RunFolder
 
@@ -97,7 +97,7 @@ def tune(
 
 def _check_output(output: Path, is_resumed: bool) -> None:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ValueError("--tune: found several processes, expected one: tune first, then train with what was chosen")
+        raise UsageError("--tune: found several processes, expected one: tune first, then train with what was chosen")
     if output.is_file():
         raise FileExistsError(f"--output_dir {output}: is a file, expected a folder")
     if not is_resumed and ((output / "tune").exists() or RunFolder(output).has_begun):

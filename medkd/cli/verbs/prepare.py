@@ -55,7 +55,7 @@ def _options_of_addition(table: dict[str, Option], options: dict[str, list[str]]
     added = {option.name: option for option in prepare_options("unlabelled") if option.name in table}
     if others := [name for name in options if name in table and name not in added]:
         sources = " or ".join(f"--{name}" for name in table if name in _SOURCES)
-        raise ValueError(
+        raise UsageError(
             f"--{others[0]}: has no effect where --unlabelled adds to a prepared data set; expected {sources} beside it to "
             "prepare the data set anew"
         )
