@@ -29,6 +29,7 @@ _TASK = {
     "overlay": "text",
     "seeds": _SEEDS,
     "rows": _NAMES,
+    "team_of": "text",
     **_KINDS,
 }
 _PLAN = {
@@ -135,6 +136,11 @@ def _check_names(content: Mapping[str, Any], bundles: Bundles) -> Iterator[str]:
             yield f"task {name!r}: expected the name of a folder: letters, digits, ., - and _"
         yield from _among(f"task {name}", [settings.get("task", name)], bundles.tasks)
         yield from _among(f"task {name}: rows", settings.get("rows", ()), rows)
+        if "team_of" in settings:
+            owners = [task for task, spec in content["tasks"].items() if "team_of" not in spec]
+            yield from _among(f"task {name}: team_of", [settings["team_of"]], owners)
+            if own := [kind for kind in ("teacher", *ASSISTANTS) if kind in settings]:
+                yield f"task {name}: {own[0]}: the task has the team of {settings['team_of']}: expected its settings there"
     yield from _among("metrics", content["metrics"], _METRICS)
     yield from _among("baseline", [content["baseline"]] if "baseline" in content else [], rows)
     if "published" in content:

@@ -12,7 +12,16 @@ from typing import Any
 from medkd.runs.errors import UsageError
 from medkd.runs.folder import RunFolder
 
-from .run_options import ASSISTANTS, is_code, merge_options, row_folder, rows_of_task, team_of_row, uses_cached_labels
+from .run_options import (
+    ASSISTANTS,
+    is_code,
+    merge_options,
+    row_folder,
+    rows_of_task,
+    team_of_row,
+    team_task,
+    uses_cached_labels,
+)
 
 __all__ = ["Job", "Plan"]
 
@@ -81,7 +90,8 @@ class Plan:
         """Return the runs behind a cell of the table: seed -> folder, whether they have ended or not."""
         is_teacher = self.content["rows"][row].get("role") == "teacher"
         kind = "teacher" if is_teacher else "student"
-        jobs = (job for job in self.jobs.values() if job.task == task and job.kind == kind)
+        owner = team_task(self.content, task) if is_teacher else task
+        jobs = (job for job in self.jobs.values() if job.task == owner and job.kind == kind)
         return {job.seed: self.folder / job.folder for job in jobs if is_teacher or job.row == row}
 
     def command(self, folder: str) -> str:
@@ -119,13 +129,14 @@ class Plan:
             for seed in settings.get("seeds", spec.get("seeds", self.content["seeds"]))
         ]
         needed = {folder for job in students for folder in job.needs}
+        owner = team_task(self.content, task)
         if any(spec.get("role") == "teacher" for spec in rows.values()):
-            needed |= {f"{task}/teacher/seed_{seed}" for seed in self._teacher_seeds}
+            needed |= {f"{owner}/teacher/seed_{seed}" for seed in self._teacher_seeds}
         members = [
-            self._member(task, kind, seed)
+            self._member(owner, kind, seed)
             for seed in self._teacher_seeds
             for kind in ("teacher", *ASSISTANTS)
-            if f"{task}/{kind}/seed_{seed}" in needed
+            if f"{owner}/{kind}/seed_{seed}" in needed
         ]
         return [*members, *students]
 
@@ -153,7 +164,8 @@ class Plan:
         if method == "none":
             return Job("student", task, row, seed, folder, self._command("train", task, words), expressions=code)
         team_seed = self._teacher_seed(seed)
-        team = {kind: f"{task}/{kind}/seed_{team_seed}" for kind in team_of_row(self.content, task, row)}
+        owner = team_task(self.content, task)
+        team = {kind: f"{owner}/{kind}/seed_{team_seed}" for kind in team_of_row(self.content, task, row)}
         words = ["--method", method, *words]
         if uses_cached_labels(self.content, row):
             words = ["--soft_labels", "cached", *words]

@@ -19,7 +19,8 @@ def change_plan(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
             that are added.
 
     Raises:
-        ValueError: for a task or row that the plan does not have, or if no task has any of the rows.
+        ValueError: for a task or row that the plan does not have, if no task has any of the rows, or for a task whose teacher
+            is that of a task which is left out.
     """
     changed = dict(content)
     for section in ("tasks", "rows"):
@@ -29,6 +30,7 @@ def change_plan(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
                 raise UsageError(f"--{section}: {unknown[0]!r} is not in the plan, expected some of {options}")
             changed[section] = {name: spec for name, spec in content[section].items() if name in names}
     changed["tasks"] = _tasks_with_rows(changed["tasks"], changed["rows"])
+    _check_teams(changed["tasks"])
     if content.get("baseline") not in changed["rows"]:
         changed.pop("baseline", None)
     if seeds := changes.get("seeds"):
@@ -52,6 +54,12 @@ def _tasks_with_rows(tasks: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[
     if not kept:
         raise UsageError(f"--rows: none of the tasks has a row of {list(rows)}")
     return kept
+
+
+def _check_teams(tasks: Mapping[str, Any]) -> None:
+    for task, spec in tasks.items():
+        if (owner := spec.get("team_of", task)) not in tasks:
+            raise UsageError(f"--tasks: {task!r} has the teacher of {owner!r}, which is left out: expected both")
 
 
 def _without_seeds(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ __all__ = [
     "row_folder",
     "rows_of_task",
     "team_of_row",
+    "team_task",
     "uses_cached_labels",
 ]
 
@@ -45,6 +46,12 @@ def row_folder(row: str) -> str:
 def rows_of_task(content: Content, task: str) -> list[str]:
     """Return the rows that a task has: all rows, if it does not choose."""
     return list(content["tasks"][task].get("rows", content["rows"]))
+
+
+def team_task(content: Content, task: str) -> str:
+    """Return the task whose teacher and assistants the students of a task learn from: its own, or that of ``team_of``."""
+    owner: str = content["tasks"][task].get("team_of", task)
+    return owner
 
 
 def merge_options(content: Content, task: str, who: str) -> dict[str, Any]:
@@ -106,7 +113,7 @@ def check_runs(content: Content, check_options: OptionCheck) -> Iterator[str]:
             elif is_distilled:
                 team.update(team_of_row(content, task, row))
         for role in sorted(team, key=("teacher", *ASSISTANTS).index):
-            if problem := _check_member(content, task, role, check_options):
+            if problem := _check_member(content, team_task(content, task), role, check_options):
                 tasks_of.setdefault((role, problem), []).append(task)
     for (owner, problem), tasks in tasks_of.items():
         scope = "" if len(tasks) == len(content["tasks"]) else f" of {', '.join(tasks)}"

@@ -30,6 +30,11 @@ def test_each_plan_of_medkd_passes(name):
         ({"rows": {"kd": {"method": "kdd"}}}, "row kd: method: found 'kdd', did you mean kd. expected one of"),
         ({"tasks": {"kits20": {}}}, "task kits20: found 'kits20', did you mean kits19. expected one of"),
         ({"tasks": {"kits19": {"rows": ["hlfd"]}}}, "task kits19: rows: found 'hlfd', expected one of kd"),
+        ({"tasks": {"a": {"task": "lits", "team_of": "b"}}}, "task a: team_of: found 'b', expected one of"),
+        (
+            {"tasks": {"lits": {}, "a": {"task": "lits", "team_of": "lits", "teacher": {"max_epochs": 1}}}},
+            "task a: teacher: the task has the team of lits: expected its settings there",
+        ),
         ({"baseline": "student"}, "baseline: found 'student', expected one of kd"),
         ({"tasks": {"a, b": {"task": "kits19"}}}, "task 'a, b': expected the name of a folder"),
         ({"tasks": {"../a": {"task": "kits19"}}}, "task '../a': expected the name of a folder"),

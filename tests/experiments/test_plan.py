@@ -136,6 +136,17 @@ def test_seeds_of_a_task_replace_those_of_rows_and_plan(tmp_path):
     assert [list(plan.runs("lits", row)) for row in ("kd", "alone")] == [[0, 1, 2], [0]]
 
 
+def test_tasks_share_a_team(tmp_path):
+    tasks = {"few": {"task": "kits19", "teacher": {"max_epochs": 9}}, "full": {"task": "kits19", "team_of": "few"}}
+    rows = {"Teacher": {"role": "teacher"}, "PLC-KD": {"method": "plckd"}}
+    plan = Plan({**PLAN, "tasks": tasks, "rows": rows}, DATA, tmp_path)
+    members = [job.folder for job in plan.jobs.values() if job.kind != "student"]
+    assert members == [f"few/{kind}/seed_0" for kind in ("teacher", "false_pixel_assistant", "boundary_assistant")]
+    assert set(plan.jobs["full/plc_kd/seed_0"].needs) == set(members)
+    assert plan.runs("full", "Teacher") == plan.runs("few", "Teacher") == {0: tmp_path / "few/teacher/seed_0"}
+    assert "--max_epochs 9" in plan.command("few/teacher/seed_0")
+
+
 def test_a_task_without_a_data_set_is_refused(tmp_path):
     with pytest.raises(ValueError, match="--data: no data set for lits"):
         Plan(load("hlfd-table1"), {"kits19": "x"}, tmp_path)
