@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 from medkd.io import FORMATS, KINDS, LabelFormat, check_format_options
 from medkd.runs.errors import UsageError, did_you_mean
 
+from .choice import AUTO, open_model
 from .inference import Components, infer
-from .onnx_model import OnnxModel
+from .runtimes import PRECISIONS, RUNTIMES
 from .spec import ModelSpec
 
 __all__ = ["infer_command", "names_onnx"]
@@ -46,7 +47,7 @@ def infer_command(arguments: list[str], tasks: Collection[str]) -> None:
     for name in ("input", "output_dir"):
         if getattr(options, name) is None:
             raise UsageError(f"medkd infer needs --{name}")
-    model = OnnxModel(options.model, options.threads, options.device)
+    model = open_model(options.model, options.threads, options.device, options.runtime, options.precision)
     spec = model.description
     if options.task not in (None, spec.task):
         raise ValueError(f"--model {options.model}: found the task {spec.task}, expected {options.task}")
@@ -137,6 +138,18 @@ def _parser(tasks: Collection[str]) -> _OneLineParser:
     parser.add_argument("--window_batch", type=_positive_int, help="windows of volumes at once (default: 2)")
     parser.add_argument("--threads", type=_positive_int, help="threads (default: OMP_NUM_THREADS, else all cores)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="device (default: a GPU if ONNX Runtime finds one)")
+    parser.add_argument(
+        "--runtime",
+        choices=(AUTO, *RUNTIMES),
+        default=AUTO,
+        help="package that runs the network (default: auto, the faster one here, measured once on one window)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=PRECISIONS[0],
+        help="precision of the network (default: float32); bf16 needs OpenVINO",
+    )
     return parser
 
 

@@ -77,7 +77,8 @@ def infer(
     options = _Options(save_probabilities, overlap, batch, components or Components(), label_format, resample_channels)
     cases = _Cases(model, folder, volumes, options)
     failed, is_empty = [], True
-    with PredictedCases(folder, model.path, options.recorded()) as predicted:
+    recorded = options.recorded() | ({} if model.precision == "float32" else {"precision": model.precision})
+    with PredictedCases(folder, model.path, recorded) as predicted:
         remaining = [items[index] for index in predicted.remaining(items)]
         volumes.begin([item["case"] for item in remaining])
         for item in remaining:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from medkd.runs.checksums import check_appended
 
+from .runtimes import RUNTIMES, Session, installed_runtimes
 from .spec import KEY, ModelSpec
 
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-
-__all__ = ["OnnxModel"]
+__all__ = ["OnnxModel", "check_file", "check_installed"]
 
 
 class OnnxModel:
@@ -24,28 +20,38 @@ class OnnxModel:
     Args:
         path: file that `medkd export` wrote.
         threads: of one image's computation; None: OMP_NUM_THREADS, else as many as there are cores.
-        device: "cpu" or "cuda"; None: a GPU if ONNX Runtime finds one.
+        device: "cpu" or "cuda"; None: a GPU if ONNX Runtime finds one. OpenVINO is for the CPU.
+        runtime: "onnxruntime" or "openvino"; None: the first of them that is installed.
+        precision: "float32", or "bf16" with OpenVINO. Of an int8 file, it is that of the layers which are not int8.
 
     Attributes:
         path: of the file.
         description: what its images must be, and what its classes are.
+        metadata: texts in the file by their names.
+        runtime: the one that runs it.
+        precision: in which it computes.
 
     Raises:
         FileNotFoundError: if there is no such file.
         PermissionError: if the file must not be read.
-        ValueError: if ONNX Runtime is not installed, cannot read the file or does not know the device, or if the file has no
-            description.
+        ValueError: if the runtime is not installed, cannot read the file or does not know the device or the precision, or if
+            the file has no description.
     """
 
-    def __init__(self, path: str | Path, threads: int | None = None, device: str | None = None) -> None:
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"--model {path}: no such file")
-        self.path = path
-        open(path, "rb").close()  # ONNX Runtime calls a file without read permission a broken one
-        _check(Path(path))
-        self._session = _session(path, threads, device)
-        self._input = self._session.get_inputs()[0].name
-        text = self._session.get_modelmeta().custom_metadata_map.get(KEY)
+    def __init__(
+        self,
+        path: str | Path,
+        threads: int | None = None,
+        device: str | None = None,
+        runtime: str | None = None,
+        precision: str = "float32",
+    ) -> None:
+        check_file(path)
+        self.path, self.precision = path, precision
+        self.runtime = runtime or check_installed(path)[0]
+        self._session = _open(path, threads, device, self.runtime, precision)
+        self.metadata = self._session.metadata
+        text = self.metadata.get(KEY)
         if text is None:
             raise ValueError(f"--model {path}: found no description of its input, expected a file that medkd exported")
         try:
@@ -56,36 +62,57 @@ class OnnxModel:
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Return the logits of images."""
         try:
-            return self._session.run(None, {self._input: np.ascontiguousarray(images, dtype=np.float32)})[0]
-        except Exception as error:  # ONNX Runtime's own classes have no other common base
-            raise ValueError(f"--model {self.path}: ONNX Runtime stopped ({_reason(error)})") from error
+            return self._session.run(np.ascontiguousarray(images, dtype=np.float32))
+        except Exception as error:  # the runtimes' own classes have no other common base
+            title = RUNTIMES[self.runtime].title
+            raise ValueError(f"--model {self.path}: {title} stopped ({_reason(error)})") from error
 
 
-def _check(path: Path) -> None:
+def check_file(path: str | Path) -> None:
+    """Check that there is a file, which may be read, and whose checksum is right.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        PermissionError: if the file must not be read.
+        ValueError: if it is damaged.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"--model {path}: no such file")
+    open(path, "rb").close()  # the runtimes call a file without read permission a broken one
     try:
-        check_appended(path)
+        check_appended(Path(path))
     except ValueError as error:
         raise ValueError(f"--model {path}: {error}: export it again") from None
 
 
-def _session(path: str | Path, threads: int | None, device: str | None) -> InferenceSession:
+def check_installed(path: str | Path) -> list[str]:
+    """Return the names of the runtimes that are installed.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    installed = installed_runtimes()
+    if not installed:
+        raise ValueError(f"--model {path}: needs ONNX Runtime or OpenVINO: pip install onnxruntime, or openvino")
+    return installed
+
+
+def _open(path: str | Path, threads: int | None, device: str | None, name: str, precision: str) -> Session:
+    runtime = RUNTIMES[name]
+    if precision not in runtime.precisions:
+        raise ValueError(
+            f"--precision {precision}: {runtime.title} has no {precision} on a CPU: --runtime openvino has"
+        )
+    if device == "cuda" and name == "openvino":
+        raise ValueError("--device cuda: has no effect with --runtime openvino, which is for the CPU")
     try:
-        import onnxruntime
+        return runtime.open(Path(path), threads, device, precision)
     except ImportError as error:
-        raise ValueError(f"--model {path}: needs ONNX Runtime: pip install onnxruntime") from error
-    onnxruntime.set_default_logger_severity(4)  # the exception holds all that would be logged
-    options = onnxruntime.SessionOptions()
-    default_threads = os.environ.get("OMP_NUM_THREADS", "")
-    options.intra_op_num_threads = threads or (int(default_threads) if default_threads.isdecimal() else 0)
-    gpu = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-    if device == "cuda" and not gpu:
-        raise ValueError("--device cuda: ONNX Runtime finds no CUDA device here: write --device cpu")
-    providers = ["CPUExecutionProvider"]
-    if gpu and device != "cpu":
-        providers.insert(0, "CUDAExecutionProvider")
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # ONNX Runtime's own classes have no other common base
+        found = f" ({_reason(error)})" if name in installed_runtimes() else ""
+        raise ValueError(f"--runtime {name}: needs {runtime.title}: pip install {name}{found}") from error
+    except Exception as error:  # the runtimes' own classes have no other common base
+        if str(error).startswith("--"):
+            raise
         raise ValueError(f"--model {path}: not a readable ONNX file ({_reason(error)})") from error
 
 

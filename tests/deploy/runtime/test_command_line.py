@@ -21,7 +21,7 @@ def run(monkeypatch, spec):
         description = dataclasses.replace(spec, kind=kind, channels=channels)
         calls = []
         monkeypatch.setattr(
-            command_line, "OnnxModel", lambda *args: SimpleNamespace(description=description, arguments=args)
+            command_line, "open_model", lambda *args: SimpleNamespace(description=description, arguments=args)
         )
         monkeypatch.setattr(command_line, "infer", lambda *args: calls.append(args))
         infer_command(["infer", *words], TASKS)
@@ -48,7 +48,7 @@ def test_commands_that_name_an_onnx_file(words, expected):
 
 def test_options_reach_the_model_and_the_inference(run):
     model, *options = run("kits19", "--model", "a.onnx", *FOLDERS, "--threads", "2", "--device", "cpu")
-    assert model.arguments == ("a.onnx", 2, "cpu")
+    assert model.arguments == ("a.onnx", 2, "cpu", "auto", "float32")
     assert options[:-2] == ["IN", "OUT", False, None, None, (False, 0.0)]
     assert (options[-2].name, options[-2].algorithm) == ("nifti", "medkd kits19")
     _, *options = run("--model", "a.onnx", *FOLDERS, "--save_probabilities", "--slice_batch", "3", "--min_volume", "2")
@@ -60,6 +60,8 @@ def test_options_reach_the_model_and_the_inference(run):
     assert (options[-2].suffix, options[-2].classes) == (".seg.nrrd", {1: "tumour"})
     assert options[-1] is False
     assert run("--model=a.onnx", *FOLDERS, "--resample_channels", channels=2)[-1] is True
+    model, *_ = run("--model", "a.onnx", *FOLDERS, "--runtime", "openvino", "--precision", "bf16")
+    assert model.arguments[3:] == ("openvino", "bf16")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,8 @@ def test_options_reach_the_model_and_the_inference(run):
         (["--slice_batch", "0"], r"argument --slice_batch: found '0'"),
         (["--overlap", "1"], r"argument --overlap: found '1', expected a number from 0 to below 1"),
         (["--min_volume", "-1"], r"argument --min_volume: found '-1', expected a number from 0 on"),
+        (["--runtime", "openvin"], r"argument --runtime: invalid choice: 'openvin'"),
+        (["--precision", "fp16"], r"argument --precision: invalid choice: 'fp16'"),
         (["--save_probabilities", "true"], r"found 'true', expected True or False"),
         (["--format", "seg.nrd"], r"argument --format: invalid choice: 'seg.nrd'"),
         (["--dicom_seg", "labelmap"], r"--dicom_seg: has no effect without --format dicom-seg"),

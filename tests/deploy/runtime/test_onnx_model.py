@@ -1,4 +1,4 @@
-"""What ONNX Runtime says is one line that names the file."""
+"""What the runtimes of ONNX files say is one line that names the file or the option."""
 
 import json
 
@@ -7,13 +7,32 @@ import onnx
 import pytest
 
 from medkd.deploy.runtime import OnnxModel
+from medkd.deploy.runtime.runtimes import RUNTIMES, installed_runtimes
+
+INSTALLED = [
+    pytest.param(name, marks=pytest.mark.skipif(name not in installed_runtimes(), reason=f"{name} is not installed"))
+    for name in RUNTIMES
+]
 
 
-def test_an_input_that_the_network_cannot_take_is_one_line(exported):
-    model = OnnxModel(exported["slices"], threads=1)
-    with pytest.raises(ValueError, match=r"model .*student.onnx: ONNX Runtime stopped \(.*") as caught:
+@pytest.mark.parametrize("runtime", INSTALLED)
+def test_an_input_that_the_network_cannot_take_is_one_line(exported, runtime):
+    model = OnnxModel(exported["slices"], threads=1, runtime=runtime)
+    with pytest.raises(ValueError, match=rf"model .*student.onnx: {RUNTIMES[runtime].title} stopped \(.*") as caught:
         model(np.zeros((1, 2, 32, 32)))  # two channels
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["slices", "volumes", "pictures"])
+def test_the_runtimes_agree(exported, kind):
+    pytest.importorskip("openvino")
+    models = [OnnxModel(exported[kind], threads=1, runtime=name) for name in RUNTIMES]
+    assert models[0].description == models[1].description and models[0].metadata == models[1].metadata
+    spec = models[0].description
+    for batch, factor in ((1, 1), (3, 2)):
+        window = np.random.default_rng(0).uniform(-1, 1, (batch, spec.channels, *(factor * n for n in spec.size)))
+        one, other = (model(window) for model in models)
+        np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(one).max())
 
 
 def test_a_list_of_threads_is_no_number_of_threads(exported, monkeypatch):
@@ -41,6 +60,7 @@ def truncated(folder, file):
     return folder / "broken.onnx"
 
 
+@pytest.mark.parametrize("runtime", INSTALLED)
 @pytest.mark.parametrize(
     ("spoil", "error", "message"),
     [
@@ -50,9 +70,9 @@ def truncated(folder, file):
         (of_a_newer_version, ValueError, r"model .*new.onnx: written by another version of medkd: \['flavour'\]"),
     ],
 )
-def test_files_that_cannot_be_used_are_named(exported, tmp_path, spoil, error, message):
+def test_files_that_cannot_be_used_are_named(exported, tmp_path, spoil, error, message, runtime):
     with pytest.raises(error, match=message) as caught:
-        OnnxModel(spoil(tmp_path, exported["slices"]))
+        OnnxModel(spoil(tmp_path, exported["slices"]), runtime=runtime)
     assert "\n" not in str(caught.value)
 
 

@@ -1,0 +1,64 @@
+"""A network in OpenVINO, on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+
+from .machine import default_threads
+
+__all__ = ["OpenVinoSession", "computes_bf16"]
+
+_PRECISIONS = {"float32": "f32", "bf16": "bf16"}
+
+
+def computes_bf16() -> bool:
+    """Return whether the CPU has units for bfloat16, without which OpenVINO computes in float32."""
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+class OpenVinoSession:
+    """An ONNX file in OpenVINO, see `medkd.deploy.runtime.runtimes.Session`.
+
+    Batch and edges stay free: a network of fixed edges was not faster.
+
+    Args:
+        path: of the file.
+        threads: see `medkd.deploy.runtime.OnnxModel`.
+        precision: "float32" or "bf16".
+
+    Raises:
+        ValueError: for bf16 on a CPU without units for it.
+    """
+
+    def __init__(self, path: Path, threads: int | None, precision: str) -> None:
+        if precision == "bf16" and not computes_bf16():
+            raise ValueError("--precision bf16: found a CPU without bf16 units: write --precision float32")
+        core = openvino.Core()
+        model = core.read_model(str(path))
+        settings: dict[str, Any] = {
+            # by itself, OpenVINO takes bf16 where the CPU has it
+            "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+            "PERFORMANCE_HINT": "LATENCY",
+            # threads bound to cores wait for each other where another process has the same cores
+            "ENABLE_CPU_PINNING": False,
+        }
+        if count := threads or default_threads():
+            settings["INFERENCE_NUM_THREADS"] = count
+        self._request = core.compile_model(model, "CPU", settings).create_infer_request()
+        # an ONNX file's own properties
+        self.metadata: Mapping[str, str] = (
+            _texts(model.get_rt_info()["framework"]) if model.has_rt_info(["framework"]) else {}
+        )
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """Return the logits of images."""
+        return self._request.infer([images], share_inputs=True)[0]
+
+
+def _texts(properties: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value.astype(str)) for name, value in properties.items()}
