@@ -8,7 +8,7 @@ from typing import Any
 
 from medkd.runs.json_files import read_object
 
-__all__ = ["check_data_set", "check_has_labels"]
+__all__ = ["check_data_set", "check_has_labels", "count_cases"]
 
 _KINDS = {True: "volumes", False: "pictures"}
 # of stored images; another suffix tells nothing
@@ -31,6 +31,31 @@ def check_has_labels(options: Mapping[str, Any]) -> None:
             f"--dataset_dir {folder}: found a data set without labels, expected one with labels; a student learns from a "
             "teacher alone by medkd distill --teacher PATH --training_cases 0"
         )
+
+
+def count_cases(options: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, int] | None:
+    """Return the numbers of labelled and unlabelled cases of a distillation, as its data list tells them.
+
+    Args:
+        options: ids of the configuration and their values.
+        config: merged configuration of the task.
+
+    Returns:
+        ``labelled`` and ``unlabelled``; None for a folder that is no data set, which is left to its reader.
+    """
+    folder = options.get("dataset_dir")
+    datalist = read_object(Path(folder) / "datalist.json") if isinstance(folder, str) else None
+    lists = ((datalist or {}).get(name) for name in ("training", "unlabelled"))
+    training, listed = (cases if isinstance(cases, list) else [] for cases in lists)
+    chosen = options.get("training_cases", config["training_cases"])
+    source = options.get("unlabelled", config["unlabelled"])
+    chosen = len(training) if chosen in (None, "$None") else chosen
+    if datalist is None or not isinstance(chosen, int):  # MONAI evaluates the expression of an overlay
+        return None
+    labelled = min(chosen, len(training))
+    rest = len(training) - labelled
+    unlabelled = {"none": 0, "data": len(listed), "rest": rest, "all": len(listed) + rest}.get(source)
+    return None if unlabelled is None else {"labelled": labelled, "unlabelled": unlabelled}
 
 
 def check_data_set(task: str, options: Mapping[str, Any], config: Mapping[str, Any]) -> None:

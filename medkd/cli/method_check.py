@@ -9,10 +9,11 @@ from medkd.configs.bundles import config_files
 from medkd.configs.ids import is_expression
 from medkd.configs.merge import merge_files
 from medkd.configs.values import convert_words
-from medkd.methods import check_arguments, check_reads_logits
+from medkd.methods import check_arguments, check_images, check_reads_logits
 from medkd.runs.errors import UsageError
 
 from .checks import check_no_files, check_options
+from .data_set import count_cases
 
 __all__ = ["check_method", "check_run_options", "method_of"]
 
@@ -39,8 +40,8 @@ def check_method(options: Mapping[str, Any], config: Mapping[str, Any], soft_lab
     """Check the method of a distillation.
 
     Raises:
-        ValueError: for an unknown method, an argument that the method does not have or of another kind, and for a method that
-            reads more than logits when the soft labels are cached.
+        ValueError: for an unknown method, an argument that the method does not have or of another kind, for a method that
+            reads more than logits when the soft labels are cached, and for one that the images of the data set cannot teach.
     """
     method, arguments = method_of(options, config)
     if "method" not in options and is_expression(method):
@@ -48,6 +49,8 @@ def check_method(options: Mapping[str, Any], config: Mapping[str, Any], soft_lab
     check_arguments(method, arguments)
     if soft_labels == "cached":
         check_reads_logits(method, arguments)
+    if cases := count_cases(options, config):
+        check_images(method, arguments, **cases)
 
 
 def check_run_options(

@@ -6,6 +6,7 @@ Importing this package imports neither torch nor MONAI; the first use of `build`
 from typing import TYPE_CHECKING, Any
 
 from .coarse_target import note_coarse_target
+from .images import check_images, note_images
 from .presets import check_arguments, has_terms, load_preset, names, resolve_preset
 from .requirements import check_embedding, check_reads_logits, team_arguments
 
@@ -16,11 +17,13 @@ __all__ = [
     "build",
     "check_arguments",
     "check_embedding",
+    "check_images",
     "check_reads_logits",
     "has_terms",
     "load_preset",
     "names",
     "note_coarse_target",
+    "note_images",
     "resolve_preset",
     "team_arguments",
 ]

@@ -66,14 +66,14 @@ def build(
             "equal_stages": pairs,
         }
     )
-    terms = {}
+    terms, notes = {}, []
     for term, preset_term in preset["terms"].items():
         if teacher is not None and "tap" in preset_term:
             try:
                 tap = parser.get_parsed_content(f"terms::{term}::tap")
                 if reads_equal_stages(tap):
                     parser[f"terms::{term}::tap"] = tap = name_pairs(tap, pairs)
-                    _note_pairs(f"method {name}: the term {term}", pairs, student, teacher)
+                    notes.append(_pairs_note(f"method {name}: the term {term}", pairs, student, teacher))
                 if not tap:
                     continue
                 parser[f"channels::{term}"] = _channels(student, teacher, tap)
@@ -86,7 +86,10 @@ def build(
                 raise ValueError(f"method {name}: {cause}") from None
             raise
         terms[term] = content if term == "task" else {"ramp": [0, arguments["warmup"]], **content}
-    return CombinedLoss(task, terms)
+    loss = CombinedLoss(task, terms)
+    for note in notes:  # after every error: a refusal is one line
+        print(note, flush=True)
+    return loss
 
 
 def _deepest(error: BaseException) -> BaseException:
@@ -108,8 +111,8 @@ def _check_teacher_maps(
         )
 
 
-def _note_pairs(term: str, pairs: list[tuple[int, int]], student: FeatureTaps, teacher: FeatureTaps) -> None:
-    """Print which encoder stages a term compares, or that it is left out because there are none."""
+def _pairs_note(term: str, pairs: list[tuple[int, int]], student: FeatureTaps, teacher: FeatureTaps) -> str:
+    """Return which encoder stages a term compares, or that it is left out because there are none."""
     made = ", ".join(f"{i} with {j}" for i, j in pairs)
     counts = f"{len(student.names['encoder'])} of the student and {len(teacher.names['encoder'])} of the teacher"
     result = f"compares the encoder stages {made} (student with teacher; {counts})"
@@ -117,7 +120,7 @@ def _note_pairs(term: str, pairs: list[tuple[int, int]], student: FeatureTaps, t
         result = "is left out: of the teacher there are logits alone"
     elif not pairs:
         result = f"is left out: no two encoder stages have the same resolution ({counts})"
-    print(f"note: {term} {result}", flush=True)
+    return f"note: {term} {result}"
 
 
 def _channels(student: FeatureTaps, teacher: FeatureTaps, tap: str | list[str]) -> dict[str, int | None]:

@@ -5,12 +5,13 @@ This module imports neither torch nor MONAI: a command or a plan is checked befo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from medkd.configs.ids import is_expression
 from medkd.runs.errors import UsageError, did_you_mean
 
 __all__ = ["check_arguments", "has_terms", "load_preset", "names", "resolve_preset", "resolve_reference"]
@@ -40,8 +41,8 @@ def load_preset(name: str) -> dict[str, Any]:
         name: a method, see `names`.
 
     Returns:
-        ``paper``, ``reads``, ``learns``, ``cost``, ``args`` with their defaults, and ``terms``; ``team`` and ``base`` of a
-        method that corrects the teacher's soft labels.
+        ``paper``, ``reads``, ``learns``, ``cost``, ``args`` with their defaults, and ``terms``; ``choices``: the words that
+        an argument takes, where these are few; ``team`` and ``base`` of a method that corrects the teacher's soft labels.
 
     Raises:
         ValueError: for an unknown name, with the closest names and the whole list.
@@ -79,7 +80,8 @@ def check_arguments(name: str, args: Mapping[str, Any] | None = None) -> None:
         args: arguments that replace defaults of the preset.
 
     Raises:
-        ValueError: for an unknown method, an unknown argument, or a value of another type than the default.
+        ValueError: for an unknown method, an unknown argument, or a value of another type than the default or not one of its
+            choices.
 
     Example:
         >>> check_arguments("kd", {"wieght": 2.0})  # doctest: +ELLIPSIS
@@ -102,7 +104,8 @@ def resolve_preset(name: str, args: Mapping[str, Any] | None = None) -> tuple[di
         The preset, and its arguments: the defaults, replaced by ``args``.
 
     Raises:
-        ValueError: for an unknown method, an unknown argument, or a value of another type than the default.
+        ValueError: for an unknown method, an unknown argument, or a value of another type than the default or not one of its
+            choices.
 
     Example:
         >>> preset, arguments = resolve_preset("plckd", {"base": "cwd"})
@@ -121,6 +124,7 @@ def resolve_preset(name: str, args: Mapping[str, Any] | None = None) -> tuple[di
         defaults = {**_COMMON_ARGUMENTS, **defaults}
     for key, value in (args or {}).items():
         _check_argument(name, key, value, defaults)
+        _check_choices(name, key, value, preset.get("choices", {}).get(key))
     return preset, {**defaults, **(args or {})}
 
 
@@ -150,6 +154,15 @@ def _check_argument(name: str, key: str, value: Any, defaults: Mapping[str, Any]
         raise UsageError(f"method {name}: {key}: found {value!r}, expected True or False")
     if isinstance(default, str) and not default.startswith("$") and not isinstance(value, str):
         raise UsageError(f"method {name}: {key}: found {value!r}, expected text such as {default!r}")
+
+
+def _check_choices(name: str, key: str, value: Any, choices: Sequence[str] | None) -> None:
+    """Raise ValueError for a word, or a list with a word, that is not one of the choices of an argument."""
+    for word in value if isinstance(value, list | tuple) else [value]:
+        if choices and word not in choices and not is_expression(word):
+            raise UsageError(
+                f"method {name}: {key}: found {word!r}, {_hint(str(word), choices)}expected one of {', '.join(choices)}"
+            )
 
 
 def _hint(name: str, options: Any) -> str:

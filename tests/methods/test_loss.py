@@ -120,7 +120,7 @@ def test_dcd_pairs_stages_of_equal_size_and_takes_named_ones(pair):
 
 def test_hlfd_takes_its_reading_of_late(pair):
     assert methods.build("hlfd", task, *pair, args={"late": "final"}).losses["hlfd"].late == "final"
-    with pytest.raises(ValueError, match="late must be 'bottleneck' or 'final', found 'last'"):
+    with pytest.raises(ValueError, match="late: found 'last', expected one of bottleneck, final"):
         methods.build("hlfd", task, *pair, args={"late": "last"})
 
 
