@@ -13,7 +13,8 @@ from medkd.methods import check_arguments, check_images, check_reads_logits
 from medkd.runs.errors import UsageError
 
 from .checks import check_no_files, check_options
-from .data_set import count_cases
+from .data_set import check_data_set, check_has_labels, count_cases
+from .trained import options_from_record
 
 __all__ = ["check_method", "check_run_options", "method_of"]
 
@@ -86,5 +87,8 @@ def check_run_options(
     config = merge_files([*config_files(verb, task, role, soft_labels, mode), *overlays])
     checked = convert_words(dict(options), config)
     check_options(checked, config)
+    check_data_set(task, checked, config)
+    check_has_labels(checked)
     if verb == "distill":
+        options_from_record(verb, task, checked, mode)  # a teacher that is there already
         check_method(checked, config, soft_labels)

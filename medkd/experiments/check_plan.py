@@ -11,9 +11,11 @@ from medkd.reports.tables import ON_REQUEST, load_published
 from medkd.runs.errors import did_you_mean
 
 from .bundles import Bundles
+from .external_teacher import data_problems
+from .places import expected_place, misplaced_options
 from .run_options import ASSISTANTS, check_runs, row_folder
 
-__all__ = ["check_form", "check_plan"]
+__all__ = ["check_data_sets", "check_form", "check_plan"]
 
 _METRICS = ("dice", "iou", "rvd", "abs_rvd", "hd95", *ON_REQUEST)
 _TASK_NAME = re.compile(r"\w[\w.-]*")
@@ -69,6 +71,23 @@ def check_plan(content: dict[str, Any], file: str, bundles: Bundles, check_optio
         raise ValueError(f"{file}: {'; '.join(problems)}")
 
 
+def check_data_sets(content: dict[str, Any], file: str, bundles: Bundles, folders: Mapping[str, str]) -> None:
+    """Check that the runs of a checked plan can learn from its data sets, and that their labels are there where they are read.
+
+    Args:
+        content: of the plan.
+        file: name of the plan for the message.
+        bundles: the bundles of the tasks.
+        folders: task -> prepared data set.
+
+    Raises:
+        ValueError: names all problems, with their rows.
+    """
+    problems = list(data_problems(content, folders)) or list(check_runs(content, bundles.check_options, folders))
+    if problems:
+        raise ValueError(f"{file}: {'; '.join(problems)}")
+
+
 def check_form(content: dict[str, Any], file: str) -> None:
     """Check names and kinds of values of a plan, without its bundles.
 
@@ -102,8 +121,8 @@ def _check_values(owner: str, settings: Any, kinds: Mapping[str, str], required:
         yield f"{owner}: no {', '.join(missing)}"
     for name, value in settings.items():
         if name not in kinds:
-            hint = did_you_mean(str(name), kinds, count=1)
-            yield f"{owner}: unknown {name!r}" + (f" ({hint})" if hint else "")
+            place, hint = expected_place(str(name), value), did_you_mean(str(name), kinds, count=1)
+            yield f"{owner}: unknown {name!r}" + (f", expected {place}" if place else f" ({hint})" if hint else "")
         elif (value is not None or name not in required) and not _is_of_kind(value, kinds[name]):
             yield f"{owner}: {name}: found {value!r}, expected {kinds[name]}"
 
@@ -122,6 +141,10 @@ def _is_of_kind(value: Any, kind: str) -> bool:
 def _check_names(content: Mapping[str, Any], bundles: Bundles) -> Iterator[str]:
     """Yield the problems of names: those of folders, and those that must exist."""
     rows: Mapping[str, Mapping[str, Any]] = content["rows"]
+    parts = [("plan", content), *((f"task {name}", settings) for name, settings in content["tasks"].items())]
+    for owner, part in [*parts, *((f"row {row}", settings) for row, settings in rows.items())]:
+        for section in _KINDS:
+            yield from misplaced_options(owner, section, part.get(section) or {})
     folders: dict[str, str] = dict.fromkeys(("teacher", *ASSISTANTS), "of the team")
     for row, settings in rows.items():
         yield from _among(f"row {row}: method", [settings.get("method", "none")], method_names())

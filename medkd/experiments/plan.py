@@ -12,6 +12,7 @@ from typing import Any
 from medkd.runs.errors import UsageError
 from medkd.runs.folder import RunFolder
 
+from .external_teacher import external_teacher
 from .run_options import (
     ASSISTANTS,
     is_code,
@@ -122,6 +123,7 @@ class Plan:
     def _jobs_of_task(self, task: str) -> list[Job]:
         settings = self.content["tasks"][task]
         rows = {row: self.content["rows"][row] for row in self.rows_of(task)}
+        external = external_teacher(self.content, task)
         students = [
             self._student(task, row, seed)
             for row, spec in rows.items()
@@ -131,7 +133,7 @@ class Plan:
         needed = {folder for job in students for folder in job.needs}
         owner = team_task(self.content, task)
         if any(spec.get("role") == "teacher" for spec in rows.values()):
-            needed |= {f"{owner}/teacher/seed_{seed}" for seed in self._teacher_seeds}
+            needed |= {f"{owner}/teacher/seed_{seed}" for seed in self._teacher_seeds[: 1 if external else None]}
         members = [
             self._member(owner, kind, seed)
             for seed in self._teacher_seeds
@@ -146,15 +148,16 @@ class Plan:
         return seeds
 
     def _member(self, task: str, kind: str, seed: int) -> Job:
-        """Return the job of a teacher or an assistant."""
+        """Return the job of a teacher, which is evaluated where it is trained already, or of an assistant."""
         folder, teacher = f"{task}/{kind}/seed_{seed}", f"{task}/teacher/seed_{seed}"
-        words = ["--role", kind, *self._options(task, kind, seed, folder)]
-        if kind != "teacher":
-            words += ["--teacher", str(self.folder / teacher)]
         title = next((row for row, spec in self.content["rows"].items() if spec.get("role") == "teacher"), kind)
-        needs = () if kind == "teacher" else (teacher,)
         row = title if kind == "teacher" else kind
-        expressions = self._expressions(task, kind)
+        words, expressions = self._options(task, kind, seed, folder), self._expressions(task, kind)
+        is_external = bool(external_teacher(self.content, task))
+        if is_external and kind == "teacher":
+            return Job(kind, task, row, seed, folder, self._command("evaluate", task, words), expressions=expressions)
+        needs = () if is_external or kind == "teacher" else (teacher,)
+        words = ["--role", kind, *words, *(word for need in needs for word in ("--teacher", str(self.folder / need)))]
         return Job(kind, task, row, seed, folder, self._command("train", task, words), needs, expressions)
 
     def _student(self, task: str, row: str, seed: int) -> Job:
@@ -166,6 +169,8 @@ class Plan:
         team_seed = self._teacher_seed(seed)
         owner = team_task(self.content, task)
         team = {kind: f"{owner}/{kind}/seed_{team_seed}" for kind in team_of_row(self.content, task, row)}
+        if external_teacher(self.content, task):
+            team.pop("teacher")
         words = ["--method", method, *words]
         if uses_cached_labels(self.content, row):
             words = ["--soft_labels", "cached", *words]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from medkd.runs.errors import UsageError
+
+from .external_teacher import absolute_paths
 
 __all__ = ["change_plan"]
 
@@ -16,7 +19,7 @@ def change_plan(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
     Args:
         content: of the plan; its tasks and rows are dictionaries.
         changes: ``tasks`` and ``rows``: names to keep; ``seeds``: the seeds of all runs; ``options`` and ``teacher``: options
-            that are added.
+            that are added; a ``teacher`` with a path takes the place of those that the plan trains.
 
     Raises:
         ValueError: for a task or row that the plan does not have, if no task has any of the rows, or for a task whose teacher
@@ -36,10 +39,16 @@ def change_plan(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
     if seeds := changes.get("seeds"):
         changed["seeds"] = list(seeds)
         for section in ("tasks", "rows"):
-            changed[section] = {name: _without_seeds(spec) for name, spec in changed[section].items()}
-    for section in ("options", "teacher"):
-        if section in changes:
-            changed[section] = {**content.get(section, {}), **changes[section]}
+            changed[section] = {name: _without(spec, "seeds") for name, spec in changed[section].items()}
+    if "options" in changes:
+        changed["options"] = {**content.get("options", {}), **changes["options"]}
+    if teacher := changes.get("teacher"):
+        if "teacher" in teacher:  # one that is not trained: how the plan trains its own does not matter
+            teacher = absolute_paths(teacher, Path(), "--teacher")
+            changed["tasks"] = {name: _without(spec, "teacher") for name, spec in changed["tasks"].items()}
+            changed["teacher"] = teacher
+        else:
+            changed["teacher"] = {**content.get("teacher", {}), **teacher}
     return changed
 
 
@@ -62,5 +71,5 @@ def _check_teams(tasks: Mapping[str, Any]) -> None:
             raise UsageError(f"--tasks: {task!r} has the teacher of {owner!r}, which is left out: expected both")
 
 
-def _without_seeds(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in spec.items() if name != "seeds"}
+def _without(spec: Mapping[str, Any], section: str) -> dict[str, Any]:
+    return {name: value for name, value in spec.items() if name != section}

@@ -9,6 +9,7 @@ from medkd.configs.yaml_text import read_mapping
 from medkd.runs.errors import UsageError, did_you_mean
 
 from .bundles import Bundles
+from .external_teacher import absolute_paths
 
 __all__ = ["load_plan", "plan_file", "plans"]
 
@@ -42,17 +43,26 @@ def plan_file(name: str, bundles: Bundles) -> Path:
 
 
 def load_plan(file: Path) -> dict[str, Any]:
-    """Read a plan. Overlays are named relative to its folder; their paths become absolute.
+    """Read a plan. Overlays and external teachers are named relative to its folder; their paths become absolute.
 
     Raises:
-        ValueError: for a file that is not YAML, that holds no names and values, or that names a missing overlay.
+        ValueError: for a file that is not YAML, that holds no names and values, or that names a missing overlay or teacher.
     """
     content = read_mapping(file)
     tasks = content.get("tasks")
-    for name, settings in tasks.items() if isinstance(tasks, dict) else ():
+    owners = {"plan": content, **{f"task {name}": settings for name, settings in _mapping(tasks).items()}}
+    for owner, part in owners.items():
+        if teacher := _mapping(_mapping(part).get("teacher")):
+            part["teacher"] = absolute_paths(teacher, file.parent, f"{file}: {owner}")
+    for name, settings in _mapping(tasks).items():
         if isinstance(settings, dict) and isinstance(settings.get("overlay"), str):
             overlay = file.parent.absolute() / settings["overlay"]
             if not overlay.is_file():
                 raise ValueError(f"{file}: task {name}: overlay {overlay}: no such file")
             settings["overlay"] = str(overlay)
     return content
+
+
+def _mapping(value: Any) -> dict[Any, Any]:
+    """Return a dictionary; an empty one in the place of any other value, which `check_plan` refuses."""
+    return value if isinstance(value, dict) else {}

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from medkd.configs.yaml_text import read_mapping
+from medkd.runs.file_kind import file_kind
 
 from .bundles import Bundles
+from .external_teacher import external_paths
 from .run_options import ASSISTANTS, is_code
 
 __all__ = ["check_trust"]
@@ -20,7 +22,7 @@ _HINT = "which may be code: --trust_plan executes it"
 
 
 def check_trust(content: Mapping[str, Any], file: str, bundles: Bundles) -> None:
-    """Check that a plan is data: no expression, no class that it names, no file that is executed.
+    """Check that a plan is data: no expression, no class that it names, no file that is executed, as some teachers are.
 
     Overlays that come with medkd may be code.
 
@@ -38,6 +40,10 @@ def check_trust(content: Mapping[str, Any], file: str, bundles: Bundles) -> None
     for owner, part in parts:
         for place, name, value in _options(owner, part):
             _check(f"{file}: {place}: {name}", name, value)
+        for path in external_paths(part):
+            kind = file_kind(path)
+            if kind.name in ("bundle", "torchscript"):
+                raise ValueError(f"{file}: {owner}: teacher: teacher: found {path}, {kind.description}, {_HINT}")
         if "overlay" in part and not Path(part["overlay"]).resolve().is_relative_to(bundles.folder.resolve()):
             _check_overlay(f"{file}: {owner}: overlay {part['overlay']}", Path(part["overlay"]))
 

@@ -18,7 +18,7 @@ from medkd.runs.folder import RunFolder
 from medkd.runs.lock import FolderLock
 
 from .bundles import Bundles
-from .check_plan import check_form, check_plan
+from .check_plan import check_data_sets, check_form, check_plan
 from .plan import Job, Plan
 from .plan_changes import change_plan
 from .plan_file import load_plan, plan_file
@@ -71,6 +71,7 @@ def experiment(
     check_plan(content, name, bundles)
     check_arguments(arguments)
     plan = Plan(content, _check_data(data), folder.absolute())
+    check_data_sets(content, name, bundles, {task: plan.data_folder(task) for task in plan.tasks})
     before = _read_record(plan.folder) if (plan.folder / _RECORD).is_file() else {}
     _check_same_options(plan, before.get("commands", {}))
     with _lock(plan.folder) as lock:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from medkd.configs.plain import is_plain
 from medkd.methods import load_preset, team_arguments
 
 from .bundles import OptionCheck
+from .external_teacher import evaluation_options, external_teacher, is_evaluated
 
 __all__ = [
     "ASSISTANTS",
@@ -24,6 +26,8 @@ __all__ = [
 
 ASSISTANTS = ("false_pixel_assistant", "boundary_assistant")
 _ARGUMENT = "method_args::"
+_OF_DISTILLED = ("unlabelled", "unlabelled_share")
+_DISTILLED_HINT = "; options of rows with a method alone are expected under `distilled:`"
 
 Content = Mapping[str, Any]
 
@@ -64,12 +68,19 @@ def merge_options(content: Content, task: str, who: str) -> dict[str, Any]:
 
     Returns:
         The options of all runs, of the plan and of the task, then those of the kind of run, of the plan and of the task, then
-        those of the row. None takes an option away.
+        those of the row. None takes an option away. An external teacher comes before those of the kind of run; its own options
+        are those of its evaluation.
     """
     settings, row = content["tasks"][task], content["rows"].get(who, {})
     distilled = "distilled" if row.get("method", "none") != "none" else ""
     kind = who if who in ("teacher", *ASSISTANTS) else distilled
     merged = {**content.get("options", {}), **settings.get("options", {})}
+    external = external_teacher(content, task)
+    if external and who == "teacher":
+        return evaluation_options(merged, external["teacher"])
+    if who == "boundary_assistant":  # it begins as the teacher and asks it nothing
+        external = {name: value for name, value in external.items() if name == "teacher"}
+    merged |= external if kind else {}
     merged |= content.get(kind, {}) | settings.get(kind, {}) | row.get("options", {})
     return {name: value for name, value in merged.items() if value is not None}
 
@@ -94,11 +105,28 @@ def uses_cached_labels(content: Content, row: str) -> bool:
     return content["rows"][row].get("soft_labels", content.get("soft_labels")) == "cached"
 
 
-def check_runs(content: Content, check_options: OptionCheck) -> Iterator[str]:
+def check_runs(
+    content: Content, check_options: OptionCheck, folders: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[str]:
     """Yield the problems of the options of each row, and of the teacher and the assistants that the rows need.
 
     A problem that a row has in each task is named once.
+
+    Args:
+        content: of the plan.
+        check_options: checks the options of one run.
+        folders: task -> prepared data set; empty: data sets are not read.
     """
+
+    def problem_of(task: str, who: str, verb: str = "train", role: str = "student") -> str:
+        options = merge_options(content, task, who)
+        if verb == "distill":
+            options["method"] = content["rows"][who]["method"]
+        if task in folders:
+            options["dataset_dir"] = folders[task]
+        is_cached = verb == "distill" and uses_cached_labels(content, who)
+        return _problem(content["tasks"][task], task, check_options, verb, options, role, is_cached)
+
     tasks_of: dict[tuple[str, str], list[str]] = {}
     for task in content["tasks"]:
         team = set()
@@ -107,53 +135,55 @@ def check_runs(content: Content, check_options: OptionCheck) -> Iterator[str]:
                 team.add("teacher")
                 continue
             is_distilled = content["rows"][row].get("method", "none") != "none"
-            if problem := _check_row(content, task, row, check_options):
+            if problem := problem_of(task, row, "distill" if is_distilled else "train"):
                 tasks_of.setdefault((f"row {row}", problem), []).append(task)
                 team |= {"teacher"} if is_distilled else set()
             elif is_distilled:
                 team.update(team_of_row(content, task, row))
+        if external := external_teacher(content, task).get("teacher"):
+            team.discard("teacher")
+            if of_teacher := _problem_of_teacher_row(content, task, external):
+                tasks_of.setdefault(of_teacher, []).append(task)
         for role in sorted(team, key=("teacher", *ASSISTANTS).index):
-            if problem := _check_member(content, team_task(content, task), role, check_options):
+            if problem := problem_of(team_task(content, task), role, role=role):
                 tasks_of.setdefault((role, problem), []).append(task)
     for (owner, problem), tasks in tasks_of.items():
         scope = "" if len(tasks) == len(content["tasks"]) else f" of {', '.join(tasks)}"
         yield f"{owner}{scope}: {problem}"
 
 
-def _check_row(content: Content, task: str, row: str, check_options: OptionCheck) -> str:
-    """Return the problem of a row's options, or an empty text."""
-    method = content["rows"][row].get("method", "none")
-    options = {**merge_options(content, task, row), **({} if method == "none" else {"method": method})}
-    verb = "train" if method == "none" else "distill"
-    is_cached = verb == "distill" and uses_cached_labels(content, row)
-    return _problem(content, task, check_options, verb, options, "student", "cached" if is_cached else "online")
-
-
-def _check_member(content: Content, task: str, role: str, check_options: OptionCheck) -> str:
-    return _problem(content, task, check_options, "train", merge_options(content, task, role), role, "online")
+def _problem_of_teacher_row(content: Content, task: str, teacher: Any) -> tuple[str, str] | None:
+    """Return the row of a teacher that cannot be evaluated, and why."""
+    row = next((row for row in rows_of_task(content, task) if content["rows"][row].get("role") == "teacher"), None)
+    if row is None or is_evaluated(teacher):
+        return None
+    problem = (
+        f"found the external teacher {teacher}, expected a run of medkd, which alone is evaluated: leave the row out"
+    )
+    return f"row {row}", problem
 
 
 def _problem(
-    content: Content,
+    settings: Mapping[str, Any],
     task: str,
     check_options: OptionCheck,
     verb: str,
     options: Mapping[str, Any],
     role: str,
-    soft_labels: str,
+    is_cached: bool,
 ) -> str:
-    settings = content["tasks"][task]
-    overlays = [settings["overlay"]] if "overlay" in settings else []
+    """Return the problem of the options of a run, or an empty text."""
     try:
         check_options(
             verb,
             settings.get("task", task),
             {name: value for name, value in options.items() if not is_code(value)},  # a run evaluates them
             role=role,
-            overlays=overlays,
-            soft_labels=soft_labels,
+            overlays=[settings["overlay"]] if "overlay" in settings else [],
+            soft_labels="cached" if is_cached else "online",
             mode=settings.get("mode", "2d"),
         )
-    except ValueError as error:
-        return str(error)
+    except (ValueError, OSError) as error:
+        is_misplaced = verb == "train" and any(f"--{name} " in str(error) for name in _OF_DISTILLED)
+        return f"{error}{_DISTILLED_HINT if is_misplaced else ''}"
     return ""

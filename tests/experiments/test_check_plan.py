@@ -27,6 +27,38 @@ def test_each_plan_of_medkd_passes(name):
         ({"rows": {"Teacher": {"method": "kd"}}}, "rows 'of the team' and 'Teacher' would have one folder"),
         ({"rows": {"T": {"role": "teacher", "seeds": [1]}}}, "row T: the settings of a teacher are expected under"),
         ({"rows": {"kd": {"methd": "kd"}}}, "row kd: unknown 'methd' .did you mean method"),
+        (
+            {"rows": {"kd": {"method": "kd", "unlabelled": "rest"}}},
+            "'unlabelled', expected `options: .unlabelled: rest.`",
+        ),
+        ({"rows": {"kd": {"method_args::weight": 1}}}, "expected `options: ..method_args::weight.: 1.`"),
+        (
+            {"rows": {"kd": {"method": "kd", "teacher": "T"}}},
+            "'teacher', expected `teacher: .teacher: PATH.` of the plan",
+        ),
+        (
+            {"tasks": {"kits19": {"max_epochs": 3}}},
+            "task kits19: unknown 'max_epochs', expected `options: .max_epochs: 3.`",
+        ),
+        ({"max_epochs": 3}, "plan: unknown 'max_epochs', expected `options:"),
+        ({"rows": {"kd": {"method": "kd", "seed": 3}}}, "row kd: unknown 'seed', expected `seeds: "),
+        ({"options": {"mode": "3d"}}, "plan: options: found 'mode', expected `mode: 3d` of a task"),
+        ({"options": {"unlabelled": "rest"}, "rows": {"a": {}}}, "row a: unknown .* are expected under `distilled:`"),
+        ({"distilled": {"teacher": "T"}}, "plan: distilled: found 'teacher', expected `teacher: .teacher: PATH.`"),
+        ({"false_pixel_assistant": {"teacher": "T"}}, "false_pixel_assistant: found 'teacher', expected `teacher:"),
+        (
+            {"rows": {"kd": {"method": "kd", "options": {"dataset_dir": "D"}}}},
+            "found 'dataset_dir', expected --data TASK",
+        ),
+        ({"teacher": {"teacher": "gone"}}, "plan: teacher: teacher: .*gone: no such file or folder"),
+        (
+            {"tasks": {"kits19": {"teacher": {"teacher": ".", "max_epochs": 2}}}},
+            "max_epochs: has no effect: the teacher . is",
+        ),
+        (
+            {"teacher": {"teacher": "."}, "rows": {"T": {"role": "teacher"}}},
+            "row T: found the external teacher .*leave the",
+        ),
         ({"rows": {"kd": {"method": "kdd"}}}, "row kd: method: found 'kdd', did you mean kd. expected one of"),
         ({"tasks": {"kits20": {}}}, "task kits20: found 'kits20', did you mean kits19. expected one of"),
         ({"tasks": {"kits19": {"rows": ["hlfd"]}}}, "task kits19: rows: found 'hlfd', expected one of kd"),

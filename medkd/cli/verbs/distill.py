@@ -14,7 +14,7 @@ from medkd.configs.values import convert_words
 
 from ..bundle_verbs import check_required_ids
 from ..checks import check_options
-from ..data_set import check_has_labels
+from ..data_set import check_data_set, check_has_labels
 from ..method_check import check_method
 from ..search import TUNE_OPTIONS, read_search
 from ..team import MEMBERS, STUDENT_OPTIONS, split_member_options, team_first
@@ -63,8 +63,9 @@ class _Student:
         check_options(student, config)
         for role, values in members.items():
             check_options(values, self.config(role, mode))
-        check_method(student, config, command.settings["soft_labels"])
+        check_data_set(command.task, student, config)
         check_has_labels(student)
+        check_method(student, config, command.settings["soft_labels"])
         return options, mode
 
     def train(self, setting: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
