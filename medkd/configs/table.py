@@ -166,6 +166,7 @@ _OPTIONS = (
     # use
     Option("device", "text", "Device of PyTorch, such as cpu or cuda:0."),
     Option("amp", "truth", "Mixed precision."),
+    Option("compile", "truth", "Compile the student by torch.compile, during its first step."),
     Option("num_workers", "whole", "Number of processes that load data."),
     Option("slice_batch", "count", "Number of slices that are predicted at once.", mode="2d"),
     Option("window_batch", "count", "Number of windows that are predicted at once."),

@@ -10,7 +10,7 @@ import torch
 from ignite.engine import Events
 from ignite.metrics import Average
 from monai.engines import SupervisedTrainer
-from monai.engines.utils import IterationEvents
+from monai.engines.utils import IterationEvents, default_prepare_batch
 from monai.handlers import ParamSchedulerHandler
 from monai.inferers import Inferer, SimpleInferer
 from monai.utils.enums import CommonKeys
@@ -21,6 +21,10 @@ from medkd.losses import CombinedLoss
 from medkd.networks import Features, FeatureTaps
 from medkd.parallel.ddp import broadcast_state, convert_sync_batchnorm, wrap_ddp
 from medkd.teachers import Teacher, as_teacher, frozen
+
+from .batch import plain_batch
+from .clipping import clip_gradients, optimized_parameters
+from .compiled import compile_student
 
 __all__ = ["DistillationTrainer"]
 
@@ -49,6 +53,8 @@ class DistillationTrainer(SupervisedTrainer):
         amp: mixed precision of the device: float16 with gradient scaling on CUDA, bfloat16 elsewhere. The loss itself is
             always computed in float32.
         clip_norm: largest L2 norm of the whole gradient; None does not clip.
+        compile: whether the tapped student is compiled, see `compile_student`. Its network, and so every checkpoint, keeps
+            the names of its weights.
         eval_modules: parts of the student that stay in evaluation mode, such as batch norms that keep their statistics.
         train_handlers: attached after the means of the loss terms, which they can then read.
         **supervised: further arguments of MONAI's `SupervisedTrainer` (accumulation_steps, ...).
@@ -83,6 +89,7 @@ class DistillationTrainer(SupervisedTrainer):
         inferer: Inferer | None = None,
         amp: bool = False,
         clip_norm: float | None = None,
+        compile: bool = False,
         eval_modules: Sequence[nn.Module] = (),
         train_handlers: Sequence = (),
         **supervised: Any,
@@ -91,6 +98,8 @@ class DistillationTrainer(SupervisedTrainer):
         _check_optimized(optimizer, student, loss)
         self.student, self.loss = student, loss
         self.eval_modules = tuple(eval_modules)
+        if compile:
+            compile_student(student, device)
         self._wrap_for_processes()
         self.teacher = None if teacher is None else frozen(as_teacher(teacher))
         self._inferer = SimpleInferer() if inferer is None else inferer
@@ -102,6 +111,7 @@ class DistillationTrainer(SupervisedTrainer):
             "dtype": torch.float16 if on_cuda else torch.bfloat16,
             **supervised.get("amp_kwargs", {}),
         }
+        supervised["prepare_batch"] = partial(plain_batch, supervised.get("prepare_batch", default_prepare_batch))
         super().__init__(
             device=device,
             max_epochs=max_epochs,
@@ -112,11 +122,10 @@ class DistillationTrainer(SupervisedTrainer):
             inferer=_StudentInferer(self._forward),
             amp=amp and on_cuda,
             decollate=False,
-            **supervised,
+            **{"non_blocking": True, **supervised},
         )
         if clip_norm is not None:
-            # The hook runs inside optimizer.step, which is after MONAI's scaler has unscaled the gradients.
-            optimizer.register_step_pre_hook(partial(_clip, clip_norm=clip_norm))
+            optimizer.register_step_pre_hook(partial(clip_gradients, clip_norm=clip_norm))
         if self.teacher is not None:
             self.add_event_handler(Events.EPOCH_STARTED, self.teacher.start_epoch)
         # the main process validates and saves: all processes take over the statistics of its norms
@@ -175,17 +184,17 @@ class DistillationTrainer(SupervisedTrainer):
         """Return the loss of the features that `_forward` kept, in the place of MONAI's loss function."""
         student, self._student_features = self._student_features, None
         # without unlabelled images, teachers and losses that know nothing of them are called as ever
-        labelled = {} if (indices := self._labelled_indices()) is None else {"labelled": indices.to(target.device)}
+        labelled = {} if (indices := self._labelled_indices(target.device)) is None else {"labelled": indices}
         teacher = self._guidance(target, labelled)
         value = self._call_loss(student, teacher, target, **labelled)
         self.state.output["terms"] = {**self.loss.values, **self.loss.components}
         return value
 
-    def _labelled_indices(self) -> Tensor | None:
+    def _labelled_indices(self, device: torch.device) -> Tensor | None:
         """Return the indices of the labelled images of the batch; None if all have labels. The flags lie on the CPU."""
         batch = self.state.batch
         flags = batch.get("labelled") if isinstance(batch, Mapping) else None
-        return None if flags is None else torch.as_tensor(flags).nonzero().flatten()
+        return None if flags is None else torch.as_tensor(flags).nonzero().flatten().to(device, non_blocking=True)
 
     @torch.no_grad()
     def _guidance(self, target: Tensor, labelled: dict[str, Tensor]) -> Features | None:
@@ -194,7 +203,7 @@ class DistillationTrainer(SupervisedTrainer):
             return None
         image = self.state.output[CommonKeys.IMAGE]  # MONAI puts the image there before it calls the loss
         if self.teacher.reads != CommonKeys.IMAGE:
-            image = self.state.batch[self.teacher.reads].to(image.device, non_blocking=True)
+            image = self.state.batch[self.teacher.reads].as_subclass(Tensor).to(image.device, non_blocking=True)
         with torch.autocast(**self._autocast):
             return self.teacher(image, target, **labelled)
 
@@ -214,16 +223,8 @@ def _term(output: dict[str, Any], name: str) -> Tensor:
     return output["terms"][name]
 
 
-def _parameters(optimizer: Optimizer) -> list[nn.Parameter]:
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
-
-
-def _clip(optimizer: Optimizer, args: Any, kwargs: Any, clip_norm: float) -> None:
-    nn.utils.clip_grad_norm_(_parameters(optimizer), clip_norm)
-
-
 def _check_optimized(optimizer: Optimizer, student: nn.Module, loss: CombinedLoss) -> None:
-    optimized = {id(parameter) for parameter in _parameters(optimizer)}
+    optimized = {id(parameter) for parameter in optimized_parameters(optimizer)}
     names = {id(parameter): f"student parameter {name}" for name, parameter in student.named_parameters()}
     names |= {id(parameter): f"loss parameter {name}" for name, parameter in loss.named_parameters()}
     for parameter in (*student.parameters(), *loss.adaptors()):
