@@ -1,5 +1,7 @@
 """The trainer: what is trained and what is frozen, logged values, precision, accumulation, clipping."""
 
+from functools import partial
+
 import pytest
 import torch
 from ignite.engine import Events
@@ -9,6 +11,7 @@ from torch import nn
 
 from medkd import methods
 from medkd.engines import DistillationTrainer
+from medkd.engines.clipping import clip_gradients
 from medkd.losses import CombinedLoss
 from medkd.networks import FeatureTaps, ResNetFCN, UNetPlusPlus
 
@@ -164,6 +167,69 @@ def test_clipping_bounds_the_step():
     trainer.run()
     step = torch.cat([(a - b).flatten() for a, b in zip(before, trainer.network.parameters(), strict=True)])
     assert step.norm().item() == pytest.approx(1e-3, rel=1e-3)  # learning rate 1
+
+
+@pytest.mark.parametrize("fused", [False, True])  # a fused optimizer unscales within its step
+@pytest.mark.parametrize("clip_norm", [None, 1e-2])
+def test_a_scaled_gradient_is_unscaled_before_it_is_clipped(fused, clip_norm):
+    def trained(scale):
+        torch.manual_seed(0)
+        student = FeatureTaps(Small())
+        optimizer = torch.optim.SGD(student.parameters(), lr=1.0, fused=fused)
+        loss = CombinedLoss(lambda z, y: nn.functional.cross_entropy(z, y[:, 0]), {})
+        data = batches(count=4)
+        trainer = DistillationTrainer(
+            "cpu", 1, data, student, optimizer, loss, clip_norm=clip_norm, accumulation_steps=2
+        )
+        if scale:
+            trainer.amp = True  # MONAI's path of CUDA, with a scaler of the CPU; without CUDA its autocast is off
+            trainer.add_event_handler(
+                Events.STARTED, lambda e: setattr(e, "scaler", torch.amp.GradScaler("cpu", init_scale=scale))
+            )
+        trainer.run()
+        return snapshot(trainer.network)
+
+    expected, scaled = trained(None), trained(2.0**14)
+    for name, value in expected.items():
+        torch.testing.assert_close(scaled[name], value, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_step_with_an_infinite_gradient_is_left_out(fused):
+    parameter = nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.Adam([parameter], fused=fused)
+    optimizer.register_step_pre_hook(partial(clip_gradients, clip_norm=1.0))
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    for factor in (float("inf"), 1.0):
+        optimizer.zero_grad()
+        scaler.scale(parameter.sum() * factor).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        assert torch.equal(parameter.detach(), torch.ones(2)) == (factor != 1.0)
+    assert torch.isfinite(parameter).all() and scaler.get_scale() == 2.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["none", "hlfd"])
+def test_a_compiled_student_learns_the_same_and_keeps_its_names(method):
+    plain, compiled = make(method), make(method, compile=True)
+    for trainer in (plain, compiled):
+        trainer.run()
+    assert compiled.student._compiled_call_impl is not None
+    expected, learned = (trainer.network.state_dict() for trainer in (plain, compiled))
+    assert expected.keys() == learned.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(learned[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_a_machine_that_cannot_compile_is_told_before_the_training(monkeypatch):
+    def broken(function):
+        raise RuntimeError("InductorError: no C++ compiler found\nmore")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    message = r"--compile: torch.compile does not work here on cpu \(InductorError: no C\+\+ compiler found\), expected"
+    with pytest.raises(ValueError, match=message):
+        make("none", compile=True)
 
 
 def test_monai_puts_the_image_into_the_output_before_the_loss_is_called():
