@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from monai.data import Dataset, list_data_collate
@@ -13,6 +14,8 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from medkd.runs.errors import ALL_BACKGROUND, one_line_errors
+
+from .pipeline import read_ahead
 
 if TYPE_CHECKING:
     from medkd.io.label_format import LabelFormat
@@ -66,17 +69,14 @@ def _infer(
 ) -> tuple[list[str], bool]:
     """Return the names of the failed cases, and whether all predictions are background."""
     failed, is_empty = [], True
-    bar = tqdm(indices, desc="infer", unit="case", disable=None)
-    for index in bar:
+    samples = read_ahead(partial(_read, dataset, label_format), indices)
+    bar = tqdm(samples, total=len(indices), desc="infer", unit="case", disable=None)
+    for index, take in bar:
         item = dataset.data[index]
-        first = item["image"] if isinstance(item["image"], str) else item["image"][0]
+        first = _first_file(item)
         bar.set_postfix_str(item["case"])
         try:
-            if reason := item.get("refused"):
-                raise ValueError(reason)
-            if label_format:
-                label_format.check_source(first)
-            sample = dataset[index]
+            sample = take()
         except Exception as error:
             # an engine that failed once does not run again, so files are read outside of it
             message = one_line_errors(error)
@@ -96,6 +96,20 @@ def _infer(
             predicted.add(item["case"], item["image"])
         tqdm.write(f"{first}: done{removed}", file=sys.stdout)
     return failed, is_empty
+
+
+def _read(dataset: Dataset, label_format: LabelFormat | None, index: int) -> Any:
+    """Read and preprocess a case."""
+    item = dataset.data[index]
+    if reason := item.get("refused"):
+        raise ValueError(reason)
+    if label_format:
+        label_format.check_source(_first_file(item))
+    return dataset[index]
+
+
+def _first_file(item: Mapping[str, Any]) -> str:
+    return item["image"] if isinstance(item["image"], str) else item["image"][0]
 
 
 def _add_volumes(volumes: VolumeTable, case: str, output: Mapping[str, Any]) -> str:

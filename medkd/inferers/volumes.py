@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from medkd.io.geometry import size_at_spacing
 from medkd.parallel.group import progress_disabled
 
 from .blending import Backend, Windows, blend_windows, resize_stretches, window_starts
+from .pipeline import consume_beside
 
 __all__ = ["VolumeInferer"]
 
@@ -79,10 +80,13 @@ class VolumeInferer(Inferer):
         stretches = blend_windows(image[0], lambda crops: network(crops, *args, **kwargs), self.windows, TORCH)
         slabs = len(window_starts(max(size[0], self.windows.size[0]), self.windows.size[0], self.windows.overlap))
         bar = tqdm(stretches, total=slabs, unit="slab", leave=False, disable=progress_disabled())
-        results = [
-            stretch if self.decide is None else self.decide(stretch)
-            for stretch in resize_stretches(bar, size, shape, TORCH)
-        ]
+
+        def decide(stretches: Iterator[Tensor]) -> list[Tensor]:
+            resized = resize_stretches(stretches, size, shape, TORCH)
+            return [stretch if self.decide is None else self.decide(stretch) for stretch in resized]
+
+        # a GPU computes beside this thread anyway, in a stream that belongs to the thread
+        results = consume_beside(bar, decide) if image.device.type == "cpu" else decide(iter(bar))
         result = torch.cat(results, dim=1)[None]
         return MetaTensor(result, meta=inputs.meta) if isinstance(inputs, MetaTensor) else result
 

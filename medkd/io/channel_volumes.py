@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from .grids import SHIFT_TOLERANCE, largest_shift, onto_axes
 from .itk_files import read_itk_file
 from .nifti_files import read_nifti_file
+from .notes import print_note
 from .volume import Volume, checked_volume
 from .volume_files import NIFTI, read_volume
 
@@ -48,14 +48,16 @@ def read_channels(files: Sequence[Path], names: Sequence[str], resample: bool = 
     for (one, first_array), (other, array) in itertools.combinations(zip(names, arrays, strict=True), 2):
         if np.array_equal(first_array, array):
             notes.append(f"the channels {one} and {other} hold the same voxels")
-    return Volume(np.stack(arrays), first.affine, tuple(notes))
+    # Files have their first axis fastest: a copy in this order is several times as fast as one in C's.
+    stacked = np.stack([array.T for array in arrays]).transpose(0, 3, 2, 1)
+    return Volume(stacked, first.affine, tuple(notes))
 
 
 def read_channel_files(files: Sequence[Path], names: Sequence[str], resample: bool = False) -> Volume:
     """Return what `read_channels` does; its notes are printed on stderr."""
     volume = read_channels(files, names, resample)
     for note in volume.notes:
-        print(f"note: {files[0]}: {note}", file=sys.stderr, flush=True)
+        print_note(f"{files[0]}: {note}")
     return volume
 
 

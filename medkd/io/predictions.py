@@ -86,7 +86,7 @@ def _picture(array: np.ndarray, num_classes: int) -> np.ndarray:
 
 def _volume(array: np.ndarray, source: str, affine: np.ndarray | None) -> nib.Nifti1Image:
     # One channel is a plain volume; NIfTI has several channels on the fourth axis.
-    array = np.ascontiguousarray(array[0] if len(array) == 1 else np.moveaxis(array, 0, -1))
+    array = np.asfortranarray(array[0] if len(array) == 1 else np.moveaxis(array, 0, -1))  # the order of the file
     if not source.lower().endswith(NIFTI):
         return nib.Nifti1Image(array, affine)
     header = read_nifti_header(Path(source))

@@ -5,7 +5,6 @@ In every format the array has the file's axes ``(i, j, k)``, and the affine maps
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from .dicom_series import read_series
 from .itk_files import read_itk_file
 from .nifti_files import read_nifti_file
+from .notes import print_note
 from .volume import Volume, checked_volume
 
 __all__ = ["NIFTI", "VOLUMES", "read_nifti", "read_volume", "read_volume_file"]
@@ -41,7 +41,7 @@ def read_volume_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the array and the affine of `read_volume`; its notes are printed on stderr."""
     array, affine, notes = read_volume(path)
     for note in notes:
-        print(f"note: {path}: {note}", file=sys.stderr, flush=True)
+        print_note(f"{path}: {note}")
     return array, affine
 
 

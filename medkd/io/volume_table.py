@@ -85,12 +85,11 @@ class VolumeTable:
         Returns:
             What was removed, for the console, such as ", removed 12 voxels of tumour"; an empty text for nothing.
         """
-        counts = np.bincount(labels.ravel(), minlength=max(self.classes) + 1)
-        before = counts if raw is None else np.bincount(raw.ravel(), minlength=len(counts))
         volume = voxel_volume(affine, labels.ndim)
         rows, removed = [], []
         for value, name in self.classes.items():
-            count, gone = int(counts[value]), int(before[value] - counts[value])
+            count = np.count_nonzero(labels == value)
+            gone = 0 if raw is None else np.count_nonzero(raw == value) - count
             amount = [f"{count * volume:.6g}"] if "ml" in self.columns else []
             rows.append([escape_csv(case), escape_csv(name), *amount, count, gone])
             removed += [f"{gone} {self.columns[-1].removeprefix('removed_')} of {name}"] if gone else []

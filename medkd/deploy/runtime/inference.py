@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from medkd.inferers.pipeline import OneBeside, read_ahead
 from medkd.io import (
     PICTURES,
     VOLUMES,
@@ -25,7 +26,7 @@ from medkd.runs.predicted import PredictedCases
 
 from .onnx_model import OnnxModel
 from .prediction import predict_picture, predict_scan
-from .scans import Scan
+from .scans import Scan, read_image
 
 __all__ = ["Components", "infer"]
 
@@ -78,24 +79,23 @@ def infer(
     cases = _Cases(model, folder, volumes, options)
     failed, is_empty = [], True
     recorded = options.recorded() | ({} if model.precision == "float32" else {"precision": model.precision})
-    with PredictedCases(folder, model.path, recorded) as predicted:
+    with PredictedCases(folder, model.path, recorded) as predicted, OneBeside() as writer:
         remaining = [items[index] for index in predicted.remaining(items)]
         volumes.begin([item["case"] for item in remaining])
-        for item in remaining:
-            path = image_files(item["image"])[0]
+        for item, take in read_ahead(cases.read, remaining):
             try:
-                prediction = cases.predict(item)
+                prediction = cases.predict(take())
             except Exception as error:
                 message = one_line_errors(error)
                 if message is None:
                     raise
+                writer.wait()  # the case before is reported first
                 failed.append(item["case"])
+                path = image_files(item["image"])[0]
                 print(message if path in message else f"{path}: {message}", file=sys.stderr, flush=True)
                 continue
             is_empty = is_empty and not prediction.labels.any()
-            removed = cases.write(item["case"], path, prediction)
-            predicted.add(item["case"], item["image"])
-            print(f"{path}: done{removed}", flush=True)
+            writer.start(cases.write, item, prediction, predicted)
     if is_empty and len(failed) < len(remaining):
         print(ALL_BACKGROUND, flush=True)
     if failed:
@@ -145,8 +145,8 @@ class _Cases(NamedTuple):
     volumes: VolumeTable
     options: _Options
 
-    def predict(self, item: dict[str, Any]) -> _Prediction:
-        """Return the prediction for an image of `find_images`.
+    def read(self, item: dict[str, Any]) -> Scan | np.ndarray:
+        """Read an image of `find_images`: a scan, or the array of a picture.
 
         Raises:
             ValueError: for an image that cannot be used.
@@ -156,20 +156,29 @@ class _Cases(NamedTuple):
         paths, options = [Path(file) for file in image_files(item["image"])], self.options
         options.label_format.check_source(paths[0])
         if self.model.description.kind == "pictures":
-            return _Prediction(*predict_picture(paths[0], self.model))
-        scan = Scan(paths, self.model.description, options.resample_channels)
-        found = predict_scan(scan, self.model, options.save_probabilities, options.overlap, options.batch)
+            return read_image(paths[0], self.model.description)
+        return Scan(paths, self.model.description, options.resample_channels)
+
+    def predict(self, image: Scan | np.ndarray) -> _Prediction:
+        """Return the prediction for what `read` returned."""
+        if isinstance(image, np.ndarray):
+            return _Prediction(*predict_picture(image, self.model))
+        options = self.options
+        found = predict_scan(image, self.model, options.save_probabilities, options.overlap, options.batch)
         return _Prediction(*found)
 
-    def write(self, case: str, source: str, prediction: _Prediction) -> str:
-        """Write the files of a case, and return what was removed of its labels."""
+    def write(self, item: dict[str, Any], prediction: _Prediction, predicted: PredictedCases) -> None:
+        """Write the files of a case, record that, and print one line."""
         raw, probabilities, affine = prediction
+        case, source = item["case"], image_files(item["image"])[0]
         classes = self.model.description.num_classes
         if self.options.save_probabilities and probabilities is not None:
             write_prediction(probabilities, self.folder, f"{case}_probabilities", source, affine, classes)
         labels = _clean(raw, self.options.components, affine)
         write_prediction(labels, self.folder, case, source, affine, classes, self.options.label_format)
-        return self.volumes.add(case, labels[0], affine, raw[0])
+        removed = self.volumes.add(case, labels[0], affine, None if labels is raw else raw[0])
+        predicted.add(case, item["image"])
+        print(f"{source}: done{removed}", flush=True)
 
 
 def _clean(labels: np.ndarray, components: Components, affine: np.ndarray | None) -> np.ndarray:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 
 from medkd.inferers.blending import Windows, blend_windows, resize_stretches
+from medkd.inferers.pipeline import consume_beside
 from medkd.io import size_at_spacing
 
 from .onnx_model import OnnxModel
 from .resample import NUMPY, resize
-from .scans import Scan, read_image
+from .scans import Scan
 
 __all__ = ["predict_picture", "predict_scan"]
 
 
-def predict_picture(path: Path, model: OnnxModel) -> tuple[np.ndarray, np.ndarray, None]:
-    """Predict labels ``(1, rows, columns)`` and foreground probabilities ``(K - 1, rows, columns)``; no affine."""
-    image = read_image(path, model.description)
+def predict_picture(image: np.ndarray, model: OnnxModel) -> tuple[np.ndarray, np.ndarray, None]:
+    """Predict labels ``(1, rows, columns)`` and foreground probabilities ``(K - 1, rows, columns)``; no affine.
+
+    Args:
+        image: what `read_image` returns.
+        model: the network.
+    """
     logits = resize(model(resize(image, model.description.size)[None])[0], image.shape[1:])
     return _labels(logits), _foreground(logits), None
 
@@ -28,30 +32,33 @@ def predict_scan(
     scan: Scan, model: OnnxModel, save_probabilities: bool, overlap: float | None, batch: int | None
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Predict labels and, where they are saved, foreground probabilities, on the file's axes; return its affine too."""
-    shape = scan.image.shape[1:]
+    spec, shape = model.description, scan.image.shape[1:]
     labels = np.empty((1, *shape), dtype=np.uint8)
-    probabilities = np.empty((len(model.description.classes), *shape), dtype=np.float32) if save_probabilities else None
-    begin = 0
-    for logits in _stretches(scan, model, overlap, batch):
-        rows = slice(begin, begin := begin + logits.shape[1])
-        labels[:, rows] = _labels(logits)
-        if probabilities is not None:
-            probabilities[:, rows] = _foreground(logits)
+    probabilities = np.empty((len(spec.classes), *shape), dtype=np.float32) if save_probabilities else None
+    size = shape if spec.kind == "slices" else size_at_spacing(shape, scan.spacing, spec.spacing)
+
+    def decide(stretches: Iterator[np.ndarray]) -> None:
+        begin = 0
+        for logits in resize_stretches(stretches, size, shape, NUMPY):
+            rows = slice(begin, begin := begin + logits.shape[1])
+            labels[:, rows] = _labels(logits)
+            if probabilities is not None:
+                probabilities[:, rows] = _foreground(logits)
+
+    stretches = _stretches(resize(scan.image, size), model, overlap, batch)
+    # slices come one by one out of a batch: all of it may wait while the next batch is predicted
+    consume_beside(stretches, decide, waiting=(batch or 8) if spec.kind == "slices" else 1)
     return scan.as_in_file(labels), None if probabilities is None else scan.as_in_file(probabilities), scan.affine
 
 
-def _stretches(scan: Scan, model: OnnxModel, overlap: float | None, batch: int | None) -> Iterator[np.ndarray]:
-    """Yield logits ``(K, slices, rows, columns)`` on the scan's grid, one stretch of slices after the other."""
-    spec, image = model.description, scan.image
-    shape = image.shape[1:]
+def _stretches(image: np.ndarray, model: OnnxModel, overlap: float | None, batch: int | None) -> Iterator[np.ndarray]:
+    """Yield logits ``(K, slices, rows, columns)`` on the network's grid, one stretch of slices after the other."""
+    spec = model.description
     overlap = spec.overlap if overlap is None else overlap
     if spec.kind == "slices":
         windows = Windows((1, *spec.size), overlap, batch or 8, spec.padding)
-        yield from blend_windows(image, _slice_by_slice(model), windows, NUMPY)
-        return
-    size = size_at_spacing(shape, scan.spacing, spec.spacing)
-    windows = Windows(spec.size, overlap, batch or 2, spec.padding)
-    yield from resize_stretches(blend_windows(resize(image, size), model, windows, NUMPY), size, shape, NUMPY)
+        return blend_windows(image, _slice_by_slice(model), windows, NUMPY)
+    return blend_windows(image, model, Windows(spec.size, overlap, batch or 2, spec.padding), NUMPY)
 
 
 def _slice_by_slice(model: OnnxModel) -> Callable[[np.ndarray], np.ndarray]:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from medkd.cli.main import main
-from medkd.deploy.runtime import OnnxModel, infer
+from medkd.deploy.runtime import OnnxModel, infer, inference
 from medkd.io import read_volume
 from medkd.phantoms import write_dicom
 from medkd.runs.predicted import PredictedCases
@@ -168,7 +168,7 @@ import sys
 if sys.argv.pop(1) == "blocked":
     sys.modules["torch"] = sys.modules["monai"] = None      # an import raises
 from medkd.cli.main import main
-from medkd.deploy.runtime import OnnxModel, infer
+from medkd.deploy.runtime import OnnxModel, infer, inference
 code = main(sys.argv[1:])
 assert not {n for n, module in sys.modules.items() if module and n.split(".")[0] in ("torch", "monai", "ignite")}
 sys.exit(code)
@@ -247,3 +247,45 @@ def test_background_in_all_predictions_is_noted(exported, inputs, tmp_path, caps
     Image.new("RGB", (4, 4)).save(folder / "a.png")
     infer(OnnxModel(exported["pictures"]), folder, tmp_path / "out")
     assert ("note: all is background in every prediction" in capsys.readouterr().out) == (value == 0)
+
+
+@pytest.mark.parametrize("fault", ["Ctrl-C", "a defect", "a full disk"])
+def test_a_fault_of_the_third_case_leaves_the_two_before(exported, inputs, tmp_path, capfd, monkeypatch, fault):
+    for name in "abcd":
+        (tmp_path / "in").mkdir(exist_ok=True)
+        shutil.copy(inputs["scans"] / "small.nii.gz", tmp_path / f"in/{name}.nii.gz")
+    words = ["infer", "--model", str(exported["slices"]), "--input", str(tmp_path / "in")]
+    words += ["--output_dir", str(tmp_path / "out")]
+    predict, write, calls = OnnxModel.__call__, inference.write_prediction, []
+
+    def predict_or_fail(self, images):
+        calls.append(1)
+        if len(calls) == 3:  # a scan of three slices is one batch
+            raise {"Ctrl-C": KeyboardInterrupt, "a defect": KeyError}[fault]("stopped")
+        return predict(self, images)
+
+    def write_or_fail(array, folder, case, *others):
+        if case == "c":
+            raise OSError(28, "No space left on device", "c.nii.gz")
+        return write(array, folder, case, *others)
+
+    with monkeypatch.context() as patch:
+        if fault == "a full disk":
+            patch.setattr(inference, "write_prediction", write_or_fail)
+        else:
+            patch.setattr(OnnxModel, "__call__", predict_or_fail)
+        if fault == "a defect":
+            with pytest.raises(KeyError):
+                main(words)
+        else:
+            assert main(words) == (130 if fault == "Ctrl-C" else 1)
+    assert [line for line in capfd.readouterr().out.splitlines() if line.endswith("done")] == [
+        f"{tmp_path}/in/{name}.nii.gz: done" for name in "ab"
+    ]
+    files = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert files == [".predicted.jsonl", "a.nii.gz", "b.nii.gz", "itksnap_labels.txt", "volumes.csv"]
+    assert main(words) == 0
+    shown = capfd.readouterr().out
+    assert "predicted 2 of 4 cases: they are skipped" in shown and shown.count(": done") == 2
+    images = [np.asarray(nib.load(tmp_path / f"out/{name}.nii.gz").dataobj) for name in "abcd"]
+    assert all(np.array_equal(image, images[0]) for image in images)
