@@ -1,101 +1,78 @@
-"""Run one `medkd infer` in this process and record its time and memory: `watched_infer.py REPORT.json infer ...`.
+"""Run one `medkd infer` and record its time and memory: `watched_infer.py REPORT.json FORM infer ...`.
 
-The clock starts when libraries, configuration and model are loaded, before the first file is read. The time of the network is
-that of its forward, measured by hooks, or that of the calls of the ONNX Runtime session. Memory is the largest resident set
-from then on (VmHWM: Linux only) above the resident set at that moment. It is for the CPU: no GPU is synchronised.
+FORM is that of a torch network: "eager", "channels_last" or "compile". The time of the network is that of its forward. It is
+for the CPU: no GPU is synchronised.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import psutil
+from watch import Watch
 
 from medkd.cli.main import main as medkd
-from medkd.deploy.runtime import OnnxModel, command_line, names_onnx
+from medkd.deploy.runtime import OnnxModel, command_line, inference, names_onnx, prediction
 
 
-class Watch:
-    """Wrappers that measure the loop over all files, and the network in it."""
-
-    def __init__(self) -> None:
-        self.network = self.network_cpu = 0.0
-        self.measured: dict[str, float] = {}
-
-    def run(self, infer: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the loop with measurements."""
-
-        def watched(*args: Any, **kwargs: Any) -> None:
-            process = psutil.Process()
-            self.measured["startup"] = time.time() - process.create_time()
-            Path("/proc/self/clear_refs").write_text("5")  # reset the largest resident set
-            before, start, cpu = process.memory_info().rss, time.perf_counter(), time.process_time()
-            infer(*args, **kwargs)
-            self.measured["seconds"] = time.perf_counter() - start
-            self.measured["cpu"] = time.process_time() - cpu
-            self.measured["above"] = _largest() - before
-            self.measured["model"] = before
-
-        return watched
-
-    def start(self, *_: Any) -> None:
-        """Begin a forward."""
-        self._start, self._cpu = time.perf_counter(), time.process_time()
-
-    def stop(self, *_: Any) -> None:
-        """End a forward."""
-        self.network += time.perf_counter() - self._start
-        self.network_cpu += time.process_time() - self._cpu
-
-    def call(self, forward: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a forward with measurements."""
-
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            self.start()
-            result = forward(*args, **kwargs)
-            self.stop()
-            return result
-
-        return watched
+def watch_onnx(watch: Watch) -> None:
+    """Replace the functions of inference without torch by measured ones."""
+    command_line.infer, OnnxModel.__call__ = watch.run(command_line.infer), watch.call(OnnxModel.__call__)
+    inference.Scan = watch.part("reading", inference.Scan)
+    planes = prediction.NUMPY.resize_planes
+    prediction.resize = watch.part("resampling", prediction.resize)
+    prediction.NUMPY = prediction.NUMPY._replace(resize_planes=watch.part("resampling", planes))
+    inference.write_prediction = watch.part("writing", inference.write_prediction)
 
 
-def _largest() -> int:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
+def watch_torch(watch: Watch, form: str) -> None:
+    """Replace the functions of inference with torch by measured ones."""
+    import torch
 
-
-def watch_torch(watch: Watch) -> None:
-    """Replace the functions of medkd by measured ones."""
     from medkd import inferers, networks
+    from medkd.data import predictions
+    from medkd.inferers import case_by_case, volumes
 
     load = networks.load_weights
 
+    class Watched(torch.nn.Module):
+        """A network in a form, whose forward is measured."""
+
+        def __init__(self, network: torch.nn.Module) -> None:
+            super().__init__()
+            dims = len(next(p for p in network.parameters() if p.ndim > 3).shape) - 2
+            last = {2: torch.channels_last, 3: torch.channels_last_3d}[dims]
+            self.memory_format = last if form == "channels_last" else torch.contiguous_format
+            self.network = network.eval()
+            self.call = torch.compile(network, dynamic=False) if form == "compile" else network
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            plain = image.as_subclass(torch.Tensor)
+            return forward(self.call, plain.contiguous(memory_format=self.memory_format))
+
+    forward = watch.call(lambda network, image: network(image))
+
     def load_watched(*args: Any, **kwargs: Any) -> Any:
-        network = load(*args, **kwargs)
-        network.register_forward_pre_hook(watch.start)
-        network.register_forward_hook(watch.stop)
-        return network
+        watched = Watched(load(*args, **kwargs))
+        return watched.to(memory_format=watched.memory_format)
 
     networks.load_weights, inferers.infer_each = load_watched, watch.run(inferers.infer_each)
+    case_by_case._read = watch.part("reading", case_by_case._read)
+    volumes.TORCH = volumes.TORCH._replace(resize_planes=watch.part("resampling", volumes.TORCH.resize_planes))
+    predictions.write_prediction = watch.part("writing", predictions.write_prediction)
 
 
 def main() -> int:
     """Run the command and write the report; return the exit code."""
-    report, *arguments = sys.argv[1:]
+    report, form, *arguments = sys.argv[1:]
     watch = Watch()
     if names_onnx(arguments):
-        command_line.infer, OnnxModel.__call__ = watch.run(command_line.infer), watch.call(OnnxModel.__call__)
+        watch_onnx(watch)
     else:
-        watch_torch(watch)
+        watch_torch(watch, form)
     code = medkd(arguments)
     if not code:
-        measured = {**watch.measured, "network": watch.network, "network_cpu": watch.network_cpu}
-        Path(report).write_text(json.dumps({**measured, "torch": "torch" in sys.modules}))
+        watch.write(report, torch="torch" in sys.modules)
     return code
 
 
