@@ -117,6 +117,7 @@ def commands(kind: str, student: Student, folder: Path, scan: Path, options: arg
         rows["MONAI's bundle way"] = ([sys.executable, str(HERE / "monai_infer.py"), "REPORT", job], eager)
         if options.nnunet:
             rows["nnU-Net's predictor"] = ([options.nnunet, str(HERE / "nnunet_infer.py"), "REPORT", job], eager)
+    rows = {f"{kind}, {name}": row for name, row in rows.items()}
     return {name: row for name, row in rows.items() if not options.only or any(word in name for word in options.only)}
 
 
@@ -146,8 +147,10 @@ def scan_rows(
     rows, eager = [], None
     for name, (words, dice) in commands(kind, student, folder, scan, options).items():
         measured = _measure(name, words, folder, threads)
+        if measured.get("torch") and dice[0] in TITLES:
+            raise SystemExit(f"{name}: torch was imported")
         cpu, rest = measured["cpu"], 100 * (1 - measured["network"] / measured["seconds"])
-        eager = cpu if name == "eager torch" else eager
+        eager = cpu if name.endswith("eager torch") else eager
         times = (measured["seconds"], measured["network"], rest, cpu, eager and eager / cpu)
         memory = (measured["above"] / GIB, measured["largest"] / GIB)
         rows.append((name, *times, *measured["parts"].values(), *memory, student.dice[dice]))
@@ -162,10 +165,7 @@ def _measure(name: str, words: list[str], folder: Path, threads: int) -> dict[st
         command = [places.get(word, word) for word in words]
         if subprocess.run(command, env=environment, stdout=subprocess.DEVNULL).returncode:
             raise SystemExit(f"{name}: {' '.join(command)} failed, see above")
-    measured = json.loads(report.read_text())
-    if measured.get("torch") and name.startswith(tuple(TITLES.values())):
-        raise SystemExit(f"{name}: torch was imported")
-    return measured
+    return json.loads(report.read_text())
 
 
 def network_rows(options: argparse.Namespace, student: Student, threads: int) -> list[tuple]:

@@ -69,32 +69,32 @@ def _infer(
 ) -> tuple[list[str], bool]:
     """Return the names of the failed cases, and whether all predictions are background."""
     failed, is_empty = [], True
-    samples = read_ahead(partial(_read, dataset, label_format), indices)
-    bar = tqdm(samples, total=len(indices), desc="infer", unit="case", disable=None)
-    for index, take in bar:
-        item = dataset.data[index]
-        first = _first_file(item)
-        bar.set_postfix_str(item["case"])
-        try:
-            sample = take()
-        except Exception as error:
-            # an engine that failed once does not run again, so files are read outside of it
-            message = one_line_errors(error)
-            if message is None:
-                raise
-            failed.append(item["case"])
-            name = "" if first in message else f"{first}: "
-            tqdm.write(f"{name}{message}", file=sys.stderr)
-            continue
-        evaluator.data_loader = [list_data_collate([sample])]
-        del sample  # a copy of the scan
-        evaluator.state.epoch_length = 1
-        evaluator.run()
-        is_empty = is_empty and not any(bool(output["pred"].any()) for output in evaluator.state.output)
-        removed = _add_volumes(volumes, item["case"], evaluator.state.output[0]) if volumes else ""
-        if predicted:
-            predicted.add(item["case"], item["image"])
-        tqdm.write(f"{first}: done{removed}", file=sys.stdout)
+    with read_ahead(partial(_read, dataset, label_format), indices) as samples:
+        bar = tqdm(samples, total=len(indices), desc="infer", unit="case", disable=None)
+        for index, take in bar:
+            item = dataset.data[index]
+            first = _first_file(item)
+            bar.set_postfix_str(item["case"])
+            try:
+                sample = take()
+            except Exception as error:
+                # an engine that failed once does not run again, so files are read outside of it
+                message = one_line_errors(error)
+                if message is None:
+                    raise
+                failed.append(item["case"])
+                name = "" if first in message else f"{first}: "
+                tqdm.write(f"{name}{message}", file=sys.stderr)
+                continue
+            evaluator.data_loader = [list_data_collate([sample])]
+            del sample  # a copy of the scan
+            evaluator.state.epoch_length = 1
+            evaluator.run()
+            is_empty = is_empty and not any(bool(output["pred"].any()) for output in evaluator.state.output)
+            removed = _add_volumes(volumes, item["case"], evaluator.state.output[0]) if volumes else ""
+            if predicted:
+                predicted.add(item["case"], item["image"])
+            tqdm.write(f"{first}: done{removed}", file=sys.stdout)
     return failed, is_empty
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Semaphore
 from types import TracebackType
@@ -63,7 +64,10 @@ def consume_beside(items: Iterable[Item], consume: Callable[[Iterator[Item]], Re
         return outcome.result()
 
 
-def read_ahead(read: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Callable[[], Result]]]:
+@contextmanager
+def read_ahead(
+    read: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Iterator[tuple[Item, Callable[[], Result]]]]:
     """Read the next item in another thread while the caller works on the one before.
 
     Args:
@@ -71,22 +75,27 @@ def read_ahead(read: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
         items: what is read.
 
     Yields:
-        Each item, and a function to call once: it waits, prints the notes of reading, and returns what was read or raises
-        the error of reading. Nothing else holds what was read.
+        An iterator over each item and a function to call once: it waits, prints the notes of reading, and returns what was
+        read or raises the error of reading. Nothing else holds what was read.
 
     Example:
-        >>> [(item, take()) for item, take in read_ahead(str.upper, ["a", "b"])]
+        >>> with read_ahead(str.upper, ["a", "b"]) as reading:
+        ...     [(item, take()) for item, take in reading]
         [('a', 'A'), ('b', 'B')]
     """
-    waiting: deque[tuple[Item, Callable[[], Result]]] = deque()
     pool = ThreadPoolExecutor(1)
-    try:
+
+    def reading() -> Iterator[tuple[Item, Callable[[], Result]]]:
+        waiting: deque[tuple[Item, Callable[[], Result]]] = deque()
         for item in items:
             waiting.append((item, _taker(pool.submit(_read_quietly, read, item))))
             if len(waiting) > 1:
                 yield waiting.popleft()
         while waiting:
             yield waiting.popleft()
+
+    try:
+        yield reading()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

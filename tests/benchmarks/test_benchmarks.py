@@ -47,9 +47,11 @@ def test_reading(benchmark):
 @pytest.mark.slow
 def test_inference(benchmark):
     tiny = ("--width", 4, "--volume_width", 2, "--size", 64, "--slices", 12, "--epochs", 1, "--rounds", 1)
-    table = benchmark("inference", *tiny, "--overlap", 0)
-    scans = [row for name, row in table.items() if name.startswith(("slices", "volumes"))]
-    assert len(scans) == 5
-    for _, seconds, network, rest, *_ in scans:
+    rows = ("eager", "channels", "ONNX", "MONAI")
+    table = benchmark("inference", *tiny, "--patch", 16, 32, 32, "--overlap", 0, "--only", *rows)
+    scans = {name: row for name, row in table.items() if name.startswith(("slices, ", "volumes, "))}
+    assert len(scans) == 9 and "volumes, MONAI's bundle way" in scans
+    for seconds, network, rest, cpu, faster, *parts, _, largest, _ in scans.values():
         assert 0 < network < seconds and rest == pytest.approx(100 * (1 - network / seconds), abs=0.1)
-    assert table["eager torch"][1] == 1 and table["onnx"][3] == pytest.approx(0, abs=0.0005)
+        assert 0 < sum(parts) < cpu and faster > 0 and largest > 0
+    assert table["eager"][1] == 1 and table["ONNX Runtime, onnx"][3] == pytest.approx(0, abs=0.0005)

@@ -52,7 +52,7 @@ def test_an_error_of_the_consumer_ends_the_production():
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_an_error_of_the_producer_ends_the_consumer(error):
-    consumed = []
+    consumed, before = [], set(threading.enumerate())
 
     def produce():
         yield 1
@@ -61,7 +61,7 @@ def test_an_error_of_the_producer_ends_the_consumer(error):
     with pytest.raises(error, match="stopped"):
         consume_beside(produce(), lambda items: consumed.extend(items))
     assert consumed == [1]
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
+    assert set(threading.enumerate()) <= before
 
 
 def test_one_item_is_read_ahead_while_the_caller_works():
@@ -71,11 +71,19 @@ def test_one_item_is_read_ahead_while_the_caller_works():
         begun[name].set()
         return name.upper()
 
-    reading = read_ahead(read, "abc")
-    item, take = next(reading)
-    assert (item, take()) == ("a", "A")
-    assert begun["b"].wait(10) and not begun["c"].wait(0.05)
-    assert [(item, take()) for item, take in reading] == [("b", "B"), ("c", "C")]
+    with read_ahead(read, "abc") as reading:
+        item, take = next(reading)
+        assert (item, take()) == ("a", "A")
+        assert begun["b"].wait(10) and not begun["c"].wait(0.05)
+        assert [(item, take()) for item, take in reading] == [("b", "B"), ("c", "C")]
+
+
+def test_reading_ends_with_an_error_of_the_caller():
+    read, before = [], set(threading.enumerate())
+    with pytest.raises(KeyError), read_ahead(read.append, range(100)) as reading:
+        next(reading)[1]()
+        raise KeyError("a defect")
+    assert len(read) <= 2 and set(threading.enumerate()) <= before
 
 
 def test_notes_and_errors_of_reading_come_in_their_turn(capsys):
@@ -85,16 +93,16 @@ def test_notes_and_errors_of_reading_come_in_their_turn(capsys):
             raise ValueError("b: truncated")
         return name
 
-    reading = read_ahead(read, "abc")
-    _, take = next(reading)
-    time.sleep(0.05)  # b is read by now
-    assert capsys.readouterr().err == ""
-    assert take() == "a" and capsys.readouterr().err == "note: a: guessed\n"
-    _, take = next(reading)
-    with pytest.raises(ValueError, match="b: truncated"):
-        take()
-    assert capsys.readouterr().err == "note: b: guessed\n"
-    assert next(reading)[1]() == "c"
+    with read_ahead(read, "abc") as reading:
+        _, take = next(reading)
+        time.sleep(0.05)  # b is read by now
+        assert capsys.readouterr().err == ""
+        assert take() == "a" and capsys.readouterr().err == "note: a: guessed\n"
+        _, take = next(reading)
+        with pytest.raises(ValueError, match="b: truncated"):
+            take()
+        assert capsys.readouterr().err == "note: b: guessed\n"
+        assert next(reading)[1]() == "c"
 
 
 def test_one_call_runs_at_a_time_and_its_error_is_raised_later():

@@ -77,12 +77,26 @@ def infer(
     volumes = VolumeTable(folder, spec.classes, "pixels" if is_pictures else "ml")
     options = _Options(save_probabilities, overlap, batch, components or Components(), label_format, resample_channels)
     cases = _Cases(model, folder, volumes, options)
-    failed, is_empty = [], True
     recorded = options.recorded() | ({} if model.precision == "float32" else {"precision": model.precision})
-    with PredictedCases(folder, model.path, recorded) as predicted, OneBeside() as writer:
+    with PredictedCases(folder, model.path, recorded) as predicted:
         remaining = [items[index] for index in predicted.remaining(items)]
         volumes.begin([item["case"] for item in remaining])
-        for item, take in read_ahead(cases.read, remaining):
+        failed, is_empty = _infer(cases, remaining, predicted)
+    if is_empty and len(failed) < len(remaining):
+        print(ALL_BACKGROUND, flush=True)
+    if failed:
+        raise ValueError(f"{len(failed)} of {len(items)} cases failed: {', '.join(failed)}")
+
+
+def _infer(cases: _Cases, items: list[dict[str, Any]], predicted: PredictedCases) -> tuple[list[str], bool]:
+    """Return the names of the failed cases, and whether all predictions are background.
+
+    The next case is read, and the case before is written, while the network predicts. Lines on the console keep the order
+    of the cases.
+    """
+    failed, is_empty = [], True
+    with OneBeside() as writer, read_ahead(cases.read, items) as reading:
+        for item, take in reading:
             try:
                 prediction = cases.predict(take())
             except Exception as error:
@@ -96,10 +110,7 @@ def infer(
                 continue
             is_empty = is_empty and not prediction.labels.any()
             writer.start(cases.write, item, prediction, predicted)
-    if is_empty and len(failed) < len(remaining):
-        print(ALL_BACKGROUND, flush=True)
-    if failed:
-        raise ValueError(f"{len(failed)} of {len(items)} cases failed: {', '.join(failed)}")
+    return failed, is_empty
 
 
 class _Prediction(NamedTuple):
