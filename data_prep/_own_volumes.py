@@ -50,6 +50,9 @@ __all__ = [
 ]
 
 
+PER_CASE_SCALE = (0, 1000)  # of intensities that are rescaled by the percentiles of their case
+
+
 @dataclass(frozen=True)
 class VolumeOptions:
     """What a user, or the source itself, says of own volumes.
@@ -59,7 +62,7 @@ class VolumeOptions:
         classes: see `name_values`.
         windows: of each channel; None: proposed.
         spacing: mm of slice, row, column; None: proposed.
-        modalities: ``"ct"`` or ``"other"`` of each channel, as the user says; None: by `rules` or the intensities.
+        modalities: ``"ct"`` or ``"other"`` of each channel, as the user says; None: by `windows`, `rules` or the intensities.
         resample_channels: whether channels on another grid than the first are resampled onto it.
         rules: modalities by the names of channels in the source; None for a channel: by its intensities.
         notes: on the source, for console and report.
@@ -79,7 +82,22 @@ class VolumeOptions:
         """Why each channel has its modality; empty where its intensities decide."""
         if self.modalities:
             return ["as you said"] * len(self.channels)
-        return ["by the name of the channel" if rule else "" for rule in self.rules or [None] * len(self.channels)]
+        rules = self.rules or [None] * len(self.channels)
+        by_rule = ["by the name of the channel" if rule else "" for rule in rules]
+        return ["by your window" if self._is_window_of_hu(n) else reason for n, reason in enumerate(by_rule)]
+
+    @property
+    def stated(self) -> list[str | None]:
+        """``"ct"`` or ``"other"`` of each channel: as the user says, by the window, or by a rule; None: by the intensities."""
+        if self.modalities:
+            return list(self.modalities)
+        rules = self.rules or [None] * len(self.channels)
+        return ["ct" if self._is_window_of_hu(n) else rule for n, rule in enumerate(rules)]
+
+    def _is_window_of_hu(self, channel: int) -> bool:
+        """Return whether the window of a channel is no part of the scale of rescaled cases, so that it must be of HU."""
+        low, high = self.windows[channel] if self.windows else PER_CASE_SCALE
+        return low < PER_CASE_SCALE[0] or high > PER_CASE_SCALE[1]
 
 
 def prepare_volumes(
@@ -164,10 +182,9 @@ def _cases_with(measured: Mapping[str, CaseMeasures]) -> dict[int, list[str]]:
 
 def decide_per_case(given: VolumeOptions, measured: Sequence[CaseMeasures]) -> list[bool]:
     """Return for each channel whether each case is rescaled by its own percentiles; the other channels are HU."""
-    modalities = given.modalities or given.rules or [None] * len(given.channels)
     return [
         modality == "other" if modality else not is_ct([case.channels[n] for case in measured])
-        for n, modality in enumerate(modalities)
+        for n, modality in enumerate(given.stated)
     ]
 
 
@@ -205,7 +222,7 @@ def propose_volume_settings(
     """Return the training settings of the data list: those of the user, others proposed by the training cases."""
     spacing = list(given.spacing or propose_spacing(training))
     windows = given.windows or [
-        [0, 1000] if is_scaled else propose_window([case.channels[n] for case in training])
+        list(PER_CASE_SCALE) if is_scaled else propose_window([case.channels[n] for case in training])
         for n, is_scaled in enumerate(per_case)
     ]
     return {

@@ -19,7 +19,15 @@ from ._patient_names import patients_in_names
 from ._survey import AIR, PERCENTS, CaseMeasures, propose_spacing
 from ._volume_images import ONE_CHANNEL
 
-__all__ = ["LEGEND", "describe_patients", "describe_settings", "volume_row", "write_report", "write_rows"]
+__all__ = [
+    "LEGEND",
+    "describe_channels",
+    "describe_patients",
+    "describe_settings",
+    "volume_row",
+    "write_report",
+    "write_rows",
+]
 
 LONGEST_TABLE = 30
 LEGEND = (
@@ -129,20 +137,21 @@ def describe_settings(
     pixels = "" if is_axial else f"; look: slices are axial, the volumes were scanned otherwise, a pixel is {within} mm"
     return [
         f"classes: {', '.join(classes)}",
-        *_describe_channels(measured, settings, channels, bool(windows), reasons),
+        *describe_channels(measured, settings, channels, bool(windows), reasons),
         f"2-D: image_size {settings['image_size_2d']} (rows, columns){pixels}",
         f"3-D: spacing {settings['spacing_3d']} mm, patch {settings['patch_3d']} (slice, row, column)",
     ]
 
 
-def _describe_channels(
+def describe_channels(
     measured: Mapping[str, CaseMeasures],
     settings: Mapping[str, Any],
     channels: Sequence[str],
     is_window_given: bool,
     reasons: Sequence[str],
+    has_labels: bool = True,
 ) -> list[str]:
-    """Return lines on the intensities and the window of each channel."""
+    """Return lines on the intensities and the window of each channel; for the arguments see `describe_settings`."""
     lines = []
     flags, windows = channel_flags(settings["per_case"]), channel_windows(settings["window"])
     for number, (name, is_scaled, (low, high)) in enumerate(zip(channels, flags, windows, strict=True)):
@@ -152,7 +161,8 @@ def _describe_channels(
             scale, other = "each case is rescaled, its own 0.5 and 99.5 percentiles to 0 and 1000", "ct"
             source = "the percentiles"
         else:
-            scale, other, source = "HU, kept", "other", "what is labelled in training cases, and a margin"
+            scale, other = "HU, kept", "other"
+            source = "what is labelled in training cases, and a margin" if has_labels else "the images alone"
         of_channel = f" of {name}" if len(channels) > 1 else ""
         decided = reasons[number] or f"{air}; wrong? --modality {other}"
         lines += [

@@ -61,9 +61,14 @@ def prepare_volumes_without_labels(
         training = [measured[entry["case"]] for entry in listed["unlabelled"]]
         settings = propose_volume_settings(training, given, per_case)
         settings["flip_axes"], flips = propose_flip_axes([], names, VOLUME_SIDES)
-        shown = {"window": settings["window"], "image_size": settings["image_size_2d"]}
+        shown = {"image_size": settings["image_size_2d"]}
         shown |= {"spacing": settings["spacing_3d"], "patch_size": settings["patch_3d"]}
-        notes = [*_notes(names, shown, flips, given.windows), *given.notes, describe_patients(listed, cases.patients)]
+        notes = [
+            *_notes(names, shown, flips, given.windows),
+            *_report.describe_channels(measured, settings, given.channels, bool(given.windows), given.reasons, False),
+            *given.notes,
+            describe_patients(listed, cases.patients),
+        ]
         rows = {
             entry["case"]: _report.volume_row(measured[entry["case"]], split, {}, given.channels)
             for split, entries in listed.items()

@@ -64,8 +64,8 @@ def prepare(
             labelled voxels of training cases (HU), or 0 and 1000 where each case is rescaled by its own percentiles.
         spacing: mm (slice, row, column) for 3-D. None: the median of the training cases.
         modality: ``"ct"``: intensities are HU, kept; ``"other"``: each case is rescaled. None: HU where at least half of
-            the cases hold air below -500, or as nnU-Net takes the channel's name in a source. Of several channels: one
-            word for each, or one for all.
+            the cases hold air below -500 or ``window`` is no part of 0 to 1000, or as nnU-Net takes the channel's name in a
+            source. Of several channels: one word for each, or one for all.
         split: ``"random"``: patients permuted by ``seed``; ``"sorted"``: patients in the order of their names; a JSON file
             with the case names of ``training``, ``validation`` and ``test``; a CSV file with patients (see
             `read_patients`); nnU-Net's ``splits_final.json`` or its folder; or ``"published"``: what the source has:

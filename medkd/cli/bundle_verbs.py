@@ -13,9 +13,9 @@ from .data_set import check_data_set, check_has_labels
 from .team import MEMBERS
 from .trained import options_from_record, role_of_model
 from .verb import ROLES, Command
-from .workflow import compose, run_bundle
+from .workflow import BundleRun, compose, run_bundle
 
-__all__ = ["check_required_ids", "checked_options", "run_command"]
+__all__ = ["check_required_ids", "checked_options", "compose_command", "configuration", "run_command"]
 
 
 def run_command(command: Command, required: tuple[str, ...], files_of: str | None = None) -> None:
@@ -28,9 +28,20 @@ def run_command(command: Command, required: tuple[str, ...], files_of: str | Non
     """
     check_required_ids(command, required, files_of)
     options, mode = checked_options(command, files_of)
-    settings = command.settings
-    role, overlays = _role(command), settings["overlay"]
-    run_bundle(compose(files_of or command.verb, command.task, options, role=role, overlays=overlays, mode=mode))
+    run_bundle(compose_command(command, options, mode, files_of))
+
+
+def compose_command(command: Command, options: dict[str, Any], mode: str, files_of: str | None = None) -> BundleRun:
+    """Return the run of a bundle for a command.
+
+    Args:
+        command: as it was read.
+        options: checked, as all others in its place.
+        mode: "2d" or "3d".
+        files_of: verb whose configuration files are merged; None: the command's own.
+    """
+    verb, overlays = files_of or command.verb, command.settings["overlay"]
+    return compose(verb, command.task, options, role=_role(command), overlays=overlays, mode=mode)
 
 
 def check_required_ids(command: Command, required: tuple[str, ...], files_of: str | None = None) -> None:
@@ -53,7 +64,7 @@ def check_required_ids(command: Command, required: tuple[str, ...], files_of: st
             _, mode = options_from_record(command.verb, command.task, command.options, mode)
         except (ValueError, OSError):
             mode = mode or "2d"  # the model's record is for a command that has all its options
-        return unknown_options(names, _configuration(command, files_of, mode))
+        return unknown_options(names, configuration(command, files_of, mode))
 
     settings = [name for name, value in command.settings.items() if value is not None]
     check_required(str(command), [*command.options, *settings], required, unknown)
@@ -71,7 +82,7 @@ def checked_options(command: Command, files_of: str | None = None) -> tuple[dict
         ValueError: for an unknown option or a value of another kind, and for a model of another task.
     """
     options, mode = options_from_record(command.verb, command.task, command.options, command.settings["mode"])
-    config = _configuration(command, files_of, mode)
+    config = configuration(command, files_of, mode)
     options = convert_words(options, config)
     check_options(options, config)
     check_data_set(command.task, options, config)
@@ -80,7 +91,8 @@ def checked_options(command: Command, files_of: str | None = None) -> tuple[dict
     return options, mode
 
 
-def _configuration(command: Command, files_of: str | None, mode: str) -> dict[str, Any]:
+def configuration(command: Command, files_of: str | None, mode: str) -> dict[str, Any]:
+    """Return the merged configuration of a command; for the arguments see `compose_command`."""
     settings = command.settings
     soft_labels = settings.get("soft_labels", "online")
     files = config_files(files_of or command.verb, command.task, _role(command), soft_labels, mode)

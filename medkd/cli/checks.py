@@ -102,7 +102,16 @@ def unknown_options(options: Iterable[str], config: dict[str, Any]) -> list[str]
         for name in options
         if name not in MONAI_OPTIONS and not _is_of_other_mode(name, config) and not is_known(name, config)
     ]
-    return [with_hint(name, all_ids(config) | _arguments(config, name)) for name in names]
+    return [
+        _of_other_images(name, config) or with_hint(name, all_ids(config) | _arguments(config, name)) for name in names
+    ]
+
+
+def _of_other_images(name: str, config: dict[str, Any]) -> str:
+    """Return an unknown option that only tasks with other images have, and these; empty for any other."""
+    option, images = ID_OPTIONS.get(name), "volumes" if "spacing" in config else "pictures"
+    is_of_other = option is not None and option.images not in ("", images)
+    return f"--{name} (an option for {option.images}, this task has {images})" if option and is_of_other else ""
 
 
 def with_hint(name: str, names: Iterable[str]) -> str:

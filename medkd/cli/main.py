@@ -43,9 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError) and _is_output_closed():
             return 128 + 13  # as a process that SIGPIPE ended
         message = None if os.environ.get("MEDKD_TRACEBACK") else _message(error, words)
-        if message is None:
+        if message is None or _has_joined_others():
             raise
-        print(f"medkd: error: {message}", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # before processes know each other, all of them meet the same errors
+            print(f"medkd: error: {message}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     return 0
 
@@ -57,6 +58,11 @@ def _run(words: list[str]) -> None:
     from .dispatch import run_words  # imports PyYAML, which inference with an exported network does not need
 
     run_words(words)
+
+
+def _has_joined_others() -> bool:
+    """Return whether this is one of several processes, which print an error once: `medkd.parallel.start` sees to it."""
+    return "WORLD_SIZE" in os.environ and sys.excepthook is not sys.__excepthook__
 
 
 def _is_output_closed() -> bool:

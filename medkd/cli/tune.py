@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import Any, NamedTuple
 
 from medkd.runs.errors import UsageError, one_line_errors
 from medkd.runs.files import write_atomically
@@ -20,7 +20,9 @@ from medkd.runs.folder import RunFolder
 from .search import Search
 from .words import format_value
 
-__all__ = ["Trial", "tune"]
+__all__ = ["Choice", "Trial", "train_tuned", "tune"]
+
+Train = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], None]
 
 # The steps of a trial: no test, whose images are never read.
 _STEPS = ["$@state.run(@train::trainer, @resume)"]
@@ -53,9 +55,42 @@ class Trial:
     chosen: bool = False
 
 
-def tune(
-    search: Search, options: Mapping[str, Any], config: Mapping[str, Any], train: Callable[[Mapping, Mapping], None]
-) -> dict[str, Any]:
+class Choice(NamedTuple):
+    """The setting with the best validation.
+
+    Attributes:
+        setting: option -> value.
+        record: what was tried and what came of it, for the record of the training that follows.
+    """
+
+    setting: dict[str, Any]
+    record: dict[str, Any]
+
+
+def train_tuned(
+    search: Search | None,
+    check: Callable[[Mapping[str, Any]], tuple[dict[str, Any], str]],
+    config: Callable[[str], Mapping[str, Any]],
+    train: Train,
+) -> None:
+    """Train, with the best of several settings where there is a search.
+
+    Args:
+        search: what is tried; None: nothing.
+        check: from a setting to the options of the command with it, and the mode; raises ValueError for what cannot be.
+        config: from the mode to the merged configuration.
+        train: trains with a setting, further options of this run alone, and facts for its record.
+    """
+    if search is None:
+        train({}, {}, {})
+        return
+    # each setting, before anything is trained
+    options, mode = [check(setting) for setting in search.settings][0]
+    choice = tune(search, options, config(mode), train)
+    train(choice.setting, {}, {"tuning": choice.record})
+
+
+def tune(search: Search, options: Mapping[str, Any], config: Mapping[str, Any], train: Train) -> Choice:
     """Train with each setting, write ``tune.csv``, and return the setting with the best validation.
 
     A setting's value is the mean over its seeds of the best validation of each run. A setting with a failed run is not chosen.
@@ -65,7 +100,7 @@ def tune(
         search: what is tried.
         options: of the training that follows; ``output_dir`` among them, in which the trials have the folder ``tune``.
         config: merged configuration, with the defaults of options.
-        train: trains a student with a setting, and options that are of this run alone.
+        train: see `train_tuned`.
 
     Raises:
         FileExistsError: for an output folder with an earlier run that is not resumed.
@@ -92,7 +127,7 @@ def tune(
         trial.chosen = _text(trial.setting) == best
     _write(trials, output / "tune.csv")
     _note_edge(search, results[best][0].setting)
-    return results[best][0].setting
+    return Choice(results[best][0].setting, _record(search, trials))
 
 
 def _check_output(output: Path, is_resumed: bool) -> None:
@@ -121,12 +156,12 @@ def _folder_name(setting: Mapping[str, Any]) -> str:
     return re.sub(r"[^\w.=,+-]+", "", _text({name.split("::")[-1]: value for name, value in setting.items()}))[:100]
 
 
-def _run(trial: Trial, train: Callable[[Mapping, Mapping], None]) -> None:
+def _run(trial: Trial, train: Train) -> None:
     """Run a trial, or go on with it. What goes wrong is kept: other settings may do."""
     run = RunFolder(trial.folder)
     changes = {"seed": trial.seed, "max_epochs": trial.epochs, "output_dir": str(trial.folder), "run": _STEPS}
     try:
-        train(trial.setting, {**changes, "resume": run.has_begun})
+        train(trial.setting, {**changes, "resume": run.has_begun}, {})
         _read_validation(trial, run)
     except FileExistsError:  # another process is at work there
         raise
@@ -147,6 +182,17 @@ def _read_validation(trial: Trial, run: RunFolder) -> None:
     if best["epoch"] < 1 or not isfinite(best["metric"]):
         raise ValueError("no validation has a value")
     trial.metric, trial.value, trial.best_epoch = best["name"], best["metric"], best["epoch"]
+
+
+def _record(search: Search, trials: Sequence[Trial]) -> dict[str, Any]:
+    """Return the search with the validation of each trial, as plain data."""
+    names = ("setting", "seed", "epochs", "value", "best_epoch", "problem", "chosen")
+    return {
+        "grid": search.grid,
+        "seeds": search.seeds,
+        "metric": next(trial.metric for trial in trials if trial.metric),
+        "trials": [{name: getattr(trial, name) for name in names} for trial in trials],
+    }
 
 
 def _values(trials: Sequence[Trial]) -> list[float]:

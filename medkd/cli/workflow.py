@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from medkd.configs.bundles import BUNDLES, config_files
@@ -18,6 +20,9 @@ from .checks import check_options
 from .words import format_options
 
 __all__ = ["BundleRun", "compose", "run_bundle"]
+
+
+_MULTI_GPU = BUNDLES / "overlays/multi_gpu_train.yaml"
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def compose(
         task: name of the bundle.
         options: ids of the configuration and their values.
         role: who is trained or used.
-        overlays: the user's own files; they come after those of the bundle.
+        overlays: the user's own files; they come after those of the bundle, and before that of several processes.
         soft_labels: "online" or "cached".
         mode: "2d" or "3d".
     """
@@ -80,24 +85,33 @@ def compose(
         "logging_file": _shorten(configs / "logging.conf"),
         "bundle_root": _shorten(BUNDLES / task),
     }
-    return BundleRun((*map(_shorten, files), *overlays), {**about, **options})
+    return BundleRun((*map(_shorten, files), *overlays, *_overlay_of_processes(verb, overlays)), {**about, **options})
 
 
-def run_bundle(run: BundleRun) -> None:
+def _overlay_of_processes(verb: str, overlays: Sequence[str]) -> list[str]:
+    """Return the overlay of a training in the several processes that torchrun started, unless the user gave it."""
+    is_needed = verb in ("train", "distill") and int(os.environ.get("WORLD_SIZE", "1")) > 1
+    is_given = any(Path(file).name == _MULTI_GPU.name for file in overlays)
+    return [_shorten(_MULTI_GPU)] if is_needed and not is_given else []
+
+
+def run_bundle(run: BundleRun, facts: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Print the command line of a run, then run it as a ``monai.bundle.ConfigWorkflow``.
 
     Args:
         run: of `compose`.
+        facts: for its record, see `Invocation`.
 
     Raises:
         ValueError: for an unknown option or a value of another kind, before MONAI is imported.
     """
     check_options(run.options, merge_files(run.files))
-    print(run.command_line, flush=True)
+    if os.environ.get("RANK", "0") == "0":
+        print(run.command_line, flush=True)
     from monai.bundle import ConfigWorkflow  # takes seconds: a refused command must not wait for it
 
     try:
-        with invoked(Invocation(run.files, run.options, ("monai.bundle", *run.words))):
+        with invoked(Invocation(run.files, run.options, ("monai.bundle", *run.words), facts)):
             workflow = ConfigWorkflow(config_file=list(run.files), **run.overrides)
             workflow.initialize()
             workflow.run()

@@ -64,6 +64,7 @@ class Option:
         repeat: whether it may be given several times.
         mode: the only mode in which it has an effect; empty for both.
         choices_3d: those of the choices that volumes alone have.
+        images: "volumes" or "pictures", where only tasks of these have it; empty for both.
         metavar: stands for the value in a help text; empty for that of the kind.
     """
 
@@ -79,6 +80,7 @@ class Option:
     repeat: bool = False
     mode: str = ""
     choices_3d: tuple[str, ...] = ()
+    images: str = ""
     metavar: str = ""
 
     @property

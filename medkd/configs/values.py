@@ -118,6 +118,8 @@ def fits(value: Any, default: Any, option: Option | None) -> bool:
             return value in option.choices
         if _is_number(default):
             return isinstance(value, int | float)
+        if isinstance(default, dict):
+            return isinstance(value, dict)
         return _is_list(value) or not isinstance(default, list)
     match option.kind:
         case "path":
@@ -177,6 +179,8 @@ def _expected(name: str, default: Any, option: Option | None, value: Any = None)
             return f"names and values: --{name} \"{{'name': 'value'}}\""
     if _is_number(default):
         return "a number"
+    if isinstance(default, dict):
+        return "names and values, such as a component with its _target_, or an expression that begins with $"
     return f"a list such as {default}" if isinstance(default, list) else f"a value such as {default!r}"
 
 

@@ -1,5 +1,6 @@
 """Networks that return logits, and the taps that read their feature maps without a change of the network."""
 
+from .check_size import check_size
 from .checkpoints import load_weights, weights_file
 from .choice import build_student, build_teacher
 from .features import Channels, Features, FeatureTaps, input_spec
@@ -24,6 +25,7 @@ __all__ = [
     "UNetPlusPlus",
     "build_student",
     "build_teacher",
+    "check_size",
     "default_taps",
     "input_spec",
     "layers",

@@ -15,7 +15,7 @@ from monai.engines import Workflow
 from medkd.parallel.group import is_main_process, processes
 
 from .folder import RunFolder
-from .invocation import command_words
+from .invocation import command_words, current_invocation
 from .lock import FolderLock
 
 __all__ = ["RunRecord"]
@@ -66,6 +66,7 @@ class RunRecord:
             self.folder.write_config({**self.config, **self.values})
 
     def _environment(self) -> dict[str, Any]:
+        invocation = current_invocation()
         return {
             "command": command_words(),
             "seed": self.seed,
@@ -73,6 +74,7 @@ class RunRecord:
             "versions": {"python": platform.python_version(), **_versions()},
             "machine": {"platform": platform.platform(), "threads": torch.get_num_threads(), **_accelerator()},
             "processes": processes(),
+            **(invocation.facts if invocation is not None else {}),
         }
 
 

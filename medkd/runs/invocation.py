@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["Invocation", "command_words", "current_invocation", "invoked"]
@@ -20,11 +20,13 @@ class Invocation:
         files: the configuration files, in the order in which they are merged.
         options: ids of the configuration and their values.
         words: the command line of MONAI that does the same.
+        facts: what else its record says of how it came about, such as the search that chose its options.
     """
 
     files: tuple[str, ...]
     options: dict[str, Any]
     words: tuple[str, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 _current: ContextVar[Invocation | None] = ContextVar("invocation", default=None)

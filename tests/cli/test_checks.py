@@ -14,6 +14,9 @@ from medkd.cli.checks import (
     unknown_message,
     unknown_options,
 )
+from medkd.configs.bundles import all_config_files
+from medkd.configs.merge import merge_files
+from medkd.configs.table import ID_OPTIONS
 
 CONFIG = {
     "max_epochs": 120,
@@ -52,7 +55,8 @@ def test_known_options_pass(options):
         ({"max_epoch": 3}, r"unknown option\(s\): --max_epoch \(did you mean --max_epochs\?\)"),
         ({"train::trainer::amq": 1}, r"--train::trainer::amq \(did you mean --train::trainer::amp"),
         ({"train::batch": 1, "qqq": 2}, r"--train::batch.*; --qqq"),
-        ({"dicom_seg": "binary"}, r"--dicom_seg \(an option of other tasks or commands\)"),
+        ({"dicom_seg": "binary"}, r"--dicom_seg \(an option for volumes, this task has pictures\)"),
+        ({"input": "x"}, r"--input \(an option of other tasks or commands\)"),
         ({"amp": "maybe"}, "--amp: found 'maybe', expected True or False"),
         ({"max_epochs": None}, "--max_epochs: found None, expected a whole number from 1 on"),
         ({"output_dir": 202401}, "--output_dir: found 202401, expected a path: write ./202401"),
@@ -86,7 +90,9 @@ def test_unknown_options_have_hints():
     options = ("max_epoch", "seed", "spacing", "config_file", "train::trainer::amp")
     config = {**CONFIG, "seed": 0, "mode": "2d"}  # spacing has no effect in slices, but it is known
     assert unknown_options(options, config) == ["--max_epoch (did you mean --max_epochs?)"]
-    assert unknown_options(("spacing",), CONFIG) == ["--spacing (an option of other tasks or commands)"]
+    assert unknown_options(("spacing",), CONFIG) == ["--spacing (an option for volumes, this task has pictures)"]
+    of_pictures = unknown_options(("cache_rate",), {**CONFIG, "spacing": None})
+    assert of_pictures == ["--cache_rate (an option for pictures, this task has volumes)"]
     assert unknown_message([]) == "" and unknown_message(["--a", "--b"]) == "unknown option(s): --a; --b"
 
 
@@ -131,3 +137,18 @@ def test_the_size_of_slices_is_not_that_of_patches(options, message):
         check_options(options, config)
     check_options({"image_size": [16, 64, 64], "patch_size": [16, 64, 64]}, config)
     check_options({"image_size": [16, 64, 64]}, config)
+
+
+def test_options_for_volumes_or_pictures_alone_are_those_of_their_configurations():
+    ids = {True: set(), False: set()}
+    for file in all_config_files("train") | all_config_files("infer"):
+        if file.parent.name == "configs":
+            config = merge_files([file])
+            ids["spacing" in config] |= set(config)
+    ids[True] |= {"window_batch", "overlap", "patches_per_case", "positive"}  # of the overlays for volumes
+    for option in ID_OPTIONS.values():
+        if option.images:
+            assert (option.name in ids[True], option.name in ids[False]) == (
+                option.images == "volumes",
+                option.images == "pictures",
+            )

@@ -28,7 +28,7 @@ class FakeTraining:
     def __init__(self, value):
         self.value, self.runs = value, []
 
-    def __call__(self, setting, changes):
+    def __call__(self, setting, changes, facts):
         self.runs.append((setting, changes))
         folder = Path(changes["output_dir"])
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,15 @@ def test_the_setting_with_the_best_mean_validation_is_chosen_and_its_cost_is_sai
     values = {0.3: (0.5, 0.9), 1: (0.8, 0.8), 3: (0.7, 0.7)}
     train = FakeTraining(lambda seed, batch_size, **args: values[args["a::weight"]][seed - 7] - batch_size / 100)
     options = {"output_dir": str(tmp_path), "seed": 7}
-    assert tune(search, options, CONFIG, train) == {"a::weight": 1, "batch_size": 2}
+    choice = tune(search, options, CONFIG, train)
+    assert choice.setting == {"a::weight": 1, "batch_size": 2}
+    assert (
+        choice.record["grid"] == search.grid
+        and choice.record["seeds"] == 2
+        and choice.record["metric"] == "val_mean_dice"
+    )
+    tried = [(t["setting"], t["seed"], t["value"]) for t in choice.record["trials"] if t["chosen"]]
+    assert tried == [(choice.setting, 7, pytest.approx(0.78)), (choice.setting, 8, pytest.approx(0.78))]
     assert len(train.runs) == 12 and {changes["max_epochs"] for _, changes in train.runs} == {5}
     assert {changes["seed"] for _, changes in train.runs} == {7, 8}
     assert len({changes["output_dir"] for _, changes in train.runs}) == 12
@@ -69,7 +77,7 @@ def test_a_failed_trial_is_kept_and_not_chosen(tmp_path, capsys):
 
     train = FakeTraining(value)
     chosen = tune(search_of("x=[1,3,2]", tune_seeds=2), {"output_dir": str(tmp_path)}, CONFIG, train)
-    assert chosen == {"x": 2} and len(train.runs) == 6
+    assert chosen.setting == {"x": 2} and len(train.runs) == 6
     assert "tune: x=3  failed: RuntimeError: CUDA out of memory" in capsys.readouterr().out
     assert [row["problem"] for row in rows(tmp_path)] == ["", "", "", "RuntimeError: CUDA out of memory", "", ""]
     with pytest.raises(ValueError, match=r"none of 2 settings ended: RuntimeError: CUDA out"):
@@ -86,10 +94,10 @@ def test_an_interrupted_search_goes_on_and_a_finished_one_is_not_overwritten(tmp
     with pytest.raises(FileExistsError, match="already holds results: choose another folder, or go on with --resume"):
         tune(search, options, CONFIG, FakeTraining(lambda seed, x: x))
     train = FakeTraining(lambda seed, x: x)
-    assert tune(search, {**options, "resume": True}, CONFIG, train) == {"x": 2}
+    assert tune(search, {**options, "resume": True}, CONFIG, train).setting == {"x": 2}
     assert [changes["resume"] for _, changes in train.runs] == [True, False]
 
-    def refuse(setting, changes):
+    def refuse(setting, changes, facts):
         raise ValueError("--resume: x/resume.pt is of a run with other options: batch_size was 8, is 4")
 
     with pytest.raises(ValueError, match="of a run with other options"):  # not a failed trial
@@ -108,7 +116,9 @@ def test_folders_of_trials_are_named_by_their_settings_and_never_shared(tmp_path
 
 def test_epochs_may_be_tuned(tmp_path, capsys):
     train = FakeTraining(lambda seed, max_epochs: max_epochs)
-    assert tune(search_of("max_epochs=[3,4]"), {"output_dir": str(tmp_path)}, CONFIG, train) == {"max_epochs": 4}
+    assert tune(search_of("max_epochs=[3,4]"), {"output_dir": str(tmp_path)}, CONFIG, train).setting == {
+        "max_epochs": 4
+    }
     assert [changes["max_epochs"] for _, changes in train.runs] == [3, 4]
     assert "2 runs, 7 epochs together, on the validation images; then the training itself, that many as chosen" in (
         capsys.readouterr().out
@@ -157,6 +167,20 @@ def test_what_cannot_be_tuned_is_one_line(capsys, tmp_path, monkeypatch, words, 
     assert main([*COMMAND, *words]) != 0
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line and not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("role", [[], ["--role", "teacher"]])
+def test_training_on_labels_is_tuned_likewise(capsys, tmp_path, monkeypatch, role):
+    monkeypatch.chdir(tmp_path)
+    train = ["train", "isic2018", *role, "--dataset_dir", "D", "--output_dir", "O"]
+    for words, message in (
+        (["--tune", "lerning_rate=[1,2]"], "--lerning_rate (did you mean --learning_rate"),
+        (["--tune", "learning_rate=[1,2]", "--learning_rate", "3"], "--tune learning_rate: found --learning_rate too"),
+        (["--tune_seeds", "3"], "--tune_seeds: has no effect without --tune"),
+    ):
+        assert main([*train, *words]) != 0
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line and not any(tmp_path.iterdir())
 
 
 def test_methods_may_be_tuned(capsys, tmp_path, monkeypatch):
@@ -212,6 +236,9 @@ def test_trials_never_read_a_test_image_and_the_training_takes_the_choice(
     assert rows(out) == table and (out / "summary.json").is_file()
     record = (out / "config.yaml").read_text()
     assert f"weight: {chosen['method_args::weight']}" in record and "training_cases: 3" in record
+    tuning = json.loads((out / "environment.json").read_text())["tuning"]
+    assert tuning["grid"] == {"method_args::weight": [0.5, 2], "training_cases": [3, 1000]}
+    assert [str(trial["value"]) for trial in tuning["trials"] if trial["chosen"]] == [chosen["value"]]
     trials = sorted(path.parent.name for path in (out / "tune").glob("*/seed_0"))
     assert trials[0] == "weight=0.5,training_cases=3" and not list((out / "tune").rglob("metrics.csv"))
     alone = tmp_path / "alone"

@@ -20,6 +20,18 @@ def test_command_line_is_that_of_monai():
     assert {"--meta_file", "--logging_file", "--bundle_root"} <= values.keys()
 
 
+def test_processes_of_torchrun_train_together_by_an_overlay_the_last_of_all(monkeypatch):
+    def last(verb, *overlays):
+        return compose(verb, "kits19", {}, overlays=overlays).files[-1].rpartition("/")[2]
+
+    assert last("distill") == "distill.yaml"
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert last("distill", "mine.yaml") == last("train") == "multi_gpu_train.yaml"
+    files = compose("distill", "kits19", {}, overlays=["bundles/overlays/multi_gpu_train.yaml"]).files
+    assert sum("multi_gpu" in file for file in files) == 1
+    assert last("evaluate") == "evaluate.yaml"
+
+
 def test_teachers_predict_with_their_network():
     assert compose("infer", "kits19", {}, role="teacher").options["network_def"] == "%teacher_def"
 

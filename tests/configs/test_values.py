@@ -67,6 +67,14 @@ def test_monai_reads_them_otherwise(options, message):
         ("flip_axes", [0, 1], "$x", r"found \[0, 1\], expected one or several of slices, rows, columns, or None"),
         ("flip_axes", ["rows", "colums"], "$x", "expected one or several of slices"),
         ("flip_axes", True, "$x", "found True, expected one or several of slices"),
+        (
+            "test::overlays",
+            True,
+            {"_target_": "a.b"},
+            "found True, expected names and values, such as a component with its",
+        ),
+        ("network_def", "UNet", {"_target_": "a.b"}, "found 'UNet', expected names and values"),
+        ("state", 3, {}, "found 3, expected names and values"),
         ("augmentation", "weak", "paper", "found 'weak', expected one of paper, strong"),
     ],
 )
@@ -84,6 +92,8 @@ def test_values_of_another_kind(name, value, default, message):
         ("cases", "c1", None),
         ("network_def::width", "$2 * @student_width", 3),
         ("learning_rate", 1, 0.1),
+        ("network_def", "%teacher_def", {"_target_": "a.b"}),
+        ("network_def", {"_target_": "a.c"}, {"_target_": "a.b"}),
         ("other", [1], None),
         ("flip_axes", "rows", "$x"),
         ("flip_axes", ["slices", "columns"], "$x"),

@@ -9,7 +9,7 @@ import pytest
 
 from medkd.cli.main import main
 from medkd.data import dataset_property, read_volume
-from medkd.data_prep import _own_volumes
+from medkd.data_prep import _own_volumes, nifti
 from medkd.phantoms import write_dicom
 
 from .own_volumes import CT, entries, make_ct, make_mr, nan_case, only_line, prepare, run_command, save, write_folders
@@ -55,6 +55,20 @@ def test_what_the_user_says_holds(tmp_path):
     prepare(tmp_path / "mr", modality="ct")
     stored = read_volume(entries(tmp_path / "mr/out")["c4"]["image"])[0]
     assert np.array_equal(stored, np.rint(make_mr(4)[0]).astype(np.int16).transpose(2, 1, 0)[::-1])
+
+
+@pytest.mark.parametrize(("window", "per_case"), [([-150, 250], False), ([100, 2000], False), ([100, 900], True)])
+def test_a_window_that_no_rescaled_case_has_is_one_of_hu(tmp_path, window, per_case):
+    write_folders(tmp_path, make=make_mr)
+    prepare(tmp_path, window=window)
+    assert dataset_property(tmp_path / "out", "per_case") is per_case
+    assert dataset_property(tmp_path / "out", "window") == window
+    report = (tmp_path / "out/report.md").read_text()
+    assert ("intensities: HU, kept (by your window)" in report) is not per_case
+    nifti.prepare(tmp_path / "images", None, tmp_path / "alone", window=window, classes="a", unlabelled_only=True)
+    assert dataset_property(tmp_path / "alone", "per_case") is per_case
+    report = (tmp_path / "alone/report.md").read_text()
+    assert f"intensities: {'each case is rescaled' if per_case else 'HU, kept (by your window)'}" in report
 
 
 def test_values_become_classes_in_order(tmp_path):

@@ -19,7 +19,7 @@ from ..method_check import check_method
 from ..search import TUNE_OPTIONS, read_search
 from ..team import MEMBERS, STUDENT_OPTIONS, split_member_options, team_first
 from ..trained import options_from_record
-from ..tune import tune
+from ..tune import train_tuned
 from ..verb import MODE, OVERLAY, Command, Verb
 from ..workflow import compose, run_bundle
 
@@ -32,12 +32,7 @@ def _run(command: Command) -> None:
     check_required_ids(command, _REQUIRED)
     search = read_search(command.settings, command.options)
     student = _Student(command)
-    if search is None:
-        student.train({}, {})
-        return
-    # each setting, before anything is trained
-    options, mode = [student.checked_options(setting) for setting in search.settings][0]
-    student.train(tune(search, options, student.config("student", mode), student.train), {})
+    train_tuned(search, student.checked_options, partial(student.config, "student"), student.train)
 
 
 @dataclass(frozen=True)
@@ -68,12 +63,13 @@ class _Student:
         check_method(student, config, command.settings["soft_labels"])
         return options, mode
 
-    def train(self, setting: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    def train(self, setting: Mapping[str, Any], changes: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         """Train the student, after the missing members of its team.
 
         Args:
             setting: options that are tuned. The team is trained without them, once for all settings.
             changes: options of this run of the student alone.
+            facts: for the record of this run.
         """
         options, mode = self.checked_options(setting)
         task, settings = self.command.task, self.command.settings
@@ -86,7 +82,19 @@ class _Student:
         shared = {name: value for name, value in options.items() if name not in tuned}
         student = team_first(BUNDLES / task / "models", shared, partial(self.config, mode=mode), train_member)
         student |= {name: options[name] for name in tuned} | dict(changes)
-        run_bundle(compose("distill", task, student, overlays=overlays, soft_labels=soft_labels, mode=mode))
+        run = compose("distill", task, student, overlays=overlays, soft_labels=soft_labels, mode=mode)
+        self._note_method(student)
+        run_bundle(run, facts)
+
+    def _note_method(self, options: Mapping[str, Any]) -> None:
+        """Print a note where another method than the default is used, because cached soft labels cannot serve that one."""
+        default = merge_files(config_files("distill", self.command.task))["method"]
+        if self.command.settings["soft_labels"] == "cached" and "method" not in options:
+            print(
+                f"note: --soft_labels cached keeps the teacher's logits alone: the method is kd, not {default}, which reads "
+                "feature maps",
+                flush=True,
+            )
 
 
 _SOFT_LABELS = Option(
