@@ -5,8 +5,8 @@
 
 Steps: the floor is the teacher's forward, and the student's forward and backward with the task loss, of the networks of
 `kits19` (slices: UNet++ of width 64 teaches ResNet18-FCN, batch 8; volumes: UNet++ of width 32 teaches a UNet of width 16,
-batch 2). Every method takes the same tensors. CUDA events time the steps; in each round the floor runs before each method.
-Memory is the peak of PyTorch's allocator in a step, beyond the peak of the floor.
+batch 2). Every method takes the same tensors; `plckd` runs without its similarity correction. CUDA events time the steps. In
+each round the floor runs before each method. Memory is the peak of PyTorch's allocator in a step, beyond the peak of the floor.
 
 Loader: training of `kits19` on phantoms that are made here, at 512 x 512 and batch 8, from the stored slices, and from tensors
 that are on the device already. Their ratio is what the loader leaves of the GPU's speed.
@@ -29,9 +29,12 @@ from monai.losses import DiceCELoss
 from monai.utils import set_determinism
 from step_cost import combined_of, interval
 from tabulate import tabulate
+from torch import nn
 
 from medkd import methods
+from medkd.correction import TeacherTeam
 from medkd.networks import FeatureTaps, ResNetFCN, UNet, UNetPlusPlus
+from medkd.teachers import SingleTeacher
 
 PRECISIONS = ("float32", "float16", "bfloat16")
 SIZES = ("256x256", "512x512", "96x96x96")
@@ -98,8 +101,8 @@ def step_rows(size: str, options: argparse.Namespace, device: torch.device) -> I
     floor = methods.build("none", task, student)
     for precision in options.precisions:
         for method in options.methods:
-            if method == "none" or methods.team_arguments(method) is not None:
-                continue  # a team corrects pixel by pixel: benchmarks/correction.py
+            if method == "none":
+                continue
             args = {"labelled": True} if method == "pseudo" else None
             loss = methods.build(method, task, student, teacher, args).to(device)
 
@@ -114,9 +117,22 @@ def step_rows(size: str, options: argparse.Namespace, device: torch.device) -> I
             yield size, precision, method, milliseconds, middle, f"{low:.3f} to {high:.3f}", extra
 
 
+def guide(method: str, teacher: FeatureTaps) -> nn.Module:
+    """Return what teaches: the teacher, or a team of three such networks without the similarity correction.
+
+    The similarity correction takes its time by the number of incorrect pixels, which are too many of a random teacher: see
+    benchmarks/correction.py.
+    """
+    team = methods.team_arguments(method)
+    if team is None:
+        return SingleTeacher(teacher)
+    assistants = {role: teacher.network for role in ("false_pixel", "boundary") if team.get(role)}
+    return TeacherTeam(teacher, **assistants, similarity=False, swap=team.get("swap", False))
+
+
 def train_step(
     student: FeatureTaps,
-    teacher: FeatureTaps,
+    teacher: nn.Module,
     loss: Callable,
     image: torch.Tensor,
     label: torch.Tensor,
@@ -126,9 +142,9 @@ def train_step(
     half = precision != "float32"
     with torch.autocast(image.device.type, getattr(torch, precision)) if half else nullcontext():
         with torch.no_grad():
-            guide = teacher(image)
+            guidance = teacher(image, label)
         features = student(image)
-    loss(features, guide, label).backward()
+    loss(features, guidance, label).backward()
     combined_of(loss).step()
     for parameter in (*student.parameters(), *loss.parameters()):
         parameter.grad = None

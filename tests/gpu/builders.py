@@ -17,8 +17,8 @@ CUDA = pytest.param("cuda", marks=pytest.mark.gpu, id="cuda")
 DEVICES = ["cpu", CUDA]
 # float16 overflows from 65504 on: the scaler's own start, 65536, would leave the first steps out
 INITIAL_SCALE = 256.0
-# what is random in a method is left out: devices draw other numbers
-DETERMINISTIC = {"cirkd": {"pixel": 0.0, "region": 0.0}, "pseudo": {"labelled": True}}
+# what is random in a method, or chooses the nearest of many, is left out: devices draw other numbers, and round otherwise
+DETERMINISTIC = {"cirkd": {"pixel": 0.0, "region": 0.0}, "plckd": {"similarity": False}, "pseudo": {"labelled": True}}
 
 
 def tapped(network):
@@ -49,7 +49,7 @@ def networks(dims=2, width=4):
 
 def guide(method, teacher):
     """Return the teacher that a method needs. The assistants of a team are the teacher itself."""
-    team = methods.team_arguments(method, None)
+    team = methods.team_arguments(method, DETERMINISTIC.get(method))
     if team is None:
         return None if method == "none" else teacher
     assistants = {role: teacher.network for role in ("false_pixel", "boundary") if team.pop(role, False)}

@@ -7,7 +7,6 @@ import torch
 from ignite.engine import Events
 
 from medkd import methods
-from medkd.correction import TeacherTeam
 from medkd.losses.taps import tap_pair
 from tests.losses.test_contract import LOSSES, features, labels, mapped
 
@@ -31,8 +30,6 @@ def no_host_sync():
 @pytest.mark.parametrize("method", methods.names())
 def test_no_step_waits(method, precision):
     trainer = make(method, "cuda", precision, count=3, adam=True, clip_norm=1.0, fixed_norms=False)
-    if isinstance(trainer.teacher, TeacherTeam):
-        trainer.teacher.correction.similarity = False
     strict, steps = contextlib.ExitStack(), []
     # the first step may copy constants, and choose algorithms
     trainer.add_event_handler(Events.ITERATION_COMPLETED(once=1), lambda: strict.enter_context(no_host_sync()))
