@@ -22,6 +22,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from gpu_loader import loader_rows
@@ -38,7 +39,7 @@ from medkd.teachers import SingleTeacher
 
 PRECISIONS = ("float32", "float16", "bfloat16")
 SIZES = ("256x256", "512x512", "96x96x96")
-STEP_HEADERS = ("size", "precision", "method", "ms", "step / floor", "95 % interval", "MiB beyond the floor")
+STEP_HEADERS = ("method", "ms", "step / floor", "95 % interval", "MiB beyond the floor")
 LOADER_HEADERS = ("method", "workers", "images/s", "from tensors on the device", "ratio", "GPU busy, %")
 
 
@@ -67,8 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
     warnings.filterwarnings("ignore", message="DKDLoss")
     print(describe(device))
     for size in options.sizes if "steps" in options.parts else ():
-        rows = list(step_rows(size, options, device))
-        print("", tabulate(rows, headers=STEP_HEADERS, tablefmt="github", floatfmt=".3f"), sep="\n", flush=True)
+        print_steps(size, options, device)
     if "loader" in options.parts:
         rows = loader_rows(options, device)
         print("", tabulate(rows, headers=LOADER_HEADERS, tablefmt="github", floatfmt=".2f"), sep="\n", flush=True)
@@ -89,32 +89,41 @@ def networks(dims: int, width: int | None, device: torch.device) -> tuple[Featur
     return taps[0].train().to(device), taps[1].eval().requires_grad_(False).to(device)
 
 
-def step_rows(size: str, options: argparse.Namespace, device: torch.device) -> Iterator[tuple]:
-    """Yield the rows of one image size."""
+def print_steps(size: str, options: argparse.Namespace, device: torch.device) -> None:
+    """Print a table for each precision at one image size."""
     edges = [int(edge) for edge in size.split("x")]
     dims, batch = len(edges), 8 if len(edges) == 2 else 2
     student, teacher = networks(dims, options.width, device)
     image = torch.rand(batch, 1, *edges, device=device)
     label = (torch.rand(batch, 1, *[max(edge // 16, 1) for edge in edges], device=device) > 0.7).float()
-    label = torch.nn.functional.interpolate(label, edges)
-    task = DiceCELoss(softmax=True, to_onehot_y=True)
-    floor = methods.build("none", task, student)
+    batch_tensors = image, torch.nn.functional.interpolate(label, edges)
     for precision in options.precisions:
-        for method in options.methods:
-            if method == "none":
-                continue
-            args = {"labelled": True} if method == "pseudo" else None
-            loss = methods.build(method, task, student, teacher, args).to(device)
+        rows = list(step_rows(student, teacher, batch_tensors, precision, options))
+        print(f"\n{size}, batch {batch}, {precision}, {options.rounds} rounds\n")
+        print(tabulate(rows, headers=STEP_HEADERS, tablefmt="github", floatfmt=".3f"), flush=True)
 
-            def step(loss: Callable = loss, precision: str = precision) -> None:
-                train_step(student, teacher, loss, image, label, precision)
 
-            times = measure(lambda: step(floor), step, options.rounds, device)
-            ratios = [own / base for base, own in times]
-            middle, low, high = interval(ratios)
-            extra = peak(step, device) - peak(lambda: step(floor), device)
-            milliseconds = statistics.median(own for _, own in times)
-            yield size, precision, method, milliseconds, middle, f"{low:.3f} to {high:.3f}", extra
+def step_rows(
+    student: FeatureTaps,
+    teacher: FeatureTaps,
+    batch: tuple[torch.Tensor, torch.Tensor],
+    precision: str,
+    options: argparse.Namespace,
+) -> Iterator[tuple]:
+    """Yield the row of each method."""
+    device, task = batch[0].device, DiceCELoss(softmax=True, to_onehot_y=True)
+    floor = methods.build("none", task, student)
+    for method in options.methods:
+        if method == "none":
+            continue
+        args = {"labelled": True} if method == "pseudo" else None
+        loss = methods.build(method, task, student, teacher, args).to(device)
+        floor_step = partial(train_step, student, SingleTeacher(teacher), floor, *batch, precision)
+        step = partial(train_step, student, guide(method, teacher), loss, *batch, precision)
+        times = measure(floor_step, step, options.rounds, device)
+        middle, low, high = interval([own / base for base, own in times])
+        extra = peak(step, device) - peak(floor_step, device)
+        yield method, statistics.median(own for _, own in times), middle, f"{low:.3f} to {high:.3f}", extra
 
 
 def guide(method: str, teacher: FeatureTaps) -> nn.Module:

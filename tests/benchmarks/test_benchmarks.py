@@ -55,3 +55,14 @@ def test_inference(benchmark):
         assert 0 < network < seconds and rest == pytest.approx(100 * (1 - network / seconds), abs=0.1)
         assert 0 < sum(parts) < cpu and faster > 0 and largest > 0
     assert table["eager"][1] == 1 and table["ONNX Runtime, onnx"][3] == pytest.approx(0, abs=0.0005)
+
+
+@pytest.mark.slow
+def test_training_on_a_gpu(benchmark):
+    """On the CPU: that the script runs, and how its figures relate."""
+    steps = ("--sizes", "64x64", "--precisions", "bfloat16", "--methods", "none", "kd", "swap", "skd", "--rounds", 1)
+    loader = ("--cases", 5, "--slices", 4, "--edge", 64, "--workers", 0, "--epochs", 1)
+    table = benchmark("gpu", "--device", "cpu", "--width", 2, *steps, *loader)
+    assert table["swap"][0] > 0 and table["skd"][1] > 1  # its discriminator is the larger part of so small a step
+    for _, loaded, resident, ratio, *_ in (table["none"], table["kd"]):
+        assert loaded > 0 and ratio == pytest.approx(loaded / resident, abs=0.01)
