@@ -39,7 +39,7 @@ from medkd.teachers import SingleTeacher
 
 PRECISIONS = ("float32", "float16", "bfloat16")
 SIZES = ("256x256", "512x512", "96x96x96")
-STEP_HEADERS = ("method", "ms", "step / floor", "95 % interval", "MiB beyond the floor")
+STEP_HEADERS = ("method", "ms", "step / floor", "95 % from", "to", "MiB beyond the floor")
 LOADER_HEADERS = ("method", "workers", "images/s", "from tensors on the device", "ratio", "GPU busy, %")
 
 
@@ -123,7 +123,7 @@ def step_rows(
         times = measure(floor_step, step, options.rounds, device)
         middle, low, high = interval([own / base for base, own in times])
         extra = peak(step, device) - peak(floor_step, device)
-        yield method, statistics.median(own for _, own in times), middle, f"{low:.3f} to {high:.3f}", extra
+        yield method, statistics.median(own for _, own in times), middle, low, high, extra
 
 
 def guide(method: str, teacher: FeatureTaps) -> nn.Module:

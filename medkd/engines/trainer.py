@@ -25,6 +25,7 @@ from medkd.teachers import Teacher, as_teacher, frozen
 from .batch import plain_batch
 from .clipping import clip_gradients, optimized_parameters
 from .compiled import compile_student
+from .fused import keep_fused
 
 __all__ = ["DistillationTrainer"]
 
@@ -124,6 +125,7 @@ class DistillationTrainer(SupervisedTrainer):
             decollate=False,
             **{"non_blocking": True, **supervised},
         )
+        optimizer.register_load_state_dict_pre_hook(keep_fused)
         if clip_norm is not None:
             optimizer.register_step_pre_hook(partial(clip_gradients, clip_norm=clip_norm))
         if self.teacher is not None:

@@ -209,6 +209,28 @@ def test_a_step_with_an_infinite_gradient_is_left_out(fused):
     assert torch.isfinite(parameter).all() and scaler.get_scale() == 2.0
 
 
+@pytest.mark.parametrize(("saved", "loaded"), [(None, True), (True, None)])
+def test_a_fused_optimizer_resumes_a_run_of_another_device(saved, loaded):
+    def trained(fused, state=None):
+        torch.manual_seed(0)
+        student = FeatureTaps(Small())
+        optimizer = torch.optim.Adam(student.parameters(), lr=0.1, fused=fused)
+        loss = CombinedLoss(lambda z, y: nn.functional.cross_entropy(z, y[:, 0]), {})
+        trainer = DistillationTrainer("cpu", 1, batches(), student, optimizer, loss)
+        if state is not None:
+            optimizer.load_state_dict(state)
+            trainer.amp = True
+            scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+            trainer.add_event_handler(Events.STARTED, lambda e: setattr(e, "scaler", scaler))
+        trainer.run()
+        return trainer
+
+    state = trained(saved).optimizer.state_dict()
+    resumed = trained(loaded, state).optimizer
+    assert resumed.param_groups[0]["fused"] is loaded
+    assert all(float(values["step"]) == 6 for values in resumed.state.values())
+
+
 @pytest.mark.slow
 def test_a_compiled_student_learns_the_same_and_keeps_its_names():
     def trained(compile):
