@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from monai.config import PathLike
-
 from medkd.io import is_hidden
+from medkd.io.paths import PathLike
 from medkd.runs.case_names import check_case_name, ignores_capitals, names_alike
 
 __all__ = ["CaseFiles", "DiscoveredCases", "check_names", "merge_cases", "require_source"]

@@ -12,7 +12,6 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import Any, TypeVar
 
-import torch
 from tqdm import tqdm
 
 from medkd.runs.errors import UsageError
@@ -100,11 +99,10 @@ def _attempt_here(case: tuple[str, Any]) -> Any:
 
 
 def _start_process(attempt: Callable[[tuple[str, Any]], Any]) -> None:
-    """Keep the function, leave signals and the end to the parent process, and use one thread."""
+    """Keep the function, and leave signals and the end to the parent process."""
     _Process.attempt = attempt
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

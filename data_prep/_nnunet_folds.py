@@ -9,9 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from monai.config import PathLike
-
 from medkd.data import natural_key
+from medkd.io.paths import PathLike
 
 from ._cases import DiscoveredCases
 from ._refusals import shortened

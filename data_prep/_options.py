@@ -6,8 +6,7 @@ import os
 from dataclasses import dataclass
 from numbers import Integral
 
-from monai.config import PathLike
-
+from medkd.io.paths import PathLike
 from medkd.runs.errors import UsageError
 
 from ._each_case import check_workers

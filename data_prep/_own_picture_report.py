@@ -11,7 +11,6 @@ import numpy as np
 
 from medkd.io import FORMS
 
-from ._contact_sheet import draw_contact_sheet
 from ._picture_report import count_remarks, odd_pictures, picture_guesses, range_of_shares, range_of_sizes
 from ._picture_survey import OwnMeasures, class_measures
 from ._report import describe_patients, write_rows
@@ -68,6 +67,8 @@ def write_own_report(
     write_rows(folder, listed, rows, odd, settings, lines, refused, LEGEND)
     entries = [entry for entries in listed.values() for entry in entries]
     window = np.ravel(settings["window"])[:2].tolist()  # channels of colours share theirs
+    from ._contact_sheet import draw_contact_sheet  # imports matplotlib
+
     draw_contact_sheet(folder, entries, odd, list(names.values()), window)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from monai.config import PathLike
-
 from medkd.io import VOLUMES
+from medkd.io.paths import PathLike
 from medkd.runs.errors import UsageError
 
 from ._cases import DiscoveredCases, require_source

@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from monai.config import PathLike
 from tqdm import tqdm
 
 from medkd.data import SPLITS, natural_key
 from medkd.io import one_or_list
+from medkd.io.paths import PathLike
 
 from ._cases import CaseFiles, DiscoveredCases
 from ._classes import name_values, require_classes, unnamed_values

@@ -12,9 +12,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from monai.config import PathLike
-
 from medkd.data import SPLITS, check_leaks, natural_key
+from medkd.io.paths import PathLike
 
 __all__ = ["is_table", "read_other_patients", "read_patients"]
 

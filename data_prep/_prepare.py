@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from monai.config import PathLike
 from tqdm import tqdm
 
 from medkd.data import SPLITS, natural_key, save_datalist
 from medkd.io import image_files
+from medkd.io.paths import PathLike
 from medkd.runs.case_names import ALIKE
 
 from ._cases import DiscoveredCases, check_names, require_source

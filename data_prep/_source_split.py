@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monai.config import PathLike
+from medkd.io.paths import PathLike
 
 from ._described_source import DescribedSource
 from ._nnunet_folds import find_folds, publish, use_folds

@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from monai.config import PathLike
 from PIL import Image
 
 from medkd.data import SPLITS, VALIDATION_SHARE, natural_key, split_cases
+from medkd.io.paths import PathLike
 
 from ._cases import DiscoveredCases
 from ._patient_names import patients_in_names

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import nibabel as nib
 import numpy as np
 
-from medkd.data import SUFFIX, NormaliseCased, write_volume
-from medkd.io import one_or_list, read_channels, whole_numbers
+from medkd.data import SUFFIX, write_volume
+from medkd.io import normalise_channels, one_or_list, read_channels, whole_numbers
 
 __all__ = [
     "AXES",
@@ -106,8 +106,10 @@ def stored_intensities(case: str, image: np.ndarray, channels: Sequence[str], pe
         if not is_scaled:
             what = "HU of the image" if len(channels) == 1 else f"HU of the channel {name}"
             whole_numbers(np.rint([[channel.min(), channel.max()]]), np.int16, what)
-    scaled = NormaliseCased("image", per_case)({"image": image, "case": case})["image"]
-    return scaled.astype(np.int16)
+    try:
+        return normalise_channels(image, per_case).astype(np.int16)
+    except ValueError as error:
+        raise ValueError(f"case {case}, image: {error}") from None
 
 
 def store_image(case: str, image: np.ndarray, affine: np.ndarray, folder: Path, inner: str) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from monai.config import PathLike
 from tqdm import tqdm
 
 from medkd.data import SPLITS, natural_key
 from medkd.io import FORMS, PICTURES, VOLUMES, form_channels
+from medkd.io.paths import PathLike
 from medkd.runs.errors import UsageError
 
 from . import _own_picture_report, _report

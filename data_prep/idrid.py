@@ -9,9 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from monai.config import PathLike
-
 from medkd.io import PICTURES, Mask, read_mask
+from medkd.io.paths import PathLike
 
 from ._cases import DiscoveredCases, require_source
 from ._options import Options

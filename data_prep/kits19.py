@@ -9,9 +9,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from monai.config import PathLike
-
 from medkd.io import NIFTI
+from medkd.io.paths import PathLike
 
 from ._cases import CaseFiles, DiscoveredCases, require_source
 from ._ct_report import write_ct_report

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monai.config import PathLike
 
 from medkd.data import natural_key
 from medkd.io import is_hidden
+from medkd.io.paths import PathLike
 from medkd.runs.errors import UsageError
 
 from ._cases import CaseFiles, DiscoveredCases, require_source

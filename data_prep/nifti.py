@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from monai.config import PathLike
-
+from medkd.io.paths import PathLike
 from medkd.runs.errors import UsageError
 
 from ._arguments import check_numbers

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monai.config import PathLike
 
 from medkd.data import SPLITS, natural_key
 from medkd.io import FORMS, form_channels, to_form
+from medkd.io.paths import PathLike
 from medkd.runs.errors import UsageError
 
 from ._arguments import check_numbers

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from monai.config import PathLike
-
 from medkd.data.datalist import FILE_NAME, read_datalist
+from medkd.io.paths import PathLike
 from medkd.runs.lock import FolderLock, clean_partial
 
 from . import cvc_endoscene, isic2018

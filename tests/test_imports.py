@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+FOR_ALL = {"startup"}  # a module beside the packages, which imports none of them
 # What each package may import, besides itself. "runs.errors" allows that module of `runs` alone.
 ALLOWED = {
     "configs": {"runs.errors"},
@@ -67,7 +68,7 @@ def test_medkd_imports_run_one_way(path):
     package = path.relative_to(ROOT / "medkd").parts[0]
     allowed = ALLOWED[package]
     if allowed is not None:
-        others = {module for module in imported(path) if module.split(".")[0] != package}
+        others = {module for module in imported(path) if module.split(".")[0] not in {package, *FOR_ALL}}
         assert {module for module in others if not is_allowed(module, allowed)} == set()
 
 
@@ -78,3 +79,7 @@ def test_every_package_has_a_row():
 @pytest.mark.parametrize("path", sorted((ROOT / "data_prep").glob("*.py")), ids=lambda p: p.name)
 def test_data_prep_imports_data_and_what_data_imports(path):
     assert {module.split(".")[0] for module in imported(path)} <= {"data", "io", "data_prep", "parallel", "runs"}
+
+
+def test_what_all_import_imports_no_package():
+    assert not any(imported(ROOT / "medkd" / f"{name}.py") for name in FOR_ALL)

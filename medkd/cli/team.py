@@ -10,6 +10,7 @@ from medkd.configs.ids import is_expression
 from medkd.methods import load_preset
 from medkd.runs.folder import RunFolder
 from medkd.runs.record import check_model
+from medkd.startup import import_monai
 
 from .checks import check_options, is_known
 from .method_check import method_of
@@ -75,7 +76,8 @@ def team_first(
     if not members or "output_dir" not in student:
         return options
     check_options(student, config)
-    from medkd.plckd.members import check_member, check_team_embedding, team_members  # imports torch
+    import_monai()
+    from medkd.plckd.members import check_member, check_team_embedding, team_members
 
     method, arguments = method_of(student, config)
     paths: dict[str, Any] = {}

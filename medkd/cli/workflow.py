@@ -15,6 +15,7 @@ from medkd.configs.merge import merge_files
 from medkd.configs.table import data_as_literals
 from medkd.runs.invocation import Invocation, invoked
 from medkd.runs.lock import release_locks
+from medkd.startup import import_monai
 
 from .checks import check_options
 from .words import format_options
@@ -108,7 +109,8 @@ def run_bundle(run: BundleRun, facts: Mapping[str, Any] = MappingProxyType({})) 
     check_options(run.options, merge_files(run.files))
     if os.environ.get("RANK", "0") == "0":
         print(run.command_line, flush=True)
-    from monai.bundle import ConfigWorkflow  # takes seconds: a refused command must not wait for it
+    import_monai()  # takes seconds: a refused command must not wait for it
+    from monai.bundle import ConfigWorkflow
 
     try:
         with invoked(Invocation(run.files, run.options, ("monai.bundle", *run.words), facts)):

@@ -1,30 +1,35 @@
 """Data of training and evaluation: data lists and splits, volume stores, slices, patches, transforms."""
 
-from .augmentation import flip_axes, random_transforms
-from .channels import data_channels
-from .components import RemoveComponentsd
-from .datalist import load_datalist, load_unlabelled, save_datalist, subsample_cases
-from .dataset_properties import data_classes, data_values, dataset_property
-from .mixed_sampler import MixedSampler, mixed_sampler
-from .normalise import NormaliseCased
-from .patches import RandStoredPatch, cases_for_patches, native_size, repeated_sampler
-from .predictions import DropChannelForMonaiLabeld, SaveImagePredictiond
-from .readers import PictureReader, VolumeFileReader, VolumeStoreReader
-from .reference_labels import agreement_metric, has_labels, reference_folder, write_reference_labels
-from .slices import SliceDataset, balanced_sampler
-from .splits import SPLITS, VALIDATION_SHARE, check_leaks, natural_key, split_cases
-from .transforms import CheckImaged, MapLabelsd, class_names, target_values
-from .unlabelled import (
-    UNLABELLED_CHOICES,
-    PlaceholderLabeld,
-    count_cases,
-    epoch_indices,
-    labelled_items,
-    training_set,
-    unlabelled_cases,
-)
-from .volume_store import SUFFIX, read_region, read_slice, read_volume, volume_shape, write_volume
-from .windows import ScaleWindowd
+from typing import TYPE_CHECKING
+
+from medkd.startup import lazy_names
+
+if TYPE_CHECKING:
+    from .augmentation import flip_axes, random_transforms
+    from .channels import data_channels
+    from .components import RemoveComponentsd
+    from .datalist import load_datalist, load_unlabelled, save_datalist, subsample_cases
+    from .dataset_properties import data_classes, data_values, dataset_property
+    from .mixed_batches import MixedSampler, mixed_sampler
+    from .normalise import NormaliseCased
+    from .patches import RandStoredPatch, cases_for_patches, native_size, repeated_sampler
+    from .predictions import DropChannelForMonaiLabeld, SaveImagePredictiond
+    from .readers import PictureReader, VolumeFileReader, VolumeStoreReader
+    from .reference_labels import agreement_metric, has_labels, reference_folder, write_reference_labels
+    from .slices import SliceDataset, balanced_sampler
+    from .splits import SPLITS, VALIDATION_SHARE, check_leaks, natural_key, split_cases
+    from .transforms import CheckImaged, MapLabelsd, class_names, target_values
+    from .unlabelled import (
+        UNLABELLED_CHOICES,
+        PlaceholderLabeld,
+        count_cases,
+        epoch_indices,
+        labelled_items,
+        training_set,
+        unlabelled_cases,
+    )
+    from .volume_store import SUFFIX, read_region, read_slice, read_volume, volume_shape, write_volume
+    from .windows import ScaleWindowd
 
 __all__ = [
     "DropChannelForMonaiLabeld",
@@ -80,3 +85,5 @@ __all__ = [
     "volume_shape",
     "write_volume",
 ]
+
+__getattr__ = lazy_names(__name__, __file__)

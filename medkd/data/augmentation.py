@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.config import KeysCollection, PathLike
+from monai.config import KeysCollection
 from monai.transforms import (
     EnsureTyped,
     MapTransform,
@@ -24,6 +24,7 @@ from monai.transforms import (
 )
 
 from medkd.configs.table import ID_OPTIONS
+from medkd.io.paths import PathLike
 
 from .dataset_properties import dataset_property
 

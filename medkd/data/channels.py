@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monai.config import PathLike
+from medkd.io.paths import PathLike
 
 from .dataset_properties import dataset_property
 

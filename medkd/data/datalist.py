@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monai.config import PathLike
 
 from medkd.io import image_files, one_or_list
+from medkd.io.paths import PathLike
 from medkd.runs.files import write_atomically
 
 from .datalist_form import UNLABELLED, check_form

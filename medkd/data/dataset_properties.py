@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from monai.config import PathLike
-
 from medkd.configs.plain import check_plain
 from medkd.configs.table import ID_OPTIONS
 from medkd.configs.values import fits
+from medkd.io.paths import PathLike
 
 from .datalist import FILE_NAME, read_datalist
 

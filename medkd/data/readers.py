@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monai.config import PathLike
 from monai.data.image_reader import ImageReader, PILReader, _copy_compatible_dict, _stack_images
 from monai.data.utils import is_supported_format
 from monai.utils import MetaKeys, SpaceKeys
 from PIL import Image
 
 from medkd.io import VOLUMES, is_dicom_folder, open_picture, read_channel_files, read_in_form, to_rgb
+from medkd.io.paths import PathLike
 
 from .volume_store import SUFFIX, read_volume
 

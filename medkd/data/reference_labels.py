@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.config import PathLike
 from PIL import Image
 from torch import nn
 from tqdm import tqdm
 
 from medkd.io import image_files, one_or_list
+from medkd.io.paths import PathLike
 from medkd.parallel.group import barrier, is_main_process, progress_disabled
 from medkd.runs.files import write_atomically
 

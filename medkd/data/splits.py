@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monai.config import PathLike
 
+from medkd.io.paths import PathLike
 from medkd.runs.errors import UsageError
 
 __all__ = ["SPLITS", "VALIDATION_SHARE", "check_leaks", "natural_key", "read_json", "split_cases"]

@@ -6,10 +6,12 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
-from monai.config import KeysCollection, PathLike
+from monai.config import KeysCollection
 from monai.data import Dataset
 from monai.transforms import MapTransform
 from torch.utils.data import Subset
+
+from medkd.io.paths import PathLike
 
 from .datalist import load_datalist, load_unlabelled, subsample_cases
 from .dataset_properties import dataset_property

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import blosc2
 import numpy as np
-from monai.config import PathLike
 
+from medkd.io.paths import PathLike
 from medkd.runs.files import write_atomically
 
 from .store_checksums import add_checksums, check_chunks

@@ -3,8 +3,9 @@
 Importing this package does not import torch: inference with an exported network reads `medkd.inferers.blending` without it.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from medkd.startup import lazy_names
 
 if TYPE_CHECKING:
     from .case_by_case import infer_each
@@ -14,15 +15,4 @@ if TYPE_CHECKING:
 
 __all__ = ["SliceBatchInferer", "VolumeInferer", "infer_each", "keep_logits"]
 
-_LAZY = {
-    "SliceBatchInferer": "slice_batches",
-    "VolumeInferer": "volumes",
-    "infer_each": "case_by_case",
-    "keep_logits": "kept_logits",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, __file__)

@@ -3,7 +3,9 @@
 Importing this package imports neither torch nor MONAI; the first use of `build` does.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from medkd.startup import lazy_names
 
 from .coarse_target import note_coarse_target
 from .images import check_images, note_images
@@ -28,11 +30,4 @@ __all__ = [
     "team_arguments",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import `build` when it is first used."""
-    if name == "build":
-        from .loss import build
-
-        return build
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, __file__)

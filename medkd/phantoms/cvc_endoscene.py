@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from monai.config import PathLike
 from scipy.ndimage import binary_dilation, gaussian_filter
+
+from medkd.io.paths import PathLike
 
 from ._pictures import save, spread, texture
 

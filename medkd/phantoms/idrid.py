@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from monai.config import PathLike
 from scipy.ndimage import gaussian_filter
+
+from medkd.io.paths import PathLike
 
 from ._pictures import ellipse, grid, save, spread, texture
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from monai.config import PathLike
+
+from medkd.io.paths import PathLike
 
 from ._abdomen import FAT, Grid, check_sizes, inside, make_body, simulate_scan, texture, unit_cube
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from monai.config import PathLike
+
+from medkd.io.paths import PathLike
 
 from ._abdomen import Grid, check_sizes, inside, make_body, simulate_scan, texture, unit_cube
 from .kits19 import kits19_affine

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from monai.config import PathLike
+
+from medkd.io.paths import PathLike
 
 from ._abdomen import check_sizes
 from .kits19 import kits19_affine, make_phantom

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from monai.config import PathLike
+
+from medkd.io.paths import PathLike
 
 from ._pictures import ellipse, grid, save, texture
 

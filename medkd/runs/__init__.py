@@ -1,11 +1,12 @@
 """The files of a run: one process at a time writes them, completely or not at all, and one reader reads them.
 
-Importing this package imports neither torch nor pandas nor MONAI, nor PyYAML. The names in `_LAZY` import them when they are
-used.
+Importing this package imports neither torch nor pandas nor MONAI, nor PyYAML. Names below
+``TYPE_CHECKING`` import them when they are used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from medkd.startup import lazy_names
 
 from .errors import did_you_mean, one_line_errors
 from .files import save_atomically, write_atomically
@@ -40,25 +41,4 @@ __all__ = [
     "write_atomically",
 ]
 
-_LAZY = {
-    "FinishedRun": "finished",
-    "PredictedCases": "predicted",
-    "ResumableRun": "resume",
-    "RunFolder": "folder",
-    "RunRecord": "handler",
-    "check_assistant": "record",
-    "check_model": "record",
-    "check_student": "record",
-    "collapsed_runs": "results",
-    "load_parser": "rebuild",
-    "read_cases": "results",
-    "trained_run": "results",
-    "recorded": "record",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name of `_LAZY` when it is used."""
-    if name in _LAZY:
-        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, __file__)

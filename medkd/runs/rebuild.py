@@ -11,6 +11,7 @@ from medkd.configs.ids import get_nested, is_expression
 from medkd.configs.merge import merge_files
 from medkd.configs.plain import as_literal, check_plain
 from medkd.configs.table import ID_OPTIONS
+from medkd.startup import import_monai
 
 from .folder import RunFolder
 from .plain_record import NONE, plain_options
@@ -59,6 +60,7 @@ def load_parser(folder: RunFolder, trust_record: bool = False) -> ConfigParser:
         ValueError: for a file that is not a record, options that are not plain data, a task that is not one of medkd, or a run
             that only a trusted record can rebuild.
     """
+    import_monai()
     import torch
     from monai.bundle import ConfigParser
 

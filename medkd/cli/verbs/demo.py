@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from medkd.configs.option import Option
+from medkd.startup import import_monai
 
 from ..verb import Command, Verb
 
@@ -12,7 +13,8 @@ __all__ = ["VERB"]
 
 
 def _run(command: Command) -> None:
-    from ..demo import demo  # imports torch and MONAI
+    import_monai()
+    from ..demo import demo
 
     demo(Path(command.settings["output_dir"]), command.settings["seed"])
 

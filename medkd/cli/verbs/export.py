@@ -5,6 +5,7 @@ from __future__ import annotations
 from medkd.configs.bundles import config_files
 from medkd.configs.merge import merge_files
 from medkd.configs.option import Option
+from medkd.startup import import_monai
 
 from ..bundle_verbs import check_required_ids, checked_options
 from ..verb import MODE, OVERLAY, Command, Verb
@@ -18,7 +19,8 @@ def _run(command: Command) -> None:
     settings = command.settings
     check_required_ids(command, _REQUIRED)
     options, mode = checked_options(command)
-    from medkd.deploy.export import apply_overrides, check_format, export  # imports torch
+    import_monai()
+    from medkd.deploy.export import apply_overrides, check_format, export
     from medkd.runs.lock import release_locks
 
     check_format(settings["format"])

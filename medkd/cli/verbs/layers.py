@@ -6,6 +6,7 @@ from medkd.configs.bundles import config_files
 from medkd.configs.merge import merge_files, set_value
 from medkd.configs.option import Option
 from medkd.configs.table import data_as_literals
+from medkd.startup import import_monai
 
 from ..bundle_verbs import checked_options
 from ..verb import MODE, OVERLAY, Command, Verb
@@ -19,6 +20,7 @@ def _run(command: Command) -> None:
     config = merge_files([*config_files("train", command.task, mode=mode), *settings["overlay"]])
     for name, value in data_as_literals(options).items():
         set_value(config, name, value)
+    import_monai()
     import torch
     from monai.bundle import ConfigParser
     from tabulate import tabulate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from medkd.configs.option import Option
+from medkd.startup import import_monai
 
 from ..pack_options import RUNTIME_OPTIONS, BundleDetails, read_pack_options
 from ..verb import MODE, OVERLAY, Command, Verb
@@ -16,6 +17,7 @@ def _run(command: Command) -> None:
     details = BundleDetails(**settings)
     details.check()
     read_pack_options(command.task, command.options, mode, overlays)  # a misspelt option must not wait for torch
+    import_monai()
     from medkd.deploy.bundle import pack
 
     print("packed:", *pack(command.task, command.options, mode, overlays, details), sep="\n")

@@ -1,0 +1,66 @@
+"""Start-up of a command: packages whose names are imported when they are first used, and the import of MONAI.
+
+MONAI imports all of itself, with ignite, parts of torch that few programs need, scipy, scikit-image and matplotlib: several
+seconds of CPU time. So a command imports it only where it needs it.
+"""
+
+from __future__ import annotations
+
+import ast
+import gc
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+__all__ = ["import_monai", "lazy_names"]
+
+
+def lazy_names(package: str, file: str) -> Callable[[str], Any]:
+    """Return the ``__getattr__`` of a package, which imports a module when one of its names is first used.
+
+    The package lists the names as ``from .module import name`` below ``if TYPE_CHECKING:``, where type checkers and
+    `medkd pack` read them too. No name may be that of a module of the package: an imported module hides it.
+
+    Args:
+        package: its ``__name__``.
+        file: its ``__file__``.
+
+    Example:
+        >>> from medkd import losses
+        >>> losses.KDLoss.__module__
+        'medkd.losses.kd'
+    """
+
+    def get(name: str) -> Any:
+        if name not in _origins(file):
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(f"{package}.{_origins(file)[name]}"), name)
+
+    return get
+
+
+@cache
+def _origins(file: str) -> dict[str, str]:
+    """Return the names that a package imports from its modules, and these modules."""
+    nodes = ast.walk(ast.parse(Path(file).read_text(encoding="utf-8")))
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module]
+    return {alias.name: str(node.module) for node in imports for alias in node.names}
+
+
+def import_monai() -> None:
+    """Import torch and MONAI while Python's garbage collector rests, which takes a sixth less time.
+
+    The collector looks for garbage each time that many objects were made. An import makes many, and they all stay.
+    """
+    if "monai.bundle" in sys.modules:
+        return
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        import_module("monai.bundle")
+    finally:
+        if was_enabled:
+            gc.enable()
