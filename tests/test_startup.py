@@ -40,7 +40,7 @@ def test_help_and_methods_import_nothing_heavy(words):
 
 
 def test_prepare_needs_neither_torch_nor_monai(tmp_path):
-    make_nifti(tmp_path / "raw", cases=3, size=32, slices=(8, 9))
+    make_nifti(tmp_path / "raw", cases=6, size=32, slices=(8, 9))
     folders = ["--images", tmp_path / "raw/images", "--labels", tmp_path / "raw/labels"]
     modules = imported_by_command(
         "prepare", "nifti", *folders, "--classes", "kidney", "--dataset_dir", tmp_path / "data"
