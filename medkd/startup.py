@@ -51,9 +51,10 @@ def _origins(file: str) -> dict[str, str]:
 
 
 def import_monai() -> None:
-    """Import torch and MONAI while Python's garbage collector rests, which takes a sixth less time.
+    """Import torch and MONAI while Python's garbage collector rests: a command that works little takes a quarter less time.
 
-    The collector looks for garbage each time that many objects were made. An import makes many, and they all stay.
+    The collector looks for garbage each time that many objects were made. An import makes many, and they all stay. They are
+    frozen, else the collector would go through all of them as soon as it is on again.
     """
     if "monai.bundle" in sys.modules:
         return
@@ -61,6 +62,7 @@ def import_monai() -> None:
     gc.disable()
     try:
         import_module("monai.bundle")
+        gc.freeze()
     finally:
         if was_enabled:
             gc.enable()

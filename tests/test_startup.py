@@ -62,3 +62,19 @@ def test_losses_of_maps_do_not_load_the_compiler():
     # DCD marks a function for torch.compile, whose package takes most of a second to import
     modules = imported_by("import torch, sys\nfrom medkd.losses import ATLoss, KDLoss, SPKDLoss")
     assert "torch" in modules and "torch._dynamo" not in modules
+
+
+@pytest.mark.slow
+def test_monai_is_imported_with_the_collector_at_rest():
+    code = """
+import gc
+from medkd.startup import import_monai
+
+import_monai()
+count = gc.get_freeze_count()
+assert gc.isenabled() and count > 100_000, count
+gc.unfreeze()
+import_monai()
+assert gc.get_freeze_count() == 0  # what others have made since then stays theirs
+"""
+    assert {"monai.bundle", "torch"} <= imported_by(code)
