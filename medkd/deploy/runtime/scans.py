@@ -24,7 +24,7 @@ class Scan:
         resample: whether channels on another grid than the first are resampled onto it.
 
     Attributes:
-        image: ``(channels, slices, rows, columns)``, float32.
+        image: ``(channels, slices, rows, columns)``, float32, or float64 of images that were scaled by their percentiles.
         spacing: mm along these axes.
         affine: of the file, ``(4, 4)``.
 
@@ -37,16 +37,16 @@ class Scan:
         if description.orientation is None:
             raise ValueError(f"{path}: found a network of pictures, expected one of scans")
         array, self.affine, _ = read_channel_files(paths, description.channel_names, resample)
-        array = array.astype(np.float32)
-        _check_finite(path, array)
+        if array.dtype.kind == "f":
+            array = array.astype(np.float32, copy=False)
+            _check_finite(path, array)
         if description.per_case is not None:
-            array = _normalise(path, array, description.per_case)
+            array = _normalise(path, array.astype(np.float32, copy=False), description.per_case)
         file_axes = nib.io_orientation(self.affine)
         network_axes = nib.orientations.axcodes2ornt(description.orientation)
         self._to_file = nib.orientations.ornt_transform(network_axes, file_axes)
         turn = nib.orientations.ornt_transform(file_axes, network_axes)
-        array = np.stack([nib.apply_orientation(channel, turn) for channel in array])
-        self.image = _scale(np.ascontiguousarray(array), description)
+        self.image = _scaled([nib.apply_orientation(channel, turn) for channel in array], description)
         lengths = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
         # for each axis of the image, the axis of the file that it was
         axes = [int(np.flatnonzero(file_axes[:, 0] == axis)[0]) for axis in network_axes[:, 0]]
@@ -78,6 +78,18 @@ def _normalise(path: Path, array: np.ndarray, per_case: bool | Sequence[bool]) -
         return normalise_channels(array, per_case)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _scaled(channels: Sequence[np.ndarray], description: ModelSpec) -> np.ndarray:
+    """Copy volumes into one array and scale it, slice by slice: what was copied is in the processor's cache then."""
+    # `normalise_channels` may return double precision: results of earlier versions are kept to the last bit
+    dtype = channels[0].dtype if channels[0].dtype.kind == "f" else np.float32
+    image = np.empty((len(channels), *channels[0].shape), dtype=dtype)
+    for index in range(image.shape[1]):
+        for copy, channel in zip(image, channels, strict=True):
+            copy[index] = channel[index]
+        _scale(image[:, index], description)
+    return image
 
 
 def _scale(array: np.ndarray, description: ModelSpec) -> np.ndarray:
