@@ -45,16 +45,19 @@ def watch_torch(watch: Watch, form: str) -> None:
             self.memory_format = last if form == "channels_last" else torch.contiguous_format
             self.network = network.eval()
             self.call = torch.compile(network, dynamic=False) if form == "compile" else network
+            self.is_stored = False
 
         def forward(self, image: torch.Tensor) -> torch.Tensor:
+            if not self.is_stored:  # after medkd has chosen a layout of its own
+                self.network.to(memory_format=self.memory_format)
+                self.is_stored = True
             plain = image.as_subclass(torch.Tensor)
             return forward(self.call, plain.contiguous(memory_format=self.memory_format))
 
     forward = watch.call(lambda network, image: network(image))
 
     def load_watched(*args: Any, **kwargs: Any) -> Any:
-        watched = Watched(load(*args, **kwargs))
-        return watched.to(memory_format=watched.memory_format)
+        return Watched(load(*args, **kwargs))
 
     networks.load_weights, inferers.infer_each = load_watched, watch.run(inferers.infer_each)
     case_by_case._read = watch.part("reading", case_by_case._read)
