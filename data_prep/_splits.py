@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -61,11 +62,10 @@ def split_discovered(
         return splits or split_cases(merged, "random", fold, folds, seed)
     merged = {**cases.patients, **same_patient}
     if split == cases.split_name and not cases.drawn_as:
-        published = _with_validation(cases, merged)
-        return {name: [case for case in cases.patients if published.get(case) == name] for name in SPLITS}
+        return _published(cases, merged)
     kind = cases.drawn_as if split == cases.split_name else split
     patients = merged if kind in ("random", "sorted") else cases.patients
-    named = patients_in_names(patients) if all(case == name for case, name in cases.patients.items()) else {}
+    named = _named_patients(cases)
     if not named:
         return split_cases(patients, kind, fold, folds, seed)
     try:
@@ -78,6 +78,32 @@ def split_discovered(
     splits = split_cases(patients, kind, fold, folds, seed)
     warnings.warn(f"each case is taken for a patient, other than its name says: {refusal}", stacklevel=3)
     return splits
+
+
+def _named_patients(cases: DiscoveredCases) -> dict[str, str]:
+    """Return the patients that the names of the cases state, where nothing else does."""
+    return patients_in_names(cases.patients) if all(case == name for case, name in cases.patients.items()) else {}
+
+
+def _published(cases: DiscoveredCases, patient_of: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the published split; names set the patients of the cases, unless the publishers put one into two splits."""
+
+    def splits(patients: Mapping[str, str]) -> dict[str, list[str]]:
+        published = _with_validation(cases, patients)
+        return {name: [case for case in cases.patients if published.get(case) == name] for name in SPLITS}
+
+    if not (named := _named_patients(cases)):
+        return splits(patient_of)
+    of_names = splits({**patient_of, **named})
+    counts = Counter(name for part in of_names.values() for name in {named[case] for case in part})
+    if torn := next((name for name, count in counts.items() if count > 1), None):
+        reason = f"the published split has {torn} in several parts"
+        warnings.warn(f"each case is taken for a patient, other than its name says: {reason}", stacklevel=4)
+        return splits(patient_of)
+    cases.patients.update(named)
+    if cases.validation_seed is not None:
+        hold_out(cases, cases.validation_seed)  # again: of these patients
+    return of_names
 
 
 def check_splits(source: Path, splits: Mapping[str, Sequence[Any]], origin: str) -> None:

@@ -132,7 +132,7 @@ def measure_volume(pair: VolumePair, inside: np.ndarray | None = None) -> CaseMe
         pair: image and label map.
         inside: voxels whose intensities the window is proposed by; None: the labelled ones.
     """
-    image, label, affine, orientation, notes = pair
+    image, label, affine, orientation, notes, _ = pair
     inside = label > 0 if inside is None else inside
     counts = np.bincount(label.ravel(), minlength=256)
     return CaseMeasures(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from medkd.runs.files import naming
+from medkd.runs.files import check_no_link_loop, naming
 from medkd.runs.lock import FolderLock, clean_partial
 
 __all__ = ["check_target", "complete_or_absent"]
@@ -20,6 +20,7 @@ REPLACEABLE |= {"imagesTr", "labelsTr", "images", "labels", "imagesUnlabelled"}
 
 def check_target(source: Path, target: Path, overwrite: bool) -> None:
     """Raise ValueError when the target must not be written."""
+    check_no_link_loop("dataset_dir", target)
     if target.is_symlink() and not target.exists():
         raise ValueError(f"--dataset_dir {target}: found a link that leads nowhere, expected a folder to write")
     source, target = source.resolve(), target.resolve()

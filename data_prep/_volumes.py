@@ -50,6 +50,7 @@ class VolumePair(NamedTuple):
         affine: ``(4, 4)``, voxel indices to mm in RAS+, of both.
         orientation: axis codes of the image file, such as ``"LPS"``, with " oblique" where it is.
         notes: what the files left open, and how it was read.
+        file: of the label map, for messages.
     """
 
     image: np.ndarray
@@ -57,6 +58,7 @@ class VolumePair(NamedTuple):
     affine: np.ndarray
     orientation: str
     notes: tuple[str, ...] = ()
+    file: Path = Path()
 
 
 def read_pair(files: CaseFiles, channels: Sequence[str] = ONE_CHANNEL, resample: bool = False) -> VolumePair:
@@ -76,12 +78,12 @@ def read_pair(files: CaseFiles, channels: Sequence[str] = ONE_CHANNEL, resample:
     (image, affine, image_notes), mask = read_channels(files.images, channels, resample), read_volume(files.label)
     notes = _pair_notes(image_notes, mask.notes)
     label, label_affine = onto_axes(mask.array, mask.affine, affine)
-    _check_same_grid(image[0], affine, label, label_affine, notes)
+    _check_same_grid(image[0], affine, label, label_affine, files.label, notes)
     label = to_stored_axes(label[None], affine)[0][0]
     stored, stored_affine = to_stored_axes(image, affine)
     check_intensities(stored, files.images, channels)
-    values = whole_numbers(label, np.uint8, "label values of the mask")
-    return VolumePair(stored, values, stored_affine, orientation_of(affine), notes)
+    values = whole_numbers(label, np.uint8, f"label values of the mask {files.label}")
+    return VolumePair(stored, values, stored_affine, orientation_of(affine), notes, files.label)
 
 
 def _pair_notes(image: Sequence[str], mask: Sequence[str]) -> tuple[str, ...]:
@@ -93,17 +95,17 @@ def _pair_notes(image: Sequence[str], mask: Sequence[str]) -> tuple[str, ...]:
 
 
 def _check_same_grid(
-    image: np.ndarray, affine: np.ndarray, label: np.ndarray, label_affine: np.ndarray, notes: Sequence[str]
+    image: np.ndarray, affine: np.ndarray, label: np.ndarray, label_affine: np.ndarray, file: Path, notes: Sequence[str]
 ) -> None:
-    """Raise ValueError for two grids that differ; the notes on the files may tell why they do."""
+    """Raise ValueError for two grids that differ; the notes on the image and the label ``file`` may tell why they do."""
     reasons = "".join(f"; {note}" for note in notes)
     if image.shape != label.shape:
-        raise ValueError(f"image {image.shape} and mask {label.shape} have different shapes{reasons}")
+        raise ValueError(f"image {image.shape} and mask {label.shape} have different shapes: {file}{reasons}")
     if (shift := largest_shift(affine, label_affine, image.shape)) > SHIFT_TOLERANCE:
         difference = np.abs(affine - label_affine).max()
         raise ValueError(
             f"affines of image and mask differ by up to {difference:.4g}: corners lie {shift:.3g} voxels apart "
-            f"(tolerance {SHIFT_TOLERANCE:g}){reasons}"
+            f"(tolerance {SHIFT_TOLERANCE:g}): {file}{reasons}"
         )
 
 
@@ -128,7 +130,7 @@ def store_volumes(
     """
     present = np.flatnonzero(np.bincount(pair.label.ravel(), minlength=256))
     if unknown := [int(value) for value in present if value not in values]:
-        raise ValueError(f"label values {unknown} in the mask, expected only {list(values)}")
+        raise ValueError(f"label values {unknown} in the mask {pair.file}, expected only {list(values)}")
     label = np.array([values.get(value, 0) for value in range(256)], np.uint8)[pair.label]
     stored = store_image(case, image, pair.affine, folder, "imagesTr")
     name = f"labelsTr/{case}{SUFFIX}"

@@ -17,6 +17,7 @@ from typing import Any
 from medkd.configs.merge import merge_files, set_value
 from medkd.configs.values import check_monai_words
 from medkd.runs.errors import print_one_line
+from medkd.runs.files import check_no_link_loop
 from medkd.runs.folder import RunFolder
 from medkd.runs.invocation import current_invocation
 from medkd.runs.lock import FolderLock
@@ -90,6 +91,7 @@ def _read_monai_command(words: Sequence[str]) -> tuple[tuple[str, ...], dict[str
 
 
 def _check_output(folder: Path, resume: bool, results: Sequence[str]) -> None:
+    check_no_link_loop("output_dir", folder)
     if folder.is_file() or (folder.is_symlink() and not folder.exists()):
         kind = "a file" if folder.is_file() else "a link that leads nowhere"
         raise FileExistsError(f"--output_dir {folder}: is {kind}, expected a folder")

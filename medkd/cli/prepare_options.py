@@ -47,7 +47,10 @@ def prepare_options(task: str) -> list[Option]:
         kind = _kind(ast.unparse(argument.annotation) if argument.annotation else "", argument.arg)
         # It stands behind arguments that have alternatives, so Python wants a default.
         default = _NO_DEFAULT if name == "dataset_dir" else default
-        options.append(Option(name, kind, meanings.get(argument.arg, ""), default, nullable=default is None))
+        meaning = meanings.get(argument.arg, "")
+        if default is None:  # nobody types None: what it means is the default
+            meaning = re.sub(r"(^|\. )None: ", r"\1Default: ", meaning).replace("None: ", "default: ")
+        options.append(Option(name, kind, meaning, default, nullable=default is None))
     return options
 
 

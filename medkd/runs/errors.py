@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -73,6 +74,8 @@ def one_line_errors(error: BaseException) -> str | None:
     while cause is not None:
         if isinstance(cause, _INPUT_ERRORS):
             message = str(cause) or f"not readable ({type(cause).__name__})"
+            if isinstance(cause, OSError) and cause.errno == errno.ELOOP:
+                message = f"{cause.filename}: found a symbolic link that leads to itself, expected a file or folder"
             # Raised on purpose from a reader's error, or by the file system: this message names the file.
             if str(cause) and (cause.__cause__ is not None or getattr(cause, "errno", None)):
                 break

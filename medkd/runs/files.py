@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["naming", "save_atomically", "write_atomically"]
+__all__ = ["check_no_link_loop", "naming", "save_atomically", "write_atomically"]
+
+
+def check_no_link_loop(option: str, path: str | Path) -> None:
+    """Check that no symbolic link on a path leads to itself.
+
+    Args:
+        option: that names the path, for the message.
+        path: need not exist.
+
+    Raises:
+        ValueError: for such a link.
+    """
+    try:
+        os.stat(path)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ValueError(
+                f"--{option} {path}: found a symbolic link that leads to itself, expected a folder"
+            ) from None
 
 
 @contextmanager

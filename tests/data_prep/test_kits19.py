@@ -206,9 +206,18 @@ def nan_image():
             r"imaging.nii.gz has shape \(6, 8, 10, 2\), expected three axes",
         ),
         ({"label_affine": moved(0.3)}, r"affines .* differ by up to 0.3"),
-        ({"label": case_arrays()[1] * 3}, r"label values \[3, 6\] in the mask, expected only \[0, 1, 2\]"),
-        ({"label": case_arrays()[1] * np.float32(0.5)}, "label values of the mask: 0.5 is not a whole number"),
-        ({"label": case_arrays()[1].astype(np.int16) * -1}, "label values of the mask: -2|-1 is outside 0 to 255"),
+        (
+            {"label": case_arrays()[1] * 3},
+            r"label values \[3, 6\] in the mask .*segmentation.*, expected only \[0, 1, 2\]",
+        ),
+        (
+            {"label": case_arrays()[1] * np.float32(0.5)},
+            r"mask .*segmentation.nii.gz: 0.5 is not a whole number",
+        ),
+        (
+            {"label": case_arrays()[1].astype(np.int16) * -1},
+            "mask .*segmentation.nii.gz: -2|-1 is outside 0 to 255",
+        ),
         ({"image": nan_image()}, "imaging.nii.gz: NaN or infinite voxels"),
         ({"image": case_arrays()[0] * np.float32(200)}, "HU of the image: .* is outside -32768 to 32767"),
         ({"image": case_arrays()[0] + np.float32(0.25)}, "HU of the image: .* is not a whole number"),

@@ -167,11 +167,11 @@ BAD_CASES = [
     (blocked(lambda: {"image": make_ct()[0][..., 0]}), "c1: .* expected three axes"),
     (
         blocked(lambda: {"label": make_ct()[1] * np.float32(0.5)}),
-        "c1: label values of the mask: .* is not a whole number",
+        r"c1: label values of the mask .*c1.nii.gz: .* is not a whole number",
     ),
     (
         blocked(lambda: {"label": make_ct()[1].astype(np.int16) * 300}),
-        "c1: label values of the mask: .* outside 0 to 255",
+        r"c1: label values of the mask .*c1.nii.gz: .* outside 0 to 255",
     ),
     (blocked(lambda: {"image": make_ct()[0] * np.float32(200)}), "c1: HU of the image: .* outside -32768 to 32767"),
     (without("labels/c1.nii.gz"), "c1: .*c1.nii.gz has no mask of the same name"),

@@ -125,3 +125,31 @@ def test_a_class_that_no_validation_case_has_is_warned_about(tmp_path, recwarn):
         warn_without_target(tmp_path, [picture], labels)
     with pytest.warns(UserWarning, match="no validation case has kidney: "):
         warn_without_target(tmp_path, [volume], labels)
+
+
+def named_patients(**frames):
+    """Return a published split of frames: patient -> splits of its frames."""
+    cases = DiscoveredCases()
+    for patient, splits in frames.items():
+        for number, split in enumerate(splits):
+            cases.patients[f"{patient}_frame{number}"] = f"{patient}_frame{number}"
+            cases.published[f"{patient}_frame{number}"] = split
+    return cases
+
+
+def test_patients_in_the_names_of_a_published_split_are_read():
+    cases = named_patients(patient1=["training"] * 2, patient2=["training"] * 2, patient3=["test"] * 2)
+    hold_out(cases, 0)
+    splits = split_discovered(cases, "published", 0, 5, 0)
+    assert cases.patients["patient1_frame1"] == "patient1" and len(splits["validation"]) == 2
+    assert len({cases.patients[case] for case in splits["validation"]}) == 1
+    assert cases.held_out.startswith("validation: 1 of 2 training patients")
+
+
+def test_a_published_split_that_puts_a_patient_into_two_parts_stays_as_it_is():
+    cases = named_patients(patient1=["training", "test"], patient2=["training", "validation"])
+    with pytest.warns(
+        UserWarning, match="each case is taken for a patient, .*: the published split has patient1 in several"
+    ):
+        splits = split_discovered(cases, "published", 0, 5, 0)
+    assert splits["test"] == ["patient1_frame1"] and cases.patients["patient1_frame0"] == "patient1_frame0"

@@ -105,7 +105,7 @@ def test_stored_volumes_have_the_stored_values(tmp_path):
     stored, affine = read_volume(tmp_path / entry["label"])
     assert np.array_equal(stored, np.where(label == 5, 1, np.where(label == 9, 2, 0)))
     np.testing.assert_array_equal(affine, pair.affine)
-    with pytest.raises(ValueError, match=r"label values \[9\] in the mask, expected only \[0, 5\]"):
+    with pytest.raises(ValueError, match=r"label values \[9\] in the mask .*, expected only \[0, 5\]"):
         store_volumes("d", "p", pair.image, pair, tmp_path, {0: 0, 5: 1})
 
 

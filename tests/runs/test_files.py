@@ -3,7 +3,19 @@
 import pytest
 import torch
 
-from medkd.runs.files import save_atomically, write_atomically
+from medkd.runs.errors import one_line_errors
+from medkd.runs.files import check_no_link_loop, save_atomically, write_atomically
+
+
+def test_a_link_that_leads_to_itself_is_told(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    for path in (tmp_path / "loop", tmp_path / "loop/in/it"):
+        with pytest.raises(ValueError, match=r"--output_dir .*loop.*: found a symbolic link that leads to itself"):
+            check_no_link_loop("output_dir", path)
+        with pytest.raises(OSError) as error:
+            path.stat()
+        assert "found a symbolic link that leads to itself" in one_line_errors(error.value)
+    check_no_link_loop("output_dir", tmp_path / "new/folder")
 
 
 def test_a_file_is_whole_or_not_there(tmp_path):
