@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,8 @@ def team_first(
         role = next(iter(missing))
         raise ValueError(f"--training_cases 0: found no {role}, expected --{role} PATH: it is trained on labels")
     for role, training in missing.items():
-        print(f"medkd: {role} is missing: it is trained first", flush=True)
+        if os.environ.get("RANK", "0") == "0":
+            print(f"medkd: {role} is missing: it is trained first", flush=True)
         train(role, training)
     return {**student, **paths}
 

@@ -41,6 +41,7 @@ T = TypeVar("T")
 # The longest time that a process waits for another, which may run a whole validation meanwhile.
 _TIMEOUT = timedelta(minutes=30)
 _LOST = re.compile(r"gloo|nccl|connection (closed|reset|refused)|broken pipe|socket", re.IGNORECASE)
+_starts = 0  # how many runs of this process began, as the members of a team do
 _printed: distributed.Store | None = None  # the error messages that one of the processes has printed
 
 
@@ -55,7 +56,7 @@ def start(device: str | torch.device) -> None:
     Raises:
         ValueError: for a device with a number, or more processes on this machine than it has GPUs.
     """
-    global _printed
+    global _printed, _starts
     if "WORLD_SIZE" not in os.environ or distributed.is_initialized():
         return
     device = torch.device(device)
@@ -63,6 +64,8 @@ def start(device: str | torch.device) -> None:
         _select_gpu(device, int(os.environ["LOCAL_RANK"]), torch.cuda.device_count())
     backend = "nccl" if device.type == "cuda" else "gloo"
     store, number, count = next(distributed.rendezvous("env://", timeout=_TIMEOUT))
+    _starts += 1
+    store = distributed.PrefixStore(f"start_{_starts}", store)  # the keys of an earlier group are still there
     _printed = distributed.PrefixStore("medkd", store)
     distributed.init_process_group(backend, store=store, rank=number, world_size=count, timeout=_TIMEOUT)
     sys.excepthook = _print_once

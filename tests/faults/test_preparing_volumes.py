@@ -129,9 +129,9 @@ REFUSED_CASES = {
     ),
     "HU that are none": (array_of(IMAGE, with_voxel(70000, np.int32)), "c1: HU of the image: 70000 is outside -32768"),
     "NaN in the mask": (array_of(LABEL, with_voxel(np.nan, np.float32)), "c1: .*mask .*: NaN or infinite values"),
-    "soft mask": (array_of(LABEL, with_voxel(0.5, np.float32)), "c1: .*mask: 0.5 is not a whole number"),
-    "negative label": (array_of(LABEL, with_voxel(-1, np.int16)), "c1: .*mask: -1 is outside 0 to 255"),
-    "label above 255": (array_of(LABEL, with_voxel(300, np.int16)), "c1: .*mask: 300 is outside 0 to 255"),
+    "soft mask": (array_of(LABEL, with_voxel(0.5, np.float32)), "c1: .*mask .*: 0.5 is not a whole number"),
+    "negative label": (array_of(LABEL, with_voxel(-1, np.int16)), "c1: .*mask .*: -1 is outside 0 to 255"),
+    "label above 255": (array_of(LABEL, with_voxel(300, np.int16)), "c1: .*mask .*: 300 is outside 0 to 255"),
 }
 
 
