@@ -20,7 +20,7 @@ ALLOWED = {
     "losses": {"networks", "parallel", "runs.errors"},
     "methods": {"configs", "losses", "networks", "runs.errors"},
     "correction": {"losses", "networks", "parallel"},
-    "teachers": {"correction", "io.normalise", "networks", "parallel", "runs"},
+    "teachers": {"correction", "data", "inferers", "io", "networks", "parallel", "runs"},
     "plckd": {"correction", "methods", "networks", "parallel", "runs", "teachers"},
     "engines": {"losses", "networks", "parallel", "teachers"},
     "inferers": {

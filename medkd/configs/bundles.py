@@ -38,10 +38,10 @@ def config_files(
         mode: "2d" or "3d".
 
     Raises:
-        ValueError: for ``mode`` "3d" of a task without volumes, or with cached soft labels.
+        ValueError: for ``mode`` "3d" of a task without volumes.
     """
     configs, overlays = BUNDLES / task / "configs", BUNDLES / "overlays"
-    volumes = _volume_overlays(task, soft_labels) if mode == "3d" else []
+    volumes = _volume_overlays(task) if mode == "3d" else []
     if verb == "infer":
         return [configs / "inference.yaml", *volumes[:1]]
     files = [configs / "train.yaml", *volumes]
@@ -52,7 +52,9 @@ def config_files(
     if verb in ("evaluate", "export"):
         files.append(configs / "evaluate.yaml")
     files += [overlays / name for name in _EXTRA_FILES.get(verb, ())]
-    return [*files, overlays / "cached.yaml"] if soft_labels == "cached" else files
+    if soft_labels == "cached":
+        files += [overlays / "cached.yaml", *([overlays / "cached_volumetric.yaml"] if volumes else [])]
+    return files
 
 
 def all_config_files(verb: str, roles: Sequence[str] = ("student",)) -> set[Path]:
@@ -71,13 +73,9 @@ def all_config_files(verb: str, roles: Sequence[str] = ("student",)) -> set[Path
     return files
 
 
-def _volume_overlays(task: str, soft_labels: str) -> list[Path]:
+def _volume_overlays(task: str) -> list[Path]:
     from .merge import merge_files  # PyYAML may be missing where an exported network predicts
 
     if "mode" not in merge_files([BUNDLES / task / "configs/train.yaml"]):
         raise ValueError(f"--mode 3d: {task} is a task of pictures, it has no volumes")
-    if soft_labels == "cached":
-        raise ValueError(
-            "--soft_labels cached keeps whole slices and pictures: with --mode 3d use --soft_labels online"
-        )
     return [BUNDLES / "overlays" / name for name in ("volumetric.yaml", "volumetric_train.yaml")]

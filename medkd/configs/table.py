@@ -165,6 +165,22 @@ _OPTIONS = (
         "are refused.",
         choices=("auto", "logits", "probabilities"),
     ),
+    Option(
+        "teacher_spacing",
+        "list",
+        "Voxel spacing in mm of the teacher, where its soft labels are cached: slices, rows, columns.",
+        nullable=True,
+        example="[3.0,0.8,0.8]",
+        mode="3d",
+    ),
+    Option(
+        "teacher_patch_size",
+        "list",
+        "Slices, rows and columns of the teacher's windows, where its soft labels are cached.",
+        nullable=True,
+        example="[64,128,128]",
+        mode="3d",
+    ),
     # assistants
     Option("init", "text", "Initial weights of an assistant.", choices=("teacher", "scratch")),
     Option("freeze_norm", "truth", "Keep the batch statistics of the teacher."),

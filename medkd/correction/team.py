@@ -186,8 +186,11 @@ class TeacherTeam(nn.Module):
 
     def _add_assistants(self, image: Tensor, features: Features) -> TeamOutputs:
         false_pixel, boundary = (None if network is None else network(image) for network in self.assistants.values())
-        embedding = (features.decoder or features.encoder)[-1] if self.uses_embedding else None
-        return TeamOutputs(features.logits, false_pixel, boundary, embedding)
+        return TeamOutputs(features.logits, false_pixel, boundary, self.embedding_of(features))
+
+    def embedding_of(self, features: Features) -> Tensor | None:
+        """Return the map of T in which similarity is measured; None if the chain does not read it."""
+        return (features.decoder or features.encoder)[-1] if self.uses_embedding else None
 
     @property
     def assistants(self) -> dict[str, nn.Module | None]:

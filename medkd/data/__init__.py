@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from .dataset_properties import data_classes, data_values, dataset_property
     from .mixed_batches import MixedSampler, mixed_sampler
     from .normalise import NormaliseCased
-    from .patches import RandStoredPatch, cases_for_patches, native_size, repeated_sampler
+    from .patch_maps import map_grid, native_size
+    from .patches import RandStoredPatch, cases_for_patches, repeated_sampler
     from .predictions import DropChannelForMonaiLabeld, SaveImagePredictiond
     from .readers import PictureReader, VolumeFileReader, VolumeStoreReader
     from .reference_labels import agreement_metric, has_labels, reference_folder, write_reference_labels
@@ -28,7 +29,16 @@ if TYPE_CHECKING:
         training_set,
         unlabelled_cases,
     )
-    from .volume_store import SUFFIX, read_region, read_slice, read_volume, volume_shape, write_volume
+    from .volume_store import (
+        SUFFIX,
+        maps_shape,
+        read_region,
+        read_slice,
+        read_volume,
+        volume_shape,
+        write_maps,
+        write_volume,
+    )
     from .windows import ScaleWindowd
 
 __all__ = [
@@ -69,6 +79,8 @@ __all__ = [
     "reference_folder",
     "write_reference_labels",
     "load_unlabelled",
+    "map_grid",
+    "maps_shape",
     "mixed_sampler",
     "native_size",
     "natural_key",
@@ -83,6 +95,7 @@ __all__ = [
     "training_set",
     "unlabelled_cases",
     "volume_shape",
+    "write_maps",
     "write_volume",
 ]
 

@@ -16,35 +16,14 @@ from torch.utils.data import RandomSampler
 
 from medkd.io import image_files, size_at_spacing
 
+from .patch_maps import TOLERANCE, map_grid, native_size, read_patch_maps
 from .unlabelled import epoch_indices, is_labelled
 from .volume_store import read_region, read_slice
 
-__all__ = ["RandStoredPatch", "cases_for_patches", "native_size", "repeated_sampler"]
+__all__ = ["RandStoredPatch", "cases_for_patches", "repeated_sampler"]
 
 Entry = Mapping[str, Any]
 _MULTIPLE = 16
-_TOLERANCE = 1e-4  # of a voxel: spacings are rounded to six digits
-
-
-def native_size(
-    roi_size: Sequence[int], spacing: Sequence[float] | None, volume_spacing: Sequence[float]
-) -> tuple[int, ...]:
-    """Return the voxels of a volume that a patch covers.
-
-    Args:
-        roi_size: voxels of the patch on each axis.
-        spacing: voxel size of the patch in mm; None: that of the volume.
-        volume_spacing: voxel size of the volume in mm.
-
-    Example:
-        >>> native_size((16, 64, 64), (3.0, 1.5, 1.5), (5.0, 0.75, 0.75))
-        (10, 128, 128)
-    """
-    if spacing is None:
-        return tuple(roi_size)
-    # Rounded up, unlike size_at_spacing: a patch must not end before its last voxel.
-    covered = (n * mm / volume_mm for n, mm, volume_mm in zip(roi_size, spacing, volume_spacing, strict=True))
-    return tuple(math.ceil(voxels - _TOLERANCE) for voxels in covered)
 
 
 def cases_for_patches(
@@ -108,7 +87,8 @@ class RandStoredPatch(Randomizable, Transform):
     stored, "case": str}``, in plain tensors, and ``"labelled"`` as in the entry. Patches of an unlabelled case lie anywhere;
     their label is zeros, which nothing reads. A patch beyond the border of the volume is moved inside. On an axis where the
     volume is smaller, the patch is centred and padded. For another spacing the patch is interpolated (image trilinear, label
-    nearest), without smoothing before.
+    nearest), without smoothing before. Where the entry names a store of "soft_labels", see `read_patch_maps`, those of the
+    same patch are added: float16 (channels, *roi_size).
 
     Args:
         roi_size: slices, rows, columns of the patch.
@@ -145,16 +125,26 @@ class RandStoredPatch(Randomizable, Transform):
             if has_label
             else torch.zeros(1, *size, dtype=torch.uint8)
         )
-        if self.spacing is not None and size != self.roi_size:
-            scale = [
-                volume_mm / mm * (1 + _TOLERANCE / n)
-                for volume_mm, mm, n in zip(entry["spacing"], self.spacing, size, strict=True)
-            ]
+        scale = self._scale(entry, size)
+        if scale is not None:
             image, label = (
                 self._resample(voxels, scale, mode) for voxels, mode in ((image, "trilinear"), (label, "nearest-exact"))
             )
         flag = {"labelled": has_label} if "labelled" in entry else {}
-        return {"image": image, "label": label, "case": entry["case"], **flag}
+        maps = {"soft_labels": self._read_maps(entry, start, scale)} if "soft_labels" in entry else {}
+        return {"image": image, "label": label, **maps, "case": entry["case"], **flag}
+
+    def _scale(self, entry: Entry, size: tuple[int, ...]) -> list[float] | None:
+        """Return the voxels of the patch for each voxel of the volume; None if they are the same."""
+        if self.spacing is None or size == self.roi_size:
+            return None
+        pairs = zip(entry["spacing"], self.spacing, size, strict=True)
+        return [volume_mm / mm * (1 + TOLERANCE / n) for volume_mm, mm, n in pairs]
+
+    def _read_maps(self, entry: Entry, start: Sequence[int], scale: list[float] | None) -> Tensor:
+        grid = map_grid(entry["shape"], entry["spacing"], self.roi_size, self.spacing)
+        step = [1.0] * 3 if scale is None else [1 / ratio for ratio in scale]
+        return read_patch_maps(entry["soft_labels"], start, step, self.roi_size, grid)
 
     def _resample(self, voxels: Tensor, scale: list[float], mode: str) -> Tensor:
         """Interpolate by the ratio of the spacings: the ratio of the sizes would stretch a few thick slices."""

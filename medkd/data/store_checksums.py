@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import blosc2
 import numpy as np
 
-__all__ = ["add_checksums", "check_chunks"]
+__all__ = ["add_checksums", "check_chunks", "stored_checksums"]
 
 _KEY = "crc32"
 _TYPE = np.dtype("<u4")
@@ -57,10 +57,15 @@ def check_chunks(path: str, status: os.stat_result, store: blosc2.NDArray, chunk
             del pending[chunk + 1]
 
 
+def stored_checksums(store: blosc2.NDArray) -> bytes:
+    """Return the checksums of a store as they are kept; nothing of one of an earlier release."""
+    return bytes(store.vlmeta[_KEY]) if _KEY in store.vlmeta else b""
+
+
 def _read_checksums(store: blosc2.NDArray) -> dict[int, int]:
-    if _KEY not in store.vlmeta:
-        return {}  # of an earlier release
-    sums = np.frombuffer(store.vlmeta[_KEY], _TYPE)
+    sums = np.frombuffer(stored_checksums(store), _TYPE)
+    if not len(sums):
+        return {}
     if len(sums) != store.schunk.nchunks + 1:
         raise ValueError(f"{len(sums)} checksums, expected {store.schunk.nchunks + 1}")
     return dict(enumerate(sums.tolist()))

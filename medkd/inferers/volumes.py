@@ -36,6 +36,7 @@ class VolumeInferer(Inferer):
         overlap: of neighbouring windows, a share of the window's edge, from 0 to below 1.
         cval: value that volumes are padded with.
         decide: logits (K, slices, rows, columns) of finished slices to labels (1, ...); None returns the logits themselves.
+        output_spacing: mm of the result; None: on the volume's own grid.
 
     Shape:
         (1, C, *spatial) to (1, 1, *spatial), or (1, K, *spatial) without ``decide``.
@@ -52,9 +53,10 @@ class VolumeInferer(Inferer):
         overlap: float = 0.5,
         cval: float = -1,
         decide: Callable[[Tensor], Tensor] | None = None,
+        output_spacing: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        self.spacing = spacing
+        self.spacing, self.output_spacing = spacing, output_spacing
         self.windows = Windows(tuple(roi_size), overlap, sw_batch_size, cval)
         self.overlap = overlap
         self.decide = decide
@@ -69,12 +71,12 @@ class VolumeInferer(Inferer):
             **kwargs: further keyword arguments of the network.
 
         Returns:
-            Labels or logits on the grid of the volume; a MetaTensor where the input is one.
+            Labels or logits, on the grid of the volume (a MetaTensor where the input is one) or at `output_spacing`.
         """
         if inputs.shape[0] != 1:
             raise ValueError(f"VolumeInferer: found a batch of {inputs.shape[0]} volumes, expected one")
         shape = tuple(inputs.shape[2:])
-        size = size_at_spacing(shape, self._spacing_of(inputs), self.spacing) if self.spacing is not None else shape
+        size, output = (self._size_at(inputs, spacing) for spacing in (self.spacing, self.output_spacing))
         image = inputs.as_subclass(Tensor)
         image = image if size == shape else F.interpolate(image, size, mode="trilinear")
         stretches = blend_windows(image[0], lambda crops: network(crops, *args, **kwargs), self.windows, TORCH)
@@ -82,16 +84,21 @@ class VolumeInferer(Inferer):
         bar = tqdm(stretches, total=slabs, unit="slab", leave=False, disable=progress_disabled())
 
         def decide(stretches: Iterator[Tensor]) -> list[Tensor]:
-            resized = resize_stretches(stretches, size, shape, TORCH)
+            resized = resize_stretches(stretches, size, output, TORCH)
             return [stretch if self.decide is None else self.decide(stretch) for stretch in resized]
 
         # a GPU computes beside this thread anyway, in a stream that belongs to the thread
         results = consume_beside(bar, decide) if image.device.type == "cpu" else decide(iter(bar))
         result = torch.cat(results, dim=1)[None]
-        return MetaTensor(result, meta=inputs.meta) if isinstance(inputs, MetaTensor) else result
+        return MetaTensor(result, meta=inputs.meta) if isinstance(inputs, MetaTensor) and output == shape else result
+
+    def _size_at(self, image: Tensor, spacing: Sequence[float] | None) -> tuple[int, ...]:
+        """Return the voxels of an image (1, C, *spatial) at a spacing in mm; None: its own."""
+        shape = tuple(image.shape[2:])
+        return shape if spacing is None else size_at_spacing(shape, self.spacing_of(image), spacing)
 
     @staticmethod
-    def _spacing_of(image: Tensor) -> list[float]:
+    def spacing_of(image: Tensor) -> list[float]:
         """Read the spacing in mm of an image's axes."""
         if not isinstance(image, MetaTensor):
             raise ValueError("VolumeInferer: found a plain tensor, expected a MetaTensor, whose affine has the spacing")

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from medkd.networks.features import FeatureTaps, OutputError
 
-from .geometry import Axes
+from .geometry import Axes, Grid
 from .intensity import Intensity
 from .outputs import OutputKind, log_probabilities, probability_scale, select_output
 
@@ -37,6 +37,7 @@ class TeacherAdapter(nn.Module):
         channels: numbers of the image's channels that the network takes, in its order; None: all.
         output: what the network returns: "logits"; "probabilities", whose logarithm is taken; "auto", logits, and
             probabilities are refused; or "detect", either.
+        grid: spacing and patch of the network's training, for those who run it over whole volumes.
 
     Raises:
         ValueError: If channels and classes do not match, the network takes such images at no usual size, or its outputs are
@@ -61,8 +62,10 @@ class TeacherAdapter(nn.Module):
         code: str = "",
         output: OutputKind = "auto",
         channels: Sequence[int] | None = None,
+        grid: Grid | None = None,
     ) -> None:
         super().__init__()
+        self.grid = grid or Grid()
         self.network, self.source, self.input_spec = network, source, input_spec
         self.intensity, self.network_axes, self.code = intensity, network_axes, code
         self.channels = None if channels is None else list(channels)

@@ -110,6 +110,8 @@ def _transform_of(parser: ConfigParser, id: str, name: str, transforms: list[tup
 def read_geometry(parser: ConfigParser) -> Geometry:
     """Return axes by the Orientation and spacing by the Spacing of the first preprocessing that has one of them.
 
+    The patch is the window of the inferer.
+
     Args:
         parser: of the bundle's configuration, parsed.
 
@@ -127,8 +129,23 @@ def read_geometry(parser: ConfigParser) -> Geometry:
             pixdim = _value(parser, f"{last['Spacing']}::pixdim")
         spacing = _spacing_of(pixdim)
         is_certain = _are_axes(axcodes) and not _TURNS & last.keys()
-        return Geometry(axcodes, True, spacing) if is_certain else Geometry(spacing=spacing)
-    return Geometry()
+        geometry = Geometry(axcodes, True, spacing) if is_certain else Geometry(spacing=spacing)
+        return geometry._replace(patch_size=_window_of(parser))
+    return Geometry(patch_size=_window_of(parser))
+
+
+def _window_of(parser: ConfigParser) -> list[Any] | None:
+    """Return the window of the inferer of inference or validation; None without one, or if it is unknown."""
+    for id in ("inferer::roi_size", "validate::inferer::roi_size"):
+        try:
+            size = _value(parser, id)
+        except ValueError:  # of another use of the bundle than that of its network
+            continue
+        if isinstance(size, Real):
+            size = [size] * 3
+        if isinstance(size, list | tuple) and len(size) == 3:
+            return list(size)
+    return None
 
 
 def _spacing_of(pixdim: Any) -> list[Any] | None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import shutil
 import time
 import zlib
 from collections.abc import Mapping, Sequence
@@ -26,13 +24,12 @@ from medkd.runs.case_names import check_case_name
 from medkd.runs.checksums import append_checksum, check_appended
 from medkd.runs.files import write_atomically
 
+from .cache_files import check_room, fingerprint, to_half
 from .protocol import NetworkTeacher
 
 __all__ = ["CachedSoftLabels", "CachedTeacher"]
 
 _KEY = "soft_labels"
-# The largest magnitude that is kept: half precision ends at 65504.
-_LARGEST = 6e4
 _VERSION = 1  # of the content of a file
 
 
@@ -123,7 +120,7 @@ class CachedSoftLabels(Dataset):
         teacher.eval()
         # a network that takes one size alone gets the images as they are
         self.multiple = math.lcm(*(required_multiple(network, fallback=1) for network in teacher.networks))
-        self.folder = Path(folder) / _fingerprint(teacher, self.multiple)
+        self.folder = Path(folder) / fingerprint(teacher, _VERSION, self.multiple)
         self.files = self._fill(teacher, torch.device(device))
         # in shared memory: each file is checked once, by whichever process reads it first
         self._is_checked = torch.zeros(len(self.files), dtype=torch.bool).share_memory_()
@@ -146,7 +143,7 @@ class CachedSoftLabels(Dataset):
                 continue
             maps = _compute_outputs(teacher, image, device, self.multiple)
             if not written:
-                self._check_room(maps.nbytes * (len(self.data) - index))
+                check_room(self.folder, maps.nbytes * (len(self.data) - index))
             _save(files[-1], maps)
             written += 1
         files = gather_in_order(files, len(self.data))  # waits until all processes have written theirs
@@ -158,15 +155,6 @@ class CachedSoftLabels(Dataset):
             flush=True,
         )
         return files
-
-    def _check_room(self, needed: int) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self.folder).free
-        if needed > free:
-            raise OSError(
-                f"{self.folder}: found {free / 2**30:.1f} GiB free, expected {needed / 2**30:.1f} GiB for the soft labels: "
-                "use --soft_labels online"
-            )
 
 
 @torch.no_grad()
@@ -184,7 +172,7 @@ def _compute_outputs(teacher: NetworkTeacher, image: Tensor, device: torch.devic
     joined = torch.cat(maps, dim=1)[0]
     for axis, edge in enumerate(size, start=1):
         joined = joined.narrow(axis, 0, edge)
-    return joined.float().clamp(-_LARGEST, _LARGEST).half().cpu().numpy()
+    return to_half(joined)
 
 
 def _save(file: Path, maps: np.ndarray) -> None:
@@ -218,15 +206,3 @@ def _is_complete(file: Path, shape: tuple[int, ...]) -> bool:
     except Exception:  # a damaged header raises TokenError, OverflowError and others
         return False
     return maps.shape == shape and maps.dtype == np.float16
-
-
-def _fingerprint(teacher: NetworkTeacher, multiple: int) -> str:
-    """Return a checksum of all that decides the outputs: networks, weights, buffers, T's taps, channels."""
-    settings = (_VERSION, multiple, teacher.output_channels, teacher.taps.names)
-    digest = hashlib.sha256(repr(settings).encode())
-    for network in teacher.networks:
-        digest.update(repr(network).encode())
-        for name, value in network.state_dict().items():
-            digest.update(repr((name, value.dtype, value.shape)).encode())
-            digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]

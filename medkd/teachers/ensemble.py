@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -33,9 +33,16 @@ class Ensemble(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits (N, K, *spatial) of an image (N, C, *spatial)."""
-        probabilities = (torch.softmax(member(image).float(), dim=1) for member in self.members)
-        mean = sum(probabilities, start=torch.zeros((), device=image.device)) / len(self.members)
-        return mean.clamp_min(_FLOOR).log()
+        return self.mean_logits(member(image) for member in self.members)
+
+    def mean_logits(self, logits: Iterable[Tensor]) -> Tensor:
+        """Return the ensemble's logits (N, K, *spatial) for those of each member."""
+        total: Tensor | None = None
+        for member in logits:
+            probabilities = torch.softmax(member.float(), dim=1)
+            total = probabilities if total is None else total + probabilities
+        assert total is not None
+        return (total / len(self.members)).clamp_min(_FLOOR).log()
 
     def default_taps(self) -> dict[str, tuple[str, ...]]:
         """Return no taps: the members' feature maps cannot be averaged."""

@@ -14,7 +14,7 @@ from medkd.networks.features import input_spec
 
 from .adapter import TeacherAdapter
 from .channels import choose_channels
-from .geometry import Geometry, network_axes
+from .geometry import Geometry, network_axes, task_grid
 from .intensity import INTENSITY_FORMS, Intensity, Window, scaling_of_option
 from .outputs import OutputKind
 from .scalings import Chain, RescaleTo01, Scaling, ZScore, range_scaling
@@ -37,7 +37,7 @@ class ExternalModel(NamedTuple):
     scalings: Sequence[Scaling | None] = (None,)
     """Intensity scaling of each channel, or one for all; None where it is not known."""
     geometry: Geometry = Geometry()
-    """Axes and spacing of its volumes."""
+    """Axes, spacing and patch of its volumes."""
     multiple: Sequence[int] | None = None
     """Number of which each edge must be a multiple; None if any size is accepted."""
     code: str = ""
@@ -123,6 +123,7 @@ def adapt_model(
         code=model.code,
         output=output,
         channels=chosen,
+        grid=task_grid(model.geometry) if spec[0] == 3 else None,
     )
 
 

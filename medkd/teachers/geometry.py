@@ -10,7 +10,7 @@ import numpy as np
 from nibabel.orientations import axcodes2ornt, ornt_transform
 from torch import Tensor
 
-__all__ = ["AXCODES", "Axes", "Geometry", "network_axes"]
+__all__ = ["AXCODES", "Axes", "Geometry", "Grid", "network_axes", "task_grid"]
 
 # Directions of the axes of medkd's volumes, in the letters of nibabel: slices inferior, rows posterior, columns left.
 AXCODES = "IPL"
@@ -27,6 +27,17 @@ class Geometry(NamedTuple):
     """Whether the directions are certain."""
     spacing: Sequence[Any] | None = None
     """mm per voxel of the same axes; an entry that is no positive number keeps the file's spacing. None: not known."""
+    patch_size: Sequence[Any] | None = None
+    """Voxels of a patch, or window, on the same axes; None: not known."""
+
+
+class Grid(NamedTuple):
+    """Spacing and patch of a network, on the axes of medkd: slices, rows, columns."""
+
+    spacing: Sequence[float | None] | None = None
+    """mm per voxel, None on an axis that keeps the volume's own. None: those of the student."""
+    patch_size: tuple[int, ...] | None = None
+    """Voxels of a window; None: those of the student."""
 
 
 @dataclass(frozen=True)
@@ -81,19 +92,41 @@ def network_axes(source: str, geometry: Geometry, spacing: Sequence[float] | Non
     if not geometry.is_known:
         axcodes = ", ".join(geometry.axcodes)
         print(f"note: {source}: axis directions are not known, images are passed on as {axcodes}", flush=True)
-    axes = Axes(geometry.axcodes)
     if spacing is not None and geometry.spacing is not None:
-        trained = [geometry.spacing[index] for index in axes.axis_order()]
+        trained = [geometry.spacing[index] for index in Axes(geometry.axcodes).axis_order()]
         if any(_differ(a, b) for a, b in zip(trained, spacing, strict=True)):
             print(
                 f"note: {source}: trained at a spacing of {trained} mm (slices, rows, columns), this task has "
                 f"{list(spacing)} (--spacing)",
                 flush=True,
             )
-    return None if geometry.axcodes == AXCODES else axes
+    return None if geometry.axcodes == AXCODES else Axes(geometry.axcodes)
+
+
+def task_grid(geometry: Geometry) -> Grid:
+    """Return spacing and patch on the axes of medkd.
+
+    Example:
+        >>> task_grid(Geometry("RAS", True, (0.8, 0.8, 3.0), (96, 96, 32)))
+        Grid(spacing=(3.0, 0.8, 0.8), patch_size=(32, 96, 96))
+    """
+    order = Axes(geometry.axcodes).axis_order()
+    spacing = geometry.spacing and [mm if _is_positive(mm) else None for mm in geometry.spacing]
+    patch = geometry.patch_size
+    patch = (
+        patch if patch is not None and len(patch) == 3 and all(_is_positive(n) and n == int(n) for n in patch) else None
+    )
+    return Grid(
+        None if spacing is None else tuple(spacing[index] for index in order),
+        None if patch is None else tuple(int(patch[index]) for index in order),
+    )
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 def _differ(trained: Any, task: float) -> bool:
-    if not isinstance(trained, int | float) or trained <= 0:
+    if not _is_positive(trained):
         return False
     return max(trained, task) > _RATIO * min(trained, task)

@@ -25,7 +25,7 @@ from .nnunet_folder import nnunet_folder, read_nnunet
 from .outputs import OutputKind, check_kind, probability_scale
 from .torchscript import read_torchscript
 
-__all__ = ["PathOrPaths", "load_teacher", "teacher_kind"]
+__all__ = ["PathOrPaths", "entry_per_teacher", "load_teacher", "teacher_kind"]
 
 PathOrPaths = str | Path | Sequence[str | Path]
 
@@ -121,14 +121,14 @@ def _load_ensemble(
     channels: Sequence[Any] | None,
     output: OutputKind,
 ) -> Ensemble:
-    has_entries = _has_entry_per_teacher(intensity)
-    intensities = _entry_per_teacher("intensity", intensity if has_entries else None, len(paths))
-    all_classes = _entry_per_teacher("classes", classes, len(paths))
+    has_entries = _hasentry_per_teacher(intensity)
+    intensities = entry_per_teacher("intensity", intensity if has_entries else None, len(paths))
+    all_classes = entry_per_teacher("classes", classes, len(paths))
     fallback = None if has_entries else intensity
     members = []
     # Of names, a list is for all teachers; in a list of lists, each teacher has its own.
     has_own = channels is not None and any(entry is None or isinstance(entry, list | tuple) for entry in channels)
-    all_channels = _entry_per_teacher("channels", channels, len(paths)) if has_own else [channels] * len(paths)
+    all_channels = entry_per_teacher("channels", channels, len(paths)) if has_own else [channels] * len(paths)
     for path, own_intensity, own_classes, own_channels in zip(
         paths, intensities, all_classes, all_channels, strict=True
     ):
@@ -141,16 +141,16 @@ def _load_ensemble(
     return Ensemble(members, input_spec(task.network))
 
 
-def _entry_per_teacher(name: str, option: Sequence[Any] | None, count: int) -> Sequence[Any]:
+def entry_per_teacher(name: str, option: Sequence[Any] | None, count: int) -> Sequence[Any]:
     """Return one entry for each teacher: those of the option, or the same for all."""
-    if option is None or not _has_entry_per_teacher(option):
+    if option is None or not _hasentry_per_teacher(option):
         return [option] * count
     if len(option) != count:
         raise ValueError(f"--teacher_{name}: found {len(option)} entries, expected one for each of {count} teachers")
     return option
 
 
-def _has_entry_per_teacher(option: Sequence[Any] | None) -> bool:
+def _hasentry_per_teacher(option: Sequence[Any] | None) -> bool:
     if option is None or isinstance(option, str):
         return False
     return any(entry is None or isinstance(entry, Sequence) for entry in option)

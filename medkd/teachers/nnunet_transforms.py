@@ -41,7 +41,7 @@ def read_scalings(plans: Mapping[str, Any], plan: Mapping[str, Any], channels: i
 
 
 def read_geometry(plans: Mapping[str, Any], plan: Mapping[str, Any]) -> Geometry:
-    """Return axes and spacing of the volumes.
+    """Return axes, spacing and patch of the volumes.
 
     nnU-Net's arrays are z, y, x, which are slices, rows, columns as here, in an order that the plans state. The directions
     are those of the training files (mostly S, P, L when read by SimpleITK). The plans do not state them, except for the
@@ -59,4 +59,5 @@ def read_geometry(plans: Mapping[str, Any], plan: Mapping[str, Any]) -> Geometry
     if sorted(order) != [0, 1, 2]:
         raise ValueError(f"transpose_forward: found {order}, expected an order of three axes")
     axcodes = "".join(("SAR" if is_known else AXCODES)[axis] for axis in order)
-    return Geometry(axcodes, is_known, spacing if spacing is not None and len(spacing) == 3 else None)
+    spacing = spacing if spacing is not None and len(spacing) == 3 else None
+    return Geometry(axcodes, is_known, spacing, plan.get("patch_size"))

@@ -51,7 +51,7 @@ def _describe(model: ExternalModel, text: str | bytes) -> ExternalModel:
             return model
         windows = channel_windows(content["intensities"])
         scalings = [range_scaling(float(low), float(high), -1, 1, clip=bool(content["clip"])) for low, high in windows]
-        geometry = Geometry(content["orientation"], True, content["spacing"])
+        geometry = Geometry(content["orientation"], True, content["spacing"], content.get("size"))
         per_case = channel_flags(content["per_case"] or False)
         names = content["trained_with"].get("channels") or () if len(windows) > 1 else ()
         return model._replace(scalings=scalings, geometry=geometry, per_case=per_case, channels=tuple(names))

@@ -1,6 +1,8 @@
 """--mode 3d: the whole way on phantoms, and that what was trained in one mode is not used in the other."""
 
 import json
+import shutil
+from contextlib import suppress
 
 import nibabel as nib
 import numpy as np
@@ -8,7 +10,10 @@ import pytest
 import torch
 
 from medkd.cli.workflow import compose
+from medkd.data import map_grid, maps_shape
+from medkd.data.volume_store import read_maps
 from medkd.networks import UNet
+from medkd.runs import ResumableRun
 
 VOLUMES = ["--mode", "3d", "--patch_size", "[16,32,32]", "--spacing", "[2.5,1.0,1.0]", "--image_size", "[16,32,32]"]
 SHORT = ["--patches_per_case", 1, "--batch_size", 2]
@@ -49,6 +54,85 @@ def test_plckd_in_volumes(run, teacher, tmp_path):
     assert run("distill", tmp_path / "plckd", "--teacher", teacher, "--method", "plckd") == 0
     report = json.loads((tmp_path / "plckd/correction.json").read_text())
     assert report["wrong_pixels_after"]["wrong"]["SC"] == 0
+
+
+COARSER = ["--spacing", "[4.0,1.5,1.5]", "--patch_size", "[16,32,16]", "--image_size", "[16,32,16]"]
+
+
+def test_a_cached_teacher_teaches_at_another_spacing(run, teacher, kits19_data, tmp_path, capsys):
+    words = ["--teacher", teacher, "--method", "kd", "--soft_labels", "cached", "--soft_labels_dir", tmp_path / "soft"]
+    assert run("distill", tmp_path / "kd", *words, *COARSER) == 0
+    printed = capsys.readouterr().out
+    assert f"teacher {teacher}: windows of 16 x 32 x 32 voxels of 2.5 x 1 x 1 mm" in printed
+    assert "soft labels of 3 volumes, 3 of them new" in printed and "cached_volumetric.yaml" in printed
+    files = sorted((tmp_path / "soft").glob("volumes-*/*.b2nd"))
+    entries = json.loads((kits19_data / "datalist.json").read_text())["training"]
+    sizes = [map_grid(e["shape"], e["spacing"], (16, 32, 16), (4.0, 1.5, 1.5)).size for e in entries]
+    assert sorted(maps_shape(file)[1:] for file in files) == sorted(sizes)
+
+
+@pytest.mark.slow
+def test_the_batches_are_the_same_online_and_cached(run, teacher, tmp_path):
+    words = ["--teacher", teacher, "--method", "kd", "--method_args::weight", 0.0]
+    for way in ("online", "cached"):
+        assert run("distill", tmp_path / way, *words, "--soft_labels", way) == 0
+    online, cached = (torch.load(tmp_path / way / "model.pt", weights_only=True) for way in ("online", "cached"))
+    assert all(torch.equal(online[name], cached[name]) for name in online)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--method", "plckd"],
+        ["--method", "swap", "--training_cases", 1, "--unlabelled", "rest"],
+        ["--method", "kd", "--training_cases", 0, "--unlabelled", "rest"],
+    ],
+    ids=["plckd", "swap", "without a label"],
+)
+def test_a_cached_run_resumes_bit_for_bit(run, teacher, tmp_path, monkeypatch, options):
+    words = ["--teacher", teacher, *options, "--soft_labels", "cached", "--max_epochs", 2, "--batch_size", 2]
+    words += ["--augmentation", "strong", "--soft_labels_dir", tmp_path / "soft"]
+    members = [w for name in ("false_pixel", "boundary") for w in (f"--{name}_assistant", teacher)]
+    words += members if "plckd" in options else []
+    assert run("distill", tmp_path / "whole", *words) == 0
+    save = ResumableRun._save
+
+    def save_and_stop(self, trainer):
+        save(self, trainer)
+        raise MemoryError("stopped")
+
+    with monkeypatch.context() as patched, suppress(MemoryError):
+        patched.setattr(ResumableRun, "_save", save_and_stop)
+        run("distill", tmp_path / "resumed", *words)
+    shutil.rmtree(tmp_path / "soft")  # computed again, the same
+    assert run("distill", tmp_path / "resumed", *words, "--resume", "True") == 0
+    whole, resumed = (torch.load(tmp_path / name / "model.pt", weights_only=True) for name in ("whole", "resumed"))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+@pytest.mark.slow
+def test_five_folds_teach_one_student(run, nnunet_model, tmp_path, capsys):
+    """As bundles/nifti/docs/README.md draws it: each fold is a network of its own, at the spacing and patch of its plans."""
+    model = tmp_path / "nnUNetTrainer__nnUNetPlans__3d_fullres"
+    for fold in range(5):
+        nnunet_model(tmp_path / str(fold) / model.name, dims=3)
+        (tmp_path / str(fold) / model.name / "fold_0").rename(tmp_path / f"fold_{fold}")
+    (tmp_path / "0" / model.name).rename(model)
+    for fold in range(5):
+        (tmp_path / f"fold_{fold}").rename(model / f"fold_{fold}")
+    plans = json.loads((model / "plans.json").read_text())
+    plans["configurations"]["3d_fullres"] |= {"spacing": [3.0, 1.2, 1.2], "patch_size": [8, 24, 24]}
+    (model / "plans.json").write_text(json.dumps(plans))
+    folds = [f"{model}/fold_{fold}" for fold in range(5)]
+    words = ["--teacher", *folds, "--method", "kd", "--soft_labels", "cached", "--soft_labels_dir", tmp_path / "soft"]
+    assert run("distill", tmp_path / "student", *words) == 0
+    printed = capsys.readouterr().out
+    assert all(f"teacher {fold}: windows of 8 x 24 x 24 voxels of 3 x 1.2 x 1.2 mm" in printed for fold in folds)
+    assert "soft labels of 3 volumes, 3 of them new" in printed
+    (file, *_) = (tmp_path / "soft").glob("*/*.b2nd")
+    logits = torch.from_numpy(read_maps(file, (slice(0, 4), slice(0, 8), slice(0, 8)))).float()
+    torch.testing.assert_close(logits.exp().sum(0), torch.ones(4, 8, 8), atol=0.01, rtol=0)
 
 
 def test_evaluate_takes_mode_and_sizes_from_the_record(student, kits19_data, medkd_run, tmp_path, capsys):
@@ -152,7 +236,8 @@ def test_predictions_lie_at_the_same_millimetres_however_the_scan_is_stored(
             ["--patch_size", "[16,32]", "--image_size", "[16,32]"],
             "--image_size: found [16, 32], expected --patch_size SLICES ROWS COLUMNS",
         ),
-        (["--soft_labels", "cached"], "with --mode 3d use --soft_labels online"),
+        (["--soft_labels", "cached", "--method", "at"], "method at reads maps of the teacher"),
+        (["--teacher_spacing", "[2,1,1]"], "--teacher_spacing"),
     ],
 )
 def test_what_does_not_fit_is_told_in_one_line(run, teacher, tmp_path, capsys, options, message):
