@@ -2,6 +2,7 @@
 
     python benchmarks/soft_labels.py                      # TransUNet teaches UNet at 224 x 224, the networks of the bundles
     python benchmarks/soft_labels.py --size 64 --teacher_width 16 --teacher_layers 4 --student_width 4 --batch 8
+    python benchmarks/soft_labels.py --mode 3d --size 64 --teacher_width 16 --student_width 16      # kd on patches of volumes
 
 Images are synthetic. The labels are the teacher's predictions, except blobs of 5 % of the pixels. The assistants are copies of
 the teacher and correct none of these, so the similarity correction has to search for all: more than in any run so far.
@@ -24,6 +25,7 @@ import torch
 from monai.data import CacheDataset, DataLoader, Dataset
 from monai.losses import DiceCELoss
 from monai.transforms import Compose, EnsureTyped, RandFlipd, RandRotate90d
+from soft_label_volumes import measure_volumes  # beside this file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -113,9 +115,13 @@ def main(
     student_width: int = 64,
     max_candidates: int | None = None,
     seed: int = 0,
+    mode: str = "2d",
 ) -> None:
     """Print one row per way to train: medians over interleaved rounds, as ratios to supervised training."""
     torch.manual_seed(seed)
+    if mode == "3d":
+        measure_volumes(rounds, student_width, teacher_width, size)
+        return
     sizes = {"width": teacher_width, "hidden_size": 12 * teacher_width, "mlp_dim": 48 * teacher_width}
     network = TransUNet(2, 3, 2, size, num_layers=teacher_layers, **sizes).eval().requires_grad_(False)
     data = make_images(2 * batch, size, network)
