@@ -11,7 +11,7 @@ from medkd.losses import FocalDiceLoss
 from medkd.networks import FeatureTaps, UNet
 from medkd.plckd import teacher_team
 from medkd.teachers import SingleTeacher, load_teacher
-from medkd.teachers.cached import _fingerprint
+from medkd.teachers.cache_files import fingerprint as fingerprint_of
 
 from .builders import WINDOW, make_bundle, make_monai_unet, make_task_teacher, save_script
 
@@ -127,7 +127,7 @@ def test_cached_soft_labels_tell_external_teachers_apart(tmp_path):
 
     def fingerprint(path, *mapping):
         teacher = load_teacher(path, make_task_teacher(), 2, WINDOW, *mapping)
-        return _fingerprint(SingleTeacher(FeatureTaps(teacher)), multiple=16)
+        return fingerprint_of(SingleTeacher(FeatureTaps(teacher)), 16)
 
     result = [fingerprint(first), fingerprint(first, image), fingerprint(first, image, [1, 0])]
     result += [fingerprint([first, moved]), fingerprint(save_script(tmp_path / "u.ts", make_monai_unet()))]

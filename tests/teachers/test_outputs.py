@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from medkd.networks import FeatureTaps, UNet
 from medkd.teachers import NNUNet, SingleTeacher, TeacherAdapter, frozen, load_teacher
-from medkd.teachers.cached import _fingerprint
+from medkd.teachers.cache_files import fingerprint
 from medkd.teachers.outputs import log_probabilities
 
 from .builders import WINDOW, make_bundle, make_monai_unet, make_task_teacher, save_script
@@ -236,7 +236,7 @@ def test_a_teacher_def_of_the_user_with_a_softmax(tmp_path, softmax):
 def test_cached_soft_labels_tell_logarithms_apart(tmp_path, softmax):
     path = save_script(tmp_path / "t.ts", softmax)
     one, two = (
-        _fingerprint(
+        fingerprint(
             SingleTeacher(frozen(FeatureTaps(load_teacher(path, make_task_teacher(), 2, WINDOW, output=kind)))), 16
         )
         for kind in ("logits", "probabilities")
