@@ -192,7 +192,19 @@ _OPTIONS = (
     Option("boundary_ratio", "number", "Fraction of the band that is exchanged."),
     # use
     Option("device", "text", "Device of PyTorch, such as cpu or cuda:0."),
-    Option("amp", "truth", "Mixed precision."),
+    Option(
+        "amp",
+        "truth",
+        "Mixed precision: float16 on CUDA, else bfloat16; auto: on CUDA alone.",
+        choices=("auto",),
+        metavar="True|False|auto",
+    ),
+    Option(
+        "memory_format",
+        "text",
+        "Memory layout of networks and batches in a training; auto: channels_last on CPUs.",
+        choices=("auto", "channels_last", "contiguous"),
+    ),
     Option("compile", "truth", "Compile the student by torch.compile, during its first step."),
     Option("num_workers", "whole", "Number of processes that load data."),
     Option("slice_batch", "count", "Number of slices that are predicted at once.", mode="2d", images="volumes"),

@@ -133,7 +133,7 @@ def fits(value: Any, default: Any, option: Option | None) -> bool:
         case "count":
             return _is_number(value) and isinstance(value, int) and 0 < value <= option.most
         case "truth":
-            return isinstance(value, bool | int)
+            return isinstance(value, bool | int) or value in option.choices
         case "names":
             names = value if _is_list(value) else str(value).split(",")
             return not option.choices or all(str(name).strip() in option.choices for name in names)
@@ -153,6 +153,8 @@ def fits(value: Any, default: Any, option: Option | None) -> bool:
 def _expected(name: str, default: Any, option: Option | None, value: Any = None) -> str:
     if option is not None and option.kind == "words":
         return f"one or several of {', '.join(option.choices)}{', or None' if option.nullable else ''}"
+    if option is not None and option.kind == "truth":
+        return " or ".join(["True, False" if option.choices else "True or False", *option.choices])
     if option is not None and option.choices:
         if option.kind == "names":
             return f"some of {', '.join(option.choices)}: --{name} {','.join(option.choices[:2])}"
@@ -169,8 +171,6 @@ def _expected(name: str, default: Any, option: Option | None, value: Any = None)
             return "a whole number from 0 on"
         case "count":
             return "a whole number from 1 on"
-        case "truth":
-            return "True or False"
         case "list" | "sizes" | "numbers" if option is not None and option.example:
             return f"a list such as {option.example}, or its values as words"
         case "window":

@@ -7,7 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-__all__ = ["plain_batch"]
+from medkd.networks.memory_format import to_channels_last
+
+__all__ = ["channels_last_batch", "plain_batch"]
 
 
 def plain_batch(prepare_batch: Callable[..., tuple], *args: Any, **kwargs: Any) -> tuple:
@@ -29,3 +31,15 @@ def plain_batch(prepare_batch: Callable[..., tuple], *args: Any, **kwargs: Any) 
     """
     batch = prepare_batch(*args, **kwargs)
     return tuple(value.as_subclass(Tensor) if isinstance(value, Tensor) else value for value in batch)
+
+
+def channels_last_batch(prepare_batch: Callable[..., tuple], *args: Any, **kwargs: Any) -> tuple:
+    """Return what a trainer's ``prepare_batch`` returns, with the channels of the image last.
+
+    Args:
+        prepare_batch: see `plain_batch`.
+        *args: its arguments.
+        **kwargs: its arguments.
+    """
+    image, *others = prepare_batch(*args, **kwargs)
+    return to_channels_last(image), *others

@@ -19,13 +19,15 @@ from torch.optim import Optimizer
 
 from medkd.losses import CombinedLoss
 from medkd.networks import Features, FeatureTaps
+from medkd.networks.memory_format import MemoryFormat, choose_memory_format, contiguous_logits, store_channels_last
 from medkd.parallel.ddp import broadcast_state, convert_sync_batchnorm, wrap_ddp
 from medkd.teachers import Teacher, as_teacher, frozen
 
-from .batch import plain_batch
+from .batch import channels_last_batch, plain_batch
 from .clipping import clip_gradients, optimized_parameters
 from .compiled import compile_student
 from .fused import keep_fused
+from .precision import Amp, autocast_arguments, precision_name
 
 __all__ = ["DistillationTrainer"]
 
@@ -52,13 +54,17 @@ class DistillationTrainer(SupervisedTrainer):
             once a step, in evaluation mode and without gradient.
         inferer: calls the student; MONAI's `SimpleInferer` if None.
         amp: mixed precision of the device: float16 with gradient scaling on CUDA, bfloat16 elsewhere. The loss itself is
-            always computed in float32.
+            always computed in float32. ``auto``: see `autocast_arguments`.
         clip_norm: largest L2 norm of the whole gradient; None does not clip.
         compile: whether the tapped student is compiled, see `compile_student`. Its network, and so every checkpoint, keeps
             the names of its weights.
         eval_modules: parts of the student that stay in evaluation mode, such as batch norms that keep their statistics.
         train_handlers: attached after the means of the loss terms, which they can then read.
+        memory_format: of networks and images, see `choose_memory_format`. The networks' own weights are stored so.
         **supervised: further arguments of MONAI's `SupervisedTrainer` (accumulation_steps, ...).
+
+    Attributes:
+        settings: what ``auto`` chose, for the record of the run: precision and memory format.
 
     Raises:
         ValueError: If a learnable parameter of student or loss is not in the optimizer.
@@ -88,11 +94,12 @@ class DistillationTrainer(SupervisedTrainer):
         loss: CombinedLoss,
         teacher: FeatureTaps | Teacher | None = None,
         inferer: Inferer | None = None,
-        amp: bool = False,
+        amp: Amp = False,
         clip_norm: float | None = None,
         compile: bool = False,
         eval_modules: Sequence[nn.Module] = (),
         train_handlers: Sequence = (),
+        memory_format: MemoryFormat = "auto",
         **supervised: Any,
     ) -> None:
         device = torch.device(device)
@@ -101,18 +108,18 @@ class DistillationTrainer(SupervisedTrainer):
         self.eval_modules = tuple(eval_modules)
         if compile:
             compile_student(student, device)
-        self._wrap_for_processes()
         self.teacher = None if teacher is None else frozen(as_teacher(teacher))
+        prepare_batch = partial(plain_batch, supervised.get("prepare_batch", default_prepare_batch))
+        memory_format = choose_memory_format(memory_format, device)
+        if memory_format == "channels_last":
+            prepare_batch = partial(channels_last_batch, prepare_batch)
+            for network in (student.network, *getattr(self.teacher, "networks", ())):
+                store_channels_last(network)
+        self._wrap_for_processes()
         self._inferer = SimpleInferer() if inferer is None else inferer
-        # MONAI's amp is that of CUDA: autocast and scaler. Elsewhere bfloat16 needs no scaler: the autocast below is enough.
-        on_cuda = device.type == "cuda"
-        self._autocast = {
-            "device_type": device.type,
-            "enabled": amp,
-            "dtype": torch.float16 if on_cuda else torch.bfloat16,
-            **supervised.get("amp_kwargs", {}),
-        }
-        supervised["prepare_batch"] = partial(plain_batch, supervised.get("prepare_batch", default_prepare_batch))
+        # MONAI's amp is that of CUDA: autocast and scaler. Elsewhere bfloat16 needs no scaler: this autocast is enough.
+        self._autocast = autocast_arguments(amp, device, **supervised.get("amp_kwargs", {}))
+        self.settings = {"precision": precision_name(self._autocast), "memory_format": memory_format}
         super().__init__(
             device=device,
             max_epochs=max_epochs,
@@ -121,9 +128,9 @@ class DistillationTrainer(SupervisedTrainer):
             optimizer=optimizer,
             loss_function=self._compute_loss,
             inferer=_StudentInferer(self._forward),
-            amp=amp and on_cuda,
+            amp=self._autocast["enabled"] and device.type == "cuda",
             decollate=False,
-            **{"non_blocking": True, **supervised},
+            **{"non_blocking": True, **supervised, "prepare_batch": prepare_batch},
         )
         optimizer.register_load_state_dict_pre_hook(keep_fused)
         if clip_norm is not None:
@@ -179,7 +186,8 @@ class DistillationTrainer(SupervisedTrainer):
         for module in self.eval_modules:  # MONAI calls network.train() before every step
             module.eval()
         with torch.autocast(**self._autocast):
-            self._student_features: Features | None = self._inferer(image, self._call_student)
+            features = self._inferer(image, self._call_student)
+        self._student_features: Features | None = contiguous_logits(features)
         return self._student_features.logits
 
     def _compute_loss(self, prediction: Tensor, target: Tensor) -> Tensor:
@@ -207,7 +215,7 @@ class DistillationTrainer(SupervisedTrainer):
         if self.teacher.reads != CommonKeys.IMAGE:
             image = self.state.batch[self.teacher.reads].as_subclass(Tensor).to(image.device, non_blocking=True)
         with torch.autocast(**self._autocast):
-            return self.teacher(image, target, **labelled)
+            return contiguous_logits(self.teacher(image, target, **labelled))
 
 
 class _StudentInferer(Inferer):

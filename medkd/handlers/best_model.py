@@ -43,4 +43,8 @@ class BestModel:
         if is_provisional:
             state.best_metric = state.best_metric_epoch = -1  # MONAI's values before the first validation
         if is_main_process() and (is_provisional or state.best_metric_epoch == state.epoch):
-            save_atomically(self.network.state_dict(), self.path)
+            weights = self.network.state_dict()
+            weights.update(
+                {name: value.contiguous() for name, value in weights.items()}
+            )  # as other programs expect them
+            save_atomically(weights, self.path)

@@ -61,7 +61,8 @@ class RunRecord:
             return
         self._is_written = True
         FolderLock(self.folder.path).acquire()
-        self.folder.write_environment(self._environment())
+        # what a trainer of medkd chose by itself: its precision and memory format
+        self.folder.write_environment({**self._environment(), **getattr(engine, "settings", {})})
         if self.config is not None:
             self.folder.write_config({**self.config, **self.values})
 

@@ -37,6 +37,7 @@ _NOT_READ = {
     "runs",
 }
 _NOT_READ |= {"imagenet21k", "mlflow", "soft_labels_dir", "resume", "method", "method_args", "num_workers", "device"}
+_NOT_READ |= {"amp", "memory_format"}
 # What is read of the configuration itself. An overlay that changed it was code of its user.
 _READ = ("network", "inferer", "decide", "validate", "test")
 _READ_OF_TRAINING = ("deterministic_transforms", "source", "shown")
@@ -152,7 +153,9 @@ def _check_changes(content: Mapping[str, Any], config: Mapping[str, Any], folder
     changed += [target for value in read.values() for target in _targets(value) if not target.startswith(_PACKAGES)]
     # an option that an overlay computes, where the bundle has a value
     changed += [
-        name for name in ID_OPTIONS if _is_computed(content.get(name)) and not is_expression(config.get(name, "$"))
+        name
+        for name in ID_OPTIONS
+        if name not in _NOT_READ and _is_computed(content.get(name)) and not is_expression(config.get(name, "$"))
     ]
     if changed:
         raise ValueError(f"{folder.config}: found {changed[0]!r:.80}, which is not of the bundle ({_TRUST})")

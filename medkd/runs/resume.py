@@ -21,6 +21,7 @@ from medkd.parallel.group import barrier, graceful_shutdown, is_main_process, pr
 
 from .files import save_atomically
 from .folder import RunFolder
+from .former_defaults import add_former_defaults
 from .improvement import describe_improvement
 
 __all__ = ["ResumableRun"]
@@ -137,6 +138,7 @@ class ResumableRun:
             "objects": {name: item.state_dict() for name, item in self.objects.items()},
             "trainer": {"epoch": trainer.state.epoch, "iteration": trainer.state.iteration},
             "stopped": trainer.should_terminate,  # early
+            "settings": getattr(trainer, "settings", {}),
         }
         if trainer.scaler is not None:
             state["scaler"] = trainer.scaler.state_dict()
@@ -149,6 +151,12 @@ class ResumableRun:
             }
             state["validations"] = self.validations
         save_atomically(state, self.path)
+
+    def _tell_settings(self, trainer: SupervisedTrainer, saved: Mapping[str, Any]) -> None:
+        """Print a note if ``auto`` means something else on this machine: the run goes on, not bit for bit."""
+        for name, value in saved.items():
+            if (now := getattr(trainer, "settings", {}).get(name, value)) != value:
+                print(f"note: {self.path}: {name} was {value} where the run began, is {now} here", flush=True)
 
     def _identity(self, trainer: SupervisedTrainer) -> dict[str, Any]:
         """Return what decides the order of the batches."""
@@ -173,6 +181,7 @@ class ResumableRun:
         state = self._check(trainer, read_weights(self.path, "resume:"))
         for name, item in self.objects.items():
             item.load_state_dict(state["objects"][name])
+        self._tell_settings(trainer, state.get("settings", {}))
         self._stopped_early = state["stopped"]
         self._saved_epoch = trainer.state.epoch = state["trainer"]["epoch"]
         trainer.state.iteration = state["trainer"]["iteration"]
@@ -191,8 +200,9 @@ class ResumableRun:
         identity = self._identity(trainer)
         if state["run"] != identity:
             raise ValueError(f"--resume: {self.path} is of another run: found {state['run']}, expected {identity}")
-        if differences := _differences(state["config"], self.config):
-            options = [name for name in ID_OPTIONS if _differ(name, state["config"], self.config)]
+        saved = state["config"] and add_former_defaults(state["config"], trainer.state.device.type == "cuda")
+        if differences := _differences(saved, self.config):
+            options = [name for name in ID_OPTIONS if _differ(name, saved, self.config)]
             # what the bundles of another version of medkd wrote is no choice of the user
             of = (
                 "with other options"

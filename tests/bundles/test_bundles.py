@@ -65,6 +65,10 @@ def test_a_run_leaves_its_files(students):
         assert not any("partial" in path.name for path in folder.rglob("*"))
         environment = json.loads((folder / "environment.json").read_text())
         assert environment["seed"] == 0 and environment["versions"]["torch"] == torch.__version__
+        assert environment["precision"] == ("float16" if torch.cuda.is_available() else "float32")
+        assert environment["memory_format"] == ("contiguous" if torch.cuda.is_available() else "channels_last")
+        weights = torch.load(folder / "model.pt", weights_only=True)
+        assert all(value.is_contiguous() for value in weights.values())
         config = yaml.safe_load((folder / "config.yaml").read_text())
         assert config["output_dir"] == str(folder) and config["method"] == method
         assert "@" not in str(config["trained_with"]) and config["trained_with"]

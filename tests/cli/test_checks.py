@@ -57,7 +57,7 @@ def test_known_options_pass(options):
         ({"train::batch": 1, "qqq": 2}, r"--train::batch.*; --qqq"),
         ({"dicom_seg": "binary"}, r"--dicom_seg \(an option for volumes, this task has pictures\)"),
         ({"input": "x"}, r"--input \(an option of other tasks or commands\)"),
-        ({"amp": "maybe"}, "--amp: found 'maybe', expected True or False"),
+        ({"amp": "maybe"}, "--amp: found 'maybe', expected True, False or auto"),
         ({"max_epochs": None}, "--max_epochs: found None, expected a whole number from 1 on"),
         ({"output_dir": 202401}, "--output_dir: found 202401, expected a path: write ./202401"),
         ({"image_size": 32}, r"--image_size: found 32, expected a list such as \[64,64\]"),

@@ -26,7 +26,9 @@ def write(tmp_path):
 
 
 def test_options_are_those_of_the_record_and_all_else_of_the_bundle(write):
-    folder = write(classes="$data.gone()", trained_with={"window": [-1, 2], "target": "both"}, imports=["$import gone"])
+    # amp: of a run before `auto`
+    content = {"trained_with": {"window": [-1, 2], "target": "both"}, "amp": "$'cuda' in str(@device)"}
+    folder = write(classes="$data.gone()", imports=["$import gone"], **content)
     parser = load_parser(folder)
     values = {name: parser.get_parsed_content(name) for name in ("window", "num_classes", "image_size", "output_dir")}
     assert values == {"window": [-1, 2], "num_classes": 3, "image_size": [32, 32], "output_dir": str(folder.path)}

@@ -45,11 +45,11 @@ _SCRIPTS = "$sys.path.append(os.path.abspath(@bundle_root + '/scripts'))"
 
 _NOT_RECORDED = object()
 _CLIENT_OPTIONS = "client_options"
-_OF_THE_MACHINE = ("bundle_root", "device", "amp", "compile", "num_workers")
+_OF_THE_MACHINE = ("bundle_root", "device", "amp", "memory_format", "compile", "num_workers")
 # A new training does not take these from the record of the old one.
 _NOT_BAKED = (
     *("imports", "initialize", "run", "command", "bundle_root", "dataset_dir", "output_dir"),
-    *("device", "amp", "compile", "num_workers", "resume", "mlflow", "method", "method_args"),
+    *("device", "amp", "memory_format", "compile", "num_workers", "resume", "mlflow", "method", "method_args"),
 )
 
 

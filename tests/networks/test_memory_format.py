@@ -1,0 +1,45 @@
+"""Layouts: values stay, whatever the layout, and networks with parameters of several ranks are taken."""
+
+import pytest
+import torch
+from torch import nn
+
+from medkd.networks import ResNetFCN, TransUNet, UNet, UNetPlusPlus
+from medkd.networks.memory_format import choose_memory_format, store_channels_last, to_channels_last
+
+NETWORKS = {
+    "UNet": lambda: UNet(2, 1, 2, width=4),
+    "UNet 3-D": lambda: UNet(3, 1, 2, width=4),
+    "UNet++": lambda: UNetPlusPlus(2, 3, 2, width=4),
+    "ResNetFCN": lambda: ResNetFCN(2, 1, 2, width=4),
+    "TransUNet": lambda: TransUNet(2, 3, 2, img_size=32, width=16, num_layers=1),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_answer_alike_in_both_layouts(name):
+    torch.manual_seed(0)
+    network = NETWORKS[name]().eval()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    channels, dims = (3, 2) if name in ("UNet++", "TransUNet") else (1, 3 if "3-D" in name else 2)
+    image = torch.rand(2, channels, *[32] * dims)
+    with torch.no_grad():
+        expected = network(image)
+        actual = store_channels_last(network)(to_channels_last(image))
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def test_parameters_of_another_rank_are_taken():
+    network = nn.Sequential(nn.Conv3d(2, 3, 3), nn.Linear(2, 2))
+    network.register_parameter("positions", nn.Parameter(torch.rand(1, 2, 3, 4)))  # Module.to refuses these four axes
+    weights = network[0].weight
+    store_channels_last(network)
+    assert network[0].weight is weights and weights.stride(1) == 1  # an optimizer still holds it
+
+
+def test_words():
+    assert choose_memory_format("auto", "cpu") == "channels_last"
+    assert choose_memory_format("auto", "cuda:1") == choose_memory_format("contiguous", "cpu") == "contiguous"
+    with pytest.raises(ValueError, match="memory_format: found 'last', expected auto"):
+        choose_memory_format("last", "cpu")

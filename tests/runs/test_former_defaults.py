@@ -1,0 +1,42 @@
+"""Runs that began before `memory_format` and `--amp auto` go on with their numbers."""
+
+import pytest
+import torch
+
+from medkd.runs.former_defaults import add_former_defaults
+
+EXPRESSION = "$'cuda' in str(@device)"
+FORMER = ("--amp", "False", "--memory_format", "contiguous")
+
+
+@pytest.mark.parametrize("amp", [True, False])
+def test_what_a_user_chose_stays(amp):
+    config = {"amp": amp, "train": {"trainer": {"amp": "@amp"}}}
+    assert add_former_defaults(config, is_cuda=False)["amp"] is amp
+    assert add_former_defaults({**config, "memory_format": "auto"}, is_cuda=False)["memory_format"] == "auto"
+    assert config == {"amp": amp, "train": {"trainer": {"amp": "@amp"}}}
+
+
+@pytest.mark.parametrize("is_cuda", [True, False])
+def test_precision_was_mixed_on_cuda_alone(is_cuda):
+    config = {"amp": EXPRESSION, "train": {"trainer": {}}}
+    assert add_former_defaults(config, is_cuda)["amp"] is is_cuda
+
+
+def test_configurations_without_our_trainer_are_left_alone():
+    for config in ({}, {"train": "@other"}, {"train": {"handlers": []}}):
+        assert add_former_defaults(config, is_cuda=False) == config
+
+
+def test_a_run_of_before_is_resumed(kits19_data, medkd_run, tmp_path, capsys):
+    words = ["train", "kits19", "--dataset_dir", kits19_data, "--output_dir", tmp_path / "run", "--device", "cpu"]
+    assert medkd_run(*words, *FORMER) == 0
+    state = torch.load(tmp_path / "run/resume.pt", weights_only=True)
+    assert state.pop("settings") == {"precision": "float32", "memory_format": "contiguous"}
+    del state["config"]["memory_format"], state["config"]["train"]["trainer"]["memory_format"]
+    state["config"]["amp"] = EXPRESSION
+    torch.save(state, tmp_path / "run/resume.pt")
+    assert medkd_run(*words, "--resume", "True", *FORMER) == 0
+    assert "the run ended after 1 epochs" in capsys.readouterr().out
+    assert medkd_run(*words, "--resume", "True") == 1
+    assert "other options: amp was False, is auto; memory_format was contiguous, is auto" in capsys.readouterr().err
