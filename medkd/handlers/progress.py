@@ -10,11 +10,18 @@ from tqdm import tqdm
 
 from medkd.parallel.group import progress_disabled
 
+from .duration import format_duration
+from .forecast import CostForecast
+from .step_memory import MemoryCheck
+
 __all__ = ["CaseProgress", "ConsoleProgress"]
 
 
 class ConsoleProgress:
     """Show epoch, step and remaining time of a training, and print one line an epoch with loss terms and validation.
+
+    Before the first step it says whether it fits into memory, see `MemoryCheck`; after some steps, how long the training will
+    take, see `CostForecast`.
 
     Tensors are read once an epoch only, so that the process does not wait for the GPU in between. The bar needs a
     terminal.
@@ -34,6 +41,8 @@ class ConsoleProgress:
         trainer.add_event_handler(Events.EPOCH_STARTED, self._open)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: self.bar.update())
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._close)
+        CostForecast(self.title).attach(trainer)
+        MemoryCheck().attach(trainer)
 
     def _start(self, trainer: SupervisedTrainer) -> None:
         self.started = time.monotonic()
@@ -59,7 +68,10 @@ class ConsoleProgress:
         losses = {name: float(value) for name, value in state.metrics.items() if name.startswith("loss")}
         terms = " ".join(f"{name.removeprefix('loss/')} {value:.4f}" for name, value in losses.items())
         line = f"{self.title} epoch {epoch}/{last_epoch} step {state.iteration}  {terms}  lr {self.learning_rate:.1e}"
-        print(f"{line}{self._validation(epoch)}  {_duration(elapsed)}, {_duration(remaining)} left", flush=True)
+        print(
+            f"{line}{self._validation(epoch)}  {format_duration(elapsed)}, {format_duration(remaining)} left",
+            flush=True,
+        )
 
     def _validation(self, epoch: int) -> str:
         """Return the key metric of this epoch, if it has a validation, and the best so far."""
@@ -71,14 +83,6 @@ class ConsoleProgress:
             return best and f"  ({best})"
         name = state.key_metric_name
         return f"  {name} {state.metrics[name]:.4f} ({best or 'none counts yet'})"
-
-
-def _duration(seconds: float) -> str:
-    """Return a text such as ``45 s``, ``12 min 5 s`` or ``3 h 20 min``."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 class CaseProgress:

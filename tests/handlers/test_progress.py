@@ -6,11 +6,12 @@ import torch
 from ignite.engine import Engine, Events
 
 from medkd.handlers import ConsoleProgress
-from medkd.handlers.progress import _duration
+from medkd.handlers.duration import format_duration
 
 
 def test_console_line_has_every_term(capsys):
     trainer = Engine(lambda engine, batch: None)
+    trainer.state.device = torch.device("cpu")
     trainer.optimizer = SimpleNamespace(param_groups=[{"lr": 0.001}])
     evaluator = SimpleNamespace(
         state=SimpleNamespace(
@@ -32,6 +33,6 @@ def test_console_line_has_every_term(capsys):
 
 
 def test_time_is_in_units_to_read():
-    assert [_duration(seconds) for seconds in (0.4, 59.4, 60, 3599, 12000)] == [
+    assert [format_duration(seconds) for seconds in (0.4, 59.4, 60, 3599, 12000)] == [
         *("0 s", "59 s", "1 min 0 s", "59 min 59 s", "3 h 20 min")
     ]
