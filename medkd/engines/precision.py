@@ -29,7 +29,7 @@ def autocast_arguments(amp: Amp, device: torch.device, **arguments: Any) -> dict
         'bfloat16'
     """
     if amp not in (True, False, "auto"):
-        raise ValueError(f"amp: found {amp!r}, expected True, False or auto")
+        raise ValueError(f"--amp: found {amp!r}, expected True, False or auto")
     is_cuda = device.type == "cuda"
     enabled = is_cuda if amp == "auto" else bool(amp)
     dtype = torch.float16 if is_cuda else torch.bfloat16

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -40,6 +40,7 @@ def experiment(
     arguments: Sequence[str],
     bundles: Bundles,
     trust_plan: bool = False,
+    estimate: Callable[[Plan, Sequence[Job], int | None], None] | None = None,
 ) -> None:
     """Plan, run and report an experiment.
 
@@ -52,6 +53,7 @@ def experiment(
         arguments: for Snakemake, such as ``--executor slurm``.
         bundles: the bundles of the tasks.
         trust_plan: whether the plan may hold code, see `check_trust`.
+        estimate: called with the plan, the runs to do and the cores after Snakemake's ``--dry-run``.
 
     Raises:
         ValueError: for a plan with code that is not trusted, an unknown plan, data set, row, option or argument of a method,
@@ -84,6 +86,8 @@ def experiment(
         missing = [job for job in plan.jobs.values() if not (plan.folder / job.result).is_file()]
         if code == 0 and missing:  # --dry-run, --unlock: nothing was to be done
             _restore_record(plan.folder, before)
+            if estimate is not None and {"--dry-run", "--dryrun", "-n"} & set(arguments):
+                estimate(plan, missing, cores)
         else:
             _finish(plan, missing, trust_plan)
 

@@ -10,8 +10,7 @@ from ignite.engine import Events
 from monai.engines import SupervisedTrainer
 
 from medkd.parallel.group import is_main_process
-
-from .duration import format_duration
+from medkd.runs.duration import format_duration
 
 __all__ = ["CostForecast", "advice"]
 

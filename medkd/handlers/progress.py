@@ -9,8 +9,8 @@ from monai.engines import SupervisedEvaluator, SupervisedTrainer, Workflow
 from tqdm import tqdm
 
 from medkd.parallel.group import progress_disabled
+from medkd.runs.duration import format_duration
 
-from .duration import format_duration
 from .forecast import CostForecast
 from .step_memory import MemoryCheck
 

@@ -34,7 +34,7 @@ def choose_memory_format(memory_format: MemoryFormat, device: str | torch.device
         'channels_last'
     """
     if memory_format not in ("auto", "channels_last", "contiguous"):
-        raise ValueError(f"memory_format: found {memory_format!r}, expected auto, channels_last or contiguous")
+        raise ValueError(f"--memory_format: found {memory_format!r}, expected auto, channels_last or contiguous")
     if memory_format == "auto":
         return "channels_last" if torch.device(device).type == "cpu" else "contiguous"
     return memory_format

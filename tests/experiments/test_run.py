@@ -1,5 +1,6 @@
 """`medkd experiment` on phantoms: Snakemake runs it, a failed run leaves a hole, what is missing is done by the next call."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -94,6 +95,18 @@ def test_the_lock_of_another_machine_is_not_lifted(experiment, tmp_path, capsys)
         assert main(words) in (1, 2)
         assert "Snakemake has locked it on login2" in capsys.readouterr().err
     assert lock.exists()
+
+
+def test_a_dry_run_estimates_each_kind_of_run(experiment, capfd):
+    words, out = experiment
+    assert main([*words, "--rows", "['kd', 'broken']", "--seeds", "[0, 1]", "--dry-run"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("estimate from 3 training steps"))
+    teacher, kd, broken, whole = (line.strip() for line in lines[start + 1 :])
+    assert re.fullmatch(r"kits19, teacher: \d+ steps of \S+ s, about \d+ s a run, 1 to do", teacher)
+    assert re.fullmatch(r"kits19, kd: \d+ steps of \S+ s, about \d+ s a run, 2 to do", kd)
+    assert broken.startswith("kits19, broken: no estimate: --training_cases 1000: expected 1 to")
+    assert whole.startswith("in all about") and not (out / "plan.yaml").exists() and not (out / "kits19").exists()
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from medkd.handlers import ConsoleProgress
-from medkd.handlers.duration import format_duration
+from medkd.runs.duration import format_duration
 
 
 def test_console_line_has_every_term(capsys):

@@ -13,7 +13,7 @@ from medkd.networks import FeatureTaps, TransUNet, UNet, UNetPlusPlus
 
 NETWORKS = {
     "UNet": (lambda: UNet(2, 3, 2, width=4), (2, 3, 32, 32)),
-    "UNet++ 3-D": (lambda: UNetPlusPlus(3, 1, 2, width=2, deep_supervision=True), (1, 1, 16, 16, 16)),
+    "UNet++ 3-D": (lambda: UNetPlusPlus(3, 1, 2, width=2, deep_supervision=True), (2, 1, 16, 16, 16)),
     "TransUNet": (lambda: TransUNet(2, 3, 2, img_size=32, width=8, num_layers=1), (2, 3, 32, 32)),
 }
 

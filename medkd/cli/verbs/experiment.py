@@ -37,9 +37,12 @@ def _run(command: Command) -> None:
     data = _read_mapping("data", settings["data"])
     from medkd.experiments import experiment  # imports pandas
 
+    from ..estimate import print_estimate
+
     folder = Path(settings["output_dir"])
     trust_plan, bundles = settings["trust_plan"] or False, installed_bundles()
-    experiment(command.names[0], data, folder, changes, settings["cores"], command.rest, bundles, trust_plan)
+    cores = settings["cores"]
+    experiment(command.names[0], data, folder, changes, cores, command.rest, bundles, trust_plan, print_estimate)
 
 
 def installed_bundles() -> Bundles:
@@ -100,6 +103,6 @@ VERB = Verb(
     required=_REQUIRED,
     options="snakemake",
     names="NAME|FILE.yaml",
-    notes="Other options are passed to Snakemake: --executor slurm, --profile FOLDER, "
-    '--dry-run, ... Lists and mappings may be written in Python or YAML: --seeds "[0, 1]".',
+    notes="Other options are passed to Snakemake: --executor slurm, --profile FOLDER, --dry-run (lists the runs, and estimates "
+    'their time from a few steps of each kind), ... Lists and mappings may be written in Python or YAML: --seeds "[0, 1]".',
 )
