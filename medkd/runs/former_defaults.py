@@ -13,7 +13,7 @@ _FORMER_AMP = "$'cuda' in str(@device)"
 def add_former_defaults(config: Mapping[str, Any], is_cuda: bool) -> dict[str, Any]:
     """Return the configuration of a run as a run of today with the same numbers would have it.
 
-    Before ``memory_format`` there was, all tensors were contiguous, precision was mixed on CUDA alone, and nothing was compiled.
+    Before ``memory_format`` there was, tensors were contiguous, precision was mixed on CUDA alone, nothing was compiled.
 
     Args:
         config: saved by the run; it stays as it is.
