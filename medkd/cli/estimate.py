@@ -121,10 +121,9 @@ def print_estimate(plan: Plan, missing: Iterable[Job], cores: int | None) -> Non
             total += estimate.total * count
             each = f"{estimate.steps} steps of {estimate.seconds:.2g} s"
             print(f"  {task}, {row}: {each}, about {format_duration(estimate.total)} a run, {count} to do", flush=True)
-    print(
-        f"  in all about {format_duration(total / (cores or 1))}" + (f" with --cores {cores}" if cores else ""),
-        flush=True,
-    )
+    if total:
+        together = f" with --cores {cores}" if cores else ""
+        print(f"  in all about {format_duration(total / (cores or 1))}{together}", flush=True)
 
 
 def _measure(job: Job, measured: set[str]) -> None:
