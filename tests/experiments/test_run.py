@@ -102,7 +102,7 @@ def test_a_dry_run_estimates_each_kind_of_run(experiment, capfd):
     assert main([*words, "--rows", "['kd', 'broken']", "--seeds", "[0, 1]", "--dry-run"]) == 0
     lines = capfd.readouterr().out.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("estimate from 3 training steps"))
-    teacher, kd, broken, whole = (line.strip() for line in lines[start + 1 :])
+    teacher, broken, kd, whole = (line.strip() for line in lines[start + 1 :])
     assert re.fullmatch(r"kits19, teacher: \d+ steps of \S+ s, about \d+ s a run, 1 to do", teacher)
     assert re.fullmatch(r"kits19, kd: \d+ steps of \S+ s, about \d+ s a run, 2 to do", kd)
     assert broken.startswith("kits19, broken: no estimate: --training_cases 1000: expected 1 to")
