@@ -226,6 +226,7 @@ def test_options_and_versions_are_told_apart(tmp_path, before, now, reason):
         return ResumableRun(tmp_path / "resume.pt", {"network": network}, 0, None, config)
 
     trainer = Engine(lambda engine, batch: None)
+    trainer.state.device = torch.device("cpu")
     run(before)._save(SimpleNamespace(state=trainer.state, scaler=None, should_terminate=False))
     with pytest.raises(ValueError, match=reason):
         run(now)._load(SimpleNamespace(state=trainer.state))
