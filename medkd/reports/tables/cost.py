@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medkd.runs import RunFolder, load_parser
+from medkd.startup import import_monai
 
 __all__ = ["Cost", "cost_of_run"]
 
@@ -33,7 +34,7 @@ def cost_of_run(folder: Path, device: str = "cpu", trust_record: bool = False) -
         FileNotFoundError: if the run left no ``config.yaml``.
         ValueError: see `medkd.runs.load_parser`.
     """
-    # tables of runs that cannot be measured, and the check of a plan, need no torch
+    import_monai()  # tables of runs that cannot be measured, and the check of a plan, need no torch
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
