@@ -5,6 +5,7 @@ from .checkpoints import load_weights, weights_file
 from .choice import build_student, build_teacher
 from .features import Channels, Features, FeatureTaps, input_spec
 from .imagenet21k import load_imagenet21k
+from .inference_format import move_for_inference
 from .layers import Layer, layers
 from .required_multiple import required_multiple
 from .resnet_fcn import ResNetFCN
@@ -31,6 +32,7 @@ __all__ = [
     "layers",
     "load_imagenet21k",
     "load_weights",
+    "move_for_inference",
     "required_multiple",
     "weights_file",
 ]

@@ -121,8 +121,8 @@ def evaluation_config(student: Student) -> dict[str, Any]:
 
 def overlay_configs(student: Student) -> dict[str, dict[str, Any]]:
     """Return the overlays over train.json by file name; distill.json has the method of the student's training."""
-    # train.json has the options of volumes already
-    omitted = ("volumetric", "volumetric_train", *(("cached_volumetric",) if student.mode != "3d" else ()))
+    # runtime.yaml is for inference, and train.json has the options of volumes already
+    omitted = ("runtime", "volumetric", "volumetric_train", *(("cached_volumetric",) if student.mode != "3d" else ()))
     files = [file for file in sorted((BUNDLES / "overlays").glob("*.yaml")) if file.stem not in omitted]
     configs = {
         f"{file.stem}.json": rename_datasets(_with_finalize(ConfigParser.load_config_file(file))) for file in files

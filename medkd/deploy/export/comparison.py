@@ -1,4 +1,4 @@
-"""Compare an exported network with the original on whole cases."""
+"""Compare exported networks with the original on whole cases."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ __all__ = ["compare"]
 
 def compare(
     original: nn.Module,
-    exported: nn.Module,
+    exported: Mapping[str, nn.Module],
     cases: Sequence[dict[str, Any]],
     preprocessing: Transform,
     inferer: Any,
     postprocessing: Transform,
     classes: Mapping[int, str],
-) -> dict[str, Any]:
-    """Run both networks over the same windows of each case, and measure both predictions against the ground truth.
+) -> dict[str, dict[str, Any]]:
+    """Run all networks over the same windows of each case, and measure their predictions against the ground truth.
 
     Args:
         original: images ``(N, C, *spatial)`` to logits.
-        exported: likewise.
+        exported: name -> network, likewise.
         cases: entries of the data list.
         preprocessing: entry to ``image`` and ``label``.
         inferer: runs a network over a whole case.
@@ -36,72 +36,86 @@ def compare(
         classes: value in the label map -> name, without the background.
 
     Returns:
-        Differences of logits and probabilities over all windows; ``other_decision``, the share of pixels whose label
+        Name -> differences of logits and probabilities over all windows; ``other_decision``, the share of pixels whose label
         differs; Dice by case and class, and its mean over the cases that have the class.
     """
-    pair = _NetworkPair(original, exported)
-    rows, names = [], []
-    changed = pixels = 0
+    networks = _Networks(original, exported)
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in exported}
+    changed, pixels = dict.fromkeys(exported, 0), 0
     for case in cases:
         item = preprocessing(case)
         image = list_data_collate([item])["image"]
         with torch.inference_mode():
-            logits = _for_two_networks(inferer)(image, pair)[0]
-        before, after = (_labels(half, item, postprocessing) for half in logits.chunk(2))
-        changed += int((before != after).sum())
+            logits = _for_each(inferer, 1 + len(exported))(image, networks)[0]
+        before, *others = (_labels(part, item, postprocessing) for part in logits.chunk(1 + len(exported)))
         pixels += before.numel()
         truth = torch.as_tensor(item["label"]).as_subclass(Tensor)[0]
-        names.append(case["case"])
-        for value, name in classes.items():
-            dice = {"original": _dice(before, truth, value), "exported": _dice(after, truth, value)}
-            rows.append({"case": case["case"], "class": name, **dice})
+        for name, after in zip(exported, others, strict=True):
+            changed[name] += int((before != after).sum())
+            rows[name] += [
+                {
+                    "case": case["case"],
+                    "class": class_name,
+                    "original": _dice(before, truth, value),
+                    "exported": _dice(after, truth, value),
+                }
+                for value, class_name in classes.items()
+            ]
     return {
-        "cases": names,
-        "inputs": pair.inputs,
-        **pair.differences(),
-        "other_decision": changed / pixels,
-        "dice": {name: _mean_dice([row for row in rows if row["class"] == name]) for name in classes.values()},
-        "dice_by_case": rows,
+        name: {
+            "cases": [case["case"] for case in cases],
+            "inputs": networks.inputs,
+            **networks.differences(name),
+            "other_decision": changed[name] / pixels,
+            "dice": {
+                class_name: _mean_dice([row for row in rows[name] if row["class"] == class_name])
+                for class_name in classes.values()
+            },
+            "dice_by_case": rows[name],
+        }
+        for name in exported
     }
 
 
-class _NetworkPair(nn.Module):
-    """Two networks whose logits are concatenated along the channels; records how far they differ.
+class _Networks(nn.Module):
+    """Several networks whose logits are concatenated along the channels; records how far they are from the first.
 
     Args:
         original: images ``(N, C, *spatial)`` to logits ``(N, K, *spatial)``.
-        exported: likewise.
+        exported: name -> network, likewise.
     """
 
-    def __init__(self, original: nn.Module, exported: nn.Module) -> None:
+    def __init__(self, original: nn.Module, exported: Mapping[str, nn.Module]) -> None:
         super().__init__()
-        self.original, self.exported = original, exported
+        self.original, self.exported = original, dict(exported)
         self.inputs = 0
-        # largest difference, sum of the differences, number of values
-        self._sums: dict[str, list[float]] = {"logits": [0.0, 0.0, 0.0], "probabilities": [0.0, 0.0, 0.0]}
+        # of each network: largest difference, sum of the differences, number of values
+        self._sums = {name: {"logits": [0.0] * 3, "probabilities": [0.0] * 3} for name in exported}
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return the logits of both networks, ``(N, 2 * K, *spatial)``."""
+        """Return the logits of all networks, ``(N, networks * K, *spatial)``."""
         image = image.as_subclass(Tensor)
-        logits = [network(image) for network in (self.original, self.exported)]
+        original = self.original(image)
+        others = {name: network(image) for name, network in self.exported.items()}
         self.inputs += len(image)
-        outputs = {"logits": logits, "probabilities": [x.softmax(1) for x in logits]}
-        for name, (original, exported) in outputs.items():
-            difference = (original - exported).abs()
-            largest, total, count = self._sums[name]
-            self._sums[name] = [
-                max(largest, float(difference.max())),
-                total + float(difference.double().sum()),
-                count + difference.numel(),
-            ]
-        return torch.cat(logits, dim=1)
+        for name, logits in others.items():
+            _add_differences(self._sums[name]["logits"], original, logits)
+            _add_differences(self._sums[name]["probabilities"], original.softmax(1), logits.softmax(1))
+        return torch.cat([original, *others.values()], dim=1)
 
-    def differences(self) -> dict[str, dict[str, float]]:
-        """Return the largest and the mean difference of logits and probabilities."""
+    def differences(self, name: str) -> dict[str, dict[str, float]]:
+        """Return the largest and the mean difference of a network's logits and probabilities."""
         return {
-            name: {"max_difference": largest, "mean_difference": total / count}
-            for name, (largest, total, count) in self._sums.items()
+            output: {"max_difference": largest, "mean_difference": total / count}
+            for output, (largest, total, count) in self._sums[name].items()
         }
+
+
+def _add_differences(sums: list[float], one: Tensor, other: Tensor) -> None:
+    difference = (one - other).abs()
+    sums[0] = max(sums[0], float(difference.max()))
+    sums[1] += float(difference.double().sum())
+    sums[2] += difference.numel()
 
 
 class _DecideEach:
@@ -109,21 +123,22 @@ class _DecideEach:
 
     Args:
         decide: logits ``(K, *spatial)`` of one network to labels ``(1, *spatial)``.
+        count: number of networks.
     """
 
-    def __init__(self, decide: Callable[[Tensor], Tensor]) -> None:
-        self.decide = decide
+    def __init__(self, decide: Callable[[Tensor], Tensor], count: int) -> None:
+        self.decide, self.count = decide, count
 
     def __call__(self, logits: Tensor) -> Tensor:
-        """Return labels ``(2, *spatial)`` of logits ``(2 * K, *spatial)``."""
-        return torch.cat([self.decide(half) for half in logits.chunk(2)])
+        """Return labels ``(count, *spatial)`` of logits ``(count * K, *spatial)``."""
+        return torch.cat([self.decide(part) for part in logits.chunk(self.count)])
 
 
-def _for_two_networks(inferer: Any) -> Any:
+def _for_each(inferer: Any, count: int) -> Any:
     """Return the inferer; one that decides slab by slab now decides for each network by itself."""
     decide: Callable[[Tensor], Tensor] | None = getattr(inferer, "decide", None)
     if decide is not None and not isinstance(decide, _DecideEach):
-        inferer.decide = _DecideEach(decide)
+        inferer.decide = _DecideEach(decide, count)
     return inferer
 
 

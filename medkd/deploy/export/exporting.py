@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +12,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from tabulate import tabulate
 
 from medkd.runs.errors import UsageError, did_you_mean
 from medkd.runs.files import write_atomically
@@ -21,15 +19,15 @@ from medkd.runs.lock import FolderLock
 
 from .calibration import sample_windows
 from .comparison import compare
-from .formats import OnnxNetwork, write_onnx, write_torchscript
+from .formats import save_onnx, write_onnx, write_torchscript
+from .measuring import measure_onnx, measured_of
+from .reporting import print_report, warnings_of
 from .trained_student import TrainedStudent
 
-__all__ = ["FORMATS", "check_format", "export"]
+__all__ = ["FORMATS", "check_format", "check_packages", "export"]
 
 FORMATS = {"torchscript": "student.ts", "onnx": "student.onnx", "onnx-int8": "student_int8.onnx"}
 _PACKAGES = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "onnx-int8": ("onnx", "onnxscript", "onnxruntime")}
-# A larger loss of Dice is a warning. Only int8 changes the network on purpose.
-_MAX_DICE_LOSS = {"torchscript": 0.0005, "onnx": 0.0005, "onnx-int8": 0.005}
 # names in the report where the label maps are a teacher's
 _AGREEMENT = {"dice": "agreement_dice", "dice_by_case": "agreement_dice_by_case"}
 
@@ -43,10 +41,22 @@ def check_format(form: str) -> None:
     if form not in FORMATS:
         hint = did_you_mean(form, FORMATS, count=1, cutoff=0.4)
         raise UsageError(f"--format {form}: expected {', '.join(FORMATS)}" + (f" ({hint})" if hint else ""))
-    if missing := [name for name in _PACKAGES.get(form, ()) if find_spec(name) is None]:
-        raise ValueError(
-            f'--format {form} needs {", ".join(missing)}: pip install -e ".[export]" in the clone of medkd'
-        )
+    check_packages(f"--format {form}", _PACKAGES.get(form, ()))
+
+
+def check_packages(option: str, names: Sequence[str]) -> None:
+    """Check that packages are installed.
+
+    Args:
+        option: that needs them, as it is typed.
+        names: of the packages.
+
+    Raises:
+        ValueError: names the missing ones.
+    """
+    if missing := [name for name in names if find_spec(name) is None]:
+        extras = "export,openvino" if "openvino" in missing else "export"
+        raise ValueError(f'{option} needs {", ".join(missing)}: pip install -e ".[{extras}]" in the clone of medkd')
 
 
 def export(task: str, form: str, config: dict[str, Any], calibration_windows: int = 32) -> Path:
@@ -79,7 +89,7 @@ def export(task: str, form: str, config: dict[str, Any], calibration_windows: in
     trained = TrainedStudent(task, config)
     trained.description = dataclasses.replace(trained.description, format=form)
     split = trained.value("part")
-    cases = trained.cases(split)
+    trained.cases(split)  # a fault of the data set is told before anything is written
     if form == "onnx-int8" and split != "test":
         raise UsageError(f"--part: found {split}, expected test: int8 is calibrated on the other splits")
     report = _describe(trained, form, split)
@@ -87,22 +97,21 @@ def export(task: str, form: str, config: dict[str, Any], calibration_windows: in
         FolderLock(path.parent).acquire()  # removes what a killed export left there
 
     def write(temporary: Path) -> None:
-        report.update(_write_format(trained, form, temporary, calibration_windows))
-        exported = torch.jit.load(str(temporary)) if form == "torchscript" else OnnxNetwork(temporary)
-        report["megabytes"] = round(temporary.stat().st_size / 1e6, 3)
-        tools = (trained.preprocessing, trained.inferer, trained.postprocessing, trained.description.classes)
-        report.update(compare(trained.network, exported, cases, *tools))
+        if form == "torchscript":
+            report.update(_write_torchscript(trained, temporary, split))
+        else:
+            report.update(_write_onnx(trained, form, temporary, split, calibration_windows))
 
     write_atomically(path, write)
-    report["warnings"] = _warnings(form, report["dice"], trained.is_agreement)
-    named = {_AGREEMENT.get(name, name): value for name, value in report.items()} if trained.is_agreement else report
-    text = json.dumps(named, indent=2)
+    report["megabytes"] = round(path.stat().st_size / 1e6, 3)
+    report["warnings"] = warnings_of(report, trained.is_agreement)
+    text = json.dumps(_with_agreement(report) if trained.is_agreement else report, indent=2)
     try:
         write_atomically(report_path, lambda file: file.write_text(text))
     except BaseException:
         path.unlink()  # both files or neither
         raise
-    _print_report(path, report, trained.is_agreement)
+    print_report(path, report, trained.is_agreement)
     return path
 
 
@@ -120,48 +129,42 @@ def _describe(trained: TrainedStudent, form: str, split: str) -> dict[str, Any]:
     }
 
 
-def _write_format(trained: TrainedStudent, form: str, path: Path, window_count: int) -> dict[str, Any]:
-    """Write the file, and return the entry of the calibration for the report (empty without one)."""
-    if form == "torchscript":
-        write_torchscript(trained.network, trained.description, path)
-        return {}
-    if form == "onnx":
-        write_onnx(trained.network, trained.description, path)
-        return {}
+def _with_agreement(report: dict[str, Any]) -> dict[str, Any]:
+    """Return a report whose Dice has another name, as it compares with a teacher's label maps."""
+    renamed = {_AGREEMENT.get(name, name): value for name, value in report.items()}
+    return renamed | {"runtimes": [*map(_with_agreement, report["runtimes"])]} if "runtimes" in report else renamed
+
+
+def _write_torchscript(trained: TrainedStudent, path: Path, split: str) -> dict[str, Any]:
+    """Write and measure TorchScript; return its part of the report."""
+    write_torchscript(trained.network, trained.description, path)
+    networks = {"torchscript": torch.jit.load(str(path))}
+    tools = (trained.preprocessing, trained.inferer, trained.postprocessing, trained.description.classes)
+    return compare(trained.network, networks, trained.cases(split), *tools)["torchscript"]
+
+
+def _write_onnx(trained: TrainedStudent, form: str, path: Path, split: str, window_count: int) -> dict[str, Any]:
+    """Write and measure an ONNX file; return its part of the report."""
+    import onnx
+
+    with TemporaryDirectory(dir=path.parent, prefix=f".partial-{os.getpid()}-") as folder:
+        floats = path if form == "onnx" else Path(folder) / "floats.onnx"
+        write_onnx(trained.network, trained.description, floats)
+        report = {} if form == "onnx" else _write_int8(trained, floats, path, window_count)
+        report |= measure_onnx(trained, path, floats, split)
+    # what was measured goes into the file: inference reads nothing else
+    labels = f"{split} split" + (", agreement with the teacher" if trained.is_agreement else "")
+    save_onnx(onnx.load(path), trained.description, path, measured_of(report, labels))
+    return report
+
+
+def _write_int8(trained: TrainedStudent, floats: Path, path: Path, window_count: int) -> dict[str, Any]:
+    """Write an int8 file, and return the entry of the calibration for the report."""
     from .int8 import write_int8  # imports onnx
 
     seed, tools = int(trained.value("seed")), (trained.preprocessing, trained.inferer)
     training = sample_windows(trained.cases("training"), *tools, window_count, seed)
     validation = sample_windows(trained.cases("validation"), *tools, window_count, seed)
-    with TemporaryDirectory(dir=path.parent, prefix=f".partial-{os.getpid()}-") as folder:
-        float_model = Path(folder) / "floats.onnx"
-        write_onnx(trained.network, trained.description, float_model)
-        result = write_int8(float_model, trained.description, path, training, validation)
+    result = write_int8(floats, trained.description, path, training, validation)
     sizes = {"training_windows": len(training), "validation_windows": len(validation), "seed": seed}
     return {"calibration": {**sizes, **result}}
-
-
-def _name_of_dice(is_agreement: bool) -> str:
-    return "agreement with the teacher (Dice)" if is_agreement else "Dice"
-
-
-def _warnings(form: str, dice: dict[str, dict[str, Any]], is_agreement: bool = False) -> list[str]:
-    limit = _MAX_DICE_LOSS[form]
-    return [
-        f"{name}: {_name_of_dice(is_agreement)} fell by {-means['change']:.4f}, more than {limit}"
-        for name, means in dice.items()
-        if means["change"] is not None and means["change"] < -limit
-    ]
-
-
-def _print_report(path: Path, report: dict[str, Any], is_agreement: bool) -> None:
-    print(f"{path} ({report['megabytes']:.1f} MB, {report['input']})")
-    rows: Sequence[Sequence[Any]] = [
-        *((f"{name}: largest, mean difference", *report[name].values()) for name in ("logits", "probabilities")),
-        ("share of pixels with another label", report["other_decision"], None),
-    ]
-    print(tabulate(rows, tablefmt="plain", floatfmt=".2e"))
-    headers = (_name_of_dice(is_agreement), "original", "exported", "change", "cases")
-    print(tabulate([(name, *means.values()) for name, means in report["dice"].items()], headers, floatfmt=".4f"))
-    for warning in report["warnings"]:
-        print(f"medkd: warning: {warning}", file=sys.stderr)

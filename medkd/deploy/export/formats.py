@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from medkd.deploy.runtime import KEY, ModelSpec, OnnxModel
+from medkd.deploy.runtime.measured import MEASURED_KEY, Measured
 from medkd.runs.checksums import append_checksum
 
-__all__ = ["OnnxNetwork", "quiet", "save_onnx", "write_onnx", "write_torchscript"]
+__all__ = ["OnnxNetwork", "quiet", "save_onnx", "to_onnx", "write_onnx", "write_torchscript"]
 
 
 def write_torchscript(network: nn.Module, description: ModelSpec, path: Path) -> None:
@@ -33,7 +34,7 @@ def write_torchscript(network: nn.Module, description: ModelSpec, path: Path) ->
         OSError: if the file cannot be written.
     """
     with quiet():
-        traced = torch.jit.trace(network, _example(description))
+        traced = torch.jit.trace(network, _example(description.channels, len(description.size), description.multiple))
         content = io.BytesIO()  # on a full disk Python raises an OSError, torch a long trace
         torch.jit.save(traced, content, _extra_files={f"{KEY}.json": description.to_json()})
     path.write_bytes(_without_sources(content))
@@ -57,15 +58,27 @@ def write_onnx(network: nn.Module, description: ModelSpec, path: Path) -> None:
         description: of the network.
         path: to write.
     """
+    save_onnx(to_onnx(network, description.channels, len(description.size), description.multiple), description, path)
+
+
+def to_onnx(network: nn.Module, channels: int, spatial_dims: int, multiple: int) -> Any:
+    """Return the ``onnx.ModelProto`` of a network.
+
+    Args:
+        network: see `write_onnx`.
+        channels: of the image.
+        spatial_dims: 2 or 3.
+        multiple: every edge of an input is a multiple of it.
+    """
     edges = {}
-    for axis in range(len(description.size)):
+    for axis in range(spatial_dims):
         edge = torch.export.Dim(f"edge{axis}", min=1)
-        edges[axis + 2] = description.multiple * edge if description.multiple > 1 else edge
+        edges[axis + 2] = multiple * edge if multiple > 1 else edge
     batch = torch.export.Dim("batch", min=1)
     with quiet():
         program = torch.onnx.export(
             network,
-            (_example(description),),
+            (_example(channels, spatial_dims, multiple),),
             input_names=["image"],
             output_names=["logits"],
             dynamic_shapes=({0: batch, **edges},),
@@ -73,11 +86,11 @@ def write_onnx(network: nn.Module, description: ModelSpec, path: Path) -> None:
             dynamo=True,
         )
     assert program is not None  # as dynamo is True
-    save_onnx(program.model_proto, description, path)
+    return program.model_proto
 
 
-def save_onnx(model: Any, description: ModelSpec, path: Path) -> None:
-    """Write an ONNX model with the description in its metadata.
+def save_onnx(model: Any, description: ModelSpec, path: Path, measured: Measured | None = None) -> None:
+    """Write an ONNX model with the description, and what was measured of it, in its metadata.
 
     The traces of the exporter are removed: they name folders of this machine.
 
@@ -85,12 +98,14 @@ def save_onnx(model: Any, description: ModelSpec, path: Path) -> None:
         model: an ``onnx.ModelProto``.
         description: of the network.
         path: to write.
+        measured: what was measured.
     """
     import onnx
 
     for node in (*model.graph.node, *(node for function in model.functions for node in function.node)):
         del node.metadata_props[:]
-    onnx.helper.set_model_props(model, {KEY: description.to_json()})
+    properties = {} if measured is None else {MEASURED_KEY: measured.to_json()}
+    onnx.helper.set_model_props(model, {KEY: description.to_json(), **properties})
     model.DiscardUnknownFields()  # the checksum of the file that int8 was made from
     onnx.save(model, path)
     append_checksum(path)
@@ -101,22 +116,23 @@ class OnnxNetwork(nn.Module):
 
     Args:
         path: file that `write_onnx` wrote.
+        runtime: see `OnnxModel`.
+        precision: likewise.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, runtime: str | None = None, precision: str = "float32") -> None:
         super().__init__()
-        self.model = OnnxModel(path, device="cpu")
+        self.model = OnnxModel(path, None, "cpu", runtime, precision)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits of images ``(N, C, *spatial)``."""
         return torch.from_numpy(np.ascontiguousarray(self.model(image.numpy())))
 
 
-def _example(description: ModelSpec) -> Tensor:
+def _example(channels: int, spatial_dims: int, multiple: int) -> Tensor:
     """Return a small input with different edges: the comparison shows a size that tracing took for a constant."""
-    step = max(description.multiple, 16)
-    edges = [step * (2 + axis) for axis in range(len(description.size))]
-    return torch.zeros(2, description.channels, *edges)
+    step = max(multiple, 16)
+    return torch.zeros(2, channels, *(step * (2 + axis) for axis in range(spatial_dims)))
 
 
 @contextlib.contextmanager

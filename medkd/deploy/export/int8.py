@@ -14,6 +14,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from medkd.deploy.runtime import ModelSpec, OnnxModel
+from medkd.deploy.runtime.runtimes import installed_runtimes
 
 from .formats import quiet, save_onnx
 
@@ -25,7 +26,7 @@ _METHODS = ("MinMax", "Entropy", "Percentile")
 def write_int8(
     source: Path, description: ModelSpec, path: Path, training: Sequence[np.ndarray], validation: Sequence[np.ndarray]
 ) -> dict[str, Any]:
-    """Quantise activations, and weights by channel, in the way that changes the predictions least.
+    """Quantise activations, and weights by channel, in the way that changes the predictions of all runtimes least.
 
     ONNX Runtime has three methods to choose ranges. Each is tried; the best one is tried again with floats in the first and
     the last layer.
@@ -39,7 +40,7 @@ def write_int8(
 
     Returns:
         ``tried``: each attempt with the number of pixels whose label changed, relative to the foreground, and the mean
-        difference of the probabilities. ``taken``: the attempt that was written.
+        difference of the probabilities, in the runtime where they are larger. ``taken``: the attempt that was written.
     """
     expected = [_probabilities(OnnxModel(source, device="cpu"), window) for window in validation]
     with TemporaryDirectory(dir=path.parent, prefix=f".partial-{os.getpid()}-") as name:
@@ -52,10 +53,10 @@ def write_int8(
             file = folder / f"{len(attempts)}.onnx"
             _quantise(prepared, file, method, training, float_nodes)
             save_onnx(onnx.load(file), description, file)
-            model = OnnxModel(file, device="cpu")
-            probabilities = [_probabilities(model, window) for window in validation]
-            change = _change(expected, probabilities)
-            attempts.append({"file": file, "method": method, "floats": float_nodes, **change})
+            models = [OnnxModel(file, device="cpu", runtime=runtime) for runtime in installed_runtimes()]
+            changes = [_change(expected, [_probabilities(model, window) for window in validation]) for model in models]
+            worst: dict[str, Any] = max(changes, key=_order)
+            attempts.append({"file": file, "method": method, "floats": float_nodes, **worst})
 
         for method in _METHODS:
             attempt(method, [])

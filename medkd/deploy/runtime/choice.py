@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .measured import PrecisionChange, changes_from_metadata
+from .machine import thread_count
+from .measured import Measured
 from .onnx_model import OnnxModel, check_file, check_installed
 from .runtimes import RUNTIMES, runtime_title
-from .speed import KeptSeconds, measure
+from .speed import KeptSeconds, example_window, measure
 
 __all__ = ["AUTO", "open_model"]
 
@@ -32,8 +33,7 @@ def open_model(path: str | Path, threads: int | None, device: str | None, runtim
     """
     request = _Request(path, threads, device, precision)
     model = _open_automatically(request) if runtime == AUTO else request.open(runtime)
-    if precision != "float32":
-        print(f"note: {precision} changed predictions when the model was exported: {_change(model)}", flush=True)
+    _print_measured(model)
     return model
 
 
@@ -72,22 +72,29 @@ def _open_automatically(request: _Request) -> OnnxModel:
     return model
 
 
-def _change(model: OnnxModel) -> PrecisionChange:
-    """Return what the export measured of the precision of a model.
+def _print_measured(model: OnnxModel) -> None:
+    """Print what the export measured of the precision of a model, and of int8 where it did not pay.
 
     Raises:
-        ValueError: if it measured nothing.
+        ValueError: for another precision than float32 of which it measured nothing.
     """
     try:
-        changes = changes_from_metadata(model.metadata)
+        measured = Measured.from_metadata(model.metadata)
     except ValueError as error:
         raise ValueError(f"--model {model.path}: {error}") from None
-    if model.precision not in changes:
+    precision, title = model.precision, RUNTIMES[model.runtime].title
+    if precision in measured.precisions:
+        print(f"note: {precision} when exported: {measured.precisions[precision]}", flush=True)
+    elif precision != "float32":
         raise ValueError(
-            f"--precision {model.precision}: its change of Dice was not measured: export the student with OpenVINO installed, "
-            f"on a CPU with {model.precision} units"
+            f"--precision {precision}: its change of Dice was not measured: export the student with OpenVINO installed, "
+            f"on a CPU with {precision} units"
         )
-    return changes[model.precision]
+    if (ratio := measured.int8_times.get(model.runtime, 0)) >= 1:
+        print(
+            f"note: int8 took {ratio:.2f} times as long as float32 with {title} when exported: --format onnx is faster there",
+            flush=True,
+        )
 
 
 def _without_measurement(candidates: list[str], precision: str, device: str | None) -> _Choice | None:
@@ -120,7 +127,8 @@ def _open_faster(request: _Request, candidates: list[str]) -> tuple[OnnxModel, _
         (name,) = models
         (refusal,) = refusals.values()
         return models[name], _Choice(name, f"as the other one cannot be used: {refusal}")
-    seconds = measure(models)
+    window = example_window(next(iter(models.values())).description)
+    seconds = measure(models, window, thread_count(request.threads))
     name = _fastest(seconds)
     return models[name], _Choice(name, _compared(seconds, f"measured now, {kept.write(seconds)}"))
 

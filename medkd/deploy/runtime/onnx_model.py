@@ -98,6 +98,8 @@ def check_installed(path: str | Path) -> list[str]:
 
 
 def _open(path: str | Path, threads: int | None, device: str | None, name: str, precision: str) -> Session:
+    if name not in RUNTIMES:
+        raise ValueError(f"--runtime: found {name}, expected {' or '.join(RUNTIMES)}")
     runtime = RUNTIMES[name]
     if precision not in runtime.precisions:
         raise ValueError(

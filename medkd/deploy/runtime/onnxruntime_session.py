@@ -31,6 +31,7 @@ class OnnxRuntimeSession:
     """
 
     def __init__(self, path: Path, threads: int | None, device: str | None) -> None:
+        onnxruntime.disable_telemetry_events()  # where another program imported it first, see runtimes.py
         onnxruntime.set_default_logger_severity(4)  # the exception holds all that would be logged
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or default_threads()

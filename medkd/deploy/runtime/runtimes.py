@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
+
+# Before ONNX Runtime is imported: on Linux and Windows it reports sessions to its maker by default, from version 1.29 on.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = ["PRECISIONS", "RUNTIMES", "Runtime", "Session", "installed_runtimes", "runtime_title"]
 

@@ -15,36 +15,42 @@ from medkd.runs.files import write_atomically
 
 from .cache import cache_folder
 from .machine import cpu_details, cpu_name, thread_count
-from .onnx_model import OnnxModel
 from .runtimes import runtime_title
+from .spec import ModelSpec
 
-__all__ = ["KeptSeconds", "measure"]
+__all__ = ["KeptSeconds", "example_window", "measure"]
 
 _ROUNDS = 3
 _MOST_SECONDS = 10.0  # no round begins later than this after the first one
 
 
-def measure(models: Mapping[str, OnnxModel], clock: Callable[[], float] = time.perf_counter) -> dict[str, float]:
-    """Measure the seconds that one window takes: the least of a few rounds, the networks in turn.
+def example_window(description: ModelSpec) -> np.ndarray:
+    """Return one window ``(1, C, *size)`` as a network takes it."""
+    shape = (1, description.channels, *description.size)
+    return np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+
+
+def measure(networks: Mapping[str, Callable[[np.ndarray], Any]], window: np.ndarray, threads: int) -> dict[str, float]:
+    """Return the seconds that one window takes each network: the least of a few rounds, the networks in turn.
 
     Args:
-        models: networks of one description by their names.
-        clock: seconds of elapsed or of CPU time.
+        networks: name -> function of a window.
+        window: ``(1, C, *size)``.
+        threads: of each network. One thread is measured in CPU time, to which other programs on the machine add nothing.
     """
-    spec = next(iter(models.values())).description
-    window = np.random.default_rng(0).uniform(-1, 1, (1, spec.channels, *spec.size)).astype(np.float32)
-    for model in models.values():  # the first call prepares memory and kernels
-        model(window)
+    clock = time.process_time if threads == 1 else time.perf_counter
+    for network in networks.values():  # the first call prepares memory and kernels
+        network(window)
     rounds: list[dict[str, float]] = []
-    begin = time.perf_counter()
-    while not rounds or (len(rounds) < _ROUNDS and time.perf_counter() - begin < _MOST_SECONDS):
-        rounds.append({name: _time(model, window, clock) for name, model in models.items()})
-    return {name: min(one[name] for one in rounds) for name in models}
-
-
-def _time(model: OnnxModel, window: np.ndarray, clock: Callable[[], float]) -> float:
     begin = clock()
-    model(window)
+    while not rounds or (len(rounds) < _ROUNDS and clock() - begin < _MOST_SECONDS):
+        rounds.append({name: _time(network, window, clock) for name, network in networks.items()})
+    return {name: min(one[name] for one in rounds) for name in networks}
+
+
+def _time(network: Callable[[np.ndarray], Any], window: np.ndarray, clock: Callable[[], float]) -> float:
+    begin = clock()
+    network(window)
     return clock() - begin
 
 
@@ -79,8 +85,9 @@ class KeptSeconds:
         except (OSError, ValueError, RecursionError):
             return {}
         seconds = content.get("seconds") if isinstance(content, dict) else None
-        is_complete = isinstance(seconds, dict) and seconds.keys() == self._conditions["runtimes"].keys()
-        return seconds if is_complete and all(isinstance(value, float) for value in seconds.values()) else {}
+        if not isinstance(seconds, dict) or seconds.keys() != self._conditions["runtimes"].keys():
+            return {}
+        return seconds if all(isinstance(value, float) for value in seconds.values()) else {}
 
     def write(self, seconds: Mapping[str, float]) -> str:
         """Write runtime -> seconds, and return where they are kept, or why they are not."""

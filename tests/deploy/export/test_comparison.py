@@ -39,9 +39,16 @@ INFERERS = {
 @pytest.mark.parametrize("kind", INFERERS)
 def test_differences_and_dice_of_thresholds(kind):
     post = Compose([Lambdad("pred", logits_to_labels)])
-    networks = Threshold(0.3), Threshold(0.1)
+    others, cases, classes = (
+        {"same": Threshold(0.3), "lower": Threshold(0.1)},
+        [{"case": "a"}, {"case": "b"}],
+        ("tumour", "cyst"),
+    )
     # the inferer is used for one case after the other
-    found = compare(*networks, [{"case": "a"}, {"case": "b"}], case, INFERERS[kind](), post, {1: "tumour", 2: "cyst"})
+    both = compare(Threshold(0.3), others, cases, case, INFERERS[kind](), post, dict(enumerate(classes, 1)))
+    assert both["same"]["logits"]["max_difference"] == both["same"]["other_decision"] == 0
+    assert both["same"]["dice"]["tumour"] == {"original": 1, "exported": 1, "change": 0, "n": 2}
+    found = both["lower"]
     assert found["cases"] == ["a", "b"]
     assert found["logits"]["max_difference"] == pytest.approx(0.2, abs=1e-6)
     assert found["logits"]["mean_difference"] == pytest.approx(0.1, abs=1e-6)  # one of two channels

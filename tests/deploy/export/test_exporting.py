@@ -13,9 +13,11 @@ import torch
 import medkd
 from medkd.cli.main import main
 from medkd.data import load_datalist
-from medkd.deploy.export.exporting import _warnings
 from medkd.deploy.export.formats import write_onnx, write_torchscript
+from medkd.deploy.export.reporting import warnings_of
 from medkd.deploy.runtime import ModelSpec, OnnxModel
+from medkd.deploy.runtime.measured import Measured
+from medkd.deploy.runtime.runtimes import RUNTIMES, installed_runtimes
 from medkd.networks import ResNetFCN, UNet, load_weights
 from medkd.runs.files import write_atomically
 
@@ -100,8 +102,11 @@ def test_int8(students, exported, tmp_path, capsys):
     best = min(calibration["tried"], key=lambda o: (o["changed_foreground"], o["mean_probability_difference"]))
     assert {key: best[key] for key in ("method", "floats")} == calibration["taken"]
     assert found["part"] == "test" and 0 < found["probabilities"]["mean_difference"] < 0.1
-    lost = -found["dice"]["tumour"]["change"]
-    assert bool(found["warnings"]) == (lost > 0.005) == ("medkd: warning" in capsys.readouterr().err)
+    lost = max(-entry["dice"]["tumour"]["change"] for entry in measured(found))
+    shown = capsys.readouterr().err
+    assert any("Dice fell" in line for line in found["warnings"]) == (lost > 0.005) == ("Dice fell" in shown)
+    slower = [entry for entry in measured(found) if is_float32(entry) and entry["seconds"] >= entry["float32_seconds"]]
+    assert shown.count("times as long as in float32") == len(slower)
 
     import onnx
 
@@ -113,9 +118,54 @@ def test_int8(students, exported, tmp_path, capsys):
     assert model(image).shape == (2, 2, 40, 64)
 
 
-def test_a_loss_of_dice_is_told():
-    dice = {"organ": {"change": -0.0049}, "tumour": {"change": -0.0061}, "cyst": {"change": None}}
-    assert _warnings("onnx-int8", dice) == ["tumour: Dice fell by 0.0061, more than 0.005"]
+def measured(found):
+    return [entry for entry in found["runtimes"] if "refused" not in entry]
+
+
+def is_float32(entry):
+    return entry["precision"] == "float32"
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_each_runtime_and_precision_is_measured(exported, kind):
+    found = report(exported[kind])
+    entries = {(entry["runtime"], entry["precision"]): entry for entry in found["runtimes"]}
+    assert entries.keys() == {
+        (name, precision) for name in installed_runtimes() for precision in RUNTIMES[name].precisions
+    }
+    assert found["speed"]["window"][2:] == [*OnnxModel(exported[kind]).description.size]
+    assert found["speed"]["eager_seconds"] > 0 and all(entry["seconds"] > 0 for entry in measured(found))
+    for entry in measured(found):
+        assert (entry["logits"]["max_difference"] < 1e-4) == is_float32(entry)
+        assert entry["dice"].keys() == found["dice"].keys()
+    # the file itself says what another precision changed, and nothing else of the measurement
+    told = Measured.from_metadata(OnnxModel(exported[kind]).metadata)
+    assert not told.int8_times and told.precisions.keys() == {
+        e["precision"] for e in measured(found) if not is_float32(e)
+    }
+    for precision, change in told.precisions.items():
+        entry = entries["openvino", precision]
+        assert change.other_decision == entry["other_decision"] and change.cases == "test split"
+        assert change.dice == {name: means["change"] for name, means in entry["dice"].items()}
+
+
+def test_what_is_lost_or_not_gained_is_told():
+    def entry(**others):
+        dice = {"organ": {"change": -0.0049}, "tumour": {"change": -0.0061}, "cyst": {"change": None}}
+        return {"runtime": "openvino", "precision": "float32", "seconds": 0.1, "dice": dice, **others}
+
+    def told(form, **others):
+        return warnings_of({"format": form, "runtimes": [entry(**others)]})
+
+    fell = "OpenVINO {}, tumour: Dice fell by 0.0061, more than 0.005"
+    assert told("onnx", precision="bf16") == [fell.format("bf16")]
+    assert told("onnx-int8", float32_seconds=0.2) == [fell.format("int8")]
+    assert told("onnx-int8", float32_seconds=0.08)[1:] == [
+        "OpenVINO int8, one window took 1.25 times as long as in float32: --format onnx is faster there"
+    ]
+    assert len(told("onnx")) == 2 and not warnings_of({"format": "onnx", "runtimes": [{"refused": "no units"}]})
+    lost = {"format": "torchscript", "dice": {"organ": {"change": -0.0006}}}
+    assert warnings_of(lost, True) == ["organ: agreement with the teacher (Dice) fell by 0.0006, more than 0.0005"]
 
 
 def torch_file(folder, model):

@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from medkd.deploy.runtime import OnnxModel, choice, infer_command, open_model
-from medkd.deploy.runtime.measured import MEASURED_KEY, PrecisionChange, changes_to_json
+from medkd.deploy.runtime.measured import MEASURED_KEY, Measured, PrecisionChange
 from medkd.deploy.runtime.runtimes import RUNTIMES
 
 BOTH = [*RUNTIMES]
@@ -26,7 +26,7 @@ def fake(monkeypatch):
     def fake(seconds, broken=()):
         measured, real = [], OnnxModel
 
-        def measure(models):
+        def measure(models, window, threads):
             measured.append([*models])
             return {name: seconds[name] for name in models}
 
@@ -128,9 +128,9 @@ def test_without_any_runtime(exported, monkeypatch):
         OnnxModel(exported["slices"])
 
 
-def with_change(file, folder, text):
+def with_text(file, folder, text):
     model = onnx.load(file)
-    model.metadata_props.add(key=MEASURED_KEY, value=text)
+    onnx.helper.set_model_props(model, {**{p.key: p.value for p in model.metadata_props}, MEASURED_KEY: text})
     onnx.save(model, folder / "measured.onnx")
     return folder / "measured.onnx"
 
@@ -146,19 +146,41 @@ def bf16():
 
 def test_bf16_where_it_was_measured(exported, tmp_path, bf16, capsys):
     change = PrecisionChange("test", 0.0012, {"tumour": -0.0007})
-    file = with_change(exported["slices"], tmp_path, changes_to_json({"bf16": change}))
+    file = with_text(exported["slices"], tmp_path, Measured({"bf16": change}, {}).to_json())
     model = open_model(file, 1, None, "auto", "bf16")
     assert (model.runtime, model.precision) == ("openvino", "bf16")
     first, second = capsys.readouterr().out.splitlines()
-    assert "the only one with bf16" in first and "Dice tumour -0.0007; 0.12 % of pixels" in second
+    assert "the only one with bf16" in first and "change of Dice tumour -0.0007; 0.12 % of pixels" in second
 
 
 def test_bf16_where_it_was_not_measured(exported, tmp_path, bf16):
+    file = with_text(exported["slices"], tmp_path, Measured({}, {}).to_json())
     with pytest.raises(ValueError, match="--precision bf16: its change of Dice was not measured: export the student"):
-        open_model(exported["slices"], 1, None, "openvino", "bf16")
-    for text in ("{", "[]", '{"bf16": {"dice": {}}}', '{"bf16": {"split": "test", "other_decision": "x", "dice": {}}}'):
-        with pytest.raises(ValueError, match="medkd_precisions are not what medkd export writes"):
-            open_model(with_change(exported["slices"], tmp_path, text), 1, None, "openvino", "bf16")
+        open_model(file, 1, None, "openvino", "bf16")
+
+
+CHANGE = '{"cases": "test", "other_decision": %s, "dice": %s}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "{}", '{"precisions": [], "int8_times": {}}', '{"precisions": {}, "int8_times": {"onnxruntime": "x"}}']
+    + [f'{{"precisions": {{"bf16": {CHANGE % pair}}}, "int8_times": {{}}}}' for pair in (('"x"', "{}"), ("0.1", "[]"))],
+)
+def test_spoiled_measurements_are_told(exported, tmp_path, text):
+    with pytest.raises(
+        ValueError, match="model .*: its medkd_measured is not what medkd export writes: export it again"
+    ):
+        open_model(with_text(exported["slices"], tmp_path, text), 1, "cpu", "auto", "float32")
+
+
+def test_int8_that_does_not_pay_is_told(exported, tmp_path, fake, cache, capsys):
+    fake({"onnxruntime": 0.1})
+    for ratio, is_told in ((1.3, True), (0.6, False)):
+        file = with_text(exported["slices"], tmp_path, Measured({}, {"onnxruntime": ratio}).to_json())
+        open_model(file, 1, "cpu", "auto", "float32")
+        told = "int8 took 1.30 times as long as float32 with ONNX Runtime when exported: --format onnx is faster"
+        assert (told in capsys.readouterr().out) == is_told
 
 
 @pytest.mark.parametrize(

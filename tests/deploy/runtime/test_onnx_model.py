@@ -1,6 +1,9 @@
 """What the runtimes of ONNX files say is one line that names the file or the option."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -88,3 +91,13 @@ def test_a_changed_byte_is_told(exported, tmp_path):
     (tmp_path / "student.onnx").write_bytes(content)
     with pytest.raises(ValueError, match="model .*student.onnx: it is damaged: .*: export it again"):
         OnnxModel(tmp_path / "student.onnx")
+
+
+def test_onnx_runtime_reports_nothing_to_its_maker(exported, tmp_path):
+    """By default, ONNX Runtime 1.29 and later report each session; they begin with an identifier in the user's cache."""
+    code = f"from medkd.deploy.runtime import OnnxModel; OnnxModel({str(exported['slices'])!r}, runtime='onnxruntime')"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    for name in ("CI", "ORT_DISABLE_TELEMETRY"):
+        environment.pop(name, None)
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0 and not run.stderr and not [*tmp_path.rglob("*")]
