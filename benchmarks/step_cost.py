@@ -44,14 +44,14 @@ def networks(dims: int) -> tuple[FeatureTaps, FeatureTaps]:
 def step(
     student: FeatureTaps, teacher: FeatureTaps, loss: Callable[..., Tensor], image: Tensor, label: Tensor
 ) -> float:
-    """Return the seconds of one step."""
-    start = time.perf_counter()
+    """Return the CPU seconds of one step."""
+    start = time.process_time()
     with torch.no_grad():
         guide = teacher(image)
     loss(student(image), guide, label).backward()
     module = combined_of(loss)
     module.step()
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     for parameter in (*student.parameters(), *module.parameters()):
         parameter.grad = None
     return seconds
@@ -63,12 +63,12 @@ def combined_of(loss: Callable[..., Tensor]) -> CombinedLoss:
 
 
 def loss_step(maps: Features, guide: Features, loss: Callable[..., Tensor], label: Tensor) -> float:
-    """Return the seconds of the loss alone, forward and backward to the student's feature maps."""
+    """Return the CPU seconds of the loss alone, forward and backward to the student's feature maps."""
     leaves = Features(*(_leaf(value) for value in maps))
-    start = time.perf_counter()
+    start = time.process_time()
     loss(leaves, guide, label).backward()
     combined_of(loss).step()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def _leaf(value: Tensor | tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:

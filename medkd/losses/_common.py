@@ -1,7 +1,8 @@
-"""Checks, precision, resizing, tempered divergence and importance maps, shared by all losses."""
+"""Checks, precision, resizing, and tempered divergence, shared by all losses."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -25,7 +26,7 @@ __all__ = [
     "check_same_shape",
     "check_standardize",
     "full_precision",
-    "importance_map",
+    "l2_norm",
     "last_channels",
     "no_autocast",
     "one_hot_at",
@@ -205,8 +206,22 @@ def standardize_logits(logits: Tensor) -> Tensor:
         >>> standardize_logits(torch.tensor([[1.0, 2.0, 3.0]]))
         tensor([[-1.0000,  0.0000,  1.0000]])
     """
-    deviation, mean = torch.std_mean(logits, dim=1, keepdim=True)
-    return (logits - mean) / (deviation + 1e-7)
+    centred = logits - logits.mean(dim=1, keepdim=True)
+    deviation = l2_norm(centred, dim=1, keepdim=True) / math.sqrt(logits.shape[1] - 1)
+    return centred / (deviation + 1e-7)
+
+
+def l2_norm(tensor: Tensor, dim: int | tuple[int, ...], keepdim: bool = False) -> Tensor:
+    """Return the L2 norm along axes, with a gradient of zeros where all values are 0, as `torch.linalg.vector_norm`.
+
+    Along any axis but the last one, that function is many times slower on a CPU, as are `torch.std` and `F.normalize`.
+
+    Example:
+        >>> l2_norm(torch.tensor([[3.0, 1.0], [4.0, 0.0]]), dim=0)
+        tensor([5., 1.])
+    """
+    # the smallest normal number keeps the derivative of the root finite at 0
+    return tensor.square().sum(dim=dim, keepdim=keepdim).add_(torch.finfo(tensor.dtype).tiny).sqrt_()
 
 
 def tempered_kl(student: Tensor, log_target: Tensor, temperature: float) -> Tensor:
@@ -220,22 +235,3 @@ def tempered_kl(student: Tensor, log_target: Tensor, temperature: float) -> Tens
     log_student = F.log_softmax(student / temperature, dim=1)
     divergence = F.kl_div(log_student, log_target, reduction="none", log_target=True)
     return divergence.sum(dim=1).mean() * temperature**2
-
-
-def importance_map(feature: Tensor, p: float) -> Tensor:
-    """Return where a map is active: the mean over channels of |f|^p, flattened, divided by its L2 norm.
-
-    The map is first divided by its largest value. The result is the same, and the p-th power of features of size 1e-4
-    stays above the rounding of float32. An all-zero map stays zero.
-
-    Args:
-        feature: a map (N, C, *spatial).
-        p: the power.
-
-    Returns:
-        (N, P), P positions.
-    """
-    magnitude = feature.abs().flatten(2)
-    peak = magnitude.detach().amax(dim=(1, 2), keepdim=True)
-    power = (magnitude / torch.where(peak > 0, peak, 1.0)) ** p
-    return F.normalize(power.mean(dim=1), dim=1, eps=1e-12)

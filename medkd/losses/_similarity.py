@@ -31,8 +31,11 @@ def image_pair_divergence(student: Tensor, teacher: Tensor, temperature: float) 
     images, nodes, _ = student.shape
     rows = []
     for x in (student, teacher):
-        columns = concat_all_gather(x).flatten(0, 1)
-        rows.append(((x / temperature).flatten(0, 1) @ columns.T).reshape(images * nodes, -1, nodes))
+        vectors = x.flatten(0, 1)
+        columns = concat_all_gather(vectors)
+        # T as a factor of the product: x / T would be one more copy for the backward
+        products = torch.addmm(x.new_zeros(()), vectors, columns.T, beta=0, alpha=1 / temperature)
+        rows.append(products.reshape(images * nodes, -1, nodes))
     return _divergence(*rows)
 
 
@@ -53,7 +56,7 @@ def contrast_divergence(student: Tensor, teacher: Tensor, keys: Tensor, valid: T
     """
     # not -inf: where no key is valid, the softmax must stay finite
     bias = torch.where(valid, 0.0, -_MASK).to(student.dtype)
-    rows = (torch.addmm(bias, anchors / temperature, keys.T) for anchors in (student, teacher))
+    rows = (torch.addmm(bias, anchors, keys.T, alpha=1 / temperature) for anchors in (student, teacher))
     return _divergence(*rows) * valid.any()
 
 

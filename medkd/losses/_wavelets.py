@@ -62,6 +62,8 @@ class AxisOperators(NamedTuple):
     """(2, rows, n): synthesis of the analysis of either band, in a basis in which most rows belong to one band alone."""
     shared: int
     """The first and the last rows of ``details``, so many of each, in which both bands have the same basis."""
+    reach: tuple[int, int]
+    """How many columns from the diagonal entries of these matrices, and of their transposes, are not 0."""
 
 
 # The result is a constant for `torch.compile`, which does not look into it: it depends on sizes alone.
@@ -99,8 +101,16 @@ def _axis_operators(filters: Filters, edge: int, dtype: torch.dtype, device: tor
         basis = _complement(torch.cat([*synthesis[:, :, whole]], dim=1))
         ends, shared = basis.T @ synthesis @ analysis, length // 2
         details = torch.cat([ends[:, :shared], analysis[:, whole], ends[:, shared:]], dim=1)
+    matrices = [*analysis, *details]
+    reach = max(map(_reach, matrices)), max(_reach(matrix.T) for matrix in matrices)
     first, second = (matrix.to(device, dtype).contiguous() for matrix in (analysis, details))
-    return AxisOperators(first, second, shared)
+    return AxisOperators(first, second, shared, reach)
+
+
+def _reach(matrix: Tensor) -> int:
+    """Return how many columns from the diagonal entries are that are not 0."""
+    rows, columns = (matrix.abs() > 1e-12).nonzero().T
+    return int((columns - rows * matrix.shape[1] // matrix.shape[0]).abs().max())
 
 
 def _complement(columns: Tensor) -> Tensor:
@@ -111,14 +121,14 @@ def _complement(columns: Tensor) -> Tensor:
     return rest @ torch.linalg.eigh(rest.T @ (positions.unsqueeze(1) * rest))[1]
 
 
-def transform_axis(matrix: Tensor, maps: Tensor, axis: int, reach: int | None = None) -> Tensor:
+def transform_axis(matrix: Tensor, maps: Tensor, axis: int, reach: tuple[int, int] | None = None) -> Tensor:
     """Return maps with a matrix (m, n) applied along an axis of n positions.
 
     Args:
         matrix: as in `AxisOperators`, zero except near its diagonal.
         maps: of any shape.
         axis: of the maps.
-        reach: entries further than so many columns from the diagonal are 0. None: they may be anything.
+        reach: as in `AxisOperators`. None: the matrix need not be a band.
 
     Example:
         >>> transform_axis(torch.ones(1, 3), torch.ones(2, 3, 4), axis=1).shape
@@ -126,7 +136,7 @@ def transform_axis(matrix: Tensor, maps: Tensor, axis: int, reach: int | None = 
     """
     shape = maps.shape
     flat = maps.reshape(math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
-    product: Tensor = _BandedProduct.apply(flat, matrix, max(matrix.shape) if reach is None else reach)
+    product: Tensor = _BandedProduct.apply(flat, matrix, (max(matrix.shape),) * 2 if reach is None else reach)
     return product.reshape(*shape[:axis], matrix.shape[0], *shape[axis + 1 :])
 
 
@@ -134,15 +144,15 @@ class _BandedProduct(torch.autograd.Function):
     """Product of a constant band matrix (m, n) with maps (B, n, C), in blocks of rows; its adjoint is such a product too."""
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, matrix: Tensor, reach: int) -> Tensor:
+    def forward(ctx: Any, maps: Tensor, matrix: Tensor, reach: tuple[int, int]) -> Tensor:
         ctx.save_for_backward(matrix)
         ctx.reach = reach
-        return _multiply(matrix, maps, reach)
+        return _multiply(matrix, maps, reach[0])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (matrix,) = ctx.saved_tensors
-        return _multiply(matrix.T, gradient, ctx.reach), None, None
+        return _multiply(matrix.T, gradient, ctx.reach[1]), None, None
 
 
 def _multiply(matrix: Tensor, maps: Tensor, reach: int) -> Tensor:
@@ -151,7 +161,7 @@ def _multiply(matrix: Tensor, maps: Tensor, reach: int) -> Tensor:
     products = []
     for first in range(0, rows, _BLOCK):
         last = min(rows, first + _BLOCK)
-        start, stop = max(0, first * columns // rows - reach), min(columns, last * columns // rows + reach)
+        start, stop = max(0, first * columns // rows - reach), min(columns, (last - 1) * columns // rows + reach + 1)
         block, part = matrix[first:last, start:stop].contiguous(), maps[:, start:stop]
         if maps.shape[2] == 1:  # rows in a line: one product, not one of each map
             products.append((part.squeeze(2) @ block.T).unsqueeze(2))

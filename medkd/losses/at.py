@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.modules.loss import _Loss
 
-from ._common import check_positive, check_same_batch, full_precision, importance_map, no_autocast, resize
+from ._common import check_positive, check_same_batch, full_precision, no_autocast, resize
+from ._importance import importance_map
 
 __all__ = ["ATLoss", "at_loss"]
 

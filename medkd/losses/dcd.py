@@ -52,28 +52,33 @@ class _DetailLoss(_Loss):
             for level in range(self.levels):
                 size = maps.shape[2:]
                 axes = [axis_operators(self.filters, edge, maps.dtype, maps.device) for edge in size]
-                details = self._transform(maps, [axis.details for axis in axes], self.bands)
+                reaches = [axis.reach for axis in axes]
+                details = self._transform(maps, [axis.details for axis in axes], reaches, self.bands)
                 # synthesis cuts an odd edge by one position
                 count = math.prod(maps.shape[:2]) * math.prod([edge - edge % 2 for edge in size])
                 errors.append(_squared_norm(details, [axis.shared for axis in axes]) / count)
                 if level < self.levels - 1:
-                    maps = self._transform(maps, [axis.analysis for axis in axes], frozenset({0}))[0]
+                    maps = self._transform(maps, [axis.analysis for axis in axes], reaches, frozenset({0}))[0]
             return torch.stack(errors).mean()
 
-    def _transform(self, maps: Tensor, operators: Sequence[Tensor], bands: frozenset[int]) -> dict[int, Tensor]:
+    def _transform(
+        self, maps: Tensor, operators: Sequence[Tensor], reaches: Sequence[tuple[int, int]], bands: frozenset[int]
+    ) -> dict[int, Tensor]:
         """Return some bands of maps (N, C, *spatial).
 
         Args:
             maps: the last axes are transformed, as many as there are operators.
             operators: for each of these axes, those of the low and the high band (2, m, n).
+            reaches: for each of these axes, the reach of its operators.
             bands: numbers of bands, whose highest bit is that of the first of these axes.
         """
         if not operators:
             return {0: maps}
         result: dict[int, Tensor] = {}
-        axis, reach = maps.ndim - len(operators), 2 * len(self.filters[0])
+        axis = maps.ndim - len(operators)
         for bit, others in _split(bands, len(operators)).items():
-            part = self._transform(transform_axis(operators[0][bit], maps, axis, reach), operators[1:], others)
+            transformed = transform_axis(operators[0][bit], maps, axis, reaches[0])
+            part = self._transform(transformed, operators[1:], reaches[1:], others)
             result |= {band + (bit << len(operators) - 1): map_ for band, map_ in part.items()}
         return result
 

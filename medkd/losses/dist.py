@@ -6,20 +6,20 @@ import torch
 from torch import Tensor
 from torch.nn.modules.loss import _Loss
 
-from ._common import check_num_classes, check_positive, check_same_shape, full_precision, no_autocast
+from ._common import check_num_classes, check_positive, check_same_shape, full_precision, l2_norm, no_autocast
 
 __all__ = ["DISTLoss", "correlation"]
 
 
-def correlation(x: Tensor, y: Tensor, dim: int) -> Tensor:
-    """Return Pearson's correlation of two tensors along an axis; 0 where one of them is constant.
+def correlation(x: Tensor, y: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """Return Pearson's correlation of two tensors along one axis or several; 0 where one of them is constant.
 
     Example:
         >>> correlation(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([2.0, 4.0, 6.0]), dim=0).round(decimals=4)
         tensor(1.)
     """
     x, y = (z - z.mean(dim=dim, keepdim=True) for z in (x, y))
-    norms = torch.linalg.vector_norm(x, dim=dim) * torch.linalg.vector_norm(y, dim=dim)
+    norms = l2_norm(x, dim) * l2_norm(y, dim)
     return (x * y).sum(dim=dim) / (norms + 1e-8)
 
 
@@ -80,7 +80,6 @@ class DISTLoss(_Loss):
             logits = (full_precision(student), full_precision(teacher.detach()))
             p_s, p_t = (torch.softmax(z.flatten(2) / self.temperature, dim=1) for z in logits)
             # over the classes at each position; over all positions of the batch for each class
-            rows, columns = (p_s, p_t), [p.transpose(1, 2).flatten(0, 1) for p in (p_s, p_t)]
-            inter = 1 - correlation(*rows, dim=1).mean() if self.beta else p_s.new_zeros(())
-            intra = 1 - correlation(columns[0], columns[1], dim=0).mean() if self.gamma else p_s.new_zeros(())
+            inter = 1 - correlation(p_s, p_t, dim=1).mean() if self.beta else p_s.new_zeros(())
+            intra = 1 - correlation(p_s, p_t, dim=(0, 2)).mean() if self.gamma else p_s.new_zeros(())
             return self.temperature**2 * (self.beta * inter + self.gamma * intra)

@@ -6,7 +6,6 @@ import warnings
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch.nn.modules.loss import _Loss
 
 from ._common import (
@@ -41,25 +40,22 @@ def dkd_loss(
         >>> dkd_loss(torch.zeros(1, 3, 1), torch.zeros(1, 3, 1), is_target, 1.0, 8.0, 4.0)
         tensor(0.)
     """
-    student, teacher = student / temperature, teacher / temperature
-    split_student, split_teacher = (_target_and_rest(z, is_target) for z in (student, teacher))
-    target_term = (split_teacher.exp() * (split_teacher - split_student)).sum(dim=1)
-    rest_student, rest_teacher = (_log_softmax_of_rest(z, is_target) for z in (student, teacher))
-    rest_term = (rest_teacher.exp() * (rest_teacher - rest_student)).masked_fill(is_target, 0.0).sum(dim=1)
+    split_student, split_teacher = (_decouple(z / temperature, is_target) for z in (student, teacher))
+    target_term, rest_term = ((t.exp() * (t - s)).sum(dim=1) for s, t in zip(split_student, split_teacher, strict=True))
     return temperature**2 * (alpha * target_term + beta * rest_term).mean()
 
 
-def _target_and_rest(logits: Tensor, is_target: Tensor) -> Tensor:
-    """Return log p(target) and log(1 - p(target)) as (N, 2, P), without a difference of probabilities."""
-    total = torch.logsumexp(logits, dim=1)
-    rest = torch.logsumexp(logits.masked_fill(is_target, -torch.inf), dim=1)
-    target = torch.where(is_target, logits, 0.0).sum(dim=1)
-    return torch.stack([target - total, rest - total], dim=1)
+def _decouple(logits: Tensor, is_target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the logarithms of both decoupled distributions, without a difference of probabilities.
 
-
-def _log_softmax_of_rest(logits: Tensor, is_target: Tensor) -> Tensor:
-    """Return the log-softmax over the K - 1 other classes, with 0 for the class of the label."""
-    return F.log_softmax(logits.masked_fill(is_target, -torch.inf), dim=1).masked_fill(is_target, 0.0)
+    Returns:
+        log p(target) and log(1 - p(target)) as (N, 2, P); the log-softmax over the K - 1 other classes as (N, K, P), with 0
+        for the class of the label.
+    """
+    rest = torch.logsumexp(logits.masked_fill(is_target, -torch.inf), dim=1, keepdim=True)
+    target = torch.where(is_target, logits, 0.0).sum(dim=1, keepdim=True)
+    both = torch.cat([target, rest], dim=1)
+    return both - torch.logaddexp(target, rest), torch.where(is_target, 0.0, logits - rest)
 
 
 class DKDLoss(_Loss):

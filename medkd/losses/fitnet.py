@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from monai.networks.layers.factories import Conv
 from torch import Tensor
-from torch.nn import functional as F
 from torch.nn.modules.loss import _Loss
 
 from ._common import check_channels, full_precision, no_autocast, resize
@@ -54,4 +53,5 @@ class FitNetLoss(_Loss):
         check_channels("FitNetLoss", self.spatial_dims, self.channels, student, teacher)
         with no_autocast(student):
             f_s = resize(full_precision(student), teacher.shape[2:])
-            return F.mse_loss(self.regressor(f_s), full_precision(teacher.detach()))
+            # mse_loss would keep both maps for the backward, not their difference
+            return (self.regressor(f_s) - full_precision(teacher.detach())).square().mean()

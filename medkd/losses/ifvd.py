@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.modules.loss import _Loss
 
-from ._common import check_same_batch, full_precision, no_autocast, one_hot_at, resize
+from ._common import check_same_batch, full_precision, l2_norm, no_autocast, one_hot_at, resize
 
 __all__ = ["IFVDLoss", "ifvd_loss"]
 
@@ -30,10 +30,12 @@ def ifvd_loss(student: Tensor, teacher: Tensor, regions: Tensor) -> Tensor:
 
 def _variation(feature: Tensor, regions: Tensor) -> Tensor:
     """Return the cosine of every position of a map (N, C, P) with the centre of its class in the same image: (N, P)."""
-    count = regions.sum(dim=2, keepdim=True).clamp_min(1.0)
-    centres = torch.einsum("nkp,ncp->nkc", regions, feature) / count
-    cosines = F.normalize(centres, dim=2, eps=1e-12) @ F.normalize(feature, dim=1, eps=1e-12)
-    return (cosines * regions).sum(dim=1)
+    # in this order of factors, the gradient of the map needs no transposed copy
+    centres = F.normalize(
+        torch.bmm(feature, regions.transpose(1, 2)), dim=1, eps=1e-12
+    )  # sums have the directions of the means
+    products = torch.bmm(centres.transpose(1, 2), feature)
+    return (products * regions).sum(dim=1) / l2_norm(feature, dim=1).clamp_min(1e-12)
 
 
 class IFVDLoss(_Loss):

@@ -13,9 +13,9 @@ __all__ = ["RADLoss", "rad_loss"]
 
 
 def _region_means(feature: Tensor, regions: Tensor) -> Tensor:
-    """Return the normalised mean of a map (N, C, P) over each one-hot region (N, K, P): (N, K, C); 0 of an empty region."""
-    means = torch.einsum("nkp,ncp->nkc", regions, feature) / regions.sum(dim=2, keepdim=True).clamp_min(1.0)
-    return F.normalize(means, dim=2, eps=1e-12)
+    """Return the normalised mean of a map (N, C, P) over each one-hot region (N, K, P): (N, C, K); 0 of an empty region."""
+    # the sum has the direction of the mean; in this order of factors, the gradient of the map needs no transposed copy
+    return F.normalize(torch.bmm(feature, regions.transpose(1, 2)), dim=1, eps=1e-12)
 
 
 def rad_loss(student: Tensor, teacher: Tensor, regions: tuple[Tensor, Tensor]) -> Tensor:
@@ -34,10 +34,12 @@ def rad_loss(student: Tensor, teacher: Tensor, regions: tuple[Tensor, Tensor]) -
     cosines = []
     for feature, region in zip((student, teacher), regions, strict=True):
         means = _region_means(feature, region)
-        cosines.append(means @ means.transpose(1, 2))
-    present = regions[0].amax(dim=2) * regions[1].amax(dim=2)
+        cosines.append(torch.bmm(means.transpose(1, 2), means))
+    present = regions[0].amax(dim=2)
+    if regions[1] is not regions[0]:
+        present = present * regions[1].amax(dim=2)
     pairs = torch.triu(present[:, :, None] * present[:, None, :], diagonal=1)
-    return ((cosines[0] - cosines[1]).square() * pairs).sum() / pairs.sum().clamp_min(1.0)
+    return ((cosines[0] - cosines[1]).square() * (pairs / pairs.sum().clamp_min(1.0))).sum()
 
 
 class RADLoss(_Loss):
@@ -79,5 +81,6 @@ class RADLoss(_Loss):
         with no_autocast(student):
             f_s, f_t = full_precision(student), full_precision(teacher.detach())
             regions_s = one_hot_at("RADLoss", target, f_s, self.num_classes)
-            regions_t = one_hot_at("RADLoss", target, f_t, self.num_classes)
+            is_same = f_s.shape[2:] == f_t.shape[2:] and f_s.dtype == f_t.dtype
+            regions_t = regions_s if is_same else one_hot_at("RADLoss", target, f_t, self.num_classes)
             return rad_loss(f_s.flatten(2), f_t.flatten(2), (regions_s, regions_t))

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from medkd.losses._common import importance_map
+from medkd.losses._importance import importance_map
 from medkd.networks import Features
 
 from ._panels import (

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from medkd.losses import _common
 from medkd.networks import Features
-from tests.losses.reference import divergence, sample, unit
+from tests.losses.reference import divergence, sample
 
 
 def maps(*shapes):
@@ -160,20 +160,22 @@ def test_tempered_kl_equals_the_loop(temperature):
     assert value.item() == pytest.approx(divergence(student, teacher, temperature), rel=1e-9)
 
 
-class TestImportanceMap:
-    @pytest.mark.parametrize("p", [2, 4])
-    def test_loop(self, p):
-        feature = sample(2, 3, 2, 4)
-        expected = [unit([sum(abs(v) ** p for v in x) for x in image.flatten(1).T.tolist()]) for image in feature]
-        torch.testing.assert_close(_common.importance_map(feature, p), torch.tensor(expected, dtype=torch.float64))
+class TestStandardizeLogits:
+    def test_equals_the_unbiased_deviation(self):
+        logits = sample(2, 4, 3, 5)
+        expected = (logits - logits.mean(1, keepdim=True)) / (logits.std(1, keepdim=True) + 1e-7)
+        torch.testing.assert_close(_common.standardize_logits(logits), expected, rtol=1e-12, atol=0)
 
-    def test_small_features_keep_their_map_in_float32(self):
-        feature = sample(1, 3, 4, 4).float()
-        small = _common.importance_map(1e-12 * feature, 4)
-        torch.testing.assert_close(small, _common.importance_map(feature, 4))
+    def test_equal_logits_have_a_gradient_of_zeros(self):
+        logits = torch.ones(1, 4, 2, 2, requires_grad=True)
+        _common.standardize_logits(logits).square().sum().backward()
+        assert logits.grad.abs().max() == 0
 
-    def test_an_empty_map_stays_zero_with_a_finite_gradient(self):
-        feature = torch.zeros(1, 2, 3, 3, requires_grad=True)
-        importance = _common.importance_map(feature, 4)
-        importance.sum().backward()
-        assert importance.abs().sum() == 0 and torch.isfinite(feature.grad).all()
+
+def test_l2_norm_is_that_of_torch_and_has_a_finite_gradient_at_zero():
+    x = sample(2, 3, 4)
+    for dim in (1, (0, 2)):
+        torch.testing.assert_close(_common.l2_norm(x, dim), torch.linalg.vector_norm(x, dim=dim), rtol=1e-14, atol=0)
+    zeros = torch.zeros(2, 3, requires_grad=True)
+    (_common.l2_norm(zeros, 1).sum() / 1e-12).backward()
+    assert zeros.grad.abs().max() == 0
