@@ -21,13 +21,18 @@ def rows(text: str) -> dict[str, list[float | None]]:
     return numbers
 
 
+def load(name: str):
+    """Return a benchmark as a module."""
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture
 def benchmark(capsys):
     def run(name: str, *arguments: object) -> dict[str, list[float | None]]:
-        spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        module.main([str(argument) for argument in arguments])
+        load(name).main([str(argument) for argument in arguments])
         return rows(capsys.readouterr().out)
 
     return run
@@ -66,3 +71,12 @@ def test_training_on_a_gpu(benchmark):
     assert table["swap"][0] > 0 and table["skd"][1] > 1  # its discriminator is the larger part of so small a step
     for _, loaded, resident, ratio, *_ in (table["none"], table["kd"]):
         assert loaded > 0 and ratio == pytest.approx(loaded / resident, abs=0.01)
+
+
+def test_losses_have_the_values_of_their_plain_formulas(capsys):
+    load("losses").main(sizes=(32,), rounds=1, seconds=0.0, only=("AT", "DCD", "HIFD", "IMF"))
+    rows = [line.strip("|").split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")][1:]
+    cells = {name.strip(): [cell.strip() for cell in others] for name, *others in rows}
+    assert cells["AT"][1:2] == ["-"]  # no checkout, no plain formula
+    for name in ("DCD", "HIFD", "IMF"):
+        assert float(cells[name][4]) < 1e-4 and float(cells[name][0]) > 0 and cells[name][5] == "plain formula"
