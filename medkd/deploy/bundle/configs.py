@@ -153,10 +153,10 @@ def _steps(train: dict[str, Any]) -> dict[str, Any]:
 
     Federated clients train without ``run``, and end by ``finalize``. A client that has not trained has nothing to test.
     """
-    training, *test = train["run"]
+    check, training, *test = train["run"]
     last_steps = ", ".join(step.removeprefix("$") for step in (*test, LAST_STEP))
     return {
-        "run": [*FIRST_STEPS, training],
+        "run": [*FIRST_STEPS, check, training],
         "finalize": [f"$runs.RunFolder(@output_dir).has_begun and ({last_steps})"],
     }
 
