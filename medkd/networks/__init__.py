@@ -5,8 +5,8 @@ from .checkpoints import load_weights, weights_file
 from .choice import build_student, build_teacher
 from .features import Channels, Features, FeatureTaps, input_spec
 from .imagenet21k import load_imagenet21k
-from .inference_format import move_for_inference
 from .layers import Layer, layers
+from .memory_format import move_for_inference
 from .required_multiple import required_multiple
 from .resnet_fcn import ResNetFCN
 from .tapped import TappedNetwork, default_taps

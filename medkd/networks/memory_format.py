@@ -9,7 +9,14 @@ from torch import Tensor, nn
 
 from .features import Features
 
-__all__ = ["MemoryFormat", "choose_memory_format", "contiguous_logits", "store_channels_last", "to_channels_last"]
+__all__ = [
+    "MemoryFormat",
+    "choose_memory_format",
+    "contiguous_logits",
+    "move_for_inference",
+    "store_channels_last",
+    "to_channels_last",
+]
 
 MemoryFormat = Literal["auto", "channels_last", "contiguous"]
 Network = TypeVar("Network", bound=nn.Module)
@@ -64,6 +71,29 @@ def store_channels_last(network: Network) -> Network:
     for parameter in network.parameters():
         parameter.data = to_channels_last(parameter.data)
     return network
+
+
+def move_for_inference(network: Network, device: str | torch.device) -> Network:
+    """Move a network that only predicts to a device, in the layout in which it predicts faster there.
+
+    On CPUs, networks of slices and pictures are stored with channels last (1.2 times as fast). Volumes are not: small networks
+    are faster with it, the bundle's is slower (docs/runtimes.md).
+
+    Args:
+        network: images ``(N, C, *spatial)`` to logits.
+        device: of the predictions.
+
+    Returns:
+        The network.
+
+    Example:
+        >>> network = move_for_inference(nn.Conv2d(8, 2, kernel_size=3), "cpu")
+        >>> network.weight.is_contiguous(memory_format=torch.channels_last)
+        True
+    """
+    moved = network.to(device)
+    is_volumetric = any(parameter.ndim == 5 for parameter in moved.parameters())
+    return store_channels_last(moved) if torch.device(device).type == "cpu" and not is_volumetric else moved
 
 
 def contiguous_logits(features: Features) -> Features:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from medkd.networks import ResNetFCN, TransUNet, UNet, UNetPlusPlus
+from medkd.networks import ResNetFCN, TransUNet, UNet, UNetPlusPlus, move_for_inference
 from medkd.networks.memory_format import choose_memory_format, store_channels_last, to_channels_last
 
 NETWORKS = {
@@ -43,3 +43,17 @@ def test_words():
     assert choose_memory_format("auto", "cuda:1") == choose_memory_format("contiguous", "cpu") == "contiguous"
     with pytest.raises(ValueError, match="memory_format: found 'last', expected auto"):
         choose_memory_format("last", "cpu")
+
+
+@pytest.mark.parametrize("network", [ResNetFCN(2, 1, 2, width=4), UNet(2, 3, 2, width=4), UNet(3, 1, 2, width=4)])
+def test_a_network_moved_for_inference_answers_alike(network):
+    network.eval()
+    dims = 3 if any(parameter.ndim == 5 for parameter in network.parameters()) else 2
+    image = torch.rand(2, network.in_channels, *([32] * dims))
+    with torch.inference_mode():
+        expected, state = network(image), {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        moved = move_for_inference(network, "cpu")
+        torch.testing.assert_close(moved(image), expected, atol=1e-5, rtol=1e-5)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in moved.state_dict().items())
+    layouts = {p.is_contiguous(memory_format=torch.channels_last) for p in moved.parameters() if p.ndim == 4}
+    assert layouts == ({True} if dims == 2 else set())
