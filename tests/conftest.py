@@ -3,7 +3,8 @@
 import ctypes
 import os
 import signal
-from contextlib import contextmanager
+import sys
+from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,11 @@ import torch
 # Several test processes and MONAI's workers share two cores: more threads only wait for each other.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# OpenVINO imports absl's logging, where it is installed. Its handler closes its stream when MONAI configures logging, unless
+# that is the process's own stderr: it would close a stream in which pytest captures.
+with suppress(ImportError), redirect_stderr(sys.__stderr__):
+    import absl.logging  # noqa: F401
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,7 @@ from .choice import build_student, build_teacher
 from .features import Channels, Features, FeatureTaps, input_spec
 from .imagenet21k import load_imagenet21k
 from .layers import Layer, layers
-from .memory_format import move_for_inference
+from .memory_format import move_for_inference, store_in_format
 from .required_multiple import required_multiple
 from .resnet_fcn import ResNetFCN
 from .tapped import TappedNetwork, default_taps
@@ -34,5 +34,6 @@ __all__ = [
     "load_weights",
     "move_for_inference",
     "required_multiple",
+    "store_in_format",
     "weights_file",
 ]

@@ -15,6 +15,7 @@ __all__ = [
     "contiguous_logits",
     "move_for_inference",
     "store_channels_last",
+    "store_in_format",
     "to_channels_last",
 ]
 
@@ -71,6 +72,14 @@ def store_channels_last(network: Network) -> Network:
     for parameter in network.parameters():
         parameter.data = to_channels_last(parameter.data)
     return network
+
+
+def store_in_format(network: Network, memory_format: MemoryFormat, device: str | torch.device) -> Network:
+    """Store the weights of a network in place as training does, see `choose_memory_format`, and return the network.
+
+    A test by `medkd evaluate` has the values of the test after the training only in the same layout.
+    """
+    return store_channels_last(network) if choose_memory_format(memory_format, device) == "channels_last" else network
 
 
 def move_for_inference(network: Network, device: str | torch.device) -> Network:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino
+from openvino.frontend import FrontEndManager
 
 from .machine import default_threads
 
@@ -18,7 +20,7 @@ _PRECISIONS = {"float32": "f32", "bf16": "bf16"}
 
 def computes_bf16() -> bool:
     """Return whether the CPU has units for bfloat16, without which OpenVINO computes in float32."""
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 class OpenVinoSession:
@@ -38,8 +40,7 @@ class OpenVinoSession:
     def __init__(self, path: Path, threads: int | None, precision: str) -> None:
         if precision == "bf16" and not computes_bf16():
             raise ValueError("--precision bf16: found a CPU without bf16 units: write --precision float32")
-        core = openvino.Core()
-        model = core.read_model(str(path))
+        model = _read_onnx(path)
         settings: dict[str, Any] = {
             # by itself, OpenVINO takes bf16 where the CPU has it
             "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
@@ -49,7 +50,7 @@ class OpenVinoSession:
         }
         if count := threads or default_threads():
             settings["INFERENCE_NUM_THREADS"] = count
-        self._request = core.compile_model(model, "CPU", settings).create_infer_request()
+        self._request = _core().compile_model(model, "CPU", settings).create_infer_request()
         # an ONNX file's own properties
         self.metadata: Mapping[str, str] = (
             _texts(model.get_rt_info()["framework"]) if model.has_rt_info(["framework"]) else {}
@@ -58,6 +59,22 @@ class OpenVinoSession:
     def run(self, images: np.ndarray) -> np.ndarray:
         """Return the logits of images."""
         return self._request.infer([images], share_inputs=True)[0]
+
+
+@cache
+def _core() -> openvino.Core:
+    """Return OpenVINO, which stays until the process ends.
+
+    Its CPU plugin registers a stack for signal handlers, frees it when the last plugin goes, and leaves it registered: the next
+    signal would end the process.
+    """
+    return openvino.Core()
+
+
+def _read_onnx(path: Path) -> openvino.Model:
+    """Read an ONNX file. OpenVINO's own choice also tries readers of other formats, which print what they do not understand."""
+    frontend = FrontEndManager().load_by_framework("onnx")
+    return frontend.convert(frontend.load(str(path)))
 
 
 def _texts(properties: Mapping[str, Any]) -> dict[str, str]:
