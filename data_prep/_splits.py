@@ -96,7 +96,7 @@ def _published(cases: DiscoveredCases, patient_of: Mapping[str, str]) -> dict[st
         return splits(patient_of)
     of_names = splits({**patient_of, **named})
     counts = Counter(name for part in of_names.values() for name in {named[case] for case in part})
-    if torn := next((name for name, count in counts.items() if count > 1), None):
+    if torn := min((name for name, count in counts.items() if count > 1), default=None):
         reason = f"the published split has {torn} in several parts"
         warnings.warn(f"each case is taken for a patient, other than its name says: {reason}", stacklevel=4)
         return splits(patient_of)

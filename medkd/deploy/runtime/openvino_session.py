@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import openvino
-from openvino.frontend import FrontEndManager
 
 from .machine import default_threads
+
+if TYPE_CHECKING:
+    import openvino
 
 __all__ = ["OpenVinoSession", "computes_bf16"]
 
@@ -68,11 +69,15 @@ def _core() -> openvino.Core:
     Its CPU plugin registers a stack for signal handlers, frees it when the last plugin goes, and leaves it registered: the next
     signal would end the process.
     """
-    return openvino.Core()
+    from openvino import Core
+
+    return Core()
 
 
 def _read_onnx(path: Path) -> openvino.Model:
     """Read an ONNX file. OpenVINO's own choice also tries readers of other formats, which print what they do not understand."""
+    from openvino.frontend import FrontEndManager
+
     frontend = FrontEndManager().load_by_framework("onnx")
     return frontend.convert(frontend.load(str(path)))
 
