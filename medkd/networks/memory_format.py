@@ -86,7 +86,7 @@ def move_for_inference(network: Network, device: str | torch.device) -> Network:
     """Move a network that only predicts to a device, in the layout in which it predicts faster there.
 
     On CPUs, networks of slices and pictures are stored with channels last (1.2 times as fast). Volumes are not: small networks
-    are faster with it, the bundle's is slower (docs/runtimes.md).
+    are faster with it, the bundle's is slower (docs/how-to/runtimes.md).
 
     Args:
         network: images ``(N, C, *spatial)`` to logits.
