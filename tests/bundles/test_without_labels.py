@@ -1,4 +1,4 @@
-"""A student without a label: a data set of images alone, a teacher, and agreement with it, as docs/how-to/unlabelled.md draws it."""
+"""A student without a label: images alone, a teacher, and agreement with it, as docs/how-to/unlabelled.md draws it."""
 
 import csv
 import json
