@@ -9,7 +9,15 @@ import pandas as pd
 
 from .folder import RunFolder
 
-__all__ = ["COLLAPSED", "collapsed_runs", "has_patients", "read_cases", "read_rows", "trained_run"]
+__all__ = [
+    "COLLAPSED",
+    "collapsed_runs",
+    "has_patients",
+    "read_cases",
+    "read_rows",
+    "still_rising_runs",
+    "trained_run",
+]
 
 # A run that misses a class in this share of the cases that hold the class has collapsed to background.
 COLLAPSED = 0.9
@@ -71,6 +79,18 @@ def collapsed_runs(cases: pd.DataFrame) -> list[int]:
     has_missed = len(cases) > 0 and "missed" in cases  # a table of another program may lack it
     missed = cases.groupby("seed")["missed"].mean() if has_missed else pd.Series(dtype=float)
     return [int(seed) for seed in missed.index[missed >= COLLAPSED]]
+
+
+def still_rising_runs(runs: Mapping[int, Path]) -> list[int]:
+    """Return the seeds of the runs whose validation was still rising at the end, see `medkd.runs.describe_improvement`.
+
+    Runs that did not end are left out, and runs that were trained before this was recorded.
+
+    Args:
+        runs: seed -> output folder.
+    """
+    environments = {seed: trained_run(path).read_environment() or {} for seed, path in runs.items()}
+    return [seed for seed, path in runs.items() if RunFolder(path).has_ended and environments[seed].get("still_rising")]
 
 
 def trained_run(folder: str | Path) -> RunFolder:

@@ -9,16 +9,21 @@ from typing import Any
 
 import pandas as pd
 
-from medkd.runs.results import collapsed_runs, has_patients, read_rows
+from medkd.runs.results import collapsed_runs, has_patients, read_rows, still_rising_runs
 
+from .bootstrap import interval, resample, share_interval
 from .published import Published
-from .statistics import adjusted, gap_closed, paired_by_patient, paired_by_seed
+from .statistics import LEAST_SEEDS, adjusted, differences, gap_closed, gaps, paired_by_patient
 
 __all__ = ["ON_REQUEST", "PERCENT", "Experiment", "results"]
 
 # metrics that runs have on request (`--metrics`), or where components were removed: shown where a run has them
 ON_REQUEST = ("nsd", "ece", "lesion_sensitivity", "lesion_precision", "dice_raw")
 PERCENT = ("dice", "iou", *ON_REQUEST)
+_COMPARED = (
+    *("difference", "difference_std", "difference_low", "difference_high", "p", "p_adjusted"),
+    *("gap_closed", "gap_closed_low", "gap_closed_high"),
+)
 
 
 @dataclass
@@ -44,19 +49,22 @@ class Experiment:
 def results(experiment: Experiment) -> pd.DataFrame:
     """Compute the results of an experiment: one row for each task, row of the plan, class and metric.
 
-    Columns: ``task, row, class, metric, published, mean, std, seeds, planned, collapsed, cases, cases_least, difference,
-    difference_std, p, p_adjusted, gap_closed``. The metrics in `PERCENT` are in percent.
+    Columns: ``task, row, class, metric, published, reference, seeds, planned, collapsed, still_rising, cases, cases_least``,
+    ``mean, std`` and those of the comparison with the baseline, see `_COMPARED`. The metrics in `PERCENT` are in percent.
 
     Metrics on request, see `ON_REQUEST`, follow those of the experiment where a run has them.
 
     - ``mean`` is the mean over runs of their means over cases. ``std`` is the sample deviation over the runs, never over
       cases. Only runs that have ended count.
     - ``seeds`` counts the runs that have ended, ``planned`` all runs, ``collapsed`` those that predict nothing, which are
-      part of the mean.
+      part of the mean, ``still_rising`` those whose validation was still rising at the end of the training.
     - ``cases`` is the number of cases with a value in the run that has most of them, ``cases_least`` in the run with fewest.
-    - ``difference`` is to the baseline, paired by seed and case. The teacher has other seeds than the students: its
-      difference is between the means.
-    - ``p`` is of a Wilcoxon test paired by case, ``p_adjusted`` by false discovery rate over the methods of the task.
+    - ``difference`` is to the baseline, paired by seed and case. The teacher has other seeds than the students: it is taken
+      as it is, and compared with each student. ``difference_low`` and ``difference_high`` are the 95 % interval by bootstrap
+      over seeds and patients, see `medkd.reports.tables.bootstrap`.
+    - ``p`` is of a Wilcoxon test paired by case, from `LEAST_SEEDS` seeds on, ``p_adjusted`` by false discovery rate over the
+      methods of the task.
+    - ``gap_closed`` and its interval are given where the interval of the gap between teacher and baseline is above zero.
     - Where several cases are of one patient, there are ``patients``, ``mean_over_patients`` and ``std_over_patients`` too:
       the value of a patient is the mean over its cases, and the deviation is over the runs again. Differences, p and
       ``gap_closed`` are then of patients in the place of cases.
@@ -107,13 +115,14 @@ def _cell(
         "seeds": of_row["seed"].nunique(),
         "planned": len(experiment.runs[task][row]),
         "collapsed": len(collapsed_runs(of_row)),
+        "still_rising": len(still_rising_runs(experiment.runs[task][row])),
         "cases": int(counts.max()) if len(of_row) else 0,
         "cases_least": int(counts.min()) if len(of_row) else 0,
     }
     if experiment.published is not None:
         cell["published"] = experiment.published.text(experiment.kinds.get(task, task), row, metric)
     nan = float("nan")
-    cell |= dict.fromkeys(("mean", "std", "difference", "difference_std", "p", "p_adjusted", "gap_closed"), nan)
+    cell |= dict.fromkeys(("mean", "std", *_COMPARED), nan)
     means = {title: table.groupby("seed")[metric].mean() for title, table in cases.items() if len(table)}
     if row in means:
         cell |= {"mean": scale * means[row].mean(), "std": scale * means[row].std(ddof=1)}
@@ -127,7 +136,7 @@ def _cell(
                 "std_over_patients": scale * means[row].std(ddof=1),
             }
     if row in means and row != experiment.baseline and experiment.baseline in means:
-        cell |= _compare(experiment, row, metric, cases, means, scale)
+        cell |= _compare(experiment, row, metric, cases, scale)
     return cell
 
 
@@ -150,21 +159,42 @@ def _over_patients(cases: pd.DataFrame, metric: str) -> pd.Series:
 
 
 def _compare(
-    experiment: Experiment,
-    row: str,
-    metric: str,
-    cases: Mapping[str, pd.DataFrame],
-    means: Mapping[str, pd.Series],
-    scale: float,
+    experiment: Experiment, row: str, metric: str, cases: Mapping[str, pd.DataFrame], scale: float
 ) -> dict[str, float]:
-    """Compare a row with the baseline. ``means``: row -> seed -> mean over cases, or over patients."""
-    baseline, teacher = experiment.baseline, experiment.teacher
-    if row == teacher:
-        return {"difference": scale * (means[row].mean() - means[baseline].mean())}
-    pairs = paired_by_seed(cases[row], cases[baseline], metric)
-    comparison = {"difference": scale * pairs.mean(), "difference_std": scale * pairs.std(ddof=1)}
-    comparison["p"] = paired_by_patient(cases[row], cases[baseline], metric)[0]
-    if metric in ("dice", "iou") and teacher is not None and teacher in means and len(pairs):
-        student = float(means[baseline][list(pairs.index)].mean())
-        comparison["gap_closed"] = gap_closed(student + pairs.mean(), student, float(means[teacher].mean()))
+    """Compare a row with the baseline."""
+    baseline, teacher = cases[experiment.baseline], cases.get(experiment.teacher or "")
+    gap = None if teacher is None or not len(teacher) else gaps(teacher, baseline, metric)
+    if row == experiment.teacher:
+        # its ± would be of the students' seeds
+        return {} if gap is None else _difference(gap, scale) | {"difference_std": float("nan")}
+    gains = differences(cases[row], baseline, metric)
+    comparison = _difference(gains, scale)
+    if len(gains) >= LEAST_SEEDS:
+        comparison["p"] = paired_by_patient(cases[row], baseline, metric)[0]
+    if metric in ("dice", "iou") and gap is not None:
+        comparison |= _gap_closed(gains, gap)
     return comparison
+
+
+def _difference(gains: pd.DataFrame, scale: float) -> dict[str, float]:
+    """Return mean, deviation over seeds and interval of the differences of (seeds, patients)."""
+    of_seed, limits = gains.mean(axis="columns"), interval(resample(gains.to_numpy())[0])
+    return {
+        "difference": scale * of_seed.mean(),
+        "difference_std": scale * of_seed.std(ddof=1),
+        "difference_low": scale * limits.low,
+        "difference_high": scale * limits.high,
+    }
+
+
+def _gap_closed(gains: pd.DataFrame, gap: pd.DataFrame) -> dict[str, float]:
+    """Return the share of the gap that gains close, with its interval; nothing where the gap does not exceed its noise."""
+    seeds = [seed for seed in gains.index if seed in gap.index]
+    patients = gains.columns.union(gap.columns)
+    pairs = [table.reindex(index=seeds, columns=patients) for table in (gains, gap)]
+    parts, wholes = resample(*(pair.to_numpy() for pair in pairs))
+    if not interval(wholes).is_above_zero:
+        return {}
+    gain, whole = (float(pair.mean(axis="columns").mean()) for pair in pairs)
+    low, high = share_interval(parts, wholes)
+    return {"gap_closed": gap_closed(gain, 0.0, whole), "gap_closed_low": low, "gap_closed_high": high}

@@ -15,6 +15,7 @@ from medkd.runs.results import has_patients, read_rows, trained_run
 from .conditions import conditions
 from .cost import Cost, cost_of_run
 from .experiment import Experiment
+from .statistics import LEAST_SEEDS
 
 __all__ = ["costs", "notes"]
 
@@ -79,12 +80,17 @@ def notes(experiment: Experiment, titles: Iterable[str]) -> dict[str, list[str]]
 def _general(experiment: Experiment) -> list[str]:
     sentences = [
         "Values are the mean over the cases of each run, then mean ± deviation over seeds; one run has no "
-        "deviation. Differences are paired by seed; that of the teacher is between the means. p: two-sided "
-        "Wilcoxon signed-rank test paired by case, each case the mean over its seeds; in brackets adjusted by "
-        "Benjamini and Hochberg's false discovery rate over the rows of the table. It tests whether these "
-        "networks differ on other cases, not whether other seeds would: for that see the deviation of the "
-        "differences. Gap closed: share of the difference between student alone and teacher. Collapsed: runs "
-        "that miss the class in at least nine of ten cases; they are part of the mean.",
+        "deviation. Differences are paired by seed and case; the teacher is taken as it is and compared with each "
+        "student. 95 % interval: of the difference, by bootstrap over seeds and cases; of cases of one patient, all are "
+        "resampled together. One seed has no interval, and that of two is wide: little is known of other seeds.",
+        f"p: given from {LEAST_SEEDS} seeds on. Two-sided Wilcoxon signed-rank test paired by case, each case the mean over "
+        "its seeds; in brackets adjusted by Benjamini and Hochberg's false discovery rate over the rows of the table. It tests "
+        "whether these networks differ on other cases, not whether other seeds would: for that read the interval.",
+        "Gap closed: share of the difference between student alone and teacher, with its 95 % interval from the same "
+        "bootstrap; left out where the interval of that difference is not above zero. Collapsed: runs that miss the class in "
+        "at least nine of ten cases; they are part of the mean. Still rising: runs whose validation was still rising at the "
+        "last epochs, by more than 0.005 of Dice in the last tenth; more epochs may change their rank. Runs that were trained "
+        "before this was recorded are not counted.",
         "Dice, IoU: overlap; RVD: relative volume difference, |RVD| its size; HD95: 95th percentile of the "
         "distances between the surfaces, in mm (for pictures in pixels), over the cases that hold the class "
         "and have a prediction of it; if these are not all cases, their number is beside the value.",
@@ -150,11 +156,13 @@ def _patients(experiment: Experiment, task: str) -> list[str]:
     if any(map(has_patients, cases)):
         return [
             "Several cases are of one patient. Columns that say so are means over patients, each the mean over its cases; "
-            "differences, p (Wilcoxon test paired by patient) and the gap closed are over patients too. All others are means "
-            "over cases. table.csv has the means over patients of all metrics."
+            "differences, their intervals, p (Wilcoxon test paired by patient) and the gap closed are over patients too. All "
+            "others are means over cases. table.csv has the means over patients of all metrics."
         ]
     if any("patient" in table for table in _tables(experiment.runs[task])):
-        return ["All test cases are of one patient: p is over its cases and tells nothing about other patients."]
+        return [
+            "All test cases are of one patient: intervals and p are over its cases and tell nothing about other patients."
+        ]
     return []
 
 

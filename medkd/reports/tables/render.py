@@ -29,6 +29,8 @@ NAMES = {
     "lesion_precision": "lesion precision, %",
     "dice_raw": "Dice before removal, %",
 }
+_P, _P_ECE = "p (adjusted)", "p of ECE (adjusted)"
+_OPTIONAL = (_P, _P_ECE)  # columns that no table has without a value: with few seeds there is no p
 
 
 def task_tables(
@@ -60,7 +62,8 @@ def task_tables(
                 row: _row(group, costs.get((str(task), str(row))), baseline, {metric: paper for metric in printed})
                 for row, group in _by_row(of_class)
             }
-            tables[title] = pd.DataFrame.from_dict(_with_cases(rows, (cases or {}).get(str(task), {})), orient="index")
+            whole = pd.DataFrame.from_dict(_with_cases(rows, (cases or {}).get(str(task), {})), orient="index")
+            tables[title] = whole.drop(columns=[name for name in whole if name in _OPTIONAL and not whole[name].any()])
     return tables
 
 
@@ -96,12 +99,11 @@ def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping
             row[f"{name} over patients"] = over_patients
     first = group.iloc[0]
     if baseline:
-        row |= _difference(str(group.index[0]), first, baseline, "p (adjusted)")
+        row |= _difference(str(group.index[0]), first, baseline, _P)
         for _, cell in group.iloc[1:][group.index[1:] == "ece"].iterrows():
-            row |= _difference("ece", cell, baseline, "p of ECE (adjusted)")
-        row["gap closed"] = "" if pd.isna(first["gap_closed"]) else f"{first['gap_closed']:.0%}"
-    row["runs"] = f"{first['seeds']:.0f}" + (f" of {first['planned']:.0f}" if first["seeds"] < first["planned"] else "")
-    row["runs"] += f" ({first['collapsed']:.0f} collapsed)" if first["collapsed"] else ""
+            row |= _difference("ece", cell, baseline, _P_ECE)
+        row["gap closed (95 % interval)"] = _gap_closed(first)
+    row["runs"] = _runs(first)
     row["cases"] = f"{first['cases']:.0f}"
     if _is_by_patient(first):
         row["patients"] = f"{first['patients']:.0f}"
@@ -111,12 +113,31 @@ def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping
     return row
 
 
+def _runs(cell: pd.Series) -> str:
+    """Render how many runs have ended, and how many of them collapsed or were still rising."""
+    count = f"{cell['seeds']:.0f}" + (f" of {cell['planned']:.0f}" if cell["seeds"] < cell["planned"] else "")
+    marks = {"collapsed": cell["collapsed"], "still rising": cell["still_rising"]}
+    words = ", ".join(f"{number:.0f} {mark}" for mark, number in marks.items() if number)
+    return f"{count} ({words})" if words else count
+
+
 def _difference(metric: str, cell: pd.Series, baseline: str, title_of_p: str) -> dict[str, str]:
-    """Render the difference of a row to the baseline, and its p value."""
-    difference = _plus_minus(cell["difference"], cell["difference_std"], f"+.{digits(metric)}f")
-    p = "" if pd.isna(cell["p"]) else f"{cell['p']:.2g} ({cell['p_adjusted']:.2g})"
-    name = NAMES[metric] + (" over patients" if _is_by_patient(cell) else "")
-    return {f"{name} minus {baseline}": difference, title_of_p: p}
+    """Render the difference of a row to the baseline, its interval, and its p value."""
+    form = f"+.{digits(metric)}f"
+    name = f"{NAMES[metric]}{' over patients' if _is_by_patient(cell) else ''} minus {baseline}"
+    low, high = (f"{cell[f'difference_{end}']:{form}}" for end in ("low", "high"))
+    return {
+        name: _plus_minus(cell["difference"], cell["difference_std"], form),
+        f"95 % interval{' of ECE' if metric == 'ece' else ''}": "" if "nan" in low else f"{low} to {high}",
+        title_of_p: "" if pd.isna(cell["p"]) else f"{cell['p']:.2g} ({cell['p_adjusted']:.2g})",
+    }
+
+
+def _gap_closed(cell: pd.Series) -> str:
+    if pd.isna(cell["gap_closed"]):
+        return ""
+    low, high = (f"{cell[f'gap_closed_{end}']:.0%}" for end in ("low", "high"))
+    return f"{cell['gap_closed']:.0%} ({low} to {high})"
 
 
 def _is_by_patient(cell: pd.Series) -> bool:

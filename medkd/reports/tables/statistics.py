@@ -7,15 +7,46 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-__all__ = ["adjusted", "gap_closed", "paired_by_patient", "paired_by_seed"]
+__all__ = ["LEAST_SEEDS", "adjusted", "differences", "gap_closed", "gaps", "paired_by_patient", "paired_by_seed"]
+
+LEAST_SEEDS = 5  # for a p value over cases: it says nothing of seeds, and reads as if it did
 
 # SciPy's statistics take a second to import: a plan is checked without them.
 
 
-def _differences(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> pd.Series:
-    """Return (seed, patient) -> mean difference over cases where both have a value: a case that one missed has no HD95."""
+def differences(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the differences of a method to a baseline, paired by seed and case.
+
+    The value of a patient is the mean over its cases where both have a value: a case that one missed has no HD95.
+
+    Args:
+        method: rows of one class with "seed", "case", "patient" and the metric, see `medkd.runs.results.read_rows`.
+        baseline: the same of the runs that are compared to.
+        metric: name of the column.
+
+    Returns:
+        One row for each seed that both have, one column for each patient.
+    """
     values = [table.groupby(["seed", "patient", "case"])[metric].mean() for table in (method, baseline)]
-    return (values[0] - values[1]).dropna().groupby(["seed", "patient"]).mean()
+    return (values[0] - values[1]).dropna().groupby(["seed", "patient"]).mean().unstack("patient")
+
+
+def gaps(teacher: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the differences of a teacher to each run of a baseline, paired by case.
+
+    A teacher has other seeds than the students. It is taken as it is: the mean over its runs is compared to each student.
+
+    Args:
+        teacher: as the method of `differences`.
+        baseline: see `differences`.
+        metric: name of the column.
+
+    Returns:
+        One row for each seed of the baseline, one column for each patient.
+    """
+    of_case = teacher.groupby(["patient", "case"], as_index=False)[metric].mean()
+    seeds = pd.DataFrame({"seed": baseline["seed"].unique()})
+    return differences(of_case.merge(seeds, how="cross"), baseline, metric)
 
 
 def paired_by_seed(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> pd.Series:
@@ -31,7 +62,7 @@ def paired_by_seed(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) ->
         >>> paired_by_seed(method, method.assign(dice=[0.25, 0.75]), "dice").to_dict()
         {0: 0.25}
     """
-    return _differences(method, baseline, metric).groupby("seed").mean()
+    return differences(method, baseline, metric).mean(axis="columns")
 
 
 def paired_by_patient(method: pd.DataFrame, baseline: pd.DataFrame, metric: str) -> tuple[float, int]:
@@ -39,7 +70,8 @@ def paired_by_patient(method: pd.DataFrame, baseline: pd.DataFrame, metric: str)
 
     The value of a patient is the mean over its cases, then over the seeds: cases of one patient are alike, and would count
     one finding several times. The test tells whether these networks differ on other patients, not whether other seeds would
-    differ. Tables have many cases and few seeds, therefore the deviation over seeds stands beside the p value.
+    differ. Tables have many cases and few seeds, therefore they have no p value below `LEAST_SEEDS`, and the interval over
+    seeds and patients beside it.
 
     Args:
         method: rows of one class with "seed", "case", "patient" and the metric, see `medkd.runs.results.read_rows`. Where
@@ -52,7 +84,7 @@ def paired_by_patient(method: pd.DataFrame, baseline: pd.DataFrame, metric: str)
     """
     from scipy.stats import wilcoxon
 
-    difference = _differences(method, baseline, metric).groupby("patient").mean()
+    difference = differences(method, baseline, metric).mean()
     if len(difference) < 2:
         return float("nan"), len(difference)
     if not difference.any():
