@@ -15,7 +15,7 @@ LEGEND = "shape, spacing (mm): slices x rows x columns; slices with: number of s
 
 
 def write_ct_report(data_set: Preparation, listed: Mapping[str, Sequence[Mapping[str, Any]]], organ: str) -> None:
-    """Write ``report.md`` and ``report.json``: sizes, slices of each class, odd cases, what was left out.
+    """Write ``report.md``, ``report.json`` and ``report.png``: sizes, slices of each class, odd cases, what was left out.
 
     Args:
         data_set: the data set, with its cases stored.
@@ -38,4 +38,4 @@ def write_ct_report(data_set: Preparation, listed: Mapping[str, Sequence[Mapping
     notes = [describe_patients(listed, data_set.cases.patients)]
     notes += [f"look: {sentence}" for sentence in describe_groups(data_set.equal_images)]
     odd = {case: reasons for case, reasons in odd.items() if case in rows}
-    write_rows(data_set.folder, listed, rows, odd, {}, notes, data_set.refused, LEGEND)
+    write_rows(data_set.folder, listed, rows, odd, list(names.values()), {}, notes, data_set.refused, LEGEND)

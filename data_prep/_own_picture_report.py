@@ -64,12 +64,7 @@ def write_own_report(
     ]
     odd = odd_cases(cases, names)
     rows = {case: picture_row(cases[case], split, names) for case, split in splits.items()}
-    write_rows(folder, listed, rows, odd, settings, lines, refused, LEGEND)
-    entries = [entry for entries in listed.values() for entry in entries]
-    window = np.ravel(settings["window"])[:2].tolist()  # channels of colours share theirs
-    from ._contact_sheet import draw_contact_sheet  # imports matplotlib
-
-    draw_contact_sheet(folder, entries, odd, list(names.values()), window)
+    write_rows(folder, listed, rows, odd, list(names.values()), settings, lines, refused, LEGEND)
 
 
 def odd_cases(cases: Mapping[str, OwnMeasures], names: Mapping[int, str]) -> dict[str, list[str]]:

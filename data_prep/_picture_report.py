@@ -103,7 +103,7 @@ def write_picture_report(
     refused: Mapping[str, str],
     notes: Sequence[str] = (),
 ) -> None:
-    """Write ``report.md`` and ``report.json``; warn of masks that were cut at a threshold or look inverted.
+    """Write ``report.md``, ``report.json`` and ``report.png``; warn of masks that were cut at a threshold or look inverted.
 
     Args:
         folder: folder of the data set.
@@ -120,7 +120,7 @@ def write_picture_report(
         warnings.warn(sentence, stacklevel=4)
     notes = [range_of_shares(cases, foreground), range_of_sizes(cases), *guesses, *count_remarks(cases), *notes]
     rows = {case: _row(measures, splits[case], foreground) for case, measures in cases.items()}
-    write_rows(folder, listed, rows, odd_pictures(cases, foreground), {}, notes, refused, LEGEND)
+    write_rows(folder, listed, rows, odd_pictures(cases, foreground), [foreground], {}, notes, refused, LEGEND)
 
 
 def odd_pictures(cases: Mapping[str, PictureMeasures], foreground: str) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from medkd.data import natural_key
 from medkd.io import channel_flags, channel_windows
 from medkd.runs.escapes import markdown_cell, markdown_text
 
+from ._contact_sheet import write_contact_sheets
 from ._odd_cases import odd_cases
 from ._patient_names import patients_in_names
 from ._survey import AIR, PERCENTS, CaseMeasures, propose_spacing
@@ -46,7 +47,7 @@ def write_report(
     refused: Mapping[str, str],
     channels: Sequence[str] = ONE_CHANNEL,
 ) -> None:
-    """Write ``report.json`` (everything, case by case) and ``report.md`` (short).
+    """Write ``report.json`` (everything, case by case), ``report.md`` (short) and ``report.png`` (contact sheet).
 
     Args:
         folder: folder of the data set.
@@ -62,7 +63,7 @@ def write_report(
     cases = {case: volume_row(measured[case], split, labels, channels) for case, split in splits.items()}
     are_hu = [not is_scaled for is_scaled in channel_flags(settings["per_case"])]
     odd = odd_cases({case: measured[case] for case in splits}, labels, are_hu, channels)
-    write_rows(folder, listed, cases, odd, settings, notes, refused, LEGEND)
+    write_rows(folder, listed, cases, odd, list(labels.values()), settings, notes, refused, LEGEND)
 
 
 def write_rows(
@@ -70,18 +71,20 @@ def write_rows(
     listed: Mapping[str, Sequence[Mapping[str, Any]]],
     cases: Mapping[str, Mapping[str, Any]],
     odd: Mapping[str, Sequence[str]],
+    names: Sequence[str],
     settings: Mapping[str, Any],
     notes: Sequence[str],
     refused: Mapping[str, str],
     legend: str,
 ) -> None:
-    """Write the two reports of cases of any kind.
+    """Write the two reports of cases of any kind, and their contact sheets.
 
     Args:
         folder: folder of the data set.
         listed: split -> entries of the data list.
         cases: case -> what it is measured by: numbers, lists of numbers, and texts, with the same keys in every case.
         odd: case -> how it differs from the others.
+        names: of the classes, in order of their numbers from 1 on.
         settings: further keys of ``report.json``.
         notes: lines on the data set as a whole.
         refused: case -> reason, of the cases that were left out.
@@ -90,10 +93,14 @@ def write_rows(
     content = {**settings, "cases": cases, "odd": odd, **({"refused": dict(refused)} if refused else {})}
     (folder / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     counts = ", ".join(f"{len(listed[split])} {split}" for split in listed)
+    entries = [entry for split in listed.values() for entry in split]
+    window = np.ravel(settings["window"])[:2].tolist() if "window" in settings else None  # that of the first channel
+    sheets = write_contact_sheets(folder, entries, odd, names, window)
     lines = [
         f"# {len(cases)} cases: {counts}",
         "",
         *(f"- {markdown_text(note)}" for note in notes),
+        f"- contact sheet: {sheets}",
         "",
         "## Odd cases",
         "",

@@ -11,10 +11,12 @@ from pathlib import Path
 from medkd.runs.files import check_no_link_loop, naming
 from medkd.runs.lock import FolderLock, clean_partial
 
+from ._contact_sheet import PAGES
+
 __all__ = ["check_target", "complete_or_absent"]
 
 # All that preparation writes and all that is computed from it: --overwrite may delete these and nothing else.
-REPLACEABLE = {"datalist.json", "split.json", "report.md", "report.json", "report.png", "soft_labels", ".DS_Store"}
+REPLACEABLE = {"datalist.json", "split.json", "report.md", "report.json", "soft_labels", ".DS_Store", *PAGES}
 REPLACEABLE |= {"imagesTr", "labelsTr", "images", "labels", "imagesUnlabelled"}
 
 

@@ -74,7 +74,7 @@ def prepare_volumes_without_labels(
             for split, entries in listed.items()
             for entry in entries
         }
-        _write(data_set, listed, rows, settings, notes, _report.LEGEND)
+        _write(data_set, listed, rows, names, settings, notes, _report.LEGEND)
         data_set.save(**describe_stores(given.channels, per_case), labels=_labels(names), **settings)
         store_unlabelled(data_set, resample=given.resample_channels)
     return data_set.summary(target)
@@ -116,7 +116,7 @@ def prepare_pictures_without_labels(
             for entry in entries
         }
         rows = {case: {key: row[key] for key in row if key not in ("mask", "soft %")} for case, row in rows.items()}
-        _write(data_set, listed, rows, settings, notes, _own_picture_report.LEGEND)
+        _write(data_set, listed, rows, names, settings, notes, _own_picture_report.LEGEND)
         data_set.save(
             description=f"Pictures, {FORMS[stored_form]}, {size_in_words(size)}",
             modality=form_channels(stored_form),
@@ -195,6 +195,7 @@ def _write(
     data_set: Preparation,
     listed: Mapping[str, Sequence[Mapping[str, Any]]],
     rows: Mapping[str, Mapping[str, Any]],
+    names: Mapping[int, str],
     settings: Mapping[str, Any],
     notes: Sequence[str],
     legend: str,
@@ -205,4 +206,4 @@ def _write(
             odd.setdefault(case, []).append(note)
     odd = {case: reasons for case, reasons in odd.items() if case in rows}
     notes = [*notes, *(f"look: {sentence}" for sentence in describe_groups(data_set.equal_images))]
-    write_rows(data_set.folder, listed, rows, odd, settings, notes, data_set.refused, legend)
+    write_rows(data_set.folder, listed, rows, odd, list(names.values()), settings, notes, data_set.refused, legend)

@@ -66,7 +66,7 @@ def prepare(
             three folders themselves, with ``images`` and ``masks2``, ``masks3`` or ``masks4``; or CVC-ClinicDB's
             ``Original`` and ``Ground Truth``, which are the frames of CVC-612; or ``images`` +
             ``masks``: when all names are numbers within 1 to 612 they are read as frame numbers of CVC-612.
-        target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``, ``report.md``, ``report.json``.
+        target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``, ``report.md`` and so on.
         split: ``"published"``; ``"random"``: patients permuted by ``seed``; ``"sorted"``: patients in the order of their
             names; a JSON file with the case names of ``training``, ``validation`` and ``test``; or a CSV file with
             patients (see `read_patients`).

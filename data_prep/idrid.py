@@ -58,7 +58,7 @@ def prepare(
         source: the folder that holds ``A. Segmentation``, or that folder itself; or ``train`` and ``test`` with
             ``images`` and ``masks`` each, which have the published split too; or ``images`` + ``masks``, which have
             none. In plain folders a mask has the name of its image, or that name and ``_OD``.
-        target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``, ``report.md``, ``report.json``.
+        target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``, ``report.md`` and so on.
         split: ``"published"``; ``"random"``: patients permuted by ``seed``; ``"sorted"``: patients in the order of their
             names; a JSON file with the case names of ``training``, ``validation`` and ``test``; or a CSV file with
             patients (see `read_patients`).

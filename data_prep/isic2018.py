@@ -56,7 +56,7 @@ def prepare(
             same of ``Validation`` (may be missing) and ``Test``; or ``images`` + ``masks``, which have no
             published split; there a mask has the name of its image, or that name and ``_segmentation``. Superpixels
             are ignored.
-        target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``, ``report.md``, ``report.json``.
+        target: folder to write: ``images``, ``labels``, ``datalist.json``, ``split.json``, ``report.md`` and so on.
         split: ``"published"``; ``"random"``: patients permuted by ``seed``; ``"sorted"``: patients in the order of their
             names; a JSON file with the case names of ``training``, ``validation`` and ``test``; or a CSV file with
             patients (see `read_patients`).

@@ -56,7 +56,7 @@ def prepare(
             folder itself), or ``imagesTr`` + ``labelsTr`` or ``images`` + ``masks``, paired by name: NIfTI, NRRD,
             MetaImage, or DICOM folders.
         target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``,
-            ``report.md``, ``report.json``.
+            ``report.md``, ``report.json``, ``report.png``.
         split: ``"random"``: cases permuted by ``seed``; ``"sorted"``: cases in the order of their names; a JSON file
             with the case names of ``training``, ``validation`` and ``test``; or a CSV file with patients (see
             `read_patients`). Without one every case counts as one patient.

@@ -65,7 +65,7 @@ def prepare(
             the Medical Segmentation Decathlon) or ``images`` + ``masks``, paired by name: NIfTI, NRRD,
             MetaImage, or DICOM folders.
         target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``,
-            ``report.md``, ``report.json``.
+            ``report.md``, ``report.json``, ``report.png``.
         split: ``"5fold"``: test is fold ``fold`` of five, sampled by ``seed``; ``"hlfd_61_70"``: 55 training, 6
             validation and 70 test cases sampled by ``seed``, for exactly 131 labelled cases; ``"random"``:
             cases permuted by ``seed``; ``"sorted"``: cases in the order of their names; a JSON file with the case

@@ -50,7 +50,7 @@ def prepare(
         images: folder of volumes (NIfTI, NRRD, MetaImage), or of sub-folders with a DICOM series each.
         labels: folder of label maps in one of the volume formats, named as the images (see `pair_volumes`).
         target: folder to write: ``imagesTr``, ``labelsTr``, ``datalist.json``, ``split.json``, ``report.md``,
-            ``report.json``.
+            ``report.json``, ``report.png``.
         source: in place of ``images`` and ``labels``: folder of an nnU-Net raw data set or a task of the Medical
             Segmentation Decathlon, or its JSON file. Names of classes and channels come from its ``dataset.json``.
         classes: names of the label values above 0, in order of value; also one text with commas. None: those of the

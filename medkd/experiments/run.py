@@ -23,6 +23,7 @@ from .plan import Job, Plan
 from .plan_changes import change_plan
 from .plan_file import load_plan, plan_file
 from .plan_trust import check_trust
+from .progress import print_finished
 from .report import report
 from .snakemake import check_arguments, check_lock, run_snakemake
 
@@ -82,7 +83,8 @@ def experiment(
         check_lock(plan.folder, arguments, before.get("machine", platform.node()))
         _write_record(plan, before)
         _write_overlays(plan)
-        code = run_snakemake(plan.folder, cores, arguments, lock, bundles.folder / "Snakefile")
+        with print_finished(plan):
+            code = run_snakemake(plan.folder, cores, arguments, lock, bundles.folder / "Snakefile")
         missing = [job for job in plan.jobs.values() if not (plan.folder / job.result).is_file()]
         if code == 0 and missing:  # --dry-run, --unlock: nothing was to be done
             _restore_record(plan.folder, before)

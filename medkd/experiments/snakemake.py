@@ -96,7 +96,7 @@ def run_snakemake(folder: Path, cores: int | None, arguments: Sequence[str], loc
     if cores is not None or not any(word.split("=")[0] in _WHERE_JOBS_RUN for word in arguments):
         command += ["--cores", str(cores or 1)]
     if not {"--quiet", "-q", "--verbose"} & set(arguments):
-        command += ["--quiet", "host", "reason"]
+        command += ["--quiet", "host", "reason", "progress"]
     command += arguments
     print(shlex.join(["snakemake", *command[3:]]), flush=True)
     with supervised(command, lock.descriptors) as process:

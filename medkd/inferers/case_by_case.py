@@ -51,6 +51,8 @@ def infer_each(
         if volumes:
             volumes.begin([dataset.data[index]["case"] for index in indices])
         failed, is_empty = _infer(evaluator, dataset, indices, predicted, volumes, label_format)
+    if volumes and len(failed) < len(dataset.data):
+        print(volumes.summary([item["case"] for item in dataset.data]), flush=True)
     if is_empty and len(failed) < len(indices):
         print(ALL_BACKGROUND, flush=True)
     if failed and len(failed) == len(dataset.data):

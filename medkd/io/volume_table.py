@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import statistics
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from .components import voxel_volume
 
 __all__ = ["VolumeTable"]
 
+_MOST_CLASSES = 20  # of the summary
 _COLUMNS = {
     "ml": ["case", "class", "ml", "voxels", "removed_voxels"],
     "pixels": ["case", "class", "pixels", "removed_pixels"],
@@ -97,6 +99,44 @@ class VolumeTable:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         _append(self.file, _csv([*begin, *rows]))
         return f", removed {', '.join(removed)}" if removed else ""
+
+    def summary(self, cases: Collection[str]) -> str:
+        """Return lines on the predictions of some cases: where they are, how many, and how much there is of each class.
+
+        Args:
+            cases: names; those without a prediction are not counted.
+        """
+        amounts: dict[str, list[float]] = {name: [] for name in self.classes.values()}
+        if self.file.exists():
+            with self.file.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+                for row in list(csv.reader(file))[1:]:
+                    if unescape_csv(row[0]) in set(cases):
+                        amounts.setdefault(unescape_csv(row[1]), []).append(float(row[2]))
+        count = max(map(len, amounts.values()), default=0)
+        lines = [f"{count} {'case' if count == 1 else 'cases'} predicted in {self.file.parent}; volumes.csv has each"]
+        lines += [f"  {name}: {_describe(values, self.columns[2])}" for name, values in amounts.items() if values]
+        if len(lines) > _MOST_CLASSES + 1:
+            lines[_MOST_CLASSES + 1 :] = [f"  and {len(lines) - _MOST_CLASSES - 1} further classes"]
+        return "\n".join(lines)
+
+
+def _describe(amounts: list[float], unit: str) -> str:
+    """Return the amount of a class in its cases: of one case, or the median and the range of those that have any.
+
+    Example:
+        >>> _describe([0.0, 2.5, 1.0], "ml")
+        'in 2 of 3 cases, median 1.75 ml (1 to 2.5)'
+    """
+    present = [amount for amount in amounts if amount]
+    if not present:
+        return "not found" if len(amounts) == 1 else f"in none of {len(amounts)} cases"
+    numbers = [
+        f"{number:.0f}" if number >= 1000 else f"{number:.3g}"
+        for number in (statistics.median(present), min(present), max(present))
+    ]
+    if len(amounts) == 1:
+        return f"{numbers[0]} {unit}"
+    return f"in {len(present)} of {len(amounts)} cases, median {numbers[0]} {unit} ({numbers[1]} to {numbers[2]})"
 
 
 def _csv(rows: Collection[Collection[Any]]) -> str:

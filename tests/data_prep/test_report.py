@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from medkd.data.volume_store import write_volume
 from medkd.data_prep._odd_cases import odd_cases
 from medkd.data_prep._report import describe_patients, describe_settings, write_report
 from medkd.data_prep._survey import CaseMeasures, ChannelMeasures
@@ -100,7 +101,9 @@ def test_a_case_that_differs_is_odd(change, reason):
 
 def test_long_tables_list_odd_cases_alone(tmp_path):
     measured = {f"c{number}": CASE for number in range(31)} | {"c7": replace(CASE, voxels={1: 5000})}
-    listed = {"training": [{"case": case} for case in measured], "validation": [], "test": []}
+    write_volume(tmp_path / "a.b2nd", np.zeros((2, 8, 8), np.int16), np.eye(4))
+    entry = {"image": "a.b2nd", "shape": [2, 8, 8], "spacing": [1, 1, 1]}
+    listed = {"training": [{"case": case, **entry} for case in measured], "validation": [], "test": []}
     write_report(tmp_path, listed, measured, LABELS, SETTINGS, ["a note"], {})
     text = (tmp_path / "report.md").read_text()
     assert text.startswith("# 31 cases: 31 training, 0 validation, 0 test\n\n- a note\n")

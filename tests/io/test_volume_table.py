@@ -51,3 +51,30 @@ def test_another_table_of_that_name_is_refused(tmp_path):
     with pytest.raises(FileExistsError, match=r"volumes\.csv: found the columns patient,age, expected case,class,ml"):
         table.begin(["a"])
     assert (tmp_path / "volumes.csv").read_text() == "patient,age\n1,2\n"
+
+
+def test_the_summary_counts_each_class_in_the_cases_of_the_call(tmp_path):
+    table = VolumeTable(tmp_path / "new", {1: "kidney", 2: "tumour, left", 3: "cyst"})
+    table.begin(["=a"])
+    labels = np.zeros((100, 20, 20), np.uint8)
+    labels[:2] = 2  # 800 voxels of 0.125 ml
+    labels[2:] = 1
+    table.add("=a", labels, AFFINE)
+    lines = [f"1 case predicted in {tmp_path / 'new'}; volumes.csv has each", "  kidney: 4900 ml"]
+    assert table.summary(["=a"]).splitlines() == [*lines, "  tumour, left: 100 ml", "  cyst: not found"]
+    labels[2:] = 0
+    table.add("b", labels, AFFINE)
+    table.add("c", labels[:1], AFFINE)
+    table.add("of an earlier call", labels, AFFINE)
+    lines = [f"3 cases predicted in {tmp_path / 'new'}; volumes.csv has each"]
+    lines += ["  kidney: in 1 of 3 cases, median 4900 ml (4900 to 4900)"]
+    lines += ["  tumour, left: in 3 of 3 cases, median 100 ml (50 to 100)", "  cyst: in none of 3 cases"]
+    assert table.summary(["=a", "b", "c", "failed"]).splitlines() == lines
+
+
+def test_the_summary_of_pictures_is_in_pixels_and_short(tmp_path):
+    table = VolumeTable(tmp_path, {value: f"class {value}" for value in range(1, 31)}, unit="pixels")
+    table.add("a", np.full((120, 120), 1, np.uint8), None)
+    lines = table.summary(["a"]).splitlines()
+    assert lines[1:3] == ["  class 1: 14400 pixels", "  class 2: not found"]
+    assert len(lines) == 22 and lines[-1] == "  and 10 further classes"

@@ -82,6 +82,8 @@ def infer(
         remaining = [items[index] for index in predicted.remaining(items)]
         volumes.begin([item["case"] for item in remaining])
         failed, is_empty = _infer(cases, remaining, predicted)
+    if len(failed) < len(items):
+        print(volumes.summary([item["case"] for item in items]), flush=True)
     if is_empty and len(failed) < len(remaining):
         print(ALL_BACKGROUND, flush=True)
     if failed:
