@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
 
+from generator.api import PACKAGES  # noqa: E402
+
 project = "medkd"
 author = copyright = "The medkd contributors"
 root_doc = "docs/index"
@@ -21,7 +23,7 @@ include_patterns = [
     "CHANGELOG.md",
 ]
 exclude_patterns = ["docs/generator", "docs/theme"]
-extensions = ["myst_parser", "autoapi.extension", "sphinx.ext.napoleon", "sphinx_copybutton", "generator"]
+extensions = ["myst_parser", "autoapi.extension", "sphinx.ext.napoleon", "sphinx_copybutton", "generator.extension"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 default_role = "literal"  # docstrings name classes and arguments in single backquotes
 nitpicky = False
@@ -39,7 +41,10 @@ autoapi_own_page_level = "module"
 autoapi_python_class_content = "class"
 autoapi_member_order = "alphabetical"
 autoapi_add_toctree_entry = False
-autoapi_ignore = ["*/bundles/*", "*/page/templates/*"]
+# what the reference leaves out is not even read
+autoapi_ignore = [
+    f"*/medkd/{path.name}/*" for path in (ROOT / "medkd").iterdir() if f"medkd.{path.name}" not in PACKAGES
+]
 suppress_warnings = ["autoapi.python_import_resolution"]
 
 html_theme = "furo"

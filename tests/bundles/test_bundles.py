@@ -301,9 +301,10 @@ def test_metadata_is_complete(task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_pages_transformer_teaches(task, data, medkd_run, tmp_path, capsys):
-    page = (BUNDLES / task / "docs/README.md").read_text()
+    text = (BUNDLES.parent / "docs/how-to/other_networks.md").read_text().split("```yaml\n")[1].split("```")[0]
+    channels = "in_channels: 1" if task == "kits19" else "in_channels: 3"
     overlay = tmp_path / "swin.yaml"
-    overlay.write_text(page.split("```yaml\n")[1].split("```")[0].replace("feature_size: 24", "feature_size: 12"))
+    overlay.write_text(text.replace("feature_size: 24", "feature_size: 12").replace("in_channels: 1", channels))
     options = ["--overlay", overlay, "--image_size", "[64,64]"]
     assert medkd_run("layers", task, "--role", "teacher", *options, tiny=False) == 0
     assert "network.encoder10  UnetrBasicBlock  (1, 192, 2, 2)" in capsys.readouterr().out
