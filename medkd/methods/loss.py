@@ -73,7 +73,10 @@ def build(
                 tap = parser.get_parsed_content(f"terms::{term}::tap")
                 if reads_equal_stages(tap):
                     parser[f"terms::{term}::tap"] = tap = name_pairs(tap, pairs)
-                    notes.append(_pairs_note(f"method {name}: the term {term}", pairs, student, teacher))
+                    found = _describe_pairs(pairs, student, teacher)
+                    if not tap and term not in preset.get("optional", ()):
+                        raise ValueError(f"term {term}: {found}; name pairs of stages by --method_args::tap")
+                    notes.append(f"note: method {name}: the term {term} {'' if tap else 'is left out: '}{found}")
                 if not tap:
                     continue
                 parser[f"channels::{term}"] = _channels(student, teacher, tap)
@@ -101,9 +104,11 @@ def _check_teacher_maps(
     name: str, preset: Mapping[str, Any], arguments: Mapping[str, Any], teacher: FeatureTaps
 ) -> None:
     """Raise ValueError when a method reads feature maps and the teacher, an external one say, has logits alone."""
-    taps = teacher_map_taps(preset, arguments).values()
-    # equal stages of a teacher without any are none: their term is left out
-    if not all(map(reads_equal_stages, taps)) and not any(teacher.names.values()):
+    taps = teacher_map_taps(preset, arguments)
+    needed = [
+        tap for term, tap in taps.items() if term not in preset.get("optional", ()) or not reads_equal_stages(tap)
+    ]
+    if needed and not any(teacher.names.values()):
         source = getattr(teacher.network, "source", type(teacher.network).__name__)
         raise ValueError(
             f"method {name} reads {preset['reads']}, and of the teacher ({source}) there are logits alone: use a method that "
@@ -111,16 +116,16 @@ def _check_teacher_maps(
         )
 
 
-def _pairs_note(term: str, pairs: list[tuple[int, int]], student: FeatureTaps, teacher: FeatureTaps) -> str:
-    """Return which encoder stages a term compares, or that it is left out because there are none."""
-    made = ", ".join(f"{i} with {j}" for i, j in pairs)
+def _describe_pairs(pairs: list[tuple[int, int]], student: FeatureTaps, teacher: FeatureTaps) -> str:
+    """Return which encoder stages are compared, or why none are."""
     counts = f"{len(student.names['encoder'])} of the student and {len(teacher.names['encoder'])} of the teacher"
-    result = f"compares the encoder stages {made} (student with teacher; {counts})"
     if not teacher.names["encoder"]:
-        result = "is left out: of the teacher there are logits alone"
-    elif not pairs:
-        result = f"is left out: no two encoder stages have the same resolution ({counts})"
-    return f"note: {term} {result}"
+        return "of the teacher there are logits alone"
+    if not pairs:
+        return f"no two encoder stages have the same resolution ({counts})"
+    return (
+        f"compares the encoder stages {', '.join(f'{i} with {j}' for i, j in pairs)} (student with teacher; {counts})"
+    )
 
 
 def _channels(student: FeatureTaps, teacher: FeatureTaps, tap: str | list[str]) -> dict[str, int | None]:

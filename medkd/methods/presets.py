@@ -42,7 +42,8 @@ def load_preset(name: str) -> dict[str, Any]:
 
     Returns:
         ``paper``, ``reads``, ``learns``, ``cost``, ``args`` with their defaults, and ``terms``; ``choices``: the words that
-        an argument takes, where these are few; ``team`` and ``base`` of a method that corrects the teacher's soft labels.
+        an argument takes, where these are few; ``optional``: the terms that are left out, with a note, where no encoder
+        stages have the same resolution; ``team`` and ``base`` of a method that corrects the teacher's soft labels.
 
     Raises:
         ValueError: for an unknown name, with the closest names and the whole list.

@@ -133,8 +133,7 @@ def test_recommended_pairs_stages_by_resolution_and_says_so(pair, capsys):
     value = loss(s, t, image) - s.logits.mean()
     expected = KDLoss()(s.logits, t.logits) + sum(ATLoss()(s.encoder[i], t.encoder[i + 1]) for i in range(4))
     torch.testing.assert_close(value, expected)
-    equal = methods.build("at", task, *pair, args={"tap": ["equal"]})
-    assert equal.taps == loss.taps
+    assert methods.build("at", task, *pair).taps == loss.taps
     assert methods.build("recommended", task, *pair, args={"tap": ["encoder/8", "bottleneck"]}).taps["at"] == (
         "encoder/8",
         "bottleneck",
@@ -148,3 +147,12 @@ def test_recommended_is_kd_where_no_stages_are_equal(pair, capsys):
     for networks, reason in zip(((coarse, teacher), (student, FeatureTaps(teacher.network))), reasons, strict=True):
         assert list(methods.build("recommended", task, *networks).losses) == ["kd"]
         assert f"the term at is left out: {reason}" in capsys.readouterr().out
+
+
+def test_at_is_refused_where_no_stages_are_equal(pair):
+    student, teacher = pair
+    coarse = FeatureTaps(student.network, encoder=[student.names["encoder"][-1]])  # stride 32
+    with pytest.raises(ValueError, match="method at: term at: no two encoder stages have the same resolution .*::tap"):
+        methods.build("at", task, coarse, teacher)
+    with pytest.raises(ValueError, match="method at reads .* logits alone"):
+        methods.build("at", task, student, FeatureTaps(teacher.network))
