@@ -23,6 +23,7 @@ from .words import format_options
 __all__ = ["BundleRun", "compose", "run_bundle"]
 
 
+_OF_TEACHER = "%teacher_def"
 _MULTI_GPU = BUNDLES / "overlays/multi_gpu_train.yaml"
 
 
@@ -78,9 +79,9 @@ def compose(
         mode: "2d" or "3d".
     """
     configs = BUNDLES / task / "configs"
-    if verb == "infer" and role != "student":
-        options = {"network_def": "%teacher_def", **options}
     files = config_files(verb, task, role, soft_labels, mode)
+    if role != "student" and merge_files([*files, *overlays])["network_def"] != _OF_TEACHER:
+        options = {"network_def": _OF_TEACHER, **options}  # network_def of an overlay of the user's is the student's
     about = {
         "meta_file": _shorten(configs / "metadata.json"),
         "logging_file": _shorten(configs / "logging.conf"),

@@ -36,6 +36,16 @@ def test_teachers_predict_with_their_network():
     assert compose("infer", "kits19", {}, role="teacher").options["network_def"] == "%teacher_def"
 
 
+@pytest.mark.parametrize("role", ["teacher", "false_pixel_assistant", "boundary_assistant"])
+def test_network_of_an_overlay_is_the_student_s(role, tmp_path):
+    overlay = tmp_path / "networks.yaml"
+    overlay.write_text("network_def: {_target_: medkd.networks.ResNetFCN}\n")
+    run = compose("train", "kits19", {}, role=role, overlays=[str(overlay)])
+    assert run.options["network_def"] == "%teacher_def"
+    assert "network_def" not in compose("train", "kits19", {}, role=role).options
+    assert "network_def" not in compose("train", "kits19", {}, overlays=[str(overlay)]).options
+
+
 def test_options_are_checked_before_anything_is_printed(capsys):
     with pytest.raises(ValueError, match="did you mean --max_epochs"):
         run_bundle(compose("train", "kits19", {"max_epoch": 3}))
