@@ -37,7 +37,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
     """Check options of Snakemake, whose own refusal is hundreds of lines.
 
     Raises:
-        ValueError: for an unknown option or value, or if Snakemake is not installed.
+        ValueError: for an unknown option or value, for a word that is neither, or if Snakemake is not installed.
     """
     if importlib.util.find_spec("snakemake") is None:
         raise ValueError('medkd experiment needs Snakemake: pip install -e ".[workflow]" in the clone of medkd')
@@ -50,7 +50,11 @@ def check_arguments(arguments: Sequence[str]) -> None:
 
     parser = get_argument_parser()
     parser.error = refuse
-    parser.parse_args(list(arguments))
+    if words := parser.parse_args(list(arguments)).targets:  # --dry-run True
+        raise ValueError(
+            f"Snakemake, to which all further options go: found {', '.join(words)}, expected options alone, without a value for "
+            "those that take none; --tasks, --rows and --seeds choose runs"
+        )
 
 
 def check_lock(folder: Path, arguments: Sequence[str], machine: str) -> None:

@@ -18,6 +18,7 @@ def test_options_of_snakemake_are_accepted():
     [
         (["--sedes", "1"], r"unrecognized arguments: --sedes.* \(did you mean --seeds\?\)"),
         (["--executor", "slrm"], "invalid choice: 'slrm'"),
+        (["--dry-run", "True"], "found True, expected options alone"),
     ],
 )
 def test_other_options_are_refused_in_one_line(arguments, message):
