@@ -52,7 +52,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
     parser.error = refuse
     if words := parser.parse_args(list(arguments)).targets:  # --dry-run True
         raise ValueError(
-            f"Snakemake, to which all further options go: found {', '.join(words)}, expected options alone, without a value for "
+            f"Snakemake, to which all further options go: found {', '.join(words)}, expected options alone, no value for "
             "those that take none; --tasks, --rows and --seeds choose runs"
         )
 
