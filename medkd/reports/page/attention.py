@@ -156,7 +156,8 @@ def _case(name: str, item: _Input) -> Attention:
 
 
 def _blended(item: _Input, map_: Tensor) -> Picture:
-    background = scale_to_unit(_at(item.image, item.slice_index).numpy(), _limits(item.image))
+    shown = scale_to_unit(_at(item.image, item.slice_index).numpy(), _limits(item.image))
+    background = shown.mean(axis=-1, keepdims=True)  # grey: the colours are the map's alone
     values = _at(map_, item.slice_index).numpy()[..., None]
     colours = _COLOURS(values[..., 0])[..., :3]
     share = _STRENGTH * np.sqrt(values)  # the square root keeps weak attention visible

@@ -1,4 +1,4 @@
-"""The worst cases of a task, slice by slice: image, outlines of the ground truth and of each row's prediction."""
+"""Cases of a task, slice by slice: image, outlines of the ground truth and of each row's prediction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .pictures import Outline, Picture, embed, outlines
 from .predictions import predictions
 from .runs import RunFacts
 
-__all__ = ["Data", "ShownCase", "ShownSlice", "mean_dice", "open_data", "worst_cases"]
+__all__ = ["Data", "ShownCase", "ShownSlice", "choose_cases", "mean_dice", "open_data", "shown_cases"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class ShownCase:
     """A case with its slices."""
 
     name: str
+    rank: str
+    """"worst", "median" or "best", or an empty text for further bad ones."""
     dice: dict[str, float]
     """Row -> Dice of the shown run, mean over classes, in percent."""
     height: int
@@ -111,14 +113,35 @@ def mean_dice(table: pd.DataFrame) -> pd.Series:
     return 100 * table.groupby("case")["dice"].mean().dropna()
 
 
-def worst_cases(
-    data: Data, names: Sequence[str], shown_runs: Mapping[str, RunFacts], scores: Mapping[str, pd.Series], slices: int
+def choose_cases(scores: pd.Series, data: Data, count: int) -> dict[str, str]:
+    """Return cases with their ranks: the worst ones, the median and the best.
+
+    Args:
+        scores: case -> Dice.
+        data: the test cases.
+        count: number of cases at most; those beyond worst, median and best are further bad ones.
+    """
+    ordered = [str(case) for case in scores.sort_values(kind="stable").index if str(case) in data.entries]
+    if not ordered or count < 1:
+        return {}
+    ends = {ordered[-1]: "best", ordered[len(ordered) // 2]: "median", ordered[0]: "worst"}
+    kept = list(reversed(ends))[:count]
+    others = [case for case in ordered if case not in ends][: count - len(kept)]
+    return {case: ends.get(case, "") for case in ordered if case in kept or case in others}
+
+
+def shown_cases(
+    data: Data,
+    ranks: Mapping[str, str],
+    shown_runs: Mapping[str, RunFacts],
+    scores: Mapping[str, pd.Series],
+    slices: int,
 ) -> tuple[list[ShownCase], list[str]]:
     """Return cases with the predictions of the shown runs, and sentences about missing predictions.
 
     Args:
         data: the test cases.
-        names: cases in the order of the page.
+        ranks: case -> rank, in the order of the page.
         shown_runs: row -> run.
         scores: row -> case -> Dice of that run, in percent.
         slices: number of slices of a volume at most.
@@ -127,23 +150,24 @@ def worst_cases(
     sentences = []
     for row, run in shown_runs.items():
         try:
-            labels[row], sentence = predictions(run.folder, [data.entries[name] for name in names], run.trust_record)
+            labels[row], sentence = predictions(run.folder, [data.entries[name] for name in ranks], run.trust_record)
         except Exception as error:  # one run's missing model must not remove the others from the page
             sentence = f"no predictions: {one_line_errors(error) or error}"
         if sentence:
             sentences.append(f"{run.name}: {sentence}.")
     cases = []
-    for name in names:
+    for name, rank in ranks.items():
         layers = {row: of_row[name] for row, of_row in labels.items() if name in of_row}
         dice = {row: float(of_row[name]) for row, of_row in scores.items() if name in of_row.index}
         image, truth = data.read(name)
         shown = data.picture(name, image, truth.shape)
-        cases.append(_case(name, shown, truth, layers, dice, slices, data.channels))
+        cases.append(_case(name, rank, shown, truth, layers, dice, slices, data.channels))
     return cases, sentences
 
 
 def _case(
     name: str,
+    rank: str,
     image: np.ndarray,
     truth: np.ndarray,
     layers: Mapping[str, np.ndarray],
@@ -169,7 +193,7 @@ def _case(
         )
         for number in numbers
     ]
-    return ShownCase(name, dice, height, width, slices, first, total, channels)
+    return ShownCase(name, rank, dice, height, width, slices, first, total, channels)
 
 
 def _at(layer: np.ndarray, number: int | None) -> np.ndarray:

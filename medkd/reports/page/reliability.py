@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from medkd.runs.folder import RunFolder
 
 from .runs import RunFacts
 from .scales import Scale, scale
 from .scatter import SIDE, Dot
+from .strips import table_csv
 
 __all__ = ["ReliabilityLine", "ReliabilityPlot", "reliability_plots"]
 
@@ -35,6 +37,7 @@ class ReliabilityPlot(NamedTuple):
     x: Scale
     y: Scale
     lines: list[ReliabilityLine]
+    csv: str
 
 
 def reliability_plots(runs: Sequence[RunFacts]) -> list[ReliabilityPlot]:
@@ -49,7 +52,7 @@ def reliability_plots(runs: Sequence[RunFacts]) -> list[ReliabilityPlot]:
             rows.setdefault(name, {}).setdefault(run.row, []).append(bins)
     x, y = scale([0, 1], 40, SIDE - 10), scale([0, 1], SIDE - 36, 10)
     return [
-        ReliabilityPlot(name, x, y, [_line(row, of_row, x, y) for row, of_row in of_class.items()])
+        ReliabilityPlot(name, x, y, [_line(row, of_row, x, y) for row, of_row in of_class.items()], _csv(of_class))
         for name, of_class in rows.items()
     ]
 
@@ -60,6 +63,11 @@ def _line(row: str, runs: Sequence[Mapping[str, Any]], x: Scale, y: Scale) -> Re
         text = f"{row}: probability {probability:.3f}, frequency {frequency:.3f}, {voxels:,.0f} voxels"
         dots.append(Dot(x(probability), y(frequency), text, row))
     return ReliabilityLine(row, " ".join(f"{dot.x:.1f},{dot.y:.1f}" for dot in dots), dots)
+
+
+def _csv(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    lines = [(row, *point) for row, runs in rows.items() for point in _pool(runs)]
+    return table_csv(pd.DataFrame(lines, columns=["row", *_BINS]))
 
 
 def _pool(runs: Sequence[Mapping[str, Any]]) -> list[tuple[float, float, float]]:

@@ -33,6 +33,8 @@ class RunFacts(NamedTuple):
     """JSON; empty if there is none."""
     config: str
     """YAML; empty if there is none."""
+    data: str = ""
+    """Folder of the data set, as recorded."""
     trust_record: bool = False
     """See `medkd.runs.load_parser`."""
 
@@ -63,9 +65,10 @@ def _facts(task: str, row: str, seed: int, folder: Path, trust_record: bool) -> 
     environment, config = (_text(file) for file in (trained.environment, trained.config))
     state = "ended" if run.has_ended else "unfinished" if config else "no result"
     command = shlex.join(map(str, (trained.read_environment() or {}).get("command", [])[1:]))
-    method = str((trained.read_config() or {}).get("method", ""))
+    record = trained.read_config() or {}
+    method, data = (str(record.get(name, "")) for name in ("method", "dataset_dir"))
     reason = "" if run.has_ended else run.read_last_line()[:_LONGEST_LINE]
-    return RunFacts(task, row, seed, folder, state, reason, method, command, environment, config, trust_record)
+    return RunFacts(task, row, seed, folder, state, reason, method, command, environment, config, data, trust_record)
 
 
 def _text(file: Path) -> str:

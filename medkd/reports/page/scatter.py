@@ -1,4 +1,4 @@
-"""Scatter plots: one dot per case, a method against the student alone; one dot per run."""
+"""Scatter plots: one dot per case, a method against the student alone."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from medkd.runs.results import has_patients
 
 from .cases import mean_dice
 from .scales import Scale, scale
+from .strips import table_csv
 
-__all__ = ["CasePlot", "Dot", "RunPlot", "case_plots", "case_rows", "run_plot"]
+__all__ = ["CasePlot", "Dot", "case_plots", "case_rows"]
 
 SIDE = 300
 _DOTS = 300  # dots of a plot
@@ -38,17 +39,8 @@ class CasePlot(NamedTuple):
     """The vertical axis."""
     dots: list[Dot]
     caption: str
-
-
-class RunPlot(NamedTuple):
-    """The plot of the mean over cases of each run."""
-
-    axis: Scale
-    rows: list[tuple[str, float]]
-    """Title and height of its line."""
-    dots: list[Dot]
-    means: list[Dot]
-    height: int
+    csv: str = ""
+    """All cases, also those that are not drawn."""
 
 
 def _shared_seeds(table: pd.DataFrame, baseline: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -101,7 +93,7 @@ def _case_plot(baseline: str, row: str, pairs: pd.DataFrame) -> CasePlot:
         caption += f" Largest loss: {difference.idxmin()} ({difference.min():+.1f})."
     if len(plotted) < len(pairs):
         caption += f" {len(plotted)} dots are drawn, evenly spread in the order of the difference."
-    return CasePlot(row, axis, other, dots, caption)
+    return CasePlot(row, axis, other, dots, caption, table_csv(pairs.reset_index(names="case")))
 
 
 def _count_patients(pairs: pd.DataFrame, patient_of: pd.Series) -> str:
@@ -133,26 +125,3 @@ def case_rows(
         for case, line in zip(table.index[:most], table.to_numpy()[:most], strict=True)
     ]
     return list(values), rows, len(table)
-
-
-def run_plot(experiment: Experiment, cases: Mapping[str, pd.DataFrame]) -> RunPlot | None:
-    """Return the plot of all runs on one axis of Dice; None if no run has ended."""
-    by_row = {
-        row: 100 * t.groupby("seed")["dice"].mean() if len(t) else pd.Series(dtype=float) for row, t in cases.items()
-    }
-    values = [float(value) for of_row in by_row.values() for value in of_row.dropna()]
-    if not values:
-        return None
-    axis = scale(values, 150, 540, count=6, within=(0, 100))
-    heights = {row: 22.0 + 26 * index for index, row in enumerate(by_row)}
-    dots = [
-        Dot(axis(value), heights[row], f"{row}, seed {seed}: {value:.2f}", row)
-        for row, of_row in by_row.items()
-        for seed, value in of_row.dropna().items()
-    ]
-    means = [
-        Dot(axis(of_row.mean()), heights[row], f"{row}: mean of {len(of_row)} run(s) {of_row.mean():.2f}", row)
-        for row, of_row in by_row.items()
-        if len(of_row.dropna())
-    ]
-    return RunPlot(axis, list(heights.items()), dots, means, int(22 + 26 * len(by_row) + 24))

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from medkd.io import class_colour_code
-from medkd.reports.tables import Experiment, Report
+from medkd.reports.tables import Cost, Experiment, Report
 from medkd.runs.results import collapsed_runs, read_rows
 
 from .attention import Attention, attention
-from .cases import Data, ShownCase, mean_dice, open_data, worst_cases
+from .cases import ShownCase, choose_cases, mean_dice, open_data, shown_cases
+from .colours import row_colours
 from .correction import Correction, correction
 from .curves import Line, Panel, curves
 from .reliability import ReliabilityPlot, reliability_plots
 from .runs import RunFacts, chosen_method, run_facts
-from .scatter import CasePlot, RunPlot, case_plots, case_rows, run_plot
+from .scatter import CasePlot, case_plots, case_rows
 from .sortable_tables import Table, task_tables_of, triplet
+from .strips import StripPlot, forest_plot, run_plot
+from .verdict import Verdict, verdict
 
 __all__ = ["Limits", "TaskContent", "task_content"]
+
+AGREEMENT = "agreement with the teacher (Dice)"
 
 
 class Limits(NamedTuple):
     """Numbers that limit the size of a page; the page states them."""
 
     cases: int = 4
-    """Worst cases of a task that are shown."""
+    """Cases of a task that are shown: the worst, the median and the best."""
     slices: int = 9
     """Of a volume."""
     attention: int = 2
@@ -58,7 +64,13 @@ class TaskContent:
     runs: list[RunFacts]
     collapsed: list[str]
     """Runs that have ended and predict almost nothing."""
-    run_plot: RunPlot | None
+    run_plot: StripPlot | None
+    verdicts: dict[str, list[Verdict]]
+    """Class -> verdict on each method."""
+    forests: dict[str, StripPlot]
+    """Class -> forest plot of the differences to the student alone."""
+    data: str
+    """Name of the data set's folder."""
     case_plots: list[CasePlot]
     case_titles: list[str]
     case_rows: list[tuple[str, list[float | None]]]
@@ -84,7 +96,7 @@ class TaskContent:
     @property
     def score(self) -> str:
         """What the scores of cases are called."""
-        return "agreement with the teacher (Dice)" if self.is_agreement else "Dice"
+        return AGREEMENT if self.is_agreement else "Dice"
 
     @property
     def truth(self) -> str:
@@ -125,6 +137,9 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
     cases_shown, notes, cams, cam_notes = _pictures(facts, cases, shown_runs, order, limits)
     titles, lines, listed_of = case_rows(cases, limits.listed)
     panels, legend, without = curves([run for run in facts if run.state != "no result"])
+    score = AGREEMENT if any("reference" in table for table in cases.values()) else "Dice"
+    costs = {row: cost for (of_task, row), cost in report.costs.items() if of_task == task}
+    lines_of = _lines(report.results, task)
     return TaskContent(
         id=f"task{list(experiment.runs).index(task)}",
         name=task,
@@ -132,13 +147,21 @@ def task_content(experiment: Experiment, report: Report, task: str, limits: Limi
         baseline=baseline,
         methods=methods,
         chosen=chosen,
-        colours=_colours(rows, teacher, baseline),
+        colours=row_colours({row: _method(row, facts) for row in rows}, teacher, baseline),
         classes=classes,
         tables=tables,
         triplets=[triplet(table, experiment, methods) for table in tables],
         runs=facts,
         collapsed=_collapsed(cases),
-        run_plot=run_plot(experiment, cases),
+        run_plot=run_plot(cases, task, score),
+        verdicts={name: _verdicts(lines, methods, teacher, baseline, costs, score) for name, lines in lines_of.items()},
+        forests={
+            name: plot
+            for name, lines in lines_of.items()
+            if (plot := forest_plot(pd.DataFrame(lines.values()), f"{task} {name}".strip(), baseline, score))
+            is not None
+        },
+        data=_data_name(experiment, task, facts),
         case_plots=case_plots(experiment, cases),
         case_titles=titles,
         case_rows=lines,
@@ -182,7 +205,7 @@ def _pictures(
     order: str,
     limits: Limits,
 ) -> tuple[list[ShownCase], list[str], list[Attention], list[str]]:
-    """Return worst cases and Grad-CAM, each with sentences about what is missing."""
+    """Return cases and Grad-CAM, each with sentences about what is missing."""
     if not order:
         return [], ["No run ended, so there is no prediction to look at."], [], []
     try:
@@ -190,26 +213,43 @@ def _pictures(
     except (ValueError, OSError) as error:
         sentence = f"The pictures need the data set, which could not be read: {str(error).rstrip('.')}."
         return [], [sentence], [], [sentence]
-    names = _worst(data, cases[order], limits.cases)
+    ranks = choose_cases(mean_dice(cases[order]), data, limits.cases)
     scores = {row: mean_dice(cases[row][cases[row]["seed"] == run.seed]) for row, run in shown_runs.items()}
     try:
-        worst, notes = worst_cases(data, names, shown_runs, scores, limits.slices)
-        cams, cam_notes = attention(data, names[: limits.attention], shown_runs)
+        shown, notes = shown_cases(data, ranks, shown_runs, scores, limits.slices)
+        cams, cam_notes = attention(data, list(ranks)[: limits.attention], shown_runs)
     except (ValueError, OSError, RuntimeError) as error:
         sentence = f"The images could not be read: {str(error).rstrip('.')}."
         return [], [sentence], [], [sentence]
     cam_notes += [f"{row}: no Grad-CAM, no run ended." for row in cases if row not in shown_runs]
-    return worst, notes, cams, cam_notes
+    return shown, notes, cams, cam_notes
 
 
-def _worst(data: Data, table: pd.DataFrame, count: int) -> list[str]:
-    ordered = mean_dice(table).sort_values(kind="stable").index
-    return [str(case) for case in ordered if str(case) in data.entries][:count]
+def _lines(results: pd.DataFrame, task: str) -> dict[str, dict[str, pd.Series]]:
+    """Return class -> row -> Dice of one task in the long form of the tables."""
+    of_task = results[(results["task"] == task) & (results["metric"] == "dice")]
+    return {
+        str(name): {str(line["row"]): line for _, line in of_class.iterrows()}
+        for name, of_class in of_task.groupby("class", sort=False)
+    }
 
 
-def _colours(rows: Sequence[str], teacher: str | None, baseline: str) -> dict[str, str]:
-    """Return neutral colours for teacher and student alone, and hues for the methods."""
-    methods = [row for row in rows if row not in (teacher, baseline)]
-    hues = {row: f"hsl({(210 + 360 * i / max(1, len(methods))) % 360:.0f} 70% 50%)" for i, row in enumerate(methods)}
-    fixed = {teacher: "var(--teacher)", baseline: "var(--alone)"}
-    return {row: hues.get(row) or fixed[row] for row in rows}
+def _verdicts(
+    lines: dict[str, pd.Series],
+    methods: Sequence[str],
+    teacher: str | None,
+    baseline: str,
+    costs: dict[str, Cost],
+    score: str,
+) -> list[Verdict]:
+    return [verdict(row, lines, teacher, baseline, costs, score) for row in methods if row in lines]
+
+
+def _method(row: str, facts: Sequence[RunFacts]) -> str:
+    return next((run.method for run in facts if run.row == row and run.method), "")
+
+
+def _data_name(experiment: Experiment, task: str, facts: Sequence[RunFacts]) -> str:
+    """Return the name of the data set's folder: of the experiment, or as a run has recorded it."""
+    folder = experiment.data.get(task) or next((run.data for run in facts if run.data), "")
+    return Path(folder).name

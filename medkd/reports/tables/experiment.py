@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from medkd.runs.results import collapsed_runs, has_patients, read_rows, still_rising_runs
 
-from .bootstrap import interval, resample, share_interval
+from .bootstrap import Interval, interval, resample, share_interval
 from .published import Published
 from .statistics import LEAST_SEEDS, adjusted, differences, gap_closed, gaps, paired_by_patient
 
@@ -179,6 +180,8 @@ def _compare(
 def _difference(gains: pd.DataFrame, scale: float) -> dict[str, float]:
     """Return mean, deviation over seeds and interval of the differences of (seeds, patients)."""
     of_seed, limits = gains.mean(axis="columns"), interval(resample(gains.to_numpy())[0])
+    if scale != 1:  # shares cannot differ by more than one
+        limits = Interval(*np.clip(limits, -1, 1))
     return {
         "difference": scale * of_seed.mean(),
         "difference_std": scale * of_seed.std(ddof=1),

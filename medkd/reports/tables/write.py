@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from .conditions import conditions, training_cases
+from .cost import Cost
 from .experiment import Experiment, results
 from .folders import experiment_of_runs
 from .notes import costs, notes
@@ -26,6 +27,10 @@ class Report(NamedTuple):
     """Title -> sentences below the table; "" -> sentences about all tables."""
     text: str
     """The Markdown."""
+    results: pd.DataFrame
+    """The long form, see `results`."""
+    costs: Mapping[tuple[str, str], Cost]
+    """(task, row) -> cost of its network."""
 
 
 def write_report(experiment: Experiment, folder: Path) -> Report:
@@ -37,7 +42,7 @@ def write_report(experiment: Experiment, folder: Path) -> Report:
     sentences = notes(experiment, tables)
     sentences[""] += unmeasured
     text = write_tables(folder, experiment.title, tables, table, sentences)
-    return Report(tables, sentences, text)
+    return Report(tables, sentences, text, table, cost_of)
 
 
 def tables_of_runs(

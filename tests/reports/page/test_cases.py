@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from medkd.reports.page.cases import Data, _slices, mean_dice
+from medkd.reports.page.cases import Data, _slices, choose_cases, mean_dice
 
 
 def test_slices_hold_labels_and_the_one_with_most_ground_truth_is_first():
@@ -32,3 +32,11 @@ def test_pictures_of_16_bit_are_shown_with_the_window_of_the_network(tmp_path):
     assert shown.tolist() == [[[1000, 1000, 1500], [2000, 4000, 4000]]]
     # of another size than the file, as after --size, the input of the network is shown
     assert Data(entries, dict, window=(0.0, 1.0)).picture("a", network_input, (5, 5)).shape == (1, 32, 32)
+
+
+def test_worst_median_and_best_are_chosen_in_this_order():
+    scores = pd.Series({"a": 50.0, "b": 10.0, "c": 90.0, "d": 20.0, "e": 70.0, "gone": 0.0})
+    data = Data({case: {} for case in "abcde"}, dict)
+    assert choose_cases(scores, data, 4) == {"b": "worst", "d": "", "a": "median", "c": "best"}
+    assert choose_cases(scores, data, 1) == {"b": "worst"}
+    assert choose_cases(scores[["a"]], data, 4) == {"a": "worst"} and choose_cases(scores[:0], data, 4) == {}

@@ -4,12 +4,15 @@ import io
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from tests.reports.page.headless_chromium import open_browser
 
 pytestmark = pytest.mark.slow
+selenium_wait = pytest.importorskip("selenium.webdriver.support.wait")
+WebDriverWait = selenium_wait.WebDriverWait
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +24,17 @@ def driver(made_page, tmp_path_factory):
 
 @pytest.fixture
 def page(driver, made_page):
-    """Freshly loaded: no test sees what another one clicked."""
-    driver.set_window_size(1280, 900)
+    """Freshly loaded, with every part open: no test sees what another one clicked."""
+    resize(driver, 1280)
     driver.get(made_page.resolve().as_uri())
+    driver.execute_script("document.querySelectorAll('details').forEach((part) => (part.open = true))")
     return driver
+
+
+def resize(driver, width):
+    """Windows of a browser have a least width; the screen of a phone has none."""
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
 
 
 def css(driver, selector):
@@ -73,7 +83,7 @@ def test_every_picture_is_loaded(page):
 
 def test_outlines_are_thin_whatever_the_size_of_the_picture(page):
     """The pictures of these tests have 32 pixels: a stroke in their units would be a broad band."""
-    plot = shown(css(page, "#worst .slice svg"))[1]
+    plot = shown(css(page, "#cases .slice svg"))[1]
     page.execute_script("arguments[0].scrollIntoView({block: 'center'})", plot)
     with Image.open(io.BytesIO(plot.screenshot_as_png)) as picture:
         red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(int), -1, 0)
@@ -81,18 +91,90 @@ def test_outlines_are_thin_whatever_the_size_of_the_picture(page):
     assert 100 < ((blue > 200) & (red < 130) & (green < 210)).sum() < 1500
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (800, "light"), (800, "dark")])
-def test_nothing_is_wider_than_the_window(page, width, scheme):
-    page.set_window_size(width, 900)
+WINDOWS = [(width, scheme) for width in (390, 1280, 1920) for scheme in ("light", "dark")]
+
+
+@pytest.mark.parametrize(("width", "scheme"), WINDOWS)
+def test_nothing_is_wider_than_the_window_and_all_text_has_contrast(page, width, scheme):
+    resize(page, width)
     page.execute_script("document.documentElement.dataset.theme = arguments[0]", scheme)
     assert page.execute_script("return document.documentElement.scrollWidth <= innerWidth")
-    assert (
-        page.execute_script(
-            "return [...document.querySelectorAll('figure, .case, h1, h2, p, caption')]"
-            ".filter((e) => !e.closest('.scroll, details') && e.getBoundingClientRect().right > innerWidth + 1).length"
-        )
-        == 0
-    )
+    wide = """return [...document.querySelectorAll('body *')].filter((e) => !e.closest('.scroll, pre, .skip, svg'))
+        .filter((e) => e.getClientRects().length && e.getBoundingClientRect().right > innerWidth + 1)
+        .map((e) => e.outerHTML.slice(0, 90))"""
+    assert page.execute_script(wide) == []
+    # the method stands beside teacher and student, and not outside
+    heads = shown(css(page, "#task0-triplet0 thead th"))
+    assert len(heads) == 3 and heads[-1].rect["x"] + heads[-1].rect["width"] <= width
+    assert page.execute_script(CONTRAST) == []
+    assert page.get_log("browser") == []
+
+
+CONTRAST = """
+const light = (c) => { const [r, g, b] = c.map((v) => (v /= 255, v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+const ground = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
+  if (c.length === 3 || c[3] === 1) return c.slice(0, 3); } return [255, 255, 255]; };
+const poor = [];
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+  const e = walker.currentNode.parentElement;
+  if (!walker.currentNode.textContent.trim() || !e.getClientRects().length) continue;
+  if (e.closest("script, style, title, .ramp, .skip")) continue;
+  const style = getComputedStyle(e);
+  const ink = parse(e.closest("svg") ? style.fill : style.color);
+  const [a, b] = [light(ink), light(ground(e))].sort((x, y) => y - x);
+  if ((a + 0.05) / (b + 0.05) < 4.5) poor.push([walker.currentNode.textContent.trim().slice(0, 30), e.className]);
+}
+return poor;
+"""
+
+
+def test_parts_are_opened_by_the_links_of_the_bar(driver, made_page):
+    driver.get(made_page.resolve().as_uri())
+    folds = css(driver, "details.fold")
+    assert folds and not any(fold.get_attribute("open") for fold in folds)
+    assert not css(driver, "#curves .curve")[0].is_displayed()
+    css(driver, ".bar a[href='#curves']")[0].send_keys("\n")
+    assert css(driver, "#curves .curve")[0].is_displayed() and not css(driver, "#tables table")[0].is_displayed()
+    assert css(driver, "#cases .slice svg")[0].is_displayed()
+
+
+def test_help_is_shown_on_focus_within_the_window(page):
+    resize(page, 390)
+    for tip in css(page, ".tip"):
+        text = tip.find_element("css selector", "[role=tooltip]")
+        button = tip.find_element("css selector", "button")
+        if not button.is_displayed():
+            continue
+        assert not text.is_displayed()
+        page.execute_script("arguments[0].focus()", button)
+        assert text.is_displayed() and len(text.text) > 20
+        assert text.rect["x"] >= 0 and text.rect["x"] + text.rect["width"] <= 390
+
+
+def test_figures_are_saved_as_picture_and_numbers_without_a_network(page, tmp_path):
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    figures = [css(page, "figure.forest")[0], css(page, "figure.curve")[0], css(page, "figure.caseplot")[0]]
+    for figure in figures:
+        for kind in ("csv", "png"):
+            press(page, figure.find_element("css selector", f"[data-save={kind}]"), "\n")
+    names = {
+        f"{stem}.{kind}"
+        for stem in ("difference_skin_tumour", "Loss_skin", "cases_skin_Teacher")
+        for kind in ("csv", "png")
+    }
+    WebDriverWait(page, 20).until(lambda _: names <= {file.name for file in tmp_path.iterdir()})
+    assert pd.read_csv(tmp_path / "difference_skin_tumour.csv")["row"].tolist()[:2] == ["Teacher", "PLC-KD"]
+    for name in names:
+        if name.endswith(".png"):
+            with Image.open(tmp_path / name) as picture:
+                pixels = np.asarray(picture.convert("RGB")).astype(int)
+            assert (
+                pixels.shape[1] >= 600 and 0.5 < (pixels.sum(axis=-1) > 700).mean() < 0.995
+            )  # lines on a white ground
+    assert page.get_log("browser") == []
 
 
 def rows(page):
@@ -124,7 +206,7 @@ def image_of(viewer):
 
 
 def test_slices_are_paged_by_buttons_and_arrow_keys(page):
-    viewer = css(page, "#worst [data-viewer]")[0]
+    viewer = css(page, "#cases [data-viewer]")[0]
     label, (back, forth) = viewer.find_element("css selector", "output"), viewer.find_elements("css selector", "button")
     assert label.text.startswith("slice 5 (")  # most of the truth
     first, picture = image_of(viewer), viewer.screenshot_as_png
@@ -172,7 +254,7 @@ def test_light_and_dark(page):
 
 
 def test_dots_tell_their_case(page):
-    figure = css(page, ".caseplot")[0]
+    figure = css(page, "#scatter .caseplot")[0]
     plot, readout = figure.find_element("css selector", "svg"), figure.find_element("css selector", "output")
     press(page, plot, "\ue014")  # right
     first = readout.text

@@ -15,7 +15,9 @@ def content(made_experiment, tmp_path_factory):
 
 def test_rows_begin_with_teacher_and_student_alone(content):
     assert content.rows[:2] == ["Teacher", "Student alone"] and content.chosen == "HLFD"
-    assert content.colours["Teacher"] == "var(--teacher)" and len(set(content.colours.values())) == len(content.rows)
+    assert content.colours["Teacher"] == "var(--teacher)"
+    assert content.colours["KD <b>& co</b>"] == "var(--m0)"  # by the name of the method
+    assert len(set(content.colours.values())) == len(content.rows)
 
 
 def test_limits_are_kept(content):

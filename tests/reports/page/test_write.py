@@ -78,7 +78,7 @@ def test_ids_are_unique_and_links_lead_somewhere(tree):
 
 
 def test_the_sections_stand_in_their_order(tree):
-    order = ["summary", "triplet", "tables", "cases", "worst", "correction", "attention", "curves", "runs"]
+    order = ["summary", "cases", "tables", "scatter", "correction", "attention", "curves", "runs"]
     assert [item["attributes"]["id"] for item in tree.all("section")] == order
 
 
@@ -87,12 +87,55 @@ def test_failed_runs_are_shown_everywhere(tree):
     assert "skin: 2 runs did not end." in sections["summary"] and "8 of 10 runs ended" in sections["summary"]
     assert "HLFD, seed 1: began and did not end" in sections["summary"]
     assert "Never, seed 0: left no result; last line of its log: medkd: error: batch_size 0" in sections["summary"]
-    assert sections["triplet"].count("no run ended") == 4  # two metrics, two tasks
-    assert sections["tables"].count("no run ended") == 4
+    assert sections["tables"].count("no run ended") == 8  # two metrics, two tasks, the table and its transposed form
+    assert sections["summary"].count("No run of Never has ended") == 2
     assert sections["tables"].count("Runs that did not end: HLFD (seed 1); Never (seed 0).") == 2
-    assert "no prediction: no run ended" in sections["worst"]
+    assert "no prediction: no run ended" in sections["cases"]
     assert "Never: no Grad-CAM, no run ended." in sections["attention"]
     assert "It left no config.yaml." in sections["runs"]
+
+
+def test_the_first_screen_has_title_data_classes_verdict_and_forest_plot(tree):
+    (subtitle,) = (item["text"] for item in tree.all("p") if item["attributes"].get("class") == "subtitle")
+    assert "skin, class tumour: 8 of 10 runs ended" in subtitle and "kidney" in subtitle and " UTC" in subtitle
+    sentences = [item["text"] for item in tree.all("p") if item["attributes"].get("class") == "sentence"]
+    assert len(sentences) == 2 * 4  # methods of both tasks
+    assert (
+        "HLFD is 10.0 points of Dice above Student alone, but one seed cannot tell whether that is chance." in sentences
+    )
+    figures = [item["text"] for item in tree.all("li") if "kept" in item["text"]]
+    assert any(text.startswith("67 %of the teacher's Dice kept53.3 %, the teacher 80.0 %") for text in figures)
+    forests = [item for item in tree.all("figure") if "forest" in item["attributes"].get("class", "")]
+    assert len(forests) == 2 and forests[0]["attributes"]["data-csv"].startswith("row,seeds,difference,difference_low")
+    # from Student alone 43.3 and 45.3 to PLC-KD 40 and 42
+    assert "PLC-KD −3.3" in next(i for i in tree.all("svg") if forests[0] in i["within"])["attributes"]["aria-label"]
+
+
+def test_what_is_below_the_cases_is_closed_at_first(tree):
+    folds = [item for item in tree.all("details") if item["attributes"].get("class") == "fold"]
+    closed = [within(fold, "section")["attributes"]["id"] for fold in folds if "open" not in fold["attributes"]]
+    assert closed == ["tables", "scatter", "correction", "attention", "curves", "runs"]
+
+
+def test_every_plot_can_be_saved_with_its_numbers(tree):
+    plots = [item for item in tree.all("figure") if "data-csv" in item["attributes"]]
+    assert len(plots) == 2 * (1 + 1 + 4 + 2)  # forest, runs, cases of four rows, curves of loss and validation
+    buttons = [item["attributes"]["data-save"] for item in tree.all("button") if "data-save" in item["attributes"]]
+    assert buttons.count("png") == buttons.count("csv") == len(plots)
+    assert all(len(plot["attributes"]["data-csv"].splitlines()) > 2 for plot in plots)
+
+
+def test_dice_is_in_percent_everywhere_and_axes_have_titles(tree):
+    curves = [
+        i for i in tree.all("svg") if within(i, "section")["attributes"]["id"] == "curves" and "role" in i["attributes"]
+    ]
+    texts = [text for text in tree.all("text") if text["attributes"].get("class") == "title"]
+    titles = [[text["text"] for text in texts if curve in text["within"]] for curve in curves]
+    assert titles == [["epoch", "loss"], ["epoch", "Dice, %"]] * 2
+    validation = next(i for i in tree.all("figure") if i["attributes"].get("data-name", "").startswith("Validation"))
+    assert validation["attributes"]["data-csv"].splitlines()[1].startswith("Teacher,0,1,20.0")
+    spans = [t["text"] for t in tree.all("text") if "the axis shows" in t["text"]]
+    assert len(spans) == 2 * 2 and all("not 0" in text for text in spans)
 
 
 def test_collapsed_runs_are_named(tree):
@@ -128,24 +171,24 @@ def test_every_picture_and_dot_names_its_case(tree):
         section = within(figure, "section")["attributes"]["id"]
         captions = captions_of[id(figure)]
         assert len(captions) == 1
-        if section in ("worst", "attention", "correction"):
+        if section in ("cases", "attention", "correction"):
             assert re.search(r"case_[abct]", captions[0]["text"])
-        if section == "worst" and within(figure, "div")["attributes"]["data-label"].startswith("slice None"):
+        if section == "cases" and within(figure, "div")["attributes"]["data-label"].startswith("slice None"):
             assert "slice" not in captions[0]["text"]
-        elif section == "worst":
+        elif section == "cases":
             assert re.search(r"slice \d+", captions[0]["text"])
-    dots = [i for i in tree.all("circle") if within(i, "section")["attributes"]["id"] == "cases"]
+    dots = [i for i in tree.all("circle") if within(i, "section")["attributes"]["id"] == "scatter"]
     of_dots = set(map(id, dots))
     titles = [i["text"] for i in tree.all("title") if id(within(i, "circle")) in of_dots]
     assert len(dots) == len(titles) == 2 * 4 * 3
     assert any(text == "case_b: Student alone 21.0, PLC-KD 71.0 (+50.0)" for text in titles)
 
 
-def test_worst_cases_of_the_chosen_method_come_first(tree):
+def test_cases_are_ordered_by_the_chosen_method(tree):
     chosen = [i["text"] for i in tree.all("option") if "selected" in i["attributes"]]
     assert set(chosen) == {"HLFD"}  # the plan's last method of a paper, neither the best nor the last row
-    heads = [i["text"] for i in tree.all("h4") if within(i, "section")["attributes"]["id"] == "worst"]
-    assert heads == ["1. case_b", "2. case_c", "3. case_a"] * 2
+    heads = [i["text"] for i in tree.all("h4") if within(i, "section")["attributes"]["id"] == "cases"]
+    assert heads == ["worst case_b", "median case_c", "best case_a"] * 2
 
 
 def test_the_chosen_method_alone_is_visible(tree):

@@ -10,6 +10,7 @@
     return chosen ? chosen === "dark" : system.matches;
   };
   const label = () => {
+    button.dataset.dark = isDark();
     button.textContent = isDark() ? "Light" : "Dark";
     button.setAttribute("aria-label", `Switch to the ${isDark() ? "light" : "dark"} colours`);
   };
@@ -22,8 +23,19 @@
 
   // on paper nothing can be opened
   addEventListener("beforeprint", () => {
-    for (const notes of all("details.notes")) notes.open = true;
+    for (const part of all("details.fold")) part.open = true;
   });
+
+  // who follows a link to a part wants to see it
+  const open = () => {
+    const part = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    if (!part) return;
+    for (const fold of all(":scope > details.fold", part)) fold.open = true;
+    part.scrollIntoView();
+  };
+  addEventListener("hashchange", open);
+  for (const link of all(".bar a")) link.addEventListener("click", () => link.hash === location.hash && open());
+  open();
 
   // sorting: cells without a number stand last in both directions
   const value = (row, column) => {
@@ -61,6 +73,7 @@
     for (const part of all(`[data-task="${task}"][data-method]`)) part.hidden = part.dataset.method !== method;
     for (const line of all(`[data-task="${task}"][data-line]`)) {
       line.classList.toggle("faint", line.dataset.line !== method);
+      line.classList.toggle("chosen", line.dataset.line === method);
     }
   };
   for (const select of all("select[data-choose]")) {
