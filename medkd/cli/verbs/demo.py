@@ -21,7 +21,7 @@ def _run(command: Command) -> None:
 
 VERB = Verb(
     "demo",
-    "Run the whole pipeline on synthetic data, in about five minutes.",
+    "Run the whole pipeline on synthetic data, up to a report page, in under five minutes.",
     _run,
     (
         Option("output_dir", "path", "Output folder; it must not exist.", default="medkd_demo"),
