@@ -1,8 +1,8 @@
 # medkd on a CPU, with the tested versions. Build it in the clone, and run it on the current folder:
 #   docker build --build-arg TORCH_INDEX=INDEX -t medkd .
 #   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/data" medkd demo
-# INDEX: address of PyTorch's CPU wheels, as its installation page gives it. Without it pip fetches the CUDA build, which runs
-# on a CPU too and is several GB larger.
+# INDEX: address of PyTorch's CPU wheels, see docs/get-started/install.md. Without it pip fetches the CUDA build, which runs on
+# a CPU too and is several GB larger.
 FROM python:3.11-slim AS build
 ARG TORCH_INDEX=""
 ENV PATH=/opt/medkd/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
