@@ -26,7 +26,8 @@ exclude_patterns = ["docs/generator", "docs/theme"]
 extensions = ["myst_parser", "autoapi.extension", "sphinx.ext.napoleon", "sphinx_copybutton", "generator.extension"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 default_role = "literal"  # docstrings name classes and arguments in single backquotes
-nitpicky = False
+napoleon_use_ivar = True  # attributes that a docstring names are defined in the class as well
+smartquotes = False  # "--option" stays what one types
 
 myst_enable_extensions = ["dollarmath", "attrs_block", "deflist"]
 myst_heading_anchors = 4  # the anchors that GitHub gives
@@ -41,6 +42,7 @@ autoapi_own_page_level = "module"
 autoapi_python_class_content = "class"
 autoapi_member_order = "alphabetical"
 autoapi_add_toctree_entry = False
+autoapi_keep_files = True  # a build that finds its cache does not write them again
 # what the reference leaves out is not even read
 autoapi_ignore = [
     f"*/medkd/{path.name}/*" for path in (ROOT / "medkd").iterdir() if f"medkd.{path.name}" not in PACKAGES
@@ -53,4 +55,3 @@ html_static_path = [str(ROOT / "docs/theme")]
 html_css_files = ["medkd.css"]
 html_copy_source = False
 html_show_sphinx = False
-html_extra_path = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .api import choose_members, write_api_page
+from .api import choose_members, escape_docstring, read_lazy_imports, write_api_page
 from .command_pages import write_command_pages
 from .gallery import write_gallery
 from .mathml import add_mathml_renderer
@@ -25,5 +25,7 @@ def setup(app: Any) -> dict[str, bool]:
     """Register with Sphinx."""
     write_pages()
     add_mathml_renderer(app)
+    read_lazy_imports()
     app.connect("autoapi-skip-member", choose_members)
+    app.connect("autodoc-process-docstring", escape_docstring, priority=400)  # before napoleon
     return {"parallel_read_safe": True, "parallel_write_safe": True}

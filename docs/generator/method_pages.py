@@ -99,7 +99,7 @@ term without a line has no tap by default."""
 def _facts(name: str, preset: dict[str, Any], text: dict[str, Any]) -> list[str]:
     paper = f"[{preset['paper']}]({text['paper']})" if "paper" in text else preset["paper"]
     code = f"[{text['code'].removeprefix('https://')}]({text['code']})" if "code" in text else "none that was found"
-    cost = f"[{preset['cost']:.2f} of a step]({_COST})" if preset["cost"] else "not measured"
+    cost = f"[{preset['cost']:.2f} times a step]({_COST})" if preset["cost"] else "not measured"
     facts = [
         ["paper", paper],
         ["reads", preset["reads"]],
@@ -127,7 +127,7 @@ def _term(name: str, docstring: str) -> list[str]:
     lines = ["", f"### {name}", "", "```{eval-rst}", head]
     if reference:
         lines += ["", "**Reference, and differences from the authors' code.** " + reference[1]]
-    return [*lines, "```", "", f"Python: [`medkd.losses.{name}`](#medkd.losses.{name})"]
+    return [*lines, "```", "", f"In Python: {{py:class}}`medkd.losses.{name}`"]
 
 
 def _arguments(name: str, preset: dict[str, Any], arguments: dict[str, Any]) -> list[str]:

@@ -22,6 +22,8 @@ def lesion_metrics(prediction: Tensor, truth: Tensor) -> dict[str, float]:
         truth: ground truth, of the same shape.
 
     Returns:
+        The columns of the table:
+
         - lesions_truth, lesions_found, lesions_predicted, lesions_false: numbers of lesions.
         - lesion_sensitivity: lesions_found / lesions_truth; NaN when the ground truth is empty.
         - lesion_precision: share of the predicted lesions that are not false; NaN when the prediction is empty. It is 0
