@@ -1,4 +1,4 @@
-"""Tabulate the methods: what `medkd methods` prints and README shows. The presets alone are read, torch is not imported."""
+"""Tabulate the methods: what `medkd methods` prints and the site shows. The presets alone are read, torch is not imported."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _order(name: str) -> tuple[bool, bool, bool, str]:
 
 
 def markdown() -> str:
-    """Return the table of README in Markdown.
+    """Return the table in Markdown.
 
     Example:
         >>> markdown().splitlines()[0]

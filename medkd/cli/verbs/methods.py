@@ -21,5 +21,5 @@ VERB = Verb(
     "methods",
     "Print the distillation methods with their papers, inputs, learnable parts and costs.",
     _run,
-    (Option("markdown", "flag", "Print the table in Markdown, as in the README."),),
+    (Option("markdown", "flag", "Print the table in Markdown."),),
 )
