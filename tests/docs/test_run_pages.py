@@ -26,14 +26,14 @@ SIZES = {"2d": {"image_size": "[32,32]"}, "3d": {"patch_size": "[16,16,16]", "im
 def folder(tmp_path_factory):
     """A folder with raw phantoms under the names of the pages: IMAGES, LABELS, SCANS, SERIES, PICTURES, MASKS."""
     folder = tmp_path_factory.mktemp("pages")
-    make_kits19(folder / "raw", cases=8, size=48, slices=(16, 18))
+    make_kits19(folder / "raw", cases=11, size=48, slices=(16, 18))
     for name in ("IMAGES", "LABELS", "SCANS"):
         (folder / name).mkdir()
     cases = sorted((folder / "raw/data").iterdir())
     for case in cases[:5]:
         shutil.copy(case / "imaging.nii.gz", folder / f"IMAGES/{case.name}.nii.gz")
         shutil.copy(case / "segmentation.nii.gz", folder / f"LABELS/{case.name}.nii.gz")
-    for case, name in zip(cases[5:], ("case", "other", "third"), strict=True):
+    for case, name in zip(cases[5:], ("case", *(f"scan_{number}" for number in range(5))), strict=True):
         shutil.copy(case / "imaging.nii.gz", folder / f"SCANS/{name}.nii.gz")
     scan = nib.load(folder / "SCANS/case.nii.gz")
     array = np.asarray(scan.dataobj).transpose(2, 1, 0)
