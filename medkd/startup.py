@@ -1,4 +1,4 @@
-"""Start-up of a command: packages whose names are imported when they are first used, and the import of MONAI.
+"""Start-up of a command: packages whose names are imported when they are first used, and imports that take long.
 
 MONAI imports all of itself, with ignite, parts of torch that few programs need, scipy, scikit-image and matplotlib: several
 seconds of CPU time. So a command imports it only where it needs it.
@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__all__ = ["import_monai", "lazy_names"]
+__all__ = ["import_at_rest", "import_monai", "lazy_names"]
 
 
 def lazy_names(package: str, file: str) -> Callable[[str], Any]:
@@ -51,18 +51,30 @@ def _origins(file: str) -> dict[str, str]:
 
 
 def import_monai() -> None:
-    """Import torch and MONAI while Python's garbage collector rests: a command that works little takes a quarter less time.
+    """Import torch and MONAI, see `import_at_rest`."""
+    import_at_rest("monai.bundle")
+
+
+def import_at_rest(name: str) -> Any:
+    """Import a module, and all that it imports, while Python's garbage collector rests: a third of torch's import is saved.
 
     The collector looks for garbage each time that many objects were made. An import makes many, and they all stay. They are
     frozen, else the collector would go through all of them as soon as it is on again.
+
+    Args:
+        name: of the module.
+
+    Returns:
+        The module.
     """
-    if "monai.bundle" in sys.modules:
-        return
+    if name in sys.modules:
+        return sys.modules[name]
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        import_module("monai.bundle")
+        module = import_module(name)
         gc.freeze()
     finally:
         if was_enabled:
             gc.enable()
+    return module

@@ -15,7 +15,14 @@ from .trained import options_from_record, role_of_model
 from .verb import ROLES, Command
 from .workflow import BundleRun, compose, run_bundle
 
-__all__ = ["check_required_ids", "checked_options", "compose_command", "configuration", "run_command"]
+__all__ = [
+    "check_required_ids",
+    "checked_options",
+    "compose_checked",
+    "compose_command",
+    "configuration",
+    "run_command",
+]
 
 
 def run_command(command: Command, required: tuple[str, ...], files_of: str | None = None) -> None:
@@ -26,9 +33,14 @@ def run_command(command: Command, required: tuple[str, ...], files_of: str | Non
         required: ids that it needs.
         files_of: verb whose configuration files are merged; None: the command's own.
     """
+    run_bundle(compose_checked(command, required, files_of))
+
+
+def compose_checked(command: Command, required: tuple[str, ...], files_of: str | None = None) -> BundleRun:
+    """Check the options of a command, and return the run of its bundle; for the arguments see `run_command`."""
     check_required_ids(command, required, files_of)
     options, mode = checked_options(command, files_of)
-    run_bundle(compose_command(command, options, mode, files_of))
+    return compose_command(command, options, mode, files_of)
 
 
 def compose_command(command: Command, options: dict[str, Any], mode: str, files_of: str | None = None) -> BundleRun:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from medkd.startup import import_monai
 from .checks import check_options
 from .words import format_options
 
-__all__ = ["BundleRun", "compose", "run_bundle"]
+__all__ = ["BundleRun", "compose", "run_bundle", "run_workflow"]
 
 
 _OF_TEACHER = "%teacher_def"
@@ -97,12 +97,28 @@ def _overlay_of_processes(verb: str, overlays: Sequence[str]) -> list[str]:
     return [_shorten(_MULTI_GPU)] if is_needed and not is_given else []
 
 
-def run_bundle(run: BundleRun, facts: Mapping[str, Any] = MappingProxyType({})) -> None:
-    """Print the command line of a run, then run it as a ``monai.bundle.ConfigWorkflow``.
+def run_workflow(run: BundleRun) -> None:
+    """Run a bundle as a ``monai.bundle.ConfigWorkflow``."""
+    import_monai()  # takes seconds: a refused command must not wait for it
+    from monai.bundle import ConfigWorkflow
+
+    workflow = ConfigWorkflow(config_file=list(run.files), **run.overrides)
+    workflow.initialize()
+    workflow.run()
+    workflow.finalize()
+
+
+def run_bundle(
+    run: BundleRun,
+    facts: Mapping[str, Any] = MappingProxyType({}),
+    work: Callable[[BundleRun], None] = run_workflow,
+) -> None:
+    """Print the command line of a run, then run it.
 
     Args:
         run: of `compose`.
         facts: for its record, see `Invocation`.
+        work: does what the printed command line does.
 
     Raises:
         ValueError: for an unknown option or a value of another kind, before MONAI is imported.
@@ -110,15 +126,9 @@ def run_bundle(run: BundleRun, facts: Mapping[str, Any] = MappingProxyType({})) 
     check_options(run.options, merge_files(run.files))
     if os.environ.get("RANK", "0") == "0":
         print(run.command_line, flush=True)
-    import_monai()  # takes seconds: a refused command must not wait for it
-    from monai.bundle import ConfigWorkflow
-
     try:
         with invoked(Invocation(run.files, run.options, ("monai.bundle", *run.words), facts)):
-            workflow = ConfigWorkflow(config_file=list(run.files), **run.overrides)
-            workflow.initialize()
-            workflow.run()
-            workflow.finalize()
+            work(run)
     finally:
         release_locks()
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .reference_labels import agreement_metric, has_labels, reference_folder, write_reference_labels
     from .slices import SliceDataset, balanced_sampler
     from .splits import SPLITS, VALIDATION_SHARE, check_leaks, natural_key, split_cases
-    from .transforms import CheckImaged, MapLabelsd, class_names, target_values
+    from .targets import class_names, target_values
+    from .transforms import CheckImaged, MapLabelsd
     from .unlabelled import (
         UNLABELLED_CHOICES,
         PlaceholderLabeld,

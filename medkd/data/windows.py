@@ -10,7 +10,7 @@ from monai.config import KeysCollection, NdarrayOrTensor
 from monai.transforms import MapTransform, ScaleIntensityRange
 from monai.utils import convert_to_dst_type
 
-from medkd.io import channel_windows
+from medkd.io import channel_windows, check_windows
 
 from .transforms import image_name
 
@@ -42,12 +42,7 @@ class ScaleWindowd(MapTransform):
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        windows = channel_windows(window)
-        if channels is not None and len(windows) != len(channels):
-            raise ValueError(
-                f"--window: found {window}, expected one for each of the channels {', '.join(channels)}: "
-                '"[[0,1000],[-200,300]]"'
-            )
+        windows = channel_windows(window) if channels is None else check_windows(window, channels)
         self.scalings = [ScaleIntensityRange(low, high, -1, 1, clip=True) for low, high in windows]
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:

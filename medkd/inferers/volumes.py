@@ -15,8 +15,9 @@ from tqdm import tqdm
 from medkd.io.geometry import size_at_spacing
 from medkd.parallel.group import progress_disabled
 
-from .blending import Backend, Windows, blend_windows, resize_stretches, window_starts
+from .blending import Windows, blend_windows, resize_stretches, window_starts
 from .pipeline import consume_beside
+from .torch_backend import TORCH
 
 __all__ = ["VolumeInferer"]
 
@@ -103,18 +104,3 @@ class VolumeInferer(Inferer):
         if not isinstance(image, MetaTensor):
             raise ValueError("VolumeInferer: found a plain tensor, expected a MetaTensor, whose affine has the spacing")
         return image.affine.reshape(-1, 4, 4)[0][:3, :3].norm(dim=0).tolist()
-
-
-def _resize_planes(stretch: Tensor, size: Sequence[int]) -> Tensor:
-    return F.interpolate(stretch.movedim(1, 0), tuple(size), mode="bilinear").movedim(0, 1)
-
-
-TORCH: Backend[Tensor] = Backend(
-    asarray=lambda array, like: torch.from_numpy(array).to(like.device),
-    full=lambda shape, value, like: torch.full(tuple(shape), value, dtype=torch.float32, device=like.device),
-    stack=lambda tensors: torch.stack(list(tensors)),
-    concatenate=lambda tensors, axis: torch.cat(list(tensors), dim=axis),
-    exp=torch.exp,
-    lerp=torch.lerp,
-    resize_planes=_resize_planes,
-)

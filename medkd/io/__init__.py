@@ -12,7 +12,7 @@ from .inputs import PICTURES, case_name, discover_images, find_images, find_pict
 from .label_format import FORMATS, KINDS, LabelFormat, check_format_options
 from .labels import whole_numbers
 from .masks import Mask, read_mask
-from .normalise import channel_flags, channel_windows, normalise_case, normalise_channels
+from .normalise import channel_flags, channel_windows, check_windows, normalise_case, normalise_channels
 from .picture_files import UPRIGHT, PictureFile, open_picture, turn_upright
 from .picture_forms import FORMS, form_channels, picture_form, read_in_form, read_stored_picture, to_form
 from .pictures import as_rgb, describe_conversion, has_transparency, read_picture, to_rgb
@@ -46,6 +46,7 @@ __all__ = [
     "case_name",
     "channel_flags",
     "channel_windows",
+    "check_windows",
     "check_format_options",
     "class_colour",
     "class_colour_code",

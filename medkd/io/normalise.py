@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["channel_flags", "channel_windows", "normalise_case", "normalise_channels"]
+__all__ = ["channel_flags", "channel_windows", "check_windows", "normalise_case", "normalise_channels"]
 
 PERCENTILES = (0.5, 99.5)
 RANGE = 1000.0
@@ -67,6 +67,27 @@ def channel_windows(window: Sequence[float] | Sequence[Sequence[float]]) -> list
         ([(-200, 300)], [(0, 1000), (-200, 300)])
     """
     return [(low, high) for low, high in np.reshape(np.asarray(window, dtype=object), (-1, 2))]
+
+
+def check_windows(
+    window: Sequence[float] | Sequence[Sequence[float]], channels: Sequence[str]
+) -> list[tuple[float, float]]:
+    """Return the window of each channel.
+
+    Args:
+        window: see `channel_windows`.
+        channels: names of the channels.
+
+    Raises:
+        ValueError: for another number of windows than of channels.
+    """
+    windows = channel_windows(window)
+    if len(windows) != len(channels):
+        raise ValueError(
+            f"--window: found {window}, expected one for each of the channels {', '.join(channels)}: "
+            '"[[0,1000],[-200,300]]"'
+        )
+    return windows
 
 
 def channel_flags(per_case: bool | Sequence[bool]) -> list[bool]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from monai.networks.utils import eval_mode
 from torch import nn
 from torch.func import functional_call
 
@@ -31,6 +30,8 @@ def check_size(network: nn.Module, size: Sequence[int]) -> None:
         Traceback (most recent call last):
         ValueError: UNet: image size (32, 40) found, each edge must be a multiple of 16
     """
+    from monai.networks.utils import eval_mode  # imports all of MONAI, which a prediction does not need
+
     try:
         image = torch.zeros(1, input_spec(network)[1], *size, device="meta")
         values = {name: value.to("meta") for name, value in (*network.named_parameters(), *network.named_buffers())}

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
-from monai.networks.utils import eval_mode
 from torch import Tensor, nn
 
 from medkd.runs.errors import did_you_mean
@@ -147,6 +146,8 @@ class FeatureTaps(nn.Module):
         Raises:
             ValueError: when the network runs with none of the image sizes tried.
         """
+        from monai.networks.utils import eval_mode  # imports all of MONAI, which a prediction does not need
+
         dims, channels = input_spec(self.network)
         device = next((value.device for value in self.network.parameters()), torch.device("cpu"))
         size = _only_size(self.network)

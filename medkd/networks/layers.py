@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-from monai.networks.utils import eval_mode
 from torch import Tensor, nn
 
 __all__ = ["Layer", "layers"]
@@ -35,6 +34,8 @@ def layers(network: nn.Module, image: Tensor, depth: int | None = None) -> list[
         >>> [layer.name for layer in layers(nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU()), torch.rand(1, 1, 4, 4))]
         ['0', '1']
     """
+    from monai.networks.utils import eval_mode  # imports all of MONAI, which a prediction does not need
+
     layers_run: dict[str, Layer] = {}
 
     def recorder(name: str) -> Callable[[nn.Module, tuple[Any, ...], object], None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from monai.networks.utils import eval_mode
 from torch import nn
 
 from .features import input_spec
@@ -33,6 +32,8 @@ def required_multiple(network: nn.Module, fallback: int | None = None) -> int:
         >>> required_multiple(torch.nn.Conv2d(1, 2, 3, padding=1))
         1
     """
+    from monai.networks.utils import eval_mode  # imports all of MONAI, which a prediction does not need
+
     dims, channels = input_spec(network)
     device = next((value.device for value in network.parameters()), torch.device("cpu"))
     with torch.no_grad(), eval_mode(network):

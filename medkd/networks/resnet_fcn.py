@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from monai.networks.layers.factories import Conv
-from monai.networks.nets import ResNet
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ._blocks import layer_types
+from ._resnet18 import ResNet18
 
 __all__ = ["ResNetFCN"]
 
@@ -32,37 +33,22 @@ class ResNetFCN(nn.Module):
         >>> ResNetFCN(2, in_channels=1, out_channels=2, width=4)(torch.rand(1, 1, 64, 64)).shape
         torch.Size([1, 2, 64, 64])
 
-    Reference: Gorade et al., HLFD, ISBI 2024, released code. Differs: the random initialisation is MONAI's (He).
+    Reference: Gorade et al., HLFD, ISBI 2024, released code. Differs: the random initialisation is He's, see `ResNet18`.
     """
 
     def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, width: int = 64) -> None:
         super().__init__()
         self.in_channels, self.repeated = in_channels, _RGB
-        widths = [width * 2**stage for stage in range(4)]
-        # shortcut type B, since MONAI's type A detaches the gradient
-        self.encoder = ResNet(
-            "basic",
-            [2, 2, 2, 2],
-            widths,
-            spatial_dims=spatial_dims,
-            n_input_channels=_RGB if in_channels == 1 else in_channels,
-            conv1_t_stride=2,
-            shortcut_type="B",
-            bias_downsample=False,
-            feed_forward=False,
-        )
-        self.head = Conv[Conv.CONV, spatial_dims](widths[-1], out_channels, kernel_size=1)
+        self.encoder = ResNet18(spatial_dims, _RGB if in_channels == 1 else in_channels, width)
+        self.head = layer_types(spatial_dims).conv(8 * width, out_channels, kernel_size=1)
         self.mode = "bilinear" if spatial_dims == 2 else "trilinear"
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits of images (N, C, *spatial)."""
         # TorchScript takes neither a starred size nor a constant of the module
         x = image.expand([-1, self.repeated] + list(image.shape)[2:]) if self.in_channels == 1 else image
-        net = self.encoder
-        x = net.act(net.bn1(net.conv1(x)))
-        x = net.layer4(net.layer3(net.layer2(net.layer1(net.maxpool(x)))))
         # align_corners as in the released code
-        return F.interpolate(self.head(x), size=image.shape[2:], mode=self.mode, align_corners=True)
+        return F.interpolate(self.head(self.encoder(x)), size=image.shape[2:], mode=self.mode, align_corners=True)
 
     def default_taps(self) -> dict[str, tuple[str, ...]]:
         """Return the names of the stem and the four stages (strides 2, 4, 8, 16, 32); there is no decoder."""

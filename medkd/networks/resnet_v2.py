@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 
 import torch
-from monai.networks.layers.factories import Pool
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ._blocks import layer_types
 
 __all__ = ["ResNetV2"]
 
@@ -86,7 +87,7 @@ class ResNetV2(nn.Module):
         self.root = nn.Sequential(
             conv(in_channels, width, 7, 2, 3, bias=False), _group_norm(width), nn.ReLU(inplace=True)
         )
-        self.pool = Pool[Pool.MAX, spatial_dims](kernel_size=3, stride=2)
+        self.pool = layer_types(spatial_dims).max_pool(kernel_size=3, stride=2)
         self.stages = nn.ModuleList()
         fan_in = width
         for i, count in enumerate(units):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from monai.networks.layers.factories import Conv
 from torch import Tensor, nn
 
+from ._blocks import layer_types
 from .features import FeatureTaps, input_spec
 
 __all__ = ["TappedNetwork", "default_taps"]
@@ -78,7 +78,7 @@ class TappedNetwork(nn.Module):
         if deep_supervision:
             if len(decoder) < 2:
                 raise ValueError(f"TappedNetwork: deep supervision needs two decoder stages, found {list(decoder)}")
-            conv = Conv[Conv.CONV, spatial_dims]
+            conv = layer_types(spatial_dims).conv
             self.heads.extend(conv(width, channels.logits, kernel_size=1) for width in channels.decoder[:-1])
             for name, head in zip(decoder, self.heads, strict=False):
                 network.get_submodule(name).register_forward_hook(partial(_run_head, head))

@@ -6,13 +6,10 @@ import math
 from collections.abc import Sequence
 
 import torch
-from monai.networks.blocks.mlp import MLPBlock
-from monai.networks.blocks.selfattention import SABlock
-from monai.networks.layers.factories import Conv, Norm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._blocks import check_divisible
+from ._blocks import check_divisible, layer_types
 from .resnet_v2 import ResNetV2
 
 __all__ = ["TransUNet"]
@@ -25,6 +22,10 @@ class _TransformerLayer(nn.Module):
     """Pre-norm attention and MLP of MONAI's blocks. MONAI's own layer has one dropout for both and another eps."""
 
     def __init__(self, hidden_size: int, mlp_dim: int, num_heads: int, dropout: float) -> None:
+        # imports all of MONAI, which networks without attention do not need
+        from monai.networks.blocks.mlp import MLPBlock
+        from monai.networks.blocks.selfattention import SABlock
+
         super().__init__()
         self.norm1, self.norm2 = (nn.LayerNorm(hidden_size, eps=1e-6) for _ in range(2))
         self.attention = SABlock(hidden_size, num_heads, qkv_bias=True, use_flash_attention=True)
@@ -91,7 +92,7 @@ class TransUNet(nn.Module):
         if len(edges) != spatial_dims or any(edge % _STRIDE for edge in edges):
             raise ValueError(f"TransUNet: img_size {img_size} found, expected {spatial_dims} multiples of {_STRIDE}")
         self.grid = tuple(edge // _STRIDE for edge in edges)
-        conv = Conv[Conv.CONV, spatial_dims]
+        conv = layer_types(spatial_dims).conv
         self.mode = "bilinear" if spatial_dims == 2 else "trilinear"
         self.resnet = ResNetV2(spatial_dims, _RGB if in_channels == 1 else in_channels, width, units)
         self.embedding = conv(16 * width, hidden_size, kernel_size=1)
@@ -147,8 +148,9 @@ class TransUNet(nn.Module):
 
 def _conv_block(spatial_dims: int, fan_in: int, fan_out: int) -> nn.Sequential:
     """Build a 3-convolution without bias, batch norm and ReLU."""
+    layers = layer_types(spatial_dims)
     return nn.Sequential(
-        Conv[Conv.CONV, spatial_dims](fan_in, fan_out, kernel_size=3, padding=1, bias=False),
-        Norm[Norm.BATCH, spatial_dims](fan_out),
+        layers.conv(fan_in, fan_out, kernel_size=3, padding=1, bias=False),
+        layers.norm(fan_out),
         nn.ReLU(inplace=True),
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import torch
-from monai.networks.layers.factories import Conv, Pool
 from torch import Tensor, nn
 
-from ._blocks import check_divisible, double_conv
+from ._blocks import check_divisible, double_conv, layer_types
 
 __all__ = ["UNet"]
 
@@ -45,11 +44,12 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         self.in_channels = in_channels
-        conv, up = Conv[Conv.CONV, spatial_dims], Conv[Conv.CONVTRANS, spatial_dims]
+        layers = layer_types(spatial_dims)
+        conv, up = layers.conv, layers.transposed
         widths = [width * 2**level for level in range(5)]
         pairs = list(zip([in_channels, *widths[:-2]], widths[:-1], strict=True))
         self.encoder = nn.ModuleList(double_conv(spatial_dims, *pair) for pair in pairs)
-        self.pool = Pool[Pool.MAX, spatial_dims](2)
+        self.pool = layers.max_pool(2)
         self.bottleneck = double_conv(spatial_dims, widths[-2], widths[-1])
         decoder_widths = widths[-2::-1]
         self.up = nn.ModuleList(up(2 * w, w, kernel_size=2, stride=2) for w in decoder_widths)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import torch
-from monai.networks.layers.factories import Conv, Pool
 from torch import Tensor, nn
 
-from ._blocks import check_divisible, double_conv
+from ._blocks import check_divisible, double_conv, layer_types
 
 __all__ = ["UNetPlusPlus"]
 
@@ -55,9 +54,9 @@ class UNetPlusPlus(nn.Module):
         if up not in ("deconv", "bilinear"):
             raise ValueError(f"UNetPlusPlus: up must be 'deconv' or 'bilinear', found {up!r}")
         self.in_channels = in_channels
-        conv = Conv[Conv.CONV, spatial_dims]
+        layers = layer_types(spatial_dims)
         widths = [width * 2**level for level in range(_LEVELS)]
-        self.pool = Pool[Pool.MAX, spatial_dims](2)
+        self.pool = layers.max_pool(2)
         self.nodes = nn.ModuleDict()
         self.ups = nn.ModuleDict()
         for level, w in enumerate(widths):
@@ -69,9 +68,13 @@ class UNetPlusPlus(nn.Module):
                 upsampled = w if up == "deconv" else below
                 self.nodes[f"x{level}{column}"] = double_conv(spatial_dims, column * w + upsampled, w)
         self.heads = nn.ModuleDict(
-            {f"x0{column}": conv(width, out_channels, kernel_size=1) for column in range(1, 4) if deep_supervision}
+            {
+                f"x0{column}": layers.conv(width, out_channels, kernel_size=1)
+                for column in range(1, 4)
+                if deep_supervision
+            }
         )
-        self.head = conv(width, out_channels, kernel_size=1)
+        self.head = layers.conv(width, out_channels, kernel_size=1)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits of images (N, C, *spatial)."""
@@ -102,5 +105,5 @@ class UNetPlusPlus(nn.Module):
 def _upsampler(spatial_dims: int, in_channels: int, out_channels: int, up: str) -> nn.Module:
     """Build a module that doubles the size of a map."""
     if up == "deconv":
-        return Conv[Conv.CONVTRANS, spatial_dims](in_channels, out_channels, kernel_size=2, stride=2)
+        return layer_types(spatial_dims).transposed(in_channels, out_channels, kernel_size=2, stride=2)
     return nn.Upsample(scale_factor=2, mode="bilinear" if spatial_dims == 2 else "trilinear", align_corners=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from medkd.configs.bundles import BUNDLES
 from medkd.configs.option import Option
+from medkd.startup import import_at_rest
 
-from ..bundle_verbs import run_command
+from ..bundle_verbs import compose_checked
 from ..verb import MODE, MODEL_ROLE, OVERLAY, Command, Verb
+from ..workflow import run_bundle, run_workflow
 
 __all__ = ["VERB"]
 
@@ -21,7 +23,9 @@ def _run(command: Command) -> None:
     if command.settings["runtime"] != "torch":
         command.options["runtime"] = command.settings["runtime"]
         command.settings["overlay"] = [str(_RUNTIME_OVERLAY), *command.settings["overlay"]]
-    run_command(command, _REQUIRED)
+    run = compose_checked(command, _REQUIRED)
+    direct = import_at_rest("medkd.cli.direct_inference")  # imports torch: refusals do not wait for it
+    run_bundle(run, work=direct.infer_directly if direct.is_direct(run) else run_workflow)
 
 
 _RUNTIME_OVERLAY = BUNDLES / "overlays/runtime.yaml"

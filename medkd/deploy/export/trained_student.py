@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser
 from monai.transforms import Transform
 
-import medkd
 from medkd.configs.table import data_as_literals
 from medkd.data import has_labels, load_datalist, load_unlabelled
+from medkd.deploy.describe import describe, kind_of
 from medkd.deploy.runtime import ModelSpec
 from medkd.io import channel_windows
 from medkd.networks import input_spec, load_weights, required_multiple
@@ -50,7 +51,7 @@ class TrainedStudent:
 
     def __init__(self, task: str, config: dict[str, Any]) -> None:
         self._config = ConfigParser(config)
-        self._has_per_case, self._has_form = "per_case" in config, "form" in config
+        self._ids = set(config)
         self.model = self.value("model")
         if RunFolder.of_model(self.model).read_config() is None:
             raise ValueError(
@@ -61,7 +62,7 @@ class TrainedStudent:
             raise FileNotFoundError(f"--dataset_dir {self.value('dataset_dir')}: no such folder")
         check_model(self.model, **self.value("trained_with"))
         self.network = load_weights(self.value("network_def"), self.model).eval().requires_grad_(False)
-        self.kind = {"2d": "slices", "3d": "volumes"}[self.value("mode")] if "mode" in config else "pictures"
+        self.kind = kind_of(self._ids, self.value)
         self.description = self._describe(task)
 
     def value(self, name: str) -> Any:
@@ -99,43 +100,15 @@ class TrainedStudent:
         return not has_labels(self.value("dataset_dir"))
 
     def _describe(self, task: str) -> ModelSpec:
-        is_scan, size = self.kind != "pictures", tuple(self.value("image_size"))
-        spacing = self.value("spacing") if self.kind == "volumes" else None
+        size = tuple(self.value("image_size"))
         channels = input_spec(self.network)[1]
         multiple = required_multiple(self.network)
         if any(edge % multiple for edge in size):
             raise ValueError(f"--image_size: found {size}, expected multiples of {multiple}")
-        return ModelSpec(
-            task=task,
-            kind=self.kind,
-            channels=channels,
-            per_case=_as_tuple(self.value("per_case")) if self._has_per_case else None,
-            intensities=self._intensities(is_scan),
-            clip=is_scan or self._has_form,
-            padding=-1,
-            orientation="IPL" if is_scan else None,
-            size=size,
-            spacing=None if spacing is None else tuple(spacing),
-            overlap=getattr(self.inferer, "overlap", 0.25) if is_scan else 0,
-            multiple=multiple,
-            classes=dict(self.value("classes")),
-            decide="argmax",
-            trained_with=self.value("trained_with"),
-            format="",
-            version=medkd.__version__,
-            form=self.value("form") if self._has_form else "",
-            convert=self.value("convert") if self._has_form else False,
-        )
-
-    def _intensities(self, is_scan: bool) -> Any:
-        """Return the window of each channel of a scan, or the one that the channels of a picture share."""
-        if is_scan:
-            return _as_tuple(self.value("window"))
-        windows = channel_windows(self.value("window")) if self._has_form else [(0, 255)]
+        spec = describe(task, self._ids, self.value, channels, multiple)
+        if spec.kind != "pictures" or not spec.form:
+            return spec
+        windows = channel_windows(self.value("window"))
         if any(window != windows[0] for window in windows):
             raise ValueError(f"--window: found {windows}, expected one for all channels of a picture")
-        return windows[0]
-
-
-def _as_tuple(value: Any) -> Any:
-    return tuple(map(_as_tuple, value)) if isinstance(value, list | tuple) else value
+        return replace(spec, intensities=windows[0])

@@ -1,8 +1,9 @@
-"""Inference of files with an exported network, as `medkd infer` does it with torch."""
+"""Inference of files: one pipeline for exported networks, without torch, and for networks of torch."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from medkd.io import (
 from medkd.runs.errors import ALL_BACKGROUND, one_line_errors
 from medkd.runs.predicted import PredictedCases
 
-from .onnx_model import OnnxModel
+from .arrays import Model
 from .prediction import predict_picture, predict_scan
 from .scans import Scan, read_image
 
@@ -41,7 +42,7 @@ class Components(NamedTuple):
 
 
 def infer(
-    model: OnnxModel,
+    model: Model,
     source: str | Path,
     output_dir: str | Path,
     save_probabilities: bool = False,
@@ -50,11 +51,12 @@ def infer(
     components: Components | None = None,
     label_format: LabelFormat | None = None,
     resample_channels: bool = False,
+    recorded: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the labels of one file, or of all files in a folder, in their own geometry, and print one line for each.
 
     Args:
-        model: an exported network, which describes its own input.
+        model: a network, which describes its own input.
         source: a file, a folder with a DICOM series, or a folder of these.
         output_dir: folder for the predictions; it must differ from the input's and hold none of the predictions.
         save_probabilities: write the probabilities of the foreground classes too.
@@ -63,6 +65,7 @@ def infer(
         components: connected components that are kept; None: all.
         label_format: of predicted volumes; None: NIfTI.
         resample_channels: resample channels on another grid than the first onto it; else such an image is refused.
+        recorded: what an interrupted call records as its options; None: those of this function.
 
     Raises:
         ValueError: at the end, when any case failed; the predictions of the others are written by then. See also
@@ -77,7 +80,8 @@ def infer(
     volumes = VolumeTable(folder, spec.classes, "pixels" if is_pictures else "ml")
     options = _Options(save_probabilities, overlap, batch, components or Components(), label_format, resample_channels)
     cases = _Cases(model, folder, volumes, options)
-    recorded = options.recorded() | ({} if model.precision == "float32" else {"precision": model.precision})
+    if recorded is None:
+        recorded = options.recorded() | ({} if model.precision == "float32" else {"precision": model.precision})
     with PredictedCases(folder, model.path, recorded) as predicted:
         remaining = [items[index] for index in predicted.remaining(items)]
         volumes.begin([item["case"] for item in remaining])
@@ -86,6 +90,8 @@ def infer(
         print(volumes.summary([item["case"] for item in items]), flush=True)
     if is_empty and len(failed) < len(remaining):
         print(ALL_BACKGROUND, flush=True)
+    if failed and len(failed) == len(items):
+        raise ValueError(f"all {len(failed)} cases failed, nothing was written: {', '.join(failed)}")
     if failed:
         raise ValueError(f"{len(failed)} of {len(items)} cases failed: {', '.join(failed)}")
 
@@ -153,7 +159,7 @@ class _Options:
 class _Cases(NamedTuple):
     """Predict cases and write what was predicted."""
 
-    model: OnnxModel
+    model: Model
     folder: Path
     volumes: VolumeTable
     options: _Options
@@ -170,7 +176,7 @@ class _Cases(NamedTuple):
         options.label_format.check_source(paths[0])
         if self.model.description.kind == "pictures":
             return read_image(paths[0], self.model.description)
-        return Scan(paths, self.model.description, options.resample_channels)
+        return Scan(paths, self.model.description, options.resample_channels, self.model.arrays.in_float32)
 
     def predict(self, image: Scan | np.ndarray) -> _Prediction:
         """Return the prediction for what `read` returned."""

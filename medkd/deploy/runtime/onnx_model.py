@@ -8,6 +8,7 @@ import numpy as np
 
 from medkd.runs.checksums import check_appended
 
+from .arrays import NUMPY_ARRAYS
 from .runtimes import RUNTIMES, Session, installed_runtimes
 from .spec import KEY, ModelSpec
 
@@ -30,6 +31,7 @@ class OnnxModel:
         metadata: texts in the file by their names.
         runtime: the one that runs it.
         precision: in which it computes.
+        arrays: numpy's operations.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -37,6 +39,8 @@ class OnnxModel:
         ValueError: if the runtime is not installed, cannot read the file or does not know the device or the precision, or if
             the file has no description.
     """
+
+    arrays = NUMPY_ARRAYS
 
     def __init__(
         self,

@@ -22,9 +22,11 @@ class Scan:
         paths: of each channel its file, or folder with a DICOM series; or one file with all channels.
         description: of the network.
         resample: whether channels on another grid than the first are resampled onto it.
+        in_float32: whether images that were scaled by their percentiles are rounded to float32 before the window is applied.
 
     Attributes:
-        image: ``(channels, slices, rows, columns)``, float32, or float64 of images that were scaled by their percentiles.
+        image: ``(channels, slices, rows, columns)``, float32, or float64 of images that were scaled by their percentiles and
+            not rounded.
         spacing: mm along these axes.
         affine: of the file, ``(4, 4)``.
 
@@ -32,7 +34,9 @@ class Scan:
         ValueError: if the file cannot be read, or holds NaN or infinite voxels.
     """
 
-    def __init__(self, paths: Sequence[Path], description: ModelSpec, resample: bool = False) -> None:
+    def __init__(
+        self, paths: Sequence[Path], description: ModelSpec, resample: bool = False, in_float32: bool = False
+    ) -> None:
         path = paths[0]
         if description.orientation is None:
             raise ValueError(f"{path}: found a network of pictures, expected one of scans")
@@ -42,6 +46,7 @@ class Scan:
             _check_finite(path, array)
         if description.per_case is not None:
             array = _normalise(path, array.astype(np.float32, copy=False), description.per_case)
+            array = array.astype(np.float32, copy=False) if in_float32 else array
         file_axes = nib.io_orientation(self.affine)
         network_axes = nib.orientations.axcodes2ornt(description.orientation)
         self._to_file = nib.orientations.ornt_transform(network_axes, file_axes)
