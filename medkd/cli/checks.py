@@ -13,7 +13,7 @@ from medkd.configs.table import ID_OPTIONS, option_of
 from medkd.configs.values import check_value
 from medkd.runs.errors import UsageError, did_you_mean
 
-from .signatures import argument_names
+from .signatures import argument_names, takes_any_argument
 
 __all__ = [
     "MONAI_OPTIONS",
@@ -86,6 +86,7 @@ def check_options(options: dict[str, Any], config: dict[str, Any], is_evaluated:
         if is_known(name, config):
             option = _in_mode(option_of(name), config)
             check_value(name, value, get_nested(config, name), option, is_evaluated=is_evaluated)
+            _check_component(name, value, config)
     if unknown:
         raise UsageError(unknown_message(unknown))
     if config.get("mode") == "3d" and "image_size" in options:
@@ -160,6 +161,26 @@ def _in_mode(option: Option | None, config: dict[str, Any]) -> Option | None:
     if option is None or not option.choices_3d or config.get("mode") == "3d":
         return option
     return replace(option, choices=tuple(word for word in option.choices if word not in option.choices_3d))
+
+
+def _check_component(name: str, target: Any, config: dict[str, Any]) -> None:
+    """Check that a class in the place of a component's takes the arguments that the configuration gives it.
+
+    Raises:
+        UsageError: names those that it does not take, and the option that replaces the whole component.
+    """
+    parent, _, last = name.rpartition("::")
+    component = get_nested(config, parent) if last == "_target_" else None
+    if not isinstance(component, dict) or not isinstance(target, str) or takes_any_argument(target):
+        return
+    taken = argument_names(target)
+    arguments = {key: value for key, value in component.items() if not key.startswith("_")}
+    if other := [key for key in arguments if key not in taken]:
+        whole = {"_target_": target, **{key: value for key, value in arguments.items() if key in taken}}
+        raise UsageError(
+            f"--{name}: {target} takes no {', '.join(other)}, which the configuration gives: replace the whole component, "
+            f'--{parent} "{whole}"'
+        )
 
 
 def _check_size_of_patches(image_size: Any, patch_size: Any) -> None:

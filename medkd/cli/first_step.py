@@ -27,7 +27,7 @@ from .changes import changed_ids
 from .checks import MONAI_OPTIONS, check_options, check_positionals
 from .words import read_value, split_words
 
-__all__ = ["check_command"]
+__all__ = ["check_command", "given_options"]
 
 
 def check_command(
@@ -74,6 +74,14 @@ def check_command(
         if name not in MONAI_OPTIONS:
             set_value(config, name, value)
     return {**config, "changed": changed} if changed else config
+
+
+def given_options() -> frozenset[str]:
+    """Return the names of the options of the command line that runs a bundle; none without a command line."""
+    invocation = current_invocation()
+    if invocation is not None:
+        return frozenset(invocation.options)
+    return frozenset(_read_monai_command(sys.argv[2:])[1]) if _runs_monai_bundle() else frozenset()
 
 
 def _runs_monai_bundle() -> bool:

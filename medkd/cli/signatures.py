@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Definition", "argument_names", "find_definition"]
+__all__ = ["Definition", "argument_names", "find_definition", "takes_any_argument"]
 
 
 class Definition(NamedTuple):
@@ -41,6 +41,24 @@ def argument_names(target: str) -> frozenset[str]:
     module, _, name = target.rpartition(".")
     definition = find_definition(module, name)
     return frozenset(_arguments(definition)) if definition is not None else _imported_arguments(module, name)
+
+
+def takes_any_argument(target: str) -> bool:
+    """Return whether a function or class takes ``**kwargs``, or its source file does not tell its arguments.
+
+    Example:
+        >>> takes_any_argument("medkd.cli.words.format_value"), takes_any_argument("builtins.dict")
+        (False, True)
+    """
+    module, _, name = target.rpartition(".")
+    definition = find_definition(module, name)
+    if definition is None:
+        return True
+    node = definition.node
+    body = [node] if isinstance(node, ast.FunctionDef) else node.body
+    name = name if isinstance(node, ast.FunctionDef) else "__init__"
+    functions = [item for item in body if isinstance(item, ast.FunctionDef) and item.name in (node.name, name)]
+    return not functions or any(function.args.kwarg for function in functions)
 
 
 def find_definition(module: str, name: str) -> Definition | None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .components import RemoveComponentsd
     from .datalist import load_datalist, load_unlabelled, save_datalist, subsample_cases
     from .dataset_properties import data_classes, data_values, dataset_property
-    from .mixed_batches import MixedSampler, mixed_sampler
+    from .mixed_batches import MixedSampler, mixed_sampler, note_share
     from .normalise import NormaliseCased
     from .patch_maps import map_grid, native_size
     from .patches import RandStoredPatch, cases_for_patches, repeated_sampler
@@ -84,6 +84,7 @@ __all__ = [
     "maps_shape",
     "mixed_sampler",
     "native_size",
+    "note_share",
     "natural_key",
     "random_transforms",
     "read_region",

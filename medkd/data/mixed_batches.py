@@ -11,7 +11,7 @@ from torch.utils.data import Sampler
 
 from .unlabelled import count_labelled
 
-__all__ = ["MixedSampler", "mixed_sampler"]
+__all__ = ["MixedSampler", "mixed_sampler", "note_share"]
 
 
 class MixedSampler(Sampler[int]):
@@ -84,3 +84,20 @@ def mixed_sampler(labelled: Sampler[int], dataset: Dataset, batch_size: int, sha
     if count in (0, len(dataset)):
         return labelled
     return MixedSampler(labelled, range(count, len(dataset)), batch_size, share)
+
+
+def note_share(is_given: bool, labelled: int, unlabelled: int) -> None:
+    """Print a note where ``--unlabelled_share`` has no effect.
+
+    Args:
+        is_given: whether the command line has the option.
+        labelled: number of labelled cases.
+        unlabelled: number of unlabelled cases.
+
+    Example:
+        >>> note_share(True, labelled=8, unlabelled=0)
+        note: --unlabelled_share has no effect: all training cases have labels
+    """
+    if is_given and not (labelled and unlabelled):
+        which = "no training case has a label" if unlabelled else "all training cases have labels"
+        print(f"note: --unlabelled_share has no effect: {which}", flush=True)

@@ -69,8 +69,8 @@ class CIRKDLoss(_Loss):
         target: (N, 1, *any) labels, resized to the teacher's map with mode "nearest".
 
     Raises:
-        ValueError: for channels other than the constructor's, another batch size or number of axes, or a missing target
-            where a memory weight is not 0.
+        ValueError: for three weights of 0; for channels other than the constructor's, another batch size or number of axes,
+            or a missing target where a memory weight is not 0.
 
     Example:
         >>> loss = CIRKDLoss(2, student_channels=4, teacher_channels=6, num_classes=2)
@@ -123,7 +123,13 @@ class CIRKDLoss(_Loss):
         self.keys = {"pixel": pixel_keys // num_classes + 1, "region": region_keys // num_classes + 1}
         self.pixels_per_image, self.anchors = pixels_per_image, anchors
         self.has_memory = bool(pixel_weight or region_weight)
-        self.components = dict.fromkeys(self.weights if self.has_memory else ("batch",), torch.zeros(()))
+        if not batch_weight and not self.has_memory:
+            raise ValueError(
+                "CIRKDLoss: found batch_weight, pixel_weight and region_weight 0, expected one that is not"
+            )
+        # a term of weight 0 is left out: it costs time, and 0 times a value that is not finite is not 0
+        names = (*(["batch"] if batch_weight else []), *(["pixel", "region"] if self.has_memory else []))
+        self.components = dict.fromkeys(names, torch.zeros(()))
         if self.has_memory:
             capacities = {"pixel": pixel_queue, "region": region_queue}
             self.queues = nn.ModuleDict(
@@ -145,7 +151,7 @@ class CIRKDLoss(_Loss):
         check_channels("CIRKDLoss", self.spatial_dims, self.channels, student, teacher)
         with no_autocast(student):
             f_s, f_t = full_precision(student), full_precision(teacher.detach())
-            terms = {"batch": self._batch(f_s, f_t)}
+            terms = {"batch": self._batch(f_s, f_t)} if self.weights["batch"] else {}
             if self.has_memory:
                 regions = one_hot_at("CIRKDLoss", target, f_t, self.num_classes)
                 if labelled is not None:  # regions are read by the queues alone; shapes stay equal in all processes

@@ -10,6 +10,8 @@ from ._common import adaptive_avg_pool, check_positive, check_same_batch, full_p
 
 __all__ = ["SPKDLoss", "spkd_loss"]
 
+_LARGEST = 1e6
+
 
 def spkd_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """Return the mean squared difference of two row-normalised Gram matrices of the same n samples.
@@ -28,7 +30,10 @@ def spkd_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 def _gram(rows: Tensor) -> Tensor:
     """Return the row-normalised Gram matrix (n, n) of samples (n, D)."""
-    # entries up to 1e19, whose squares fit into float32: features of half precision give less than 1e17
+    # The squares of the matrix's entries fit into float32 up to entries of 1e19. Its normalised rows do not change with the
+    # scale of the samples. Features below a million are multiplied by exactly 1.
+    scale = (_LARGEST / rows.detach().abs().amax()).clamp(max=1)
+    rows = rows * scale
     return F.normalize(rows @ rows.T, dim=1, eps=1e-19)
 
 

@@ -152,3 +152,22 @@ def test_options_for_volumes_or_pictures_alone_are_those_of_their_configurations
                 option.images == "volumes",
                 option.images == "pictures",
             )
+
+
+def test_a_class_that_lacks_an_argument_of_the_configuration_is_refused():
+    optimizer = {"_target_": "torch.optim.Adam", "params": "@parameters", "lr": "@learning_rate", "fused": None}
+    for target in ("torch.optim.AdamW", "torch.optim.SGD"):
+        check_options({"optimizer::_target_": target}, {"optimizer": optimizer})
+    for target, words in {
+        "torch.optim.RMSprop": "fused",
+        "torch.optim.LBFGS": "fused",
+        "torch.optim.Rprop": "fused",
+    }.items():
+        message = f"--optimizer::_target_: {target} takes no {words}, which the configuration gives: .* --optimizer "
+        with pytest.raises(ValueError, match=message):
+            check_options({"optimizer::_target_": target}, {"optimizer": optimizer})
+    # what it advises is taken
+    whole = {"_target_": "torch.optim.RMSprop", "params": "@parameters", "lr": "@learning_rate"}
+    check_options({"optimizer": whole}, {"optimizer": optimizer})
+    # a class that passes arguments on is not judged
+    check_options({"loss::_target_": "monai.losses.DiceCELoss"}, {"loss": {"_target_": "a.B", "reduction": "mean"}})

@@ -15,6 +15,7 @@ from medkd.data import (
     epoch_indices,
     labelled_items,
     mixed_sampler,
+    note_share,
     repeated_sampler,
     write_volume,
 )
@@ -134,3 +135,16 @@ def test_patches_of_unlabelled_volumes(volumes):
     assert cases_for_patches(volumes[2:], (4, 8, 8), None, (1,)) == volumes[2:]
     with pytest.raises(ValueError, match="case u: no 'shape' and 'spacing'"):
         cases_for_patches([{"case": "u", "labelled": False}], (4, 8, 8), None, (1,))
+
+
+def test_a_share_without_effect_is_told(capsys):
+    for is_given, labelled, unlabelled in ((True, 4, 2), (False, 4, 0), (False, 0, 2)):
+        note_share(is_given, labelled, unlabelled)
+    assert not capsys.readouterr().out
+    note_share(True, 4, 0)
+    note_share(True, 0, 4)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "note: --unlabelled_share has no effect: all training cases have labels",
+        "note: --unlabelled_share has no effect: no training case has a label",
+    ]

@@ -104,6 +104,20 @@ class TestBatchTerm:
         s, t = sample(2, 3, 3, 4), sample(2, 4, 3, 4, seed=1)
         torch.testing.assert_close(batch_only(3)(s[:, :, None], t[:, :, None]), batch_only()(s, t))
 
+    def test_a_batch_term_of_weight_0_is_not_computed(self, monkeypatch):
+        both, memory = build(), build(batch_weight=0)
+        s, t, target = sample(2, 3, 4, 4), sample(2, 4, 4, 4, seed=1), labels(2, 1, 4, 4)
+        values = []
+        for loss in (both, memory):
+            torch.manual_seed(3)
+            values.append(loss(s, t, target))
+        assert set(memory.components) == {"pixel", "region"}
+        torch.testing.assert_close(values[1], values[0] - both.components["batch"])
+        monkeypatch.setattr(CIRKDLoss, "_batch", None)
+        assert torch.isfinite(memory(s, t, target))
+        with pytest.raises(ValueError, match="found batch_weight, pixel_weight and region_weight 0, expected one"):
+            batch_only(batch_weight=0)
+
     def test_without_memory_there_is_nothing_to_learn(self):
         loss = batch_only(batch_weight=2.5)
         s, t = sample(2, 3, 2, 2), sample(2, 4, 2, 2, seed=1)
