@@ -32,7 +32,7 @@ ALLOWED = {
         "runs.errors",
         "runs.predicted",
     },
-    "handlers": {"configs", "losses", "metrics", "parallel", "runs"},
+    "handlers": {"configs", "io.geometry", "losses", "metrics", "parallel", "runs"},
     "visuals": {"correction", "io", "losses", "networks", "parallel", "runs", "teachers"},
     "reports": {"configs", "io", "metrics", "networks", "runs", "visuals"},
     "experiments": {"configs", "methods", "reports", "runs"},

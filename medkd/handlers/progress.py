@@ -42,7 +42,7 @@ class ConsoleProgress:
         trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: self.bar.update())
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._close)
         CostForecast(self.title).attach(trainer)
-        MemoryCheck().attach(trainer)
+        MemoryCheck(self.evaluator).attach(trainer)
 
     def _start(self, trainer: SupervisedTrainer) -> None:
         self.started = time.monotonic()

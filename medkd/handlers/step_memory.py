@@ -8,12 +8,14 @@ from typing import Any
 
 import torch
 from ignite.engine import Events
-from monai.engines import SupervisedTrainer
+from monai.engines import SupervisedEvaluator, SupervisedTrainer
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.module import register_module_forward_hook
 
 from medkd.parallel.group import is_main_process
+
+from .validation_memory import note_of_validation
 
 __all__ = ["MemoryCheck", "free_memory", "kept_bytes", "largest_layer_bytes"]
 
@@ -28,7 +30,14 @@ class MemoryCheck:
     The student runs on PyTorch's meta device, where tensors have sizes and no content: weights, batch norms and random
     generators stay as they are. Counted are gradients, the states of Adam, what the student keeps for its backward, and the
     largest layer of the teacher. Temporary tensors and the loss are not: a note means that memory is too small for certain.
+    The validation of whole volumes is checked in the same way, see `note_of_validation`.
+
+    Args:
+        evaluator: of the validation; None: it is not checked.
     """
+
+    def __init__(self, evaluator: SupervisedEvaluator | None = None) -> None:
+        self.evaluator = evaluator
 
     def attach(self, trainer: SupervisedTrainer) -> None:
         """Register the handler at a trainer."""
@@ -42,6 +51,8 @@ class MemoryCheck:
             return
         weights = sum(p.nbytes for p in trainer.network.parameters() if p.requires_grad)
         states = weights * (3 if "betas" in trainer.optimizer.defaults else 1)  # gradients, and the two means of Adam
+        if self.evaluator is not None and (note := note_of_validation(self.evaluator, image.shape, free - states)):
+            print(note, flush=True)
         if image.nbytes * _MOST_KEPT + states < free:
             return
         kept, teacher = _try(kept_bytes, [trainer.network], image), _try(largest_layer_bytes, _networks(trainer), image)

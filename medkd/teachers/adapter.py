@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +77,7 @@ class TeacherAdapter(nn.Module):
         self.scale = 1.0  # of the probabilities
         self._channels = {1, num_classes} if classes is None else {len(classes)}
         self._checks_left = 2  # of outputs: with noise, and with the first images
+        self._is_scaled = False
         self.eval()  # a frozen script has no other mode
         shape = _dry_shape(self, source)
         if classes is not None or shape[1] != num_classes:
@@ -85,8 +87,7 @@ class TeacherAdapter(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits (N, K, *spatial) of an image (N, C, *spatial) of the task."""
-        x = image if self.channels is None else image[:, self.channels]
-        x = x if self.intensity is None else self.intensity(x)
+        x = image if self._is_scaled else self.scale_intensity(image)
         x = x if self.network_axes is None else self.network_axes.to_network(x)
         size = x.shape[2:]
         x = self._pad(x)
@@ -101,6 +102,25 @@ class TeacherAdapter(nn.Module):
         if logits.shape[1] == 1:
             logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
         return logits if self.classes is None else self._merge_channels(logits, self.classes)
+
+    def scale_intensity(self, image: Tensor) -> Tensor:
+        """Return the channels (N, channels, *spatial) that the network takes, on its scale, of an image of the task."""
+        x = image if self.channels is None else image[:, self.channels]
+        return x if self.intensity is None else self.intensity(x)
+
+    @property
+    def scales_by_image(self) -> bool:
+        """Whether the scale of the intensities depends on the image that is passed in."""
+        return self.intensity is not None and self.intensity.depends_on_image
+
+    @contextmanager
+    def scaled_before(self) -> Iterator[None]:
+        """Within, images are those that `scale_intensity` returned, or windows of them."""
+        self._is_scaled = True
+        try:
+            yield
+        finally:
+            self._is_scaled = False
 
     def _run(self, x: Tensor) -> Tensor:
         """Return the output (N, channels, *spatial) that is taken, for an image of the network."""

@@ -33,6 +33,7 @@ from medkd.parallel.group import (
 from medkd.runs.case_names import check_case_name
 from medkd.runs.lock import FolderLock
 
+from .adapter import TeacherAdapter
 from .cache_files import check_room, fingerprint, to_half
 from .ensemble import Ensemble
 from .geometry import Grid
@@ -95,6 +96,10 @@ class CachedVolumeLabels(Dataset):
         self.inferer.output_spacing = spacing
         self.student_grid = Grid(spacing and tuple(spacing), tuple(roi_size))
         decided_by = (_VERSION, inferer.grids, inferer.overlap, self.student_grid, settings)
+        network = teacher.taps.network
+        members = network.members if isinstance(network, Ensemble) else [network]
+        if any(isinstance(member, TeacherAdapter) and member.scales_by_image for member in members):
+            decided_by += ("scaled by the whole volume",)  # earlier versions scaled each window
         self.folder = Path(folder) / f"volumes-{fingerprint(teacher, decided_by)}"
         self.files = self._fill()
 
@@ -190,7 +195,8 @@ class CachedVolumeLabels(Dataset):
         if isinstance(teacher.taps.network, Ensemble):
             maps = self.inferer(image, teacher.taps.network)
         else:
-            maps = self.inferer(image, lambda crops: _teacher_maps(teacher, crops))
+            grid, adapter = self.inferer.grids[0], teacher.taps.network
+            maps = self.inferer.run(image, lambda crops: _teacher_maps(teacher, crops), grid, adapter)
         of_teacher, *embedding = maps[0].split(_channels_of_teacher(teacher))
         networks = [] if team is None else [network for network in team.assistants.values() if network is not None]
         assistants = [self.inferer.run(image, network, self.student_grid)[0] for network in networks]

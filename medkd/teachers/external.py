@@ -204,7 +204,8 @@ def _of_channel(values: Sequence[T], channel: int) -> T:
 def _stated_intensity(model: ExternalModel, task: Task, scalings: Sequence[Scaling]) -> Intensity | None:
     if not task.is_pictures and any(isinstance(scaling, ZScore | RescaleTo01) for scaling in scalings):
         print(
-            f"note: {model.source}: intensities are scaled by each slice or patch, not by the whole case as in its training",
+            f"note: {model.source}: intensities are scaled by each slice or patch, not by the whole case as in its training "
+            "(--mode 3d --soft_labels cached scales whole volumes)",
             flush=True,
         )
     if task.is_pictures and all(scaling in _OF_PICTURES for scaling in scalings):

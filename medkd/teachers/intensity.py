@@ -61,6 +61,11 @@ class Intensity:
     scalings: Sequence[Scaling]
     window: Window | None = None
 
+    @property
+    def depends_on_image(self) -> bool:
+        """Whether a channel is scaled by statistics of the image that is passed in."""
+        return any(isinstance(scaling, ZScore | RescaleTo01) for scaling in self.scalings)
+
     def __call__(self, image: Tensor) -> Tensor:
         """Return an image (N, C, *spatial) on the teacher's scale."""
         if self.window is not None:

@@ -11,6 +11,7 @@ import torch
 
 from medkd.networks.checkpoints import fit_state
 from medkd.networks.weight_file import read_weights
+from medkd.parallel.group import is_main_process
 
 from .channels import names_in_order
 from .external import ExternalModel
@@ -37,7 +38,7 @@ def read_nnunet(path: Path) -> ExternalModel:
     (``nnUNetTrainer__nnUNetPlans__3d_fullres``). No code in the checkpoint is executed.
 
     Args:
-        path: the model folder (its first fold is taken), a ``fold_*`` folder, or a checkpoint.
+        path: the model folder (its first fold is taken, and a note says so), a ``fold_*`` folder, or a checkpoint.
 
     Raises:
         FileNotFoundError: If plans.json, dataset.json or the checkpoint is missing.
@@ -88,10 +89,18 @@ def _read_json(file: Path) -> dict[str, Any]:
 def _find_checkpoint(path: Path) -> Path:
     if path.is_file():
         return path
-    for fold in [path, *sorted(path.glob("fold_*"))]:
-        for name in _CHECKPOINTS:
-            if (fold / name).is_file():
-                return fold / name
+    candidates = [[fold / name for name in _CHECKPOINTS] for fold in [path, *sorted(path.glob("fold_*"))]]
+    files = [next((file for file in names if file.is_file()), None) for names in candidates]
+    found = [file for file in files if file is not None]
+    if len(found) > 1 and found[0].parent != path and is_main_process():
+        folds = " ".join(str(file.parent) for file in found)
+        print(
+            f"note: {path}: found {len(found)} folds, {found[0].parent.name} is the teacher; their average is that of all: "
+            f"--teacher {folds}",
+            flush=True,
+        )
+    if found:
+        return found[0]
     raise FileNotFoundError(f"{path}: no {' or '.join(_CHECKPOINTS)} in it or in a fold_* folder")
 
 

@@ -44,7 +44,8 @@ class Linear:
 class ZScore:
     """Scale each image to mean 0 and standard deviation 1.
 
-    The statistics are those of the patch or slice that is passed in. nnU-Net takes those of the whole case.
+    The statistics are those of the patch or slice that is passed in. nnU-Net takes those of the whole case, as cached soft
+    labels of volumes do.
     """
 
     def __call__(self, x: Tensor) -> Tensor:

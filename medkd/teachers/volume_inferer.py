@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from monai.data import MetaTensor
 from monai.inferers import Inferer
-from torch import Tensor
+from torch import Tensor, nn
 
 from medkd.inferers import VolumeInferer
 
+from .adapter import TeacherAdapter
 from .ensemble import Ensemble
 from .geometry import Grid
 
@@ -18,6 +20,9 @@ __all__ = ["TeacherInferer"]
 
 class TeacherInferer(Inferer):
     """Run a teacher over a volume as in inference, see `medkd.inferers.VolumeInferer`, and return its logits.
+
+    A teacher whose intensities are scaled by the statistics of an image (nnU-Net's z-score) has those of the whole volume, as
+    in nnU-Net, which also pads what was scaled with 0.
 
     The members of an `Ensemble` run one after the other, each on its own grid. Their probabilities are averaged on the grid
     of the result.
@@ -50,17 +55,33 @@ class TeacherInferer(Inferer):
         members = zip(network.members, self.grids, strict=True)
         return network.mean_logits(self.run(inputs, member, grid) for member, grid in members)
 
-    def run(self, inputs: Tensor, network: Callable[..., Tensor], grid: Grid) -> Tensor:
-        """Return the maps (1, K, *spatial) of one network on a grid of its own."""
+    def run(
+        self, inputs: Tensor, network: Callable[..., Tensor], grid: Grid, adapter: nn.Module | None = None
+    ) -> Tensor:
+        """Return the maps (1, K, *spatial) of one network on a grid of its own.
+
+        Args:
+            inputs: volume.
+            network: windows to maps.
+            grid: of the network.
+            adapter: the module within ``network`` that scales intensities, if it is a `TeacherAdapter`; None: the network.
+        """
         assert grid.patch_size is not None
+        adapter = network if adapter is None else adapter
+        is_whole = isinstance(adapter, TeacherAdapter) and adapter.scales_by_image
         inferer = VolumeInferer(
             grid.patch_size,
             _spacing_for(inputs, grid.spacing),
             self.sw_batch_size,
             self.overlap,
+            cval=0 if is_whole else -1,
             output_spacing=self.output_spacing,
         )
-        return inferer(inputs, network).as_subclass(Tensor)
+        if not is_whole:
+            return inferer(inputs, network).as_subclass(Tensor)
+        scaled = MetaTensor(adapter.scale_intensity(inputs.as_subclass(Tensor)), meta=getattr(inputs, "meta", None))
+        with adapter.scaled_before():
+            return inferer(scaled, network).as_subclass(Tensor)
 
 
 def _spacing_for(image: Tensor, spacing: Sequence[float | None] | None) -> list[float] | None:

@@ -1,14 +1,22 @@
 """A step that does not fit is told before it begins, and nothing of the training changes."""
 
+from functools import partial
+from typing import NamedTuple
+
 import pytest
 import torch
+from monai.data import DataLoader, Dataset
+from monai.inferers import SlidingWindowInferer
 from monai.losses import DiceCELoss
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 
 from medkd import methods
 from medkd.engines import DistillationTrainer
 from medkd.handlers import step_memory
 from medkd.handlers.step_memory import MemoryCheck, _free_of_machine, kept_bytes, largest_layer_bytes
+from medkd.handlers.validation_memory import note_of_validation, validation_bytes
+from medkd.inferers import SliceBatchInferer, VolumeInferer
 from medkd.networks import FeatureTaps, TransUNet, UNet, UNetPlusPlus
 
 NETWORKS = {
@@ -63,7 +71,7 @@ def run(monkeypatch, free, amp=False, check=True):
         amp=amp,
     )
     if check:
-        MemoryCheck().attach(trainer)
+        step_memory.MemoryCheck().attach(trainer)
     trainer.run()
     return trainer.network.state_dict()
 
@@ -111,3 +119,65 @@ def test_free_memory_is_that_of_the_container(tmp_path):
     (tmp_path / "memory.max").write_text("600000\n")
     assert _free_of_machine(tmp_path, tmp_path) == 200000
     assert _free_of_machine(tmp_path / "none", tmp_path) is None
+
+
+class Evaluator(NamedTuple):
+    data_loader: DataLoader
+    network: nn.Module
+    inferer: object
+
+
+def evaluator_of(inferer, dims=2):
+    entries = [{"case": "small", "shape": [8, 32, 32], "spacing": [3, 1, 1]}]
+    entries += [{"case": "large", "shape": [40, 64, 96], "spacing": [3, 1, 1]}, {"case": "a picture"}]
+    return Evaluator(DataLoader(Dataset(entries)), UNet(dims, 1, 5, width=2), inferer)
+
+
+def labels(logits):
+    return logits.argmax(0, keepdim=True)
+
+
+INFERERS = {
+    "slices": (SliceBatchInferer((32, 32), 4, decide=labels), 2, 8 + 1 + 4 * 5 * 4 / 40),
+    "logits of slices": (SliceBatchInferer((32, 32), 4), 2, 8 + 2 * 4 * 5),
+    "volumes": (VolumeInferer((16, 32, 32), None, 1, 0.5, decide=labels), 3, 8 + 1 + 2 * 4 * 5 * 16 / 40),
+    "finer volumes": (
+        VolumeInferer((16, 32, 32), (1.5, 1, 1), 1, 0.5, decide=labels),
+        3,
+        8 + 8 + 1 + 2 * 4 * 5 * 16 / 40,
+    ),
+    "MONAI's": (SlidingWindowInferer((16, 32, 32)), 3, 8 + 2 * 4 * 5),
+}
+
+
+@pytest.mark.parametrize("name", INFERERS)
+def test_the_largest_validation_volume_is_told_if_it_does_not_fit(name):
+    inferer, dims, bytes_of_a_voxel = INFERERS[name]
+    evaluator = evaluator_of(inferer, dims)
+    weights = {key: value.clone() for key, value in evaluator.network.state_dict().items()}
+    needed, shape = int(bytes_of_a_voxel * 40 * 64 * 96), (2, 1, *[32] * dims)
+    assert note_of_validation(evaluator, shape, needed) == ""
+    note = note_of_validation(evaluator, shape, needed - 1)
+    assert note.startswith("note: the validation of large (40 x 64 x 96 voxels, 5 classes) needs 0.0 GiB or more")
+    assert all(torch.equal(value, weights[key]) for key, value in evaluator.network.state_dict().items())
+
+
+def test_a_real_prediction_needs_no_less_than_is_counted():
+    """What the inferer itself allocates: the logits of MONAI's windows, or the slab of ours."""
+    image = torch.rand(1, 1, 40, 64, 96)
+    for inferer, dims, _ in INFERERS.values():
+        if getattr(inferer, "spacing", None) is not None:  # needs a MetaTensor
+            continue
+        network = UNet(dims, 1, 5, width=2).eval()
+        counted = validation_bytes({"shape": (40, 64, 96)}, 1, 5, inferer) - 2 * image.nbytes  # both images are there
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled, torch.no_grad():
+            inferer(image, network)
+        allocated = sum(max(0, event.self_cpu_memory_usage) for event in profiled.events())
+        assert counted <= allocated
+
+
+def test_the_note_comes_before_the_first_step(monkeypatch, capsys):
+    states, kept = needed()
+    monkeypatch.setattr(step_memory, "MemoryCheck", partial(MemoryCheck, evaluator_of(INFERERS["slices"][0])))
+    run(monkeypatch, states + kept, check=True)
+    assert "the validation of large" in capsys.readouterr().out

@@ -2,19 +2,26 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
+from monai.inferers import sliding_window_inference
 from torch import nn
 
 from medkd.correction import TeacherTeam
 from medkd.data import RandStoredPatch, ScaleWindowd, maps_shape, read_volume, write_volume
+from medkd.data.volume_store import read_maps
 from medkd.networks import FeatureTaps, UNet
 from medkd.teachers import CachedTeacher, CachedVolumeLabels, Ensemble, SingleTeacher, TeacherInferer
+from medkd.teachers.adapter import TeacherAdapter
 from medkd.teachers.geometry import Grid
+from medkd.teachers.intensity import Intensity
+from medkd.teachers.scalings import ZScore
 from tests.data.test_patch_maps import SPACING
 
 ROI = (16, 16, 16)
@@ -233,3 +240,41 @@ def test_two_processes_share_the_work(tmp_path, two_processes, monkeypatch):
     )
     shared = [next((tmp_path / "soft").glob(f"*/{file.name}")) for file in alone.files]
     assert [file.read_bytes() for file in alone.files] == [file.read_bytes() for file in shared]
+
+
+def test_an_nnunet_that_scales_whole_volumes_predicts_as_nnunet_does(tmp_path, nnunet_model):
+    """The reference is nnU-Net's way: z-score of the whole volume, padded with 0, windows of half overlap, Gaussian weights."""
+    net = nnunet_model(tmp_path / "nnUNetTrainer__nnUNetPlans__used", dims=3, scheme="ZScoreNormalization").eval()
+    intensity = Intensity([ZScore()], WINDOW)
+    adapter = TeacherAdapter(net, "nnU-Net", (3, 1), 2, intensity=intensity, multiple=net.multiple)
+    grids = [Grid(None, (16, 32, 32))]
+    entries = make_entries(tmp_path, [(20, 40, 48), (12, 40, 36)])  # the second one is thinner than a window
+    data = cache(entries, tmp_path / "soft", SingleTeacher(FeatureTaps(adapter)), grids, roi_size=(8, 8, 8))
+    for entry in data:
+        hounsfield = preprocessing(entry)["image"].as_tensor()[None] * 250 + 50
+        scaled = (hounsfield - hounsfield.mean()) / hounsfield.std(correction=0)
+        with torch.no_grad():
+            expected = sliding_window_inference(scaled, (16, 32, 32), 1, net, overlap=0.5, mode="gaussian")[0]
+            of_windows = sliding_window_inference(hounsfield, (16, 32, 32), 1, lambda x: net(ZScore()(x)), overlap=0.5)[
+                0
+            ]
+        cached = torch.from_numpy(np.asarray(read_maps(entry["soft_labels"], (slice(None),) * 3)))
+        torch.testing.assert_close(cached.float(), expected, atol=1e-3, rtol=1e-3)
+        assert (of_windows - expected).abs().max() > 0.05  # what the statistics of each window would give
+
+
+def test_a_second_run_waits_until_the_first_has_written_all(tmp_path, capsys):
+    entries, teacher = make_entries(tmp_path), SingleTeacher(FeatureTaps(pointwise()))
+    folder = cache(entries, tmp_path / "soft", teacher).folder
+    shutil.rmtree(folder)
+    capsys.readouterr()
+    code = (
+        "import sys, time\nfrom medkd.runs.lock import FolderLock\n"
+        "with FolderLock(sys.argv[1]):\n    print('locked', flush=True)\n    time.sleep(1)\n    print('ended', time.time())"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline() == "locked\n"
+        data = cache(entries, tmp_path / "soft", teacher)
+        ended = float(first.stdout.read().split()[1])
+    assert f"{folder}: another run computes these soft labels: waiting for it" in capsys.readouterr().out
+    assert all(Path(entry["soft_labels"]).stat().st_mtime > ended for entry in data)

@@ -1,6 +1,7 @@
 """Model folders of nnU-Net: folds and checkpoints, configurations, what is refused."""
 
 import pickle
+import shutil
 
 import pytest
 import torch
@@ -24,6 +25,22 @@ def test_a_folder_a_fold_and_a_checkpoint(nnunet_model, tmp_path, dims, residual
         assert torch.equal(model.network.eval()(image), network(image))
         assert model.source == f"nnU-Net {folder / 'fold_0/checkpoint_final.pth'}"
     assert model.scalings == [Linear(1 / 60, -90 / 60, -70.0, 280.0)]
+
+
+def test_which_of_several_folds_is_taken_is_told(nnunet_model, tmp_path, capsys):
+    folder = tmp_path / "nnUNetTrainer__nnUNetPlans__used"
+    nnunet_model(folder)
+    read_nnunet(folder)
+    assert "folds" not in capsys.readouterr().out
+    shutil.copytree(folder / "fold_0", folder / "fold_1")
+    (folder / "fold_2").mkdir()  # its training has not ended
+    assert read_nnunet(folder).source == f"nnU-Net {folder / 'fold_0/checkpoint_final.pth'}"
+    assert capsys.readouterr().out == (
+        f"note: {folder}: found 2 folds, fold_0 is the teacher; their average is that of all: "
+        f"--teacher {folder / 'fold_0'} {folder / 'fold_1'}\n"
+    )
+    read_nnunet(folder / "fold_1")
+    assert not capsys.readouterr().out
 
 
 def test_a_medkd_run_inside_a_model_folder_is_a_medkd_run(nnunet_model, tmp_path):
