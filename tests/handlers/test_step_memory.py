@@ -178,6 +178,9 @@ def test_a_real_prediction_needs_no_less_than_is_counted():
 
 def test_the_note_comes_before_the_first_step(monkeypatch, capsys):
     states, kept = needed()
-    monkeypatch.setattr(step_memory, "MemoryCheck", partial(MemoryCheck, evaluator_of(INFERERS["slices"][0])))
-    run(monkeypatch, states + kept, check=True)
-    assert "the validation of large" in capsys.readouterr().out
+    evaluator = evaluator_of(INFERERS["logits of slices"][0])
+    evaluator.data_loader.dataset.data[1]["shape"] = [400, 512, 512]
+    monkeypatch.setattr(step_memory, "MemoryCheck", partial(MemoryCheck, evaluator))
+    run(monkeypatch, states + kept // 2 + 1)
+    of_validation, of_step = capsys.readouterr().out.splitlines()[:2]
+    assert of_validation.startswith("note: the validation of large") and of_step.startswith("note: a training step")

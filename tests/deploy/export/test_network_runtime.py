@@ -1,5 +1,8 @@
 """A network in another form answers as plain torch does, or plain torch is used, and that is told."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -9,6 +12,7 @@ from medkd.configs.merge import merge_files
 from medkd.deploy.export import network_in_runtime, network_runtime
 from medkd.deploy.runtime.runtimes import RUNTIMES, installed_runtimes
 from medkd.networks import ResNetFCN, UNet
+from medkd.phantoms import make_nifti
 
 NETWORKS = {"slices": (ResNetFCN, 2, (32, 48)), "volumes": (UNet, 3, (16, 32, 16))}
 
@@ -87,7 +91,9 @@ def test_an_unknown_one_is_named():
 
 def test_the_option_adds_the_overlay(monkeypatch):
     commands = []
-    monkeypatch.setattr(infer, "run_command", lambda command, required: commands.append(command))
+    monkeypatch.setattr(infer, "compose_checked", lambda command, required: commands.append(command))
+    monkeypatch.setattr(infer, "run_bundle", lambda run, work: None)
+    monkeypatch.setattr("medkd.cli.direct_inference.is_direct", lambda run: False)
     for runtime in network_runtime.TORCH_RUNTIMES:
         infer.VERB.run(Command("infer", "kits19", {"runtime": runtime, "overlay": ["mine.yaml"]}, {"input": "a"}))
     plain, *others = commands
@@ -96,3 +102,27 @@ def test_the_option_adds_the_overlay(monkeypatch):
         overlay, mine = command.settings["overlay"]
         assert mine == "mine.yaml" and command.options == {"input": "a", "runtime": runtime}
         assert merge_files([overlay])["network"]["_target_"] == "medkd.deploy.export.network_in_runtime"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["compile", "onnxruntime"])
+def test_by_command_the_labels_are_those_of_plain_torch(tmp_path, runtime):
+    """The compiler needs a C++ compiler, as torch does."""
+    if runtime == "onnxruntime" and runtime not in installed_runtimes():
+        pytest.skip(f"{runtime} is not installed")
+    make_nifti(tmp_path / "raw", cases=6, size=32, slices=(8, 9))
+    data = ["--dataset_dir", tmp_path / "data"]
+    pairs = ["--images", tmp_path / "raw/images", "--labels", tmp_path / "raw/labels"]
+    medkd("prepare", "nifti", *pairs, "--classes", "kidney", *data)
+    tiny = ["--image_size", "32", "32", "--student_width", "2", "--max_epochs", "1", "--device", "cpu"]
+    medkd("train", "nifti", *tiny, *data, "--output_dir", tmp_path / "run")
+    use = ["--model", tmp_path / "run", "--input", tmp_path / "raw/images/patient_00.nii.gz"]
+    medkd("infer", *use, "--output_dir", tmp_path / "plain")
+    medkd("infer", *use, "--output_dir", tmp_path / runtime, "--runtime", runtime)
+    files = [tmp_path / folder / "patient_00.nii.gz" for folder in ("plain", runtime)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def medkd(*words):
+    done = subprocess.run([sys.executable, "-m", "medkd", *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 0 and "plain torch" not in done.stdout, done.stdout + done.stderr
