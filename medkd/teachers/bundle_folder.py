@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import yaml
 from monai.bundle import ConfigParser
+from monai.networks.nets import VISTA3D
 from torch import nn
 
 from medkd.networks.checkpoints import fit_state
@@ -112,6 +113,11 @@ def _build_network(parser: ConfigParser, file: Path) -> nn.Module:
         raise ValueError(f"{file}: network_def cannot be built: {reason}") from error
     if not isinstance(network, nn.Module):
         raise ValueError(f"{file}: network_def: found {type(network).__name__}, expected a network")
+    if isinstance(network, VISTA3D):
+        raise ValueError(
+            f"{file}: network_def: found VISTA3D, which needs a prompt beside each image, expected a network of the image alone: "
+            "a module in the bundle's scripts that calls it with the prompts of fixed classes"
+        )
     return network
 
 

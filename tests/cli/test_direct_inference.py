@@ -27,7 +27,7 @@ def scans(tmp_path_factory):
 def test_it_writes_the_files_of_monais_workflow(students, scans, tmp_path, monkeypatch, capsys, kind):
     task, model, data = students[kind]
     source = sorted(data.rglob("*.png"))[0] if kind == "pictures" else scans
-    words = ["--model", model, "--input", source, "--min_volume", "0.002", "--save_probabilities", "True"]
+    words = ["--model", model, "--input", source, "--largest_component", "True", "--save_probabilities", "True"]
     printed = {}
     for name, is_used in {"direct": is_direct, "monai": lambda run: False}.items():
         monkeypatch.setattr(direct_inference, "is_direct", is_used)

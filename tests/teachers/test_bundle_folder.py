@@ -73,3 +73,14 @@ def test_faults_in_a_zip_are_told_of_the_zip(tmp_path):
     path = shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "in", "b")
     with pytest.raises(FileNotFoundError, match=f"teacher {path}/models/model.pt: no such file"):
         load_teacher(path, make_task_teacher(), 2)
+
+
+def test_a_network_that_needs_a_prompt_is_refused(tmp_path):
+    parts = {name: {"_target_": "torch.nn.Identity"} for name in ("image_encoder", "class_head", "point_head")}
+    folder = make_bundle(
+        tmp_path / "b", make_monai_unet(), network_def={"_target_": "monai.networks.nets.VISTA3D", **parts}
+    )
+    with pytest.raises(
+        ValueError, match="network_def: found VISTA3D, which needs a prompt beside each image, expected"
+    ):
+        load_teacher(folder, make_task_teacher(), 2)
