@@ -115,8 +115,8 @@ def _build_network(parser: ConfigParser, file: Path) -> nn.Module:
         raise ValueError(f"{file}: network_def: found {type(network).__name__}, expected a network")
     if isinstance(network, VISTA3D):
         raise ValueError(
-            f"{file}: network_def: found VISTA3D, which needs a prompt beside each image, expected a network of the image alone: "
-            "a module in the bundle's scripts that calls it with the prompts of fixed classes"
+            f"{file}: network_def: found VISTA3D, which needs a prompt beside each image, expected a network of the image "
+            "alone: a module in the bundle's scripts that calls it with the prompts of fixed classes"
         )
     return network
 
