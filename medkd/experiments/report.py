@@ -12,7 +12,9 @@ from .plan import Plan
 __all__ = ["report", "write_and_print"]
 
 
-def report(plan: Plan, output_dir: Path, html: bool = False, trust_record: bool = False) -> str:
+def report(
+    plan: Plan, output_dir: Path, html: bool = False, trust_record: bool = False, title: str | None = None
+) -> str:
     """Write ``table.md``, ``table.tex`` and ``table.csv`` of an experiment, which may be unfinished.
 
     Args:
@@ -20,11 +22,14 @@ def report(plan: Plan, output_dir: Path, html: bool = False, trust_record: bool 
         output_dir: folder of the files.
         html: whether to write ``report.html`` too.
         trust_record: whether the records of the runs are executed as configurations, see `medkd.runs.load_parser`.
+        title: of tables and page; None: that of the plan.
 
     Returns:
         The Markdown.
     """
-    return write_and_print(_experiment_of_plan(plan, trust_record), output_dir, html)
+    experiment = _experiment_of_plan(plan, trust_record)
+    experiment.title = title or experiment.title
+    return write_and_print(experiment, output_dir, html)
 
 
 def write_and_print(experiment: tables.Experiment, output_dir: Path, html: bool = False) -> str:

@@ -12,6 +12,7 @@ from .folder import RunFolder
 __all__ = [
     "COLLAPSED",
     "collapsed_runs",
+    "distance_unit",
     "has_patients",
     "read_cases",
     "read_rows",
@@ -79,6 +80,19 @@ def collapsed_runs(cases: pd.DataFrame) -> list[int]:
     has_missed = len(cases) > 0 and "missed" in cases  # a table of another program may lack it
     missed = cases.groupby("seed")["missed"].mean() if has_missed else pd.Series(dtype=float)
     return [int(seed) for seed in missed.index[missed >= COLLAPSED]]
+
+
+def distance_unit(rows: Mapping[str, Mapping[int, Path]]) -> str:
+    """Return the unit of distances: mm for volumes, pixels for pictures; an empty text where no run kept a prediction.
+
+    Args:
+        rows: row -> seed -> output folder. All rows are of one data set.
+    """
+    for folder in (RunFolder(path).predictions for runs in rows.values() for path in runs.values()):
+        first = next(iter(folder.glob("*")), None) if folder.is_dir() else None
+        if first is not None:
+            return "mm" if first.name.endswith((".nii.gz", ".nii")) else "pixels"
+    return ""
 
 
 def still_rising_runs(runs: Mapping[int, Path]) -> list[int]:

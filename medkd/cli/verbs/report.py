@@ -71,6 +71,7 @@ def _report_runs(runs: dict[str, list[str]], output_dir: Path, settings: dict[st
     from medkd.reports.tables import experiment_of_runs
 
     experiment = experiment_of_runs(runs, settings["baseline"], bool(settings["trust_record"]))
+    experiment.title = settings["title"] or experiment.title
     write_and_print(experiment, output_dir, settings["html"])
 
 
@@ -79,7 +80,7 @@ def _report_experiment(folder: Path, output_dir: Path, settings: dict[str, Any])
         raise UsageError("--baseline: has no effect with --experiment, whose plan names the baseline")
     from medkd.experiments import read_plan, report  # imports pandas
 
-    report(read_plan(folder), output_dir, settings["html"], bool(settings["trust_record"]))
+    report(read_plan(folder), output_dir, settings["html"], bool(settings["trust_record"]), settings["title"])
 
 
 VERB = Verb(
@@ -92,6 +93,7 @@ VERB = Verb(
         Option("experiment", "path", "Output folder of `medkd experiment`."),
         Option("baseline", "text", "Title of the runs with which the others are compared."),
         Option("output_dir", "path", "Folder for table.md, table.tex and table.csv."),
+        Option("title", "text", "Title of the tables and the page; None: that of the plan, or the names of the tasks."),
         Option("html", "flag", "Also write an HTML page, report.html."),
         TRUST_RECORD,
     ),

@@ -16,9 +16,10 @@ from medkd.runs.rebuild import load_parser
 from medkd.runs.results import trained_run
 from medkd.visuals import scale_to_unit
 
-from .pictures import Outline, Picture, embed, outlines
+from .pictures import Outline, Picture, embed, outline_path, outlines
 from .predictions import predictions
 from .runs import RunFacts
+from .volumes import Box, Geometry, geometry, target_box, volume_texts
 
 __all__ = ["Data", "ShownCase", "ShownSlice", "choose_cases", "mean_dice", "open_data", "shown_cases"]
 
@@ -33,7 +34,7 @@ class Data:
     channels: Sequence[str] = ()
     """Names of the channels, which are shown one by one; empty where an image is one picture."""
     window: tuple[float, float] | None = None
-    """Intensities that are shown of pictures of 16 bit, as the networks see them."""
+    """Intensities that are shown, as the networks see them."""
 
     def picture(self, case: str, image: Any, shape: tuple[int, ...]) -> np.ndarray:
         """Return the image to show: a picture file at its own resolution, else the input of the network."""
@@ -60,6 +61,8 @@ class ShownSlice:
     truth: list[Outline]
     predictions: dict[str, list[Outline]] = field(default_factory=dict)
     """Row -> outlines."""
+    errors: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Row -> paths around what is missed, and around what is extra."""
 
 
 @dataclass
@@ -80,6 +83,14 @@ class ShownCase:
     """Slices of the volume, 1 for a picture."""
     channels: Sequence[str]
     """Names of the channels that are shown one by one; empty for one image."""
+    boxes: tuple[Box, Box]
+    """The whole picture, and the part around the target."""
+    grid: Geometry | None
+    """Of a volume."""
+    facts: list[str]
+    """Voxel size, shown intensities and volume of the ground truth."""
+    volumes: dict[str, str]
+    """Row -> volume of its prediction."""
 
 
 def open_data(runs: Sequence[RunFacts]) -> Data:
@@ -134,7 +145,7 @@ def shown_cases(
     data: Data,
     ranks: Mapping[str, str],
     shown_runs: Mapping[str, RunFacts],
-    scores: Mapping[str, pd.Series],
+    tables: Mapping[str, pd.DataFrame],
     slices: int,
 ) -> tuple[list[ShownCase], list[str]]:
     """Return cases with the predictions of the shown runs, and sentences about missing predictions.
@@ -143,7 +154,7 @@ def shown_cases(
         data: the test cases.
         ranks: case -> rank, in the order of the page.
         shown_runs: row -> run.
-        scores: row -> case -> Dice of that run, in percent.
+        tables: row -> metrics of that run.
         slices: number of slices of a volume at most.
     """
     labels: dict[str, dict[str, np.ndarray]] = {}
@@ -155,13 +166,20 @@ def shown_cases(
             sentence = f"no predictions: {one_line_errors(error) or error}"
         if sentence:
             sentences.append(f"{run.name}: {sentence}.")
+    scores = {row: mean_dice(table) for row, table in tables.items()}
     cases = []
     for name, rank in ranks.items():
         layers = {row: of_row[name] for row, of_row in labels.items() if name in of_row}
         dice = {row: float(of_row[name]) for row, of_row in scores.items() if name in of_row.index}
         image, truth = data.read(name)
         shown = data.picture(name, image, truth.shape)
-        cases.append(_case(name, rank, shown, truth, layers, dice, slices, data.channels))
+        case = _case(name, rank, shown, truth, layers, dice, slices, data.channels)
+        grid = geometry(image, truth.shape)
+        if grid is not None:
+            case.volumes = volume_texts(tables, name)
+            case.facts = _facts(grid, data.window, case.volumes.pop("", ""))
+        case.grid, case.boxes = grid, target_box([truth, *(x for x in layers.values() if x.shape == truth.shape)], grid)
+        cases.append(case)
     return cases, sentences
 
 
@@ -190,10 +208,23 @@ def _case(
             [embed(scale_to_unit(_at(one, number), (float(one.min()), float(one.max())))) for one in images],
             outlines(_at(truth, number)),
             {row: outlines(_at(layer, number)) for row, layer in fitting.items()},
+            {row: _errors(_at(truth, number), _at(layer, number)) for row, layer in fitting.items()},
         )
         for number in numbers
     ]
-    return ShownCase(name, rank, dice, height, width, slices, first, total, channels)
+    return ShownCase(
+        name, rank, dice, height, width, slices, first, total, channels, target_box([truth], None), None, [], {}
+    )
+
+
+def _facts(grid: Geometry, window: tuple[float, float] | None, volume: str) -> list[str]:
+    shown = "" if window is None else f"window {window[0]:g} to {window[1]:g}".replace("-", "−")
+    return [text for text in (f"voxels {grid.text}", shown, volume and f"ground truth {volume}") if text]
+
+
+def _errors(truth: np.ndarray, layer: np.ndarray) -> tuple[str, str]:
+    """Return the paths around pixels of a class that the prediction has not, and around those that it has wrongly."""
+    return outline_path((truth > 0) & (layer != truth)), outline_path((layer > 0) & (layer != truth))
 
 
 def _at(layer: np.ndarray, number: int | None) -> np.ndarray:

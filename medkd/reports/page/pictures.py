@@ -13,7 +13,7 @@ from skimage.measure import approximate_polygon, find_contours
 
 from medkd.io import class_colour_code
 
-__all__ = ["Outline", "Picture", "embed", "embed_file", "outlines"]
+__all__ = ["Outline", "Picture", "embed", "embed_file", "outline_path", "outlines"]
 
 _QUALITY = 88
 _TOLERANCE = 0.35  # pixels that an outline may be off
@@ -62,12 +62,12 @@ def _encode(picture: Image.Image, longest: int) -> Picture:
 def outlines(labels: np.ndarray) -> list[Outline]:
     """Return the outline of each class above 0 of (rows, columns) labels that has pixels."""
     return [
-        Outline(class_colour_code(int(value)), _outline_path(labels == value))
-        for value in np.unique(labels[labels > 0])
+        Outline(class_colour_code(int(value)), outline_path(labels == value)) for value in np.unique(labels[labels > 0])
     ]
 
 
-def _outline_path(mask: np.ndarray) -> str:
+def outline_path(mask: np.ndarray) -> str:
+    """Return the outline of a (rows, columns) mask as an SVG path in pixels."""
     parts = []
     # a border of background closes outlines at the edge of the image
     for contour in find_contours(np.pad(mask, 1).astype(np.float32), 0.5):

@@ -35,8 +35,8 @@ class Limits(NamedTuple):
 
     cases: int = 4
     """Cases of a task that are shown: the worst, the median and the best."""
-    slices: int = 9
-    """Of a volume."""
+    slices: int = 200
+    """Of a volume: all with ground truth or prediction up to this number, else so many spread over them."""
     attention: int = 2
     """Cases with Grad-CAM."""
     listed: int = 200
@@ -214,9 +214,9 @@ def _pictures(
         sentence = f"The pictures need the data set, which could not be read: {str(error).rstrip('.')}."
         return [], [sentence], [], [sentence]
     ranks = choose_cases(mean_dice(cases[order]), data, limits.cases)
-    scores = {row: mean_dice(cases[row][cases[row]["seed"] == run.seed]) for row, run in shown_runs.items()}
+    tables = {row: cases[row][cases[row]["seed"] == run.seed] for row, run in shown_runs.items()}
     try:
-        shown, notes = shown_cases(data, ranks, shown_runs, scores, limits.slices)
+        shown, notes = shown_cases(data, ranks, shown_runs, tables, limits.slices)
         cams, cam_notes = attention(data, list(ranks)[: limits.attention], shown_runs)
     except (ValueError, OSError, RuntimeError) as error:
         sentence = f"The images could not be read: {str(error).rstrip('.')}."

@@ -97,11 +97,14 @@ def _reasons(cell: pd.Series) -> list[str]:
 
 def _kept(row: str, cells: Mapping[str, pd.Series], teacher: str | None, baseline: str, score: str) -> Figure:
     """Return the share of the teacher's score that a row keeps."""
-    mean, others = cells[row]["mean"], {name: cells[name]["mean"] for name in (teacher, baseline) if name in cells}
+    mean, others = (
+        cells[row]["mean"],
+        {name: cells[name]["mean"] for name in (teacher or "", baseline) if name in cells},
+    )
     if pd.isna(mean):
         return Figure("–", f"{score} kept", "no run ended")
     alone = "" if pd.isna(others.get(baseline, float("nan"))) else f"{baseline} {others[baseline]:.1f} %"
-    top = others.get(teacher, float("nan"))
+    top = others.get(teacher or "", float("nan"))
     if pd.isna(top) or not top > 0:
         return Figure(f"{mean:.1f} %", score, alone or "no teacher among the runs")
     detail = f"{mean:.1f} %, the teacher {top:.1f} %"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from medkd.runs.results import collapsed_runs, has_patients, read_rows, still_rising_runs
+from medkd.runs.results import collapsed_runs, distance_unit, has_patients, read_rows, still_rising_runs
 
 from .bootstrap import Interval, interval, resample, share_interval
 from .published import Published
@@ -50,7 +50,8 @@ class Experiment:
 def results(experiment: Experiment) -> pd.DataFrame:
     """Compute the results of an experiment: one row for each task, row of the plan, class and metric.
 
-    Columns: ``task, row, class, metric, published, reference, seeds, planned, collapsed, still_rising, cases, cases_least``,
+    Columns: ``task, row, class, metric, published, reference, unit, seeds, planned, collapsed, still_rising, cases``,
+    ``cases_least``,
     ``mean, std`` and those of the comparison with the baseline, see `_COMPARED`. The metrics in `PERCENT` are in percent.
 
     Metrics on request, see `ON_REQUEST`, follow those of the experiment where a run has them.
@@ -113,6 +114,7 @@ def _cell(
         "metric": metric,
         "published": "",
         "reference": _reference(cases),
+        "unit": distance_unit(experiment.runs[task]) if metric == "hd95" else "",
         "seeds": of_row["seed"].nunique(),
         "planned": len(experiment.runs[task][row]),
         "collapsed": len(collapsed_runs(of_row)),

@@ -88,7 +88,7 @@ def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping
     row: dict[str, str] = {}
     for index, cell in group.iterrows():
         metric = str(index)
-        name = NAMES.get(metric, metric)
+        name = NAMES.get(metric, metric) + (f", {cell['unit']}" if cell.get("unit") else "")
         if cell.get("reference") == "teacher":
             name = f"agreement with the teacher: {name}"
         if metric in printed:

@@ -207,7 +207,10 @@ def image_of(viewer):
 
 def test_slices_are_paged_by_buttons_and_arrow_keys(page):
     viewer = css(page, "#cases [data-viewer]")[0]
-    label, (back, forth) = viewer.find_element("css selector", "output"), viewer.find_elements("css selector", "button")
+    label, (back, forth) = (
+        viewer.find_element("css selector", "output"),
+        viewer.find_elements("css selector", "[data-step]"),
+    )
     assert label.text.startswith("slice 5 (")  # most of the truth
     first, picture = image_of(viewer), viewer.screenshot_as_png
     forth.click()
@@ -277,3 +280,20 @@ def test_the_focus_can_be_seen(page):
         )
     assert {"A", "BUTTON", "SELECT"} <= {name for name, _, _ in seen}
     assert all(style == "solid" and width >= 2 for _, style, width in seen)
+
+
+def test_zoom_and_errors_of_a_volume(page):
+    viewer = css(page, "#cases [data-viewer]")[0]
+    svg = shown(viewer.find_elements("css selector", "svg[data-near]"))[1]
+    zoom, errors = viewer.find_elements("css selector", "[data-view]")
+    missed, marks = svg.find_element("css selector", ".missed"), svg.find_elements("css selector", ".marks")
+    assert not missed.is_displayed() and [mark.is_displayed() for mark in marks] == [True, False]
+    assert "10 mm" in marks[0].text
+    whole = svg.get_dom_attribute("viewBox")
+    press(page, zoom, "\n")
+    assert svg.get_dom_attribute("viewBox") == svg.get_attribute("data-near") != whole
+    assert zoom.get_attribute("aria-pressed") == "true" and [mark.is_displayed() for mark in marks] == [False, True]
+    errors.click()
+    assert missed.is_displayed() and not svg.find_element("css selector", ".prediction").is_displayed()
+    zoom.click()
+    assert svg.get_dom_attribute("viewBox") == whole

@@ -94,6 +94,20 @@
     show();
   }
 
+  // zoom to the target, and errors in the place of outlines
+  for (const button of all("button[data-view]")) {
+    const viewer = button.closest(".case");
+    button.addEventListener("click", () => {
+      const on = viewer.classList.toggle(button.dataset.view);
+      button.setAttribute("aria-pressed", String(on));
+      if (button.dataset.view !== "zoomed") return;
+      for (const svg of all("svg[data-near]", viewer)) {
+        svg.dataset.far ??= svg.getAttribute("viewBox");
+        svg.setAttribute("viewBox", on ? svg.dataset.near : svg.dataset.far);
+      }
+    });
+  }
+
   // slices
   for (const viewer of all("[data-viewer]")) {
     const slices = all(".slice", viewer);
