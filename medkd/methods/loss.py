@@ -68,31 +68,42 @@ def build(
     )
     terms, notes = {}, []
     for term, preset_term in preset["terms"].items():
-        if teacher is not None and "tap" in preset_term:
-            try:
-                tap = parser.get_parsed_content(f"terms::{term}::tap")
-                if reads_equal_stages(tap):
-                    parser[f"terms::{term}::tap"] = tap = name_pairs(tap, pairs)
-                    found = _describe_pairs(pairs, student, teacher)
-                    if not tap and term not in preset.get("optional", ()):
-                        raise ValueError(f"term {term}: {found}; name pairs of stages by --method_args::tap")
-                    notes.append(f"note: method {name}: the term {term} {'' if tap else 'is left out: '}{found}")
+        try:
+            if teacher is not None and "tap" in preset_term:
+                tap, note = _resolve_tap(parser, term, student, teacher, is_optional=term in preset.get("optional", ()))
+                notes += [f"note: method {name}: {note}"] if note else []
                 if not tap:
                     continue
                 parser[f"channels::{term}"] = _channels(student, teacher, tap)
-            except ValueError as error:
-                raise ValueError(f"method {name}: {error}") from None  # one line: the deepest error is shown
-        try:
             content = dict(parser.get_parsed_content(f"terms::{term}"))
-        except RuntimeError as error:
+        except (ValueError, RuntimeError) as error:
             if isinstance(cause := _deepest(error), ValueError):  # of the loss; MONAI's own message is no help
-                raise ValueError(f"method {name}: {cause}") from None
+                raise ValueError(f"method {name}: {cause}") from None  # one line
             raise
         terms[term] = content if term == "task" else {"ramp": [0, arguments["warmup"]], **content}
     loss = CombinedLoss(task, terms)
     for note in notes:  # after every error: a refusal is one line
         print(note, flush=True)
     return loss
+
+
+def _resolve_tap(
+    parser: ConfigParser, term: str, student: FeatureTaps, teacher: FeatureTaps, is_optional: bool
+) -> tuple[str | list[str], str]:
+    """Return the tap of a term, ``equal`` replaced by pairs of stages in the parser too, and a note where it was.
+
+    Raises:
+        ValueError: for ``equal`` where no two stages have the same resolution, unless the term is optional.
+    """
+    tap = parser.get_parsed_content(f"terms::{term}::tap")
+    if not reads_equal_stages(tap):
+        return tap, ""
+    pairs = parser["equal_stages"]
+    parser[f"terms::{term}::tap"] = tap = name_pairs(tap, pairs)
+    found = _describe_pairs(pairs, student, teacher)
+    if not tap and not is_optional:
+        raise ValueError(f"term {term}: {found}; name pairs of stages by --method_args::tap")
+    return tap, f"the term {term} {'' if tap else 'is left out: '}{found}"
 
 
 def _deepest(error: BaseException) -> BaseException:
