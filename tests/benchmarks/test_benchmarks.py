@@ -1,11 +1,13 @@
 """The benchmarks of reading and of inference run to their end, at sizes at which their figures mean nothing."""
 
 import importlib.util
+import json
 import re
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(FOLDER))  # a benchmark may import a module beside it
@@ -25,6 +27,7 @@ def load(name: str):
     """Return a benchmark as a module."""
     spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look there
     spec.loader.exec_module(module)
     return module
 
@@ -80,3 +83,30 @@ def test_losses_have_the_values_of_their_plain_formulas(capsys):
     assert cells["AT"][1:2] == ["-"]  # no checkout, no plain formula
     for name in ("DCD", "HIFD", "IMF"):
         assert float(cells[name][4]) < 1e-4 and float(cells[name][0]) > 0 and cells[name][5] == "plain formula"
+
+
+def test_splits_of_desk2_share_no_case():
+    data = load("desk2_data")
+    names = {name: [f"{number:04d}" for number in range(1, 1817)] for name in data.SOURCES}
+    names["cvc_endoscene"] = [str(number) for number in range(1, 613)]
+    for name in ("isic2018", "cvc_endoscene", "sarcoma", "hippocampus"):
+        parts = data.SOURCES[name].parts(Path(), names[name])
+        cases = sum(parts.values(), [])
+        assert set(parts) == {"training", "unlabelled", "validation", "test"} and all(parts.values())
+        assert len(cases) == len(set(cases)) == len(names[name])
+    halves = data._halves(["a_slice_1", "b_slice_1", "a_slice_2", "c_slice_1"], lambda name: name[0])
+    assert halves == (["a_slice_1", "a_slice_2", "c_slice_1"], ["b_slice_1"])
+    assert data.SOURCES["cvc_endoscene"].case("7") == "cvc612_007"
+
+
+def test_the_search_scores_what_its_runs_left(tmp_path):
+    search = load("recommended_search")
+    for seed, dice in enumerate((0.5, 0.7)):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        torch.save({"best": {"metric": dice}}, folder / "resume.pt")
+        assert search._validation_dice(folder) is None  # it has not ended
+        (folder / "summary.json").write_text(json.dumps({"a": {"dice": {"mean": dice - 0.1}}, "b": {"iou": {}}}))
+    runs = {seed: tmp_path / str(seed) for seed in range(3)}
+    assert search._values(runs, search._validation_dice) == pytest.approx({0: 50, 1: 70})
+    assert search._values(runs, search._test_dice) == pytest.approx({0: 40, 1: 60})

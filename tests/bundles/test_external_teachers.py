@@ -1,7 +1,6 @@
 """External teachers through the command line, as a user names them."""
 
 import json
-from contextlib import suppress
 
 import pytest
 import torch
@@ -9,7 +8,7 @@ import yaml
 from monai.networks.nets import UNet as MonaiUNet
 from torch import nn
 
-from medkd.runs.resume import ResumableRun
+from tests.interruption import stopped_after_a_save
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +53,7 @@ def test_a_run_with_probabilities_goes_on(kits19_data, medkd_run, tmp_path, monk
     network = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Softmax(1))
     torch.jit.script(network).save(str(tmp_path / "t.ts"))
     words = ["--max_epochs", 2, "--teacher_intensity", "zscore", "--teacher_output"]
-    save = ResumableRun._save
-
-    def save_and_stop(self, trainer):
-        save(self, trainer)
-        raise MemoryError("stopped")
-
-    with monkeypatch.context() as patched, suppress(MemoryError):
-        patched.setattr(ResumableRun, "_save", save_and_stop)
+    with stopped_after_a_save(monkeypatch):
         distil(medkd_run, kits19_data, tmp_path / "a", tmp_path / "t.ts", *words, "probabilities")
     assert torch.load(tmp_path / "a/resume.pt", weights_only=True)["trainer"]["epoch"] == 1
     capsys.readouterr()

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from contextlib import suppress
 
 import nibabel as nib
 import numpy as np
@@ -13,7 +12,7 @@ from medkd.cli.workflow import compose
 from medkd.data import map_grid, maps_shape
 from medkd.data.volume_store import read_maps
 from medkd.networks import UNet
-from medkd.runs import ResumableRun
+from tests.interruption import stopped_after_a_save
 
 VOLUMES = ["--mode", "3d", "--patch_size", "[16,32,32]", "--spacing", "[2.5,1.0,1.0]", "--image_size", "[16,32,32]"]
 SHORT = ["--patches_per_case", 1, "--batch_size", 2]
@@ -96,14 +95,7 @@ def test_a_cached_run_resumes_bit_for_bit(run, teacher, tmp_path, monkeypatch, o
     members = [w for name in ("false_pixel", "boundary") for w in (f"--{name}_assistant", teacher)]
     words += members if "plckd" in options else []
     assert run("distill", tmp_path / "whole", *words) == 0
-    save = ResumableRun._save
-
-    def save_and_stop(self, trainer):
-        save(self, trainer)
-        raise MemoryError("stopped")
-
-    with monkeypatch.context() as patched, suppress(MemoryError):
-        patched.setattr(ResumableRun, "_save", save_and_stop)
+    with stopped_after_a_save(monkeypatch):
         run("distill", tmp_path / "resumed", *words)
     shutil.rmtree(tmp_path / "soft")  # computed again, the same
     assert run("distill", tmp_path / "resumed", *words, "--resume", "True") == 0
