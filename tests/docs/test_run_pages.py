@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import subprocess
+import sys
 from contextlib import chdir
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def run_command(line, first):
     if words[0] == "medkd":
         assert main(shrink(words[1:])) == 0, line
     else:
-        subprocess.run(words, check=True, timeout=300)
+        subprocess.run([sys.executable if word == "python" else word for word in words], check=True, timeout=300)
 
 
 def run_page(page, first=False):
