@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from functools import cache
 
 import pytest
 
@@ -24,12 +25,17 @@ def commands(page):
     return [shlex.split(line, comments=True) for line in text if re.match(r"\s*medkd [a-z]", line)]
 
 
+@cache
+def ids(verb):
+    """The ids of the configurations of a verb."""
+    return top_ids({file for name in verb.files_of or (verb.name,) for file in all_config_files(name)})
+
+
 def known_options(words):
     verb = VERBS[words[1]]
     known = {option.name for option in verb.settings} | {"help"}
     if verb.options == "config":
-        files = {file for name in verb.files_of or (verb.name,) for file in all_config_files(name)}
-        known |= set(ID_OPTIONS) | top_ids(files)
+        known |= set(ID_OPTIONS) | ids(verb)
     elif verb.options == "signature":
         known |= {option.name for option in prepare_options(words[2])}
     elif verb.options == "snakemake":
@@ -55,6 +61,8 @@ def test_options_of_commands_exist(page):
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_blocks_have_a_language_and_marks_a_reason(page):
     for block in blocks(page):
+        if block.language.startswith("{"):  # a directive of the site, no code
+            continue
         assert block.language in LANGUAGES or page_name(page) in WRITTEN_BY_LEAD, (block.language, block.text[:60])
         assert not block.not_run or len(block.not_run.split()) >= 3, block.not_run
 
