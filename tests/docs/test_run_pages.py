@@ -19,6 +19,7 @@ from .pages import PAGES, ROOT, page_name, run_blocks
 pytestmark = pytest.mark.slow
 FIRST = "docs/get-started/own_scans.md"  # makes DATA, TEACHER, STUDENT and KD, which other pages read
 MADE_BEFORE = {"DATA", "TEACHER", "STUDENT", "KD"}
+KEPT = {"IMAGES", "LABELS", "SCANS", "SERIES", "PICTURES", "MASKS", "EVALUATION", "PREDICTIONS"}
 SMALL = {"max_epochs": "1", "teacher_width": "2", "student_width": "2", "device": "cpu", "batch_size": "2"}
 SIZES = {"2d": {"image_size": "[32,32]"}, "3d": {"patch_size": "[16,16,16]", "image_size": "[16,16,16]"}}
 
@@ -90,6 +91,9 @@ def test_page(page, folder, monkeypatch):
         assert all((folder / name).is_dir() for name in MADE_BEFORE), "the fixture ran this page"
         return
     monkeypatch.chdir(folder)
+    for path in folder.iterdir():  # of an earlier page
+        if path.name not in KEPT | MADE_BEFORE and path.is_dir():
+            shutil.rmtree(path)
     kept = {name for name in MADE_BEFORE if page_name(page) == "README.md"}
     if kept:  # README begins from the raw scans, as its reader does
         for name in (*MADE_BEFORE, "EVALUATION", "PREDICTIONS"):
