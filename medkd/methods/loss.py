@@ -13,6 +13,7 @@ from medkd.losses import CombinedLoss
 from medkd.losses.taps import equal_stages, name_pairs, reads_equal_stages, tap_pair
 from medkd.networks import FeatureTaps
 
+from .decoder import without_decoder
 from .presets import resolve_preset
 from .requirements import teacher_map_taps
 
@@ -52,6 +53,9 @@ def build(
     if preset["terms"] and teacher is None:
         raise ValueError(f"method {name} needs a teacher, found None")
     if teacher is not None:
+        if other := without_decoder(preset, args or {}, student, teacher):
+            print(f"note: method {name}: the student has no decoder, so the method is {other[0]} with {other[1]}", flush=True)
+            return build(other[0], task, student, teacher, other[1])
         _check_teacher_maps(name, preset, arguments, teacher)
     pairs = [] if teacher is None else equal_stages(student.shapes, teacher.shapes)
     parser = ConfigParser(

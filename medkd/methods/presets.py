@@ -43,7 +43,8 @@ def load_preset(name: str) -> dict[str, Any]:
     Returns:
         ``paper``, ``reads``, ``learns``, ``cost``, ``args`` with their defaults, and ``terms``; ``choices``: the words that
         an argument takes, where these are few; ``optional``: the terms that are left out, with a note, where no encoder
-        stages have the same resolution; ``team`` and ``base`` of a method that corrects the teacher's soft labels.
+        stages have the same resolution; ``without_decoder``: the method, and its arguments, for a student without decoder;
+        ``team`` and ``base`` of a method that corrects the teacher's soft labels.
 
     Raises:
         ValueError: for an unknown name, with the closest names and the whole list.

@@ -124,8 +124,8 @@ def test_hlfd_takes_its_reading_of_late(pair):
         methods.build("hlfd", task, *pair, args={"late": "last"})
 
 
-def test_recommended_pairs_stages_by_resolution_and_says_so(pair, capsys):
-    loss = methods.build("recommended", task, *pair)  # strides 2 to 32 and 1 to 16
+def test_at_pairs_stages_by_resolution_and_says_so(pair, capsys):
+    loss = methods.build("at", task, *pair)  # strides 2 to 32 and 1 to 16
     assert loss.taps["at"] == tuple(f"encoder.{i} -> encoder.{i + 1}" for i in range(4))
     assert "the term at compares the encoder stages 0 with 1, 1 with 2, 2 with 3, 3 with 4" in capsys.readouterr().out
     image = torch.rand(2, 1, 32, 32)
@@ -133,7 +133,7 @@ def test_recommended_pairs_stages_by_resolution_and_says_so(pair, capsys):
     value = loss(s, t, image) - s.logits.mean()
     expected = KDLoss()(s.logits, t.logits) + sum(ATLoss()(s.encoder[i], t.encoder[i + 1]) for i in range(4))
     torch.testing.assert_close(value, expected)
-    assert methods.build("at", task, *pair).taps == loss.taps
+    assert methods.build("recommended", task, *pair, args={"weight": 1.0}).taps == loss.taps
     assert methods.build("recommended", task, *pair, args={"tap": ["encoder/8", "bottleneck"]}).taps["at"] == (
         "encoder/8",
         "bottleneck",

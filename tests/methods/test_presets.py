@@ -52,7 +52,7 @@ def test_presets_are_short_and_name_their_sources(name):
     lines = (Path(methods.__file__).parent / f"{name}.yaml").read_text().splitlines()
     assert len(lines) <= 15
     assert lines[0].startswith("# ")
-    assert set(methods.load_preset(name)) - {"team", "base", "choices", "optional"} == {
+    assert set(methods.load_preset(name)) - {"team", "base", "choices", "optional", "without_decoder"} == {
         "paper",
         "reads",
         "learns",
