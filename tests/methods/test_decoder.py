@@ -52,4 +52,6 @@ def test_student_without_decoder_learns_by_hlfd_of_the_final_map(networks, teach
     ],
 )
 def test_method_itself_is_meant(networks, student, teacher, args, terms):
-    assert list(methods.build("recommended", FocalDiceLoss(), networks[student], networks[teacher], args).losses) == terms
+    assert (
+        list(methods.build("recommended", FocalDiceLoss(), networks[student], networks[teacher], args).losses) == terms
+    )
