@@ -95,7 +95,7 @@ class CachedVolumeLabels(Dataset):
         self.inferer = copy.copy(inferer)
         self.inferer.output_spacing = spacing
         self.student_grid = Grid(spacing and tuple(spacing), tuple(roi_size))
-        decided_by = (_VERSION, inferer.grids, inferer.overlap, self.student_grid, settings)
+        decided_by: tuple[Any, ...] = (_VERSION, inferer.grids, inferer.overlap, self.student_grid, settings)
         network = teacher.taps.network
         members = network.members if isinstance(network, Ensemble) else [network]
         if any(isinstance(member, TeacherAdapter) and member.scales_by_image for member in members):

@@ -67,20 +67,20 @@ class TeacherInferer(Inferer):
             adapter: the module within ``network`` that scales intensities, if it is a `TeacherAdapter`; None: the network.
         """
         assert grid.patch_size is not None
-        adapter = network if adapter is None else adapter
-        is_whole = isinstance(adapter, TeacherAdapter) and adapter.scales_by_image
+        scaling = network if adapter is None else adapter
+        whole = scaling if isinstance(scaling, TeacherAdapter) and scaling.scales_by_image else None
         inferer = VolumeInferer(
             grid.patch_size,
             _spacing_for(inputs, grid.spacing),
             self.sw_batch_size,
             self.overlap,
-            cval=0 if is_whole else -1,
+            cval=-1 if whole is None else 0,
             output_spacing=self.output_spacing,
         )
-        if not is_whole:
+        if whole is None:
             return inferer(inputs, network).as_subclass(Tensor)
-        scaled = MetaTensor(adapter.scale_intensity(inputs.as_subclass(Tensor)), meta=getattr(inputs, "meta", None))
-        with adapter.scaled_before():
+        scaled = MetaTensor(whole.scale_intensity(inputs.as_subclass(Tensor)), meta=getattr(inputs, "meta", None))
+        with whole.scaled_before():
             return inferer(scaled, network).as_subclass(Tensor)
 
 
