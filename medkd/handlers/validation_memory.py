@@ -66,7 +66,7 @@ def validation_bytes(entry: Mapping[str, Any], channels: int, classes: int, infe
         >>> from medkd.inferers import SliceBatchInferer
         >>> inferer = SliceBatchInferer((64, 64), sw_batch_size=2, decide=lambda logits: logits.argmax(0))
         >>> validation_bytes({"shape": (10, 64, 64)}, 1, 3, inferer)
-        565248
+        466944
     """
     shape = tuple(entry["shape"])
     voxels = math.prod(shape)

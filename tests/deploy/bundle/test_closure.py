@@ -28,7 +28,7 @@ def test_a_name_is_followed_to_its_module_and_no_further():
     found = closure("medkd.networks.UNet")
     assert found.modules == {"medkd.networks.unet", "medkd.networks._blocks"}
     assert found.exports == {"medkd.networks": {"UNet": "medkd.networks.unet"}}
-    assert {"torch", "monai"} <= found.others
+    assert "torch" in found.others
 
 
 def test_imports_of_imports_are_followed():
