@@ -101,7 +101,8 @@ def print_estimate(plan: Plan, missing: Iterable[Job], cores: int | None) -> Non
 
     runs = Counter((job.task, job.row) for job in missing)
     print(
-        f"\nestimate from {_MEASURED} training steps of each kind of run, without loading, validation and test:",
+        f"\nestimate from {_MEASURED} training steps of each kind of run at full size (minutes for a large network on a "
+        "CPU; Ctrl-C ends it), without loading, validation and test:",
         flush=True,
     )
     total = 0.0

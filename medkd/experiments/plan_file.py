@@ -19,6 +19,9 @@ def plans(bundles: Bundles) -> list[str]:
     return sorted(path.stem for path in (bundles.folder / "experiments").glob("*.yaml") if "rows" in read_mapping(path))
 
 
+_METRICS = ("dice", "hd95")  # of a plan that names none
+
+
 def plan_file(name: str, bundles: Bundles) -> Path:
     """Return the file of an experiment.
 
@@ -45,10 +48,12 @@ def plan_file(name: str, bundles: Bundles) -> Path:
 def load_plan(file: Path) -> dict[str, Any]:
     """Read a plan. Overlays and external teachers are named relative to its folder; their paths become absolute.
 
+    A plan without ``metrics`` gets Dice and HD95.
+
     Raises:
         ValueError: for a file that is not YAML, that holds no names and values, or that names a missing overlay or teacher.
     """
-    content = read_mapping(file)
+    content = {"metrics": list(_METRICS), **read_mapping(file)}
     tasks = content.get("tasks")
     owners = {"plan": content, **{f"task {name}": settings for name, settings in _mapping(tasks).items()}}
     for owner, part in owners.items():
