@@ -12,57 +12,43 @@ from typing import Any
 from watch import Watch
 
 from medkd.cli.main import main as medkd
-from medkd.deploy.runtime import OnnxModel, command_line, inference, names_onnx, prediction
+from medkd.deploy.runtime import OnnxModel, command_line, inference, names_onnx
 
 
-def watch_onnx(watch: Watch) -> None:
-    """Replace the functions of inference without torch by measured ones."""
-    command_line.infer, OnnxModel.__call__ = watch.run(command_line.infer), watch.call(OnnxModel.__call__)
+def watch_pipeline(watch: Watch, caller: Any, model: Any) -> None:
+    """Replace the functions around a kind of model, and the loop that ``caller`` runs, by measured ones."""
+    caller.infer, model.__call__ = watch.run(caller.infer), watch.call(model.__call__)
     inference.Scan = watch.part("reading", inference.Scan)
-    planes = prediction.NUMPY.resize_planes
-    prediction.resize = watch.part("resampling", prediction.resize)
-    prediction.NUMPY = prediction.NUMPY._replace(resize_planes=watch.part("resampling", planes))
+    arrays = model.arrays
+    backend = arrays.backend._replace(resize_planes=watch.part("resampling", arrays.backend.resize_planes))
+    model.arrays = arrays._replace(resize=watch.part("resampling", arrays.resize), backend=backend)
     inference.write_prediction = watch.part("writing", inference.write_prediction)
 
 
 def watch_torch(watch: Watch, form: str) -> None:
-    """Replace the functions of inference with torch by measured ones."""
+    """Replace the functions of inference with torch by measured ones, and store the network in a form."""
     import torch
 
-    from medkd import inferers, networks
-    from medkd.data import predictions
-    from medkd.inferers import case_by_case, volumes
+    from medkd.cli import direct_inference
+    from medkd.deploy.torch_model import TorchModel
 
-    load = networks.load_weights
+    class InForm(TorchModel):
+        """A network in a form, in the place of the layout that medkd chooses."""
 
-    class Watched(torch.nn.Module):
-        """A network in a form, whose forward is measured."""
-
-        def __init__(self, network: torch.nn.Module) -> None:
-            super().__init__()
+        def __init__(self, path: Any, description: Any, network: torch.nn.Module) -> None:
+            super().__init__(path, description, network)
             dims = len(next(p for p in network.parameters() if p.ndim > 3).shape) - 2
             last = {2: torch.channels_last, 3: torch.channels_last_3d}[dims]
             self.memory_format = last if form == "channels_last" else torch.contiguous_format
-            self.network = network.eval()
-            self.call = torch.compile(network, dynamic=False) if form == "compile" else network
-            self.is_stored = False
+            self._network = self._network.to(memory_format=self.memory_format)
+            if form == "compile":
+                self._network = torch.compile(self._network, dynamic=False)
 
-        def forward(self, image: torch.Tensor) -> torch.Tensor:
-            if not self.is_stored:  # after medkd has chosen a layout of its own
-                self.network.to(memory_format=self.memory_format)
-                self.is_stored = True
-            plain = image.as_subclass(torch.Tensor)
-            return forward(self.call, plain.contiguous(memory_format=self.memory_format))
+        def __call__(self, images: torch.Tensor) -> torch.Tensor:
+            return super().__call__(images.contiguous(memory_format=self.memory_format))
 
-    forward = watch.call(lambda network, image: network(image))
-
-    def load_watched(*args: Any, **kwargs: Any) -> Any:
-        return Watched(load(*args, **kwargs))
-
-    networks.load_weights, inferers.infer_each = load_watched, watch.run(inferers.infer_each)
-    case_by_case._read = watch.part("reading", case_by_case._read)
-    volumes.TORCH = volumes.TORCH._replace(resize_planes=watch.part("resampling", volumes.TORCH.resize_planes))
-    predictions.write_prediction = watch.part("writing", predictions.write_prediction)
+    direct_inference.TorchModel = InForm
+    watch_pipeline(watch, direct_inference, InForm)
 
 
 def main() -> int:
@@ -70,7 +56,7 @@ def main() -> int:
     report, form, *arguments = sys.argv[1:]
     watch = Watch()
     if names_onnx(arguments):
-        watch_onnx(watch)
+        watch_pipeline(watch, command_line, OnnxModel)
     else:
         watch_torch(watch, form)
     code = medkd(arguments)
