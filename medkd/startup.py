@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import ast
 import gc
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__all__ = ["import_at_rest", "import_monai", "lazy_names"]
+__all__ = ["defer_signals", "import_at_rest", "import_monai", "lazy_names"]
 
 
 def lazy_names(package: str, file: str) -> Callable[[str], Any]:
@@ -59,7 +62,7 @@ def import_at_rest(name: str) -> Any:
     """Import a module, and all that it imports, while Python's garbage collector rests: a third of torch's import is saved.
 
     The collector looks for garbage each time that many objects were made. An import makes many, and they all stay. They are
-    frozen, else the collector would go through all of them as soon as it is on again.
+    frozen, else the collector would go through all of them as soon as it is on again. SIGTERM and Ctrl-C wait for the end.
 
     Args:
         name: of the module.
@@ -72,9 +75,32 @@ def import_at_rest(name: str) -> Any:
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        module = import_module(name)
+        with defer_signals():
+            module = import_module(name)
         gc.freeze()
     finally:
         if was_enabled:
             gc.enable()
     return module
+
+
+@contextmanager
+def defer_signals() -> Iterator[None]:
+    """Hold SIGTERM and Ctrl-C back within the context, and handle the first of them at its end.
+
+    For imports: torch imports numpy from C++ and clears the exception that a handler raises there. The process would go on
+    with half of numpy.
+    """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    is_main = threading.current_thread() is threading.main_thread()  # others may set no handler
+    raising = {number: handler for number, handler in handlers.items() if is_main and callable(handler)}
+    arrived: list[int] = []
+    for number in raising:
+        signal.signal(number, lambda number, frame: arrived.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in raising.items():
+            signal.signal(number, handler)
+    if arrived:
+        raising[signal.Signals(arrived[0])](arrived[0], None)

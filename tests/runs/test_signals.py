@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from medkd.runs.signals import Terminated, catch_sigterm, raise_on_sigterm
+from medkd.startup import defer_signals
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +66,24 @@ if worker == 0:
 print(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]))"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == f"{-signal.SIGTERM}\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)], ids=["SIGTERM", "Ctrl-C"]
+)
+def test_signals_wait_for_the_end_of_an_import(number, error):
+    went_on = []
+    with raise_on_sigterm():
+        with pytest.raises(error), defer_signals():
+            os.kill(os.getpid(), number)
+            went_on.append(True)
+        assert went_on
+        with pytest.raises(error):  # the handler is back
+            os.kill(os.getpid(), number)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_an_error_of_an_import_is_that_which_is_raised():
+    with raise_on_sigterm(), pytest.raises(ImportError), defer_signals():
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise ImportError
