@@ -14,10 +14,12 @@ from medkd.startup import defer_signals
 
 @pytest.fixture(autouse=True)
 def default():
-    """SIGTERM as Python starts with it, and as it was before."""
-    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    """SIGTERM and Ctrl-C as Python starts with them, and as they were before: Ctrl-C is ignored in the background."""
+    usual = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_text_says_how_to_go_on():
