@@ -54,11 +54,12 @@ def build(
         raise ValueError(f"method {name} needs a teacher, found None")
     if teacher is not None:
         if other := without_decoder(preset, args or {}, student, teacher):
+            loss = build(other[0], task, student, teacher, other[1])  # its refusal is one line
             print(
                 f"note: method {name}: the student has no decoder, so the method is {other[0]} with {other[1]}",
                 flush=True,
             )
-            return build(other[0], task, student, teacher, other[1])
+            return loss
         _check_teacher_maps(name, preset, arguments, teacher)
     pairs = [] if teacher is None else equal_stages(student.shapes, teacher.shapes)
     parser = ConfigParser(

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from medkd.runs.signals import Terminated, catch_sigterm, raise_on_sigterm
-from medkd.startup import defer_signals
+from medkd.startup import defer_signals, import_at_rest
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +89,11 @@ def test_an_error_of_an_import_is_that_which_is_raised():
     with raise_on_sigterm(), pytest.raises(ImportError), defer_signals():
         os.kill(os.getpid(), signal.SIGTERM)
         raise ImportError
+
+
+def test_a_signal_waits_for_an_import_at_rest(tmp_path, monkeypatch):
+    (tmp_path / "signalled.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\nis_whole = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with raise_on_sigterm(), pytest.raises(Terminated):
+        import_at_rest("signalled")
+    assert sys.modules.pop("signalled").is_whole
