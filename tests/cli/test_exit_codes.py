@@ -21,6 +21,7 @@ USAGE = {
     "train": [["kits19"], ["kist19", *DATA], ["kits19", *DATA, "--max_epochs", "x"], ["kits19", *DATA, "word"]],
     "distill": [
         ["kits19"],
+        ["kits19", *DATA],
         ["kits19", *DATA, "--teachr", "T", "--method", "kd"],
         ["kits19", *DATA, "--teacher", "T", "--tune", "x"],
         ["kits19", *DATA, "--teacher", "T", "--tune_epochs", "3"],
@@ -70,6 +71,12 @@ def test_usage_faults_end_with_2_and_others_with_1(monkeypatch, tmp_path, capsys
     found = main([verb, *words])
     assert (found, only_line(capsys))[0] == code
     assert list(tmp_path.iterdir()) == [raw]
+
+
+def test_a_distillation_without_a_teacher_says_so(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["distill", "kits19", *DATA]) == 2
+    assert "medkd distill kits19 needs --teacher PATH" in only_line(capsys)
 
 
 def test_every_verb_has_usage_faults():

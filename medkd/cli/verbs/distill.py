@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from medkd.configs.bundles import BUNDLES, config_files
 from medkd.configs.merge import merge_files
 from medkd.configs.option import Option
 from medkd.configs.values import convert_words
+from medkd.runs.errors import UsageError
 
 from ..bundle_verbs import check_required_ids
 from ..checks import check_options
@@ -73,6 +75,7 @@ class _Student:
         """
         options, mode = self.checked_options(setting)
         task, settings = self.command.task, self.command.settings
+        _check_has_teacher(task, options, self.config("student", mode))
         overlays, soft_labels = settings["overlay"], settings["soft_labels"]
 
         def train_member(role: str, training: dict[str, Any]) -> None:
@@ -95,6 +98,20 @@ class _Student:
                 "feature maps",
                 flush=True,
             )
+
+
+def _check_has_teacher(task: str, options: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Raise UsageError if nothing names a teacher and the bundle's folder ``models`` holds none."""
+    _, members = split_member_options(dict(options), dict(config))
+    is_named = "teacher" in options or config["teacher"] != merge_files(config_files("distill", task))["teacher"]
+    if is_named or members:  # a team is trained first
+        return
+    default = Path(options.get("bundle_root", BUNDLES / task)) / "models" / "teacher.pt"
+    if not default.is_file():
+        raise UsageError(
+            f"medkd distill {task} needs --teacher PATH, the output folder of a finished training run or an external teacher: "
+            f"the default {default} does not exist"
+        )
 
 
 _SOFT_LABELS = Option(
