@@ -1,20 +1,24 @@
-"""Draw pictures of phantoms. ``python docs/generator/overview.py`` draws docs/pictures/overview.png, the picture of README."""
+"""Draw pictures of phantoms, and the picture of README: ``medkd demo && python docs/generator/overview.py``."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from PIL import Image, ImageOps
 
 from medkd.networks import FeatureTaps, UNet, UNetPlusPlus
 from medkd.phantoms import cvc_endoscene, idrid, isic2018, kits19, lits
 from medkd.visuals.boundary_figures import boundary_figure
 from medkd.visuals.tap_figures import importance_figure
 
-__all__ = ["draw_correction", "draw_importance", "draw_overview", "draw_phantoms", "draw_slices"]
+__all__ = ["draw_correction", "draw_importance", "draw_overview", "draw_page", "draw_phantoms", "draw_slices"]
 
 _OUTLINES = ("#56B4E9", "#D55E00")  # the colours of classes 1 and 2 in medkd's figures
 _CT = {"cmap": "gray", "vmin": -150, "vmax": 250}
@@ -94,11 +98,44 @@ def draw_correction(path: Path) -> None:
     boundary_figure(scaled, (label == 1).astype(np.int64)[None], "a phantom").savefig(path, dpi=70)
 
 
-def draw_overview(path: Path) -> None:
-    """Draw the picture of README: the phantoms of all tasks."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draw_phantoms(path)
+def draw_page(report: Path, path: Path) -> None:
+    """Draw the first screen of a report page, as Chromium shows it.
+
+    Raises:
+        FileNotFoundError: without the page, or without Chromium.
+    """
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None or not report.is_file():
+        raise FileNotFoundError(f"{report} and chromium: expected both (medkd demo writes the page)")
+    with tempfile.TemporaryDirectory() as profile:
+        flags = (
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--no-first-run",
+            "--window-size=1280,1240",
+        )
+        files = (f"--user-data-dir={profile}", f"--screenshot={path}", report.resolve().as_uri())
+        subprocess.run([browser, *flags, *files], check=True, capture_output=True)
+
+
+def draw_overview(path: Path, report: Path) -> None:
+    """Draw the picture of README: the phantoms of all tasks, and the report page of the demo."""
+    with tempfile.TemporaryDirectory() as folder:
+        parts = [Path(folder) / name for name in ("phantoms.png", "page.png")]
+        draw_phantoms(parts[0])
+        draw_page(report, parts[1])
+        pictures = [Image.open(part).convert("RGB") for part in parts]
+    width = pictures[0].width
+    pictures[1] = ImageOps.expand(pictures[1], 2, "#888888")
+    pictures[1] = pictures[1].resize((width, pictures[1].height * width // pictures[1].width), Image.Resampling.LANCZOS)
+    whole = Image.new("RGB", (width, sum(picture.height for picture in pictures)), "white")
+    whole.paste(pictures[0])
+    whole.paste(pictures[1], (0, pictures[0].height))
+    whole.quantize(256, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
 
 
 if __name__ == "__main__":
-    draw_overview(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "pictures/overview.png")
+    page = Path(sys.argv[1] if len(sys.argv) > 1 else "medkd_demo/report.html")
+    draw_overview(Path(__file__).parents[1] / "pictures/overview.png", page)
