@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from medkd.runs.errors import UsageError
+from medkd.runs.wording import counted
 
 __all__ = ["check_class_names", "name_values", "require_classes", "split_names", "unnamed_values"]
 
@@ -38,7 +39,8 @@ def name_values(
         counts = {value: cases[0] if len(cases) == 1 else f"{len(cases)} cases" for value, cases in cases_with.items()}
         listed = ", ".join(f"{value} ({counts[value]})" for value in values)
         raise ValueError(
-            f"--classes: {len(names)} names ({', '.join(names)}) for {len(values)} values in the masks: {listed}"
+            f"--classes: {counted(len(names), 'name')} ({', '.join(names)}) for {counted(len(values), 'value')} in the masks: "
+            f"{listed}"
         )
     check_class_names(names)
     return dict(zip(values, names, strict=True))

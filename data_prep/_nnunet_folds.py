@@ -11,6 +11,7 @@ from typing import Any
 
 from medkd.data import natural_key
 from medkd.io.paths import PathLike
+from medkd.runs.wording import counted
 
 from ._cases import DiscoveredCases
 from ._refusals import shortened
@@ -98,11 +99,11 @@ def publish(cases: DiscoveredCases, validation: str, seed: int) -> list[str]:
     sentences = []
     held_out = [case for case, split in cases.published.items() if split == "validation"]
     if count := list(cases.published.values()).count("test"):
-        sentences.append(f"test: {count} cases that the data set has for it")
-        sentences += [f"validation: {len(held_out)} cases, {validation}"] if held_out else []
+        sentences.append(f"test: {counted(count, 'case')} that the data set has for it")
+        sentences += [f"validation: {counted(len(held_out), 'case')}, {validation}"] if held_out else []
     else:
         cases.published |= dict.fromkeys(held_out, "test")
-        sentences.append(f"test: {len(held_out)} cases, {validation}")
+        sentences.append(f"test: {counted(len(held_out), 'case')}, {validation}")
     if "validation" not in cases.published.values():
         hold_out(cases, seed)
         sentences.append(cases.held_out)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from medkd.runs.wording import counted
+
 from ._survey import CaseMeasures, ChannelMeasures
 from ._volume_images import ONE_CHANNEL
 
@@ -63,7 +65,9 @@ def _odd_labels(case: CaseMeasures, labels: Mapping[int, str], volumes: Mapping[
     for value, name in labels.items():
         voxels, ml = case.voxels.get(value, 0), case.voxels.get(value, 0) * case.voxel_ml
         if voxels and (voxels < FEW or ml * SMALL < np.median(volumes[value])):
-            reasons.append(f"little {name}: {voxels} voxels, {ml:.3g} ml (median {np.median(volumes[value]):.3g} ml)")
+            reasons.append(
+                f"little {name}: {counted(voxels, 'voxel')}, {ml:.3g} ml (median {np.median(volumes[value]):.3g} ml)"
+            )
     return reasons
 
 

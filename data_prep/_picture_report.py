@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from medkd.io import UPRIGHT, Mask, PictureFile, describe_conversion
+from medkd.runs.wording import counted
 
 from ._report import write_rows
 
@@ -139,7 +140,9 @@ def odd_pictures(cases: Mapping[str, PictureMeasures], foreground: str) -> dict[
         elif case.share > SMALL * share:
             reasons.append(f"much {foreground}: {case.share:.1%} of the picture (median {share:.2%})")
         elif case.pixels < FEW or case.share * SMALL < share:
-            reasons.append(f"little {foreground}: {case.pixels} pixels, {case.share:.2g} (median {share:.2%})")
+            reasons.append(
+                f"little {foreground}: {counted(case.pixels, 'pixel')}, {case.share:.2g} (median {share:.2%})"
+            )
         if not edge / OTHER_SIZE < max(case.size) < edge * OTHER_SIZE:
             reasons.append(f"size {case.size[0]} x {case.size[1]}, the others' median longest edge is {edge:g}")
         if reasons:
@@ -175,7 +178,7 @@ def range_of_sizes(cases: Mapping[str, PictureMeasures]) -> str:
     """Return a sentence on the sizes of the pictures."""
     sizes = Counter(case.size for case in cases.values())
     (rows, columns), count = sizes.most_common(1)[0]
-    return f"sizes: {len(sizes)}, the most common is {rows} x {columns} (rows x columns) of {count} pictures"
+    return f"sizes: {len(sizes)}, the most common is {rows} x {columns} (rows x columns) of {counted(count, 'picture')}"
 
 
 def count_remarks(cases: Mapping[str, PictureMeasures]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from medkd.runs.case_names import on_one_line
+from medkd.runs.wording import counted
 
 from ._options import Options
 
@@ -33,7 +34,9 @@ def refuse(refused: Mapping[str, str], total: int, what: str = "cases") -> NoRet
 
 def split_origin(options: Options, refused: Mapping[str, str]) -> str:
     """Return how a split came about, for messages."""
-    origin = f"--split {options.split} --fold {options.fold} --seed {options.seed}; {len(refused)} cases refused"
+    origin = (
+        f"--split {options.split} --fold {options.fold} --seed {options.seed}; {counted(len(refused), 'case')} refused"
+    )
     return f"{origin}{': ' if refused else ''}{shortened(_reasons(refused), most=3)}"
 
 

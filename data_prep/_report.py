@@ -13,6 +13,7 @@ from tabulate import tabulate
 from medkd.data import natural_key
 from medkd.io import channel_flags, channel_windows
 from medkd.runs.escapes import markdown_cell, markdown_text
+from medkd.runs.wording import counted
 
 from ._contact_sheet import write_contact_sheets
 from ._odd_cases import odd_cases
@@ -97,7 +98,7 @@ def write_rows(
     window = np.ravel(settings["window"])[:2].tolist() if "window" in settings else None  # that of the first channel
     sheets = write_contact_sheets(folder, entries, odd, names, window)
     lines = [
-        f"# {len(cases)} cases: {counts}",
+        f"# {counted(len(cases), 'case')}: {counts}",
         "",
         *(f"- {markdown_text(note)}" for note in notes),
         f"- contact sheet: {sheets}",
@@ -136,7 +137,7 @@ def describe_settings(
     """
     counts = {value: sum(value in case.voxels for case in measured.values()) for value in names}
     classes = (
-        f"{number} {name} (value {value}, in {counts[value]} cases)"
+        f"{number} {name} (value {value}, in {counted(counts[value], 'case')})"
         for number, (value, name) in enumerate(names.items(), 1)
     )
     between, *within = propose_spacing(measured.values())
@@ -187,7 +188,7 @@ def describe_patients(listed: Mapping[str, Sequence[Mapping[str, Any]]], patient
     line = f"patients: {count}, "
     are_told = any(patient != case for case, patient in patients.items())
     told = "one for each case, as the patients say" if are_told else single
-    line += told if count == len(entries) else f"with {len(entries)} cases, none in two parts"
+    line += told if count == len(entries) else f"with {counted(len(entries), 'case')}, none in two parts"
     if patients_in_names(patients) == dict(patients):
         case, patient = next((case, patient) for case, patient in patients.items() if case != patient)
         line += f" (by the names: {case} is of {patient}; wrong? --split patients.csv)"

@@ -14,6 +14,7 @@ from medkd.data import natural_key
 from medkd.data.splits import read_json
 from medkd.runs.escapes import markdown_text
 from medkd.runs.files import write_atomically
+from medkd.runs.wording import counted
 
 from ._stored_form import ImageMeasures
 
@@ -73,7 +74,7 @@ def _section(rows: Mapping[str, Any], odd: Mapping[str, Sequence[str]], notes: S
     edges = [_extent(row) for row in rows.values()]
     smallest, largest = (" x ".join(map(str, reduce(edges, axis=0))) for reduce in (np.min, np.max))
     lines = [
-        f"- {len(rows)} images, for training alone: --unlabelled data (the default) takes them into a distillation",
+        f"- {counted(len(rows), 'image')}, for training alone: --unlabelled data (the default) takes them into a distillation",
         f"- sizes ({axes}): {len(extents)}, the most common is {usual} of {count} images; edges from {smallest} to {largest}",
     ]
     if spacings := [row["spacing"] for row in rows.values() if "spacing" in row]:

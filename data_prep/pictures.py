@@ -13,6 +13,7 @@ from medkd.data import SPLITS, natural_key
 from medkd.io import FORMS, form_channels, to_form
 from medkd.io.paths import PathLike
 from medkd.runs.errors import UsageError
+from medkd.runs.wording import counted
 
 from ._arguments import check_numbers
 from ._cases import CaseFiles, DiscoveredCases, require_source
@@ -225,7 +226,7 @@ def _describe(
     """Return lines on how each setting was decided, and the option that changes it."""
     counts = {value: sum(value in case.classes for case in measured.values()) for value in names}
     classes = (
-        f"{number} {name} (value {value}, in {counts[value]} pictures)"
+        f"{number} {name} (value {value}, in {counted(counts[value], 'picture')})"
         for number, (value, name) in enumerate(names.items(), 1)
     )
     others: dict[str, int] = {}

@@ -16,6 +16,7 @@ import numpy as np
 
 from medkd.io.paths import PathLike
 from medkd.runs.errors import UsageError
+from medkd.runs.wording import counted
 
 __all__ = ["SPLITS", "VALIDATION_SHARE", "check_leaks", "natural_key", "read_json", "split_cases"]
 
@@ -128,7 +129,7 @@ def split_cases(
         raise UsageError(f"--fold {fold}: found {folds} folds, expected 0 to {folds - 1}")
     if len(names) < max(3, folds):
         raise ValueError(
-            f"{len(names)} patients cannot be split into {folds} folds, a validation and a training split: expected "
+            f"{counted(len(names), 'patient')} cannot be split into {folds} folds, a validation and a training split: expected "
             f"at least {max(3, folds)} (or other --folds)"
         )
     if split == "random":
@@ -139,7 +140,7 @@ def split_cases(
     count = max(1, round(VALIDATION_SHARE * len(rest)))
     chosen = {"training": rest[count:], "validation": rest[:count], "test": test}
     if not chosen["training"]:
-        raise ValueError(f"{len(names)} patients in {folds} folds: no patient is left for training")
+        raise ValueError(f"{counted(len(names), 'patient')} in {folds} folds: no patient is left for training")
     cases = sorted(patients, key=natural_key)
     return {name: [case for case in cases if patients[case] in set(chosen[name])] for name in SPLITS}
 

@@ -21,6 +21,7 @@ from torch import distributed
 
 from medkd.runs.errors import one_line_errors
 from medkd.runs.signals import Terminated, raise_on_sigterm
+from medkd.runs.wording import counted
 
 __all__ = [
     "all_gather_object",
@@ -70,7 +71,7 @@ def start(device: str | torch.device) -> None:
     distributed.init_process_group(backend, store=store, rank=number, world_size=count, timeout=_TIMEOUT)
     sys.excepthook = _print_once
     if is_main_process():
-        print(f"{count} processes, {backend}", flush=True)
+        print(f"{counted(count, 'process')}, {backend}", flush=True)
     else:
         sys.stdout = open(os.devnull, "w")
         warnings.simplefilter("ignore")
@@ -82,7 +83,7 @@ def _select_gpu(device: torch.device, local_rank: int, count: int) -> None:
         raise ValueError(f"--device {device}: found a GPU's number, expected cuda: each process takes another GPU")
     if local_rank >= count:
         raise ValueError(
-            f"torchrun: found {count} GPUs for {local_rank + 1} processes or more of this machine, "
+            f"torchrun: found {count} GPUs for {counted(local_rank + 1, 'process')} or more of this machine, "
             f"expected --nproc_per_node={count}"
         )
     torch.cuda.set_device(local_rank)
