@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from medkd.runs.errors import UsageError
-from medkd.runs.wording import counted
+from medkd.runs.errors import UsageError, counted
 
 __all__ = ["check_class_names", "name_values", "require_classes", "split_names", "unnamed_values"]
 

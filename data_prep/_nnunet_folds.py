@@ -11,7 +11,7 @@ from typing import Any
 
 from medkd.data import natural_key
 from medkd.io.paths import PathLike
-from medkd.runs.wording import counted
+from medkd.runs.errors import counted
 
 from ._cases import DiscoveredCases
 from ._refusals import shortened

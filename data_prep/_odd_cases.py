@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from medkd.runs.wording import counted
+from medkd.runs.errors import counted
 
 from ._survey import CaseMeasures, ChannelMeasures
 from ._volume_images import ONE_CHANNEL

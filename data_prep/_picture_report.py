@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from medkd.io import UPRIGHT, Mask, PictureFile, describe_conversion
-from medkd.runs.wording import counted
+from medkd.runs.errors import counted
 
 from ._report import write_rows
 

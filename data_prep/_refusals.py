@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from medkd.runs.case_names import on_one_line
-from medkd.runs.wording import counted
+from medkd.runs.errors import counted
 
 from ._options import Options
 

@@ -12,8 +12,8 @@ from tabulate import tabulate
 
 from medkd.data import natural_key
 from medkd.io import channel_flags, channel_windows
+from medkd.runs.errors import counted
 from medkd.runs.escapes import markdown_cell, markdown_text
-from medkd.runs.wording import counted
 
 from ._contact_sheet import write_contact_sheets
 from ._odd_cases import odd_cases

@@ -12,9 +12,9 @@ import numpy as np
 
 from medkd.data import natural_key
 from medkd.data.splits import read_json
+from medkd.runs.errors import counted
 from medkd.runs.escapes import markdown_text
 from medkd.runs.files import write_atomically
-from medkd.runs.wording import counted
 
 from ._stored_form import ImageMeasures
 

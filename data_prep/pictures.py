@@ -12,8 +12,7 @@ import numpy as np
 from medkd.data import SPLITS, natural_key
 from medkd.io import FORMS, form_channels, to_form
 from medkd.io.paths import PathLike
-from medkd.runs.errors import UsageError
-from medkd.runs.wording import counted
+from medkd.runs.errors import UsageError, counted
 
 from ._arguments import check_numbers
 from ._cases import CaseFiles, DiscoveredCases, require_source

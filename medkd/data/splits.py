@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from medkd.io.paths import PathLike
-from medkd.runs.errors import UsageError
-from medkd.runs.wording import counted
+from medkd.runs.errors import UsageError, counted
 
 __all__ = ["SPLITS", "VALIDATION_SHARE", "check_leaks", "natural_key", "read_json", "split_cases"]
 

@@ -19,9 +19,8 @@ from typing import Any, TypeVar
 import torch
 from torch import distributed
 
-from medkd.runs.errors import one_line_errors
+from medkd.runs.errors import counted, one_line_errors
 from medkd.runs.signals import Terminated, raise_on_sigterm
-from medkd.runs.wording import counted
 
 __all__ = [
     "all_gather_object",

@@ -13,7 +13,7 @@ from types import TracebackType
 
 from .signals import Terminated
 
-__all__ = ["ALL_BACKGROUND", "UsageError", "did_you_mean", "one_line_errors", "print_one_line"]
+__all__ = ["ALL_BACKGROUND", "UsageError", "counted", "did_you_mean", "one_line_errors", "print_one_line"]
 
 # Inference with and without torch ends with this line where it holds: the likely cause is another kind of image.
 ALL_BACKGROUND = "note: all is background in every prediction: is it the right model for these images?"
@@ -29,6 +29,17 @@ _COMPONENT = re.compile(r"^Failed to instantiate component '([\w.]+)'")
 
 class UsageError(ValueError):
     """A command line that is wrong in itself, whatever files and data hold: the process ends with code 2, not 1."""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and a noun, the noun in the plural unless the number is one.
+
+    Example:
+        >>> counted(1, "case"), counted(2, "case"), counted(0, "class")
+        ('1 case', '2 cases', '0 classes')
+    """
+    plural = f"{noun}es" if noun.endswith(("s", "x", "ch")) else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def did_you_mean(name: str, options: Iterable[str], count: int = 3, prefix: str = "", cutoff: float = 0.6) -> str:

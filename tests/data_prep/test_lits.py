@@ -235,7 +235,7 @@ def test_sources_without_labelled_cases(tmp_path):
         lits.prepare(tmp_path / "raw", tmp_path / "out")
     save(tmp_path / "raw", 0)
     (tmp_path / "raw/segmentation-0.nii").unlink()
-    with pytest.raises(ValueError, match="1 patients cannot be split"):
+    with pytest.raises(ValueError, match="1 patient cannot be split"):
         lits.prepare(tmp_path / "raw", tmp_path / "out")
 
 
