@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from medkd.data.volume_store import SUFFIX, read_slice
 from medkd.io import image_files, read_stored_picture
 from medkd.io.colours import class_colour
+from medkd.runs.errors import counted
 
 __all__ = ["PAGES", "write_contact_sheets"]
 
@@ -50,7 +51,11 @@ def write_contact_sheets(
     """
     shown = _sample(entries, odd)
     pages = [shown[first : first + COLUMNS * ROWS] for first in range(0, len(shown), COLUMNS * ROWS)]
-    every = f"all {len(entries)} cases" if len(shown) == len(entries) else f"{len(shown)} of {len(entries)} cases"
+    every = (
+        f"all {counted(len(entries), 'case')}"
+        if len(shown) == len(entries)
+        else f"{len(shown)} of {len(entries)} cases"
+    )
     text = f"{every}{'' if len(shown) == len(entries) else ', evenly spread'}{', odd ones first' if odd else ''}"
     for number, (file, cases) in enumerate(zip(PAGES, pages, strict=False), 1):
         page = f"page {number} of {len(pages)}: " if len(pages) > 1 else ""

@@ -79,7 +79,9 @@ def use_folds(cases: DiscoveredCases, path: Path, split: PathLike, fold: int, se
     if both := sorted(test.keys() & set(listed), key=natural_key):
         raise ValueError(f"{path}: fold {fold}: {shortened(both)} are test cases of the data set, expected others")
     if left_out := sorted(cases.patients.keys() - {*listed, *test}, key=natural_key):
-        warnings.warn(f"{path}: {len(left_out)} cases are not in fold {fold}: {shortened(left_out)}", stacklevel=3)
+        warnings.warn(
+            f"{path}: {counted(len(left_out), 'case')} not in fold {fold}: {shortened(left_out)}", stacklevel=3
+        )
     cases.published = dict.fromkeys(lists["train"], "training") | dict.fromkeys(lists["val"], "validation") | test
     cases.split_name = str(split)
     return publish(cases, f"val of fold {fold} in {path.name}", seed)

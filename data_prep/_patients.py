@@ -14,6 +14,7 @@ from pathlib import Path
 
 from medkd.data import SPLITS, check_leaks, natural_key
 from medkd.io.paths import PathLike
+from medkd.runs.errors import counted
 
 __all__ = ["is_table", "read_other_patients", "read_patients"]
 
@@ -69,7 +70,9 @@ def read_patients(
         raise ValueError(f"{path}: no patient is named for {_shorten(nameless)}")
     splits = _splits(path, rows) if any("part" in row for row in rows) else None
     if left_out := sorted(set(cases) - set(names), key=natural_key):
-        warnings.warn(f"{path}: {len(left_out)} cases are not listed and left out: {_shorten(left_out)}", stacklevel=3)
+        warnings.warn(
+            f"{path}: {counted(len(left_out), 'case')} not listed and left out: {_shorten(left_out)}", stacklevel=3
+        )
     return {row["case"]: row["patient"] for row in sorted(rows, key=lambda row: natural_key(row["case"]))}, splits
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from medkd.runs.errors import counted
+
 from ._cases import DiscoveredCases, merge_cases
 from ._pairing import pair_files
 
@@ -73,5 +75,7 @@ def image_counts(source: Path, cases: DiscoveredCases, folders: Iterable[SplitFo
         name, count = str(folder.images.relative_to(source)), parents.count(folder.images)
         counts[name] = count
         if count != folder.count:
-            tqdm.write(f"{name}: {count} images with a mask, the published data set has {folder.count} there")
+            tqdm.write(
+                f"{name}: {counted(count, 'image')} with a mask, the published data set has {folder.count} there"
+            )
     return counts

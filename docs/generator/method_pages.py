@@ -13,12 +13,12 @@ from medkd.methods.presets import names, resolve_preset, resolve_reference
 from medkd.methods.table import rows
 
 from .pages import ROOT, table, write
+from .results import results_of
 from .taps import draw_taps
 
 __all__ = ["write_method_pages"]
 
 _COST = "../../../benchmarks/README.md#cost-of-a-step"
-_RESULTS = "../../results.md#what-came-out"
 
 
 def write_method_pages() -> None:
@@ -81,12 +81,7 @@ def _page(name: str, text: dict[str, Any], losses: dict[str, str]) -> str:
     if classes:
         lines += ["", "## The terms", *(line for key in classes for line in _term(key, losses[key]))]
     lines += ["", "## Arguments", "", *_arguments(name, preset, arguments)]
-    lines += [
-        "",
-        "## Our results",
-        "",
-        f"[The table of results]({_RESULTS}) has this method's row where it was measured.",
-    ]
+    lines += ["", "## Our results", *results_of(name)]
     if text.get("open"):
         lines += ["", "## Not established", "", text["open"]]
     return "\n".join(lines) + "\n"

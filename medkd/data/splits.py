@@ -159,7 +159,7 @@ def _split_from_file(patients: Mapping[str, str], path: Path) -> dict[str, list[
         raise ValueError(f"{path}: listed more than once: {_shorten(repeated)}")
     check_leaks({split: [{"case": name, "patient": patients[name]} for name in splits[split]] for split in SPLITS})
     if left_out := sorted(set(patients) - set(listed), key=natural_key):
-        warnings.warn(f"{path}: {len(left_out)} cases are in no split: {_shorten(left_out)}", stacklevel=3)
+        warnings.warn(f"{path}: {counted(len(left_out), 'case')} in no split: {_shorten(left_out)}", stacklevel=3)
     return splits
 
 

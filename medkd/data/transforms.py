@@ -13,6 +13,8 @@ from monai.data import MetaTensor
 from monai.transforms import MapLabelValue, MapTransform
 from monai.utils import ImageMetaKey
 
+from medkd.runs.errors import counted
+
 from .targets import target_values
 
 __all__ = ["CheckImaged", "MapLabelsd"]
@@ -88,11 +90,11 @@ class CheckImaged(MapTransform):
             several = f" after an axis of {self.channels} channels" if (self.channels or 1) > 1 else ""
             raise ValueError(f"{name}: {len(shape) - 1} spatial axes in {shape}, expected {self.spatial_dims}{several}")
         if self.channels is not None and shape[0] != self.channels:
-            raise ValueError(f"{name}: {shape[0]} channels in {shape}, expected {self.channels}")
+            raise ValueError(f"{name}: {counted(shape[0], 'channel')} in {shape}, expected {self.channels}")
         voxels = torch.as_tensor(image)
         # NaN and infinity survive a sum, which copies nothing. The sum of finite voxels may be infinite, too.
         if not torch.isfinite(voxels.sum()) and (bad := int((~torch.isfinite(voxels)).sum())):
-            raise ValueError(f"{name}: {bad} voxels are NaN or infinite, expected finite values")
+            raise ValueError(f"{name}: {counted(bad, 'voxel')} with NaN or infinity, expected finite values")
 
 
 def image_name(item: Mapping[Hashable, Any], key: Hashable) -> str:

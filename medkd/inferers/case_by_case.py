@@ -13,7 +13,7 @@ from monai.engines import SupervisedEvaluator
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from medkd.runs.errors import ALL_BACKGROUND, one_line_errors
+from medkd.runs.errors import ALL_BACKGROUND, counted, one_line_errors
 
 from .pipeline import read_ahead
 
@@ -56,7 +56,9 @@ def infer_each(
     if is_empty and len(failed) < len(indices):
         print(ALL_BACKGROUND, flush=True)
     if failed and len(failed) == len(dataset.data):
-        raise ValueError(f"all {len(failed)} cases failed, nothing was written: {', '.join(failed)}")
+        raise ValueError(
+            f"{len(failed)} of {counted(len(failed), 'case')} failed, nothing was written: {', '.join(failed)}"
+        )
     if failed:
         raise ValueError(f"{len(failed)} of {len(dataset.data)} cases failed: {', '.join(failed)}")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from .dicom_files import is_dicom_folder
 from .volume_files import VOLUMES
 
-__all__ = ["further_channels", "image_of_label", "is_detached_data", "other_content", "print_skipped"]
+__all__ = ["PICTURES", "further_channels", "image_of_label", "is_detached_data", "other_content", "print_skipped"]
 
 SEPARATORS = "-_. "
 LABEL_WORDS = "label labels labelmap mask masks seg segmentation gt groundtruth annotation manual".split()
@@ -22,18 +22,20 @@ LABEL_ENDING = re.compile(rf"(.+)[{SEPARATORS}]{_LABEL}", re.IGNORECASE)
 LABEL_START = re.compile(rf"{_LABEL}(?:[{SEPARATORS}](.+)|(\d.*))", re.IGNORECASE)
 CHANNEL = re.compile(r"(.+)_(\d{4})")
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
-# Formats of volumes that medkd does not read.
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".jp2")
+# What is no volume that medkd reads.
 OTHER_FORMATS = {
     (".hdr", ".img", ".hdr.gz", ".img.gz"): "Analyze or NIfTI pair: convert it to one .nii.gz",
     (".mgz", ".mgh"): "FreeSurfer volume: convert it to .nii.gz",
     (".dcm", ".ima"): "one file of a DICOM series: give a folder for each series",
     (".raw", ".zraw", ".raw.gz"): "voxels alone, read where a header (.mhd, .nhdr) names them",
     (".mnc", ".par", ".rec", ".v", ".gipl"): "a format that is not read: convert it to .nii.gz",
+    PICTURES: "picture: for the task pictures",
     _ARCHIVES: "archive: unpack it",
 }
-# Formats of pictures that medkd does not read.
+# What is no picture that medkd reads.
 OTHER_PICTURES = {
-    VOLUMES: "volume, expected a picture",
+    VOLUMES: "volume: for the task nifti",
     (".dcm", ".ima"): "DICOM file: convert it to PNG",
     (".heic", ".heif", ".avif"): "HEIF or AVIF picture: convert it to PNG",
     (".svg", ".eps", ".ps", ".ai", ".pdf", ".wmf", ".emf"): "drawing of lines: export it as PNG in the image's size",

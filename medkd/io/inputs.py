@@ -10,7 +10,7 @@ from typing import Any
 from medkd.runs.case_names import ALIKE, check_case_name, ignores_capitals, names_alike
 from medkd.runs.predicted import PREDICTION_SUFFIXES, PROGRESS
 
-from .beside import further_channels, image_of_label, is_detached_data, other_content, print_skipped
+from .beside import PICTURES, further_channels, image_of_label, is_detached_data, other_content, print_skipped
 from .channels import ImagePaths, discover_channels, image_files, one_or_list
 from .dicom_files import is_dicom_folder
 from .hidden import is_hidden
@@ -19,7 +19,6 @@ from .volume_files import VOLUMES
 
 __all__ = ["PICTURES", "case_name", "discover_images", "find_images", "find_pictures", "find_volumes"]
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".jp2")
 _KITS19 = "imaging.nii.gz"
 _TWINS = "rename one of them, or predict each by its own --input and --output_dir"
 

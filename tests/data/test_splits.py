@@ -73,7 +73,7 @@ def test_split_file(tmp_path):
     path.write_text(json.dumps({**good, "test": ["c1", "d1"]}))
     assert split_cases(patients, path)["test"] == ["c1", "d1"]
     path.write_text(json.dumps(good))
-    with pytest.warns(UserWarning, match="1 cases are in no split: d1"):
+    with pytest.warns(UserWarning, match="1 case in no split: d1"):
         assert split_cases(patients, str(path)) == good
     for change, message in [
         ({"test": ["x9", "c1"]}, r"no such case: x9 \(there are a1, a2, b1 and 2 more\)"),

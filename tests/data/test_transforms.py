@@ -47,7 +47,7 @@ def test_check_passes_images_through():
 def test_check_names_the_file(bad):
     image = torch.zeros(1, 2, 3, 4)
     image[0, 1, 1, 1] = image[0, 0, 0, 0] = bad
-    with pytest.raises(ValueError, match=r"^/d/x\.nii\.gz: 2 voxels are NaN or infinite"):
+    with pytest.raises(ValueError, match=r"^/d/x\.nii\.gz: 2 voxels with NaN or infinity"):
         CheckImaged("image")({"image": MetaTensor(image, meta={"filename_or_obj": "/d/x.nii.gz"})})
 
 

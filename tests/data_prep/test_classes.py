@@ -25,7 +25,7 @@ def test_names_of_values(classes, expected):
 @pytest.mark.parametrize(
     ("classes", "words"),
     [
-        ("x", "1 names (x) for 2 values in the masks: 1 (2 cases), 3 (b)"),
+        ("x", "1 name (x) for 2 values in the masks: 1 (2 cases), 3 (b)"),
         ({1: "x"}, "found the value 3 in the masks of b, expected only 1 x"),
         ({1: "x", 2: "z", 3: "y"}, "no mask holds z (label value 2): add cases that do, or take the class out"),
         ({1: "x", 3: "all"}, "names must differ, and be neither empty, all nor background"),

@@ -62,7 +62,7 @@ def test_a_volume_shows_the_middle_of_its_labelled_slices_in_mm(tmp_path):
     entry = {"case": "a", "image": "image.b2nd", "label": "label.b2nd", "shape": [9, 20, 20]}
     entry |= {"spacing": [5.0, 1.0, 2.0], "slices_with": {"1": [], "2": [5, 6, 7]}}
     text = write_contact_sheets(tmp_path, [entry], {}, ["organ", "tumour"])
-    assert text == "report.png: all 1 cases, the middle slice of what is labelled"
+    assert text == "report.png: all 1 case, the middle slice of what is labelled"
     pixels = panel(tmp_path / "report.png", 0)
     assert pixels_of(pixels, 2) > 50 and pixels_of(pixels, 1) == 0
     # rows of 1 mm and columns of 2 mm: twice as wide as high, white around it; slice 6 is the white one

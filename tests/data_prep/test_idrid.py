@@ -122,7 +122,7 @@ def test_plain_folders(tmp_path):
     (tmp_path / "split.json").write_text(
         json.dumps({"training": ["eye_5"], "validation": ["eye_9"], "test": ["eye_1"]})
     )
-    with pytest.warns(UserWarning, match="7 cases are in no split"):
+    with pytest.warns(UserWarning, match="7 cases in no split"):
         idrid.prepare(source, tmp_path / "out", split=tmp_path / "split.json", overwrite=True)
     assert cases(tmp_path / "out")["validation"] == ["eye_9"]
 

@@ -181,7 +181,7 @@ def test_plain_folders(tmp_path):
     (tmp_path / "split.json").write_text(
         json.dumps({"training": ["ISIC_5"], "validation": ["ISIC_9"], "test": ["ISIC_1"]})
     )
-    with pytest.warns(UserWarning, match="7 cases are in no split"):
+    with pytest.warns(UserWarning, match="7 cases in no split"):
         summary = isic2018.prepare(source, tmp_path / "out", split=tmp_path / "split.json", overwrite=True)
     assert summary["cases"] == {"training": 1, "validation": 1, "test": 1}
 

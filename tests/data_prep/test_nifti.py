@@ -203,7 +203,7 @@ def test_a_header_that_promises_too_much_is_one_bad_case(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--classes", "kidney"], r"1 names \(kidney\) for 2 values in the masks: 1 \(5 cases\), 2 \(5 cases\)"),
+        (["--classes", "kidney"], r"1 name \(kidney\) for 2 values in the masks: 1 \(5 cases\), 2 \(5 cases\)"),
         (["--classes", "a,a"], "names must differ"),
         (["--classes", "organ,@tumour"], "classes: organ, @tumour: names must not begin with"),
         (["--classes", "all,b"], "neither empty, all nor background"),
@@ -268,11 +268,14 @@ def test_masks_without_labels_or_a_class_outside_of_training(tmp_path, monkeypat
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_without_a_volume_is_told(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("file", "found"), [("notes.txt", "a suffix that is not read"), ("a.png", "picture: for the task pictures")]
+)
+def test_a_folder_without_a_volume_is_told(tmp_path, capsys, file, found):
     for name in ("images", "labels"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "notes.txt").touch()
+        (tmp_path / name / file).touch()
     words = ["--images", tmp_path / "images", "--labels", tmp_path / "labels", "--dataset_dir", tmp_path / "data"]
     assert main(["prepare", "nifti", *map(str, words)]) == 1
     line = capsys.readouterr().err.splitlines()[-1]
-    assert "images: found notes.txt (a suffix that is not read), expected volumes (.nii.gz" in line
+    assert f"images: found {file} ({found}), expected volumes (.nii.gz" in line

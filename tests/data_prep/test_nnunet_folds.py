@@ -76,7 +76,7 @@ def test_the_file_may_be_named_by_its_folder_or_by_that_above(tmp_path):
 
 def test_cases_that_no_list_names_are_named(tmp_path):
     write_folds(tmp_path / "splits_final.json", [{"train": NAMES[:7], "val": NAMES[7:9]}])
-    with pytest.warns(UserWarning, match="1 cases are not in fold 0: c9"):
+    with pytest.warns(UserWarning, match="1 case not in fold 0: c9"):
         splits = split_of(described(tmp_path), tmp_path / "splits_final.json")
     assert "c9" not in sum(splits.values(), [])
 

@@ -72,7 +72,7 @@ def test_pictures_are_told_as_well(tmp_path, capsys):
     [
         ("b.HEIC", "HEIF or AVIF picture: convert it to PNG"),
         ("b.svg", "drawing of lines: export it as PNG in the image's size"),
-        ("b.nii.gz", "volume, expected a picture"),
+        ("b.nii.gz", "volume: for the task nifti"),
         ("b.zip", "archive: unpack it"),
     ],
 )

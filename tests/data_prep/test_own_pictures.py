@@ -161,7 +161,7 @@ def break_pair(source):
 REFUSED = {
     "another size": (break_size, r"1 of 8 cases refused.*frame_001: image \(40, 50\) and mask \(20, 20\)"),
     "lossy classes": (break_lossy, "frame_001: .* holds classes in a lossy format"),
-    "an empty class": (break_empty, r"classes: 2 names \(organ, cyst\) for 1 values in the masks: 1 \(8 cases\)"),
+    "an empty class": (break_empty, r"classes: 2 names \(organ, cyst\) for 1 value in the masks: 1 \(8 cases\)"),
     "two scales": (break_scale, "--labels: found 0 and 1 in frame_000; 0 and 255 in frame_001, .* expected one way"),
     "a class without a name": (break_class, r"2 names \(organ, cyst\) for 3 values .* 7 \(frame_001\)"),
     "no mask": (break_pair, "frame_001.png has no mask of the same name"),
@@ -180,7 +180,7 @@ def test_a_data_set_that_cannot_be_used(source, tmp_path, name):
 def test_patients_that_the_table_lacks_are_named(source):
     rows = [f"frame_{number:03d},p{number}" for number in range(7)]
     (source / "patients.csv").write_text("\n".join(["case,patient", *rows]))
-    with pytest.warns(UserWarning, match="1 cases are not listed and left out: frame_007"):
+    with pytest.warns(UserWarning, match="1 case not listed and left out: frame_007"):
         summary = prepare(source, split=source / "patients.csv")
     assert sum(summary["cases"].values()) == 7
 

@@ -21,7 +21,7 @@ def test_folders_of_a_published_split(tmp_path, capsys):
     assert cases.published == {"a": "training", "b": "test"}
     assert image_counts(tmp_path, cases, folders) == {"a/images": 1, "b/images": 1, "c/images": 0}
     printed = capsys.readouterr().out
-    assert "b/images: 1 images with a mask, the published data set has 2 there" in printed and "a/images" not in printed
+    assert "b/images: 1 image with a mask, the published data set has 2 there" in printed and "a/images" not in printed
     touch(tmp_path / "c" / "images")
     with pytest.raises(ValueError, match="no folder c/masks in it"):
         discover_split_folders(tmp_path, folders, (".png",), (".png",))

@@ -24,7 +24,7 @@ from .own_volumes import entries, prepare, write_folders, write_table
 def test_a_table_of_patients(tmp_path):
     write_folders(tmp_path, 7)
     rows = "c0;A\nc1;A\nc2;B\nc3;B\nc4;C\nc5;D\n"
-    with pytest.warns(UserWarning, match="1 cases are not listed and left out: c6"):
+    with pytest.warns(UserWarning, match="1 case not listed and left out: c6"):
         summary = prepare(tmp_path, split=write_table(tmp_path, f"\ufeffCase; Patient\n{rows}"), folds=4)
     assert summary["left_out"] == ["c6"]
     found = {part: {entry["patient"] for entry in load_datalist(tmp_path / "out", part)} for part in SPLITS}

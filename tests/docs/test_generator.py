@@ -38,6 +38,14 @@ def test_page_of_a_method(name, generator, written):
     assert (page.count('stroke-width="2"') > 0) == (name != "none")
 
 
+def test_a_page_has_the_results_of_its_method(generator, written):
+    method_pages, _ = generator
+    page = method_pages._page("kd", written["kd"], {"KDLoss": ""})
+    results = page.partition("## Our results")[2]
+    assert "results.md#" in results and "\n| KD | +" in results and "\n| Student alone: its Dice, % | " in results
+    assert "| AT |" not in results
+
+
 def test_drawing_shows_pairs(generator):
     _, taps = generator
     drawing = taps.draw_taps({"a": ["encoder/4", "encoder.0 -> logits"], "b": ["equal"]})

@@ -41,8 +41,8 @@ VOLUMES = {
         r"c1.nii.gz: found text \(.*\), expected NIfTI",
     ),
     "a header of terabytes": (huge_header, r"c1.nii.gz.*the header says shape \(32000, 32000, 32000\)"),
-    "NaN": (voxel(np.nan), "c1.nii.gz: .*1 voxels are NaN or infinite, expected finite values"),
-    "Inf": (voxel(np.inf), "c1.nii.gz: .*1 voxels are NaN or infinite, expected finite values"),
+    "NaN": (voxel(np.nan), "c1.nii.gz: .*1 voxel with NaN or infinity, expected finite values"),
+    "Inf": (voxel(np.inf), "c1.nii.gz: .*1 voxel with NaN or infinity, expected finite values"),
     "2-D": (
         lambda path, volume: volume(path, np.zeros((12, 12), np.int16)),
         r"c1.nii.gz has shape \(12, 12\), expected three",
@@ -98,7 +98,7 @@ def test_none_that_can_be_read(pairs, teachers, medkd_run, tmp_path, capfd):
     options = ["--role", "teacher", "--model", teachers["kits19"], "--input", pairs / "imagesTr"]
     assert medkd_run("infer", "kits19", *options, "--output_dir", tmp_path / "output") in (1, 2)
     assert capfd.readouterr().err.strip().splitlines()[-1] == (
-        "medkd: error: all 5 cases failed, nothing was written: c0, c1, c2, c3, c4"
+        "medkd: error: 5 of 5 cases failed, nothing was written: c0, c1, c2, c3, c4"
     )
     assert not (tmp_path / "output").exists()
 

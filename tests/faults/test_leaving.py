@@ -226,7 +226,7 @@ def spoilt(folder, kind, volume):
     return {
         "flat": r"\(12, 12\), expected three axes",
         "four": r"\(12, 12, 6, 2\), expected three axes",
-        "inf": "1 voxels are NaN or infinite",
+        "inf": "1 voxel with NaN or infinity",
         "void": r"found an empty file \(0 bytes\)",
     }
 

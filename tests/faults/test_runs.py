@@ -75,7 +75,7 @@ def test_pictures_that_were_exchanged_after_preparation(cvc_data, refused, tmp_p
     for file in (tmp_path / "data/images").iterdir():
         Image.open(file).convert("L").save(file)
     options = ["--dataset_dir", tmp_path / "data", "--output_dir", tmp_path / "output"]
-    refused(r"images/\S+.png: 1 channels in .*, expected 3", "train", "cvc_endoscene", *options)
+    refused(r"images/\S+.png: 1 channel in .*, expected 3", "train", "cvc_endoscene", *options)
 
 
 def test_bad_data_in_a_worker_is_one_line_too(kits19_data, refused, tmp_path):

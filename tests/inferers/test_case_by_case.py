@@ -79,7 +79,7 @@ def test_an_error_that_the_input_did_not_cause_is_raised_at_once():
 
 def test_failure_of_all_cases_says_that_nothing_was_written(capsys):
     engine, _ = evaluator(case("a", None, ValueError("truncated")))
-    with pytest.raises(ValueError, match="all 1 cases failed, nothing was written: a"):
+    with pytest.raises(ValueError, match="1 of 1 case failed, nothing was written: a"):
         infer_each(engine)
     assert "note:" not in capsys.readouterr().out
 

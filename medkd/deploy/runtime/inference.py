@@ -22,7 +22,7 @@ from medkd.io import (
     voxel_volume,
     write_prediction,
 )
-from medkd.runs.errors import ALL_BACKGROUND, one_line_errors
+from medkd.runs.errors import ALL_BACKGROUND, counted, one_line_errors
 from medkd.runs.predicted import PredictedCases
 
 from .arrays import Model
@@ -91,7 +91,9 @@ def infer(
     if is_empty and len(failed) < len(remaining):
         print(ALL_BACKGROUND, flush=True)
     if failed and len(failed) == len(items):
-        raise ValueError(f"all {len(failed)} cases failed, nothing was written: {', '.join(failed)}")
+        raise ValueError(
+            f"{len(failed)} of {counted(len(failed), 'case')} failed, nothing was written: {', '.join(failed)}"
+        )
     if failed:
         raise ValueError(f"{len(failed)} of {len(items)} cases failed: {', '.join(failed)}")
 

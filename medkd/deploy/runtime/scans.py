@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 
 from medkd.io import channel_windows, normalise_channels, read_channel_files, read_in_form, read_picture
+from medkd.runs.errors import counted
 
 from .spec import ModelSpec
 
@@ -75,7 +76,7 @@ def read_image(path: Path, description: ModelSpec) -> np.ndarray:
 def _check_finite(path: Path, array: np.ndarray) -> None:
     # NaN and infinity survive a sum, which needs no copy of a long volume; a sum may also be infinite by itself
     if not np.isfinite(array.sum()) and (count := int((~np.isfinite(array)).sum())):
-        raise ValueError(f"{path}: {count} voxels are NaN or infinite, expected finite values")
+        raise ValueError(f"{path}: {counted(count, 'voxel')} with NaN or infinity, expected finite values")
 
 
 def _normalise(path: Path, array: np.ndarray, per_case: bool | Sequence[bool]) -> np.ndarray:

@@ -207,7 +207,7 @@ def test_a_bad_file_is_named_and_the_others_are_done(exported, inputs, tmp_path,
     assert files == ["good.nii.gz", "itksnap_labels.txt", "volumes.csv"]
     assert "good.nii.gz: done" in shown.out
     bad, nan, last = shown.err.strip().splitlines()
-    assert "bad.nii.gz is unreadable or truncated" in bad and "1 voxels are NaN" in nan
+    assert "bad.nii.gz is unreadable or truncated" in bad and "1 voxel with NaN" in nan
     assert last == "medkd: error: 2 of 3 cases failed: bad, nan"
 
 

@@ -42,7 +42,7 @@ def test_intensities_outside_the_window_are_clipped(spec, tmp_path):
 
 def test_what_cannot_be_used_is_refused(spec, tmp_path):
     array = np.full((2, 3, 4), np.nan, np.float32)
-    with pytest.raises(ValueError, match="24 voxels are NaN or infinite"):
+    with pytest.raises(ValueError, match="24 voxels with NaN or infinity"):
         Scan([save_scan(tmp_path / "a.nii.gz", array, np.eye(4))], spec)
     with pytest.raises(ValueError, match="found a network of pictures, expected one of scans"):
         Scan([tmp_path / "a.nii.gz"], dataclasses.replace(spec, kind="pictures", orientation=None))
