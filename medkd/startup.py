@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import gc
+import os
 import signal
 import sys
 import threading
@@ -18,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__all__ = ["defer_signals", "import_at_rest", "import_monai", "lazy_names"]
+__all__ = ["defer_signals", "import_at_rest", "import_monai", "lazy_names", "let_threads_sleep"]
 
 
 def lazy_names(package: str, file: str) -> Callable[[str], Any]:
@@ -51,6 +52,16 @@ def _origins(file: str) -> dict[str, str]:
     nodes = ast.walk(ast.parse(Path(file).read_text(encoding="utf-8")))
     imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module]
     return {alias.name: str(node.module) for node in imports for alias in node.names}
+
+
+def let_threads_sleep() -> None:
+    """Let threads of torch sleep soon when they wait for each other. Without effect once torch is imported.
+
+    libgomp's threads spin for milliseconds first. Where other programs use the cores a step takes twenty times as long that
+    way (``benchmarks/thread_wait.py``). ``OMP_WAIT_POLICY`` and ``GOMP_SPINCOUNT`` of the environment are kept.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def import_monai() -> None:

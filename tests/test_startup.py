@@ -1,5 +1,6 @@
 """What a command imports: seconds of CPU time hang on it, so it is kept."""
 
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -25,6 +26,22 @@ def imported_by(code: str, *arguments: object) -> set[str]:
 
 def imported_by_command(*words: object) -> set[str]:
     return imported_by("import sys\nfrom medkd.cli.main import main\nassert main(sys.argv[1:]) == 0", *words)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [({}, "1000 None"), ({"GOMP_SPINCOUNT": "7"}, "7 None"), ({"OMP_WAIT_POLICY": "active"}, "None active")],
+)
+def test_threads_of_a_command_sleep_soon_unless_the_user_says_how_they_wait(given, found):
+    code = (
+        "import os, sys\nfrom medkd.cli.main import main\nassert main(['methods', '--x']) == 2 and 'torch' not in sys.modules"
+        "\nprint(os.environ.get('GOMP_SPINCOUNT'), os.environ.get('OMP_WAIT_POLICY'))"
+    )
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    }
+    done = subprocess.run([sys.executable, "-c", code], env=environment | given, capture_output=True, text=True)
+    assert done.stdout.strip() == found, done.stderr
 
 
 def test_packages_import_nothing_heavy_before_a_name_is_used():

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from medkd.runs.errors import UsageError, one_line_errors
 from medkd.runs.signals import EXIT_CODE, Terminated, raise_on_sigterm
+from medkd.startup import let_threads_sleep
 
 from .exported import infer_exported, names_onnx
 
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     continues = words[:1] in (["experiment"], ["infer"])  # where it was
     hint = "the same command continues" if continues else "a training that has begun continues with --resume True"
+    let_threads_sleep()
     try:
         with raise_on_sigterm():
             _run(words)
