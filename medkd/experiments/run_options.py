@@ -25,6 +25,8 @@ __all__ = [
 ]
 
 ASSISTANTS = ("false_pixel_assistant", "boundary_assistant")
+# metric of a plan -> name in the option ``metrics`` of the runs, which compute it on request alone
+_REQUESTS = {"nsd": "nsd", "ece": "ece", "lesion_sensitivity": "lesions", "lesion_precision": "lesions"}
 _ARGUMENT = "method_args::"
 _OF_DISTILLED = ("unlabelled", "unlabelled_share")
 _DISTILLED_HINT = "; options of rows with a method alone are expected under `distilled:`"
@@ -67,14 +69,16 @@ def merge_options(content: Content, task: str, who: str) -> dict[str, Any]:
         who: title of a row, "teacher", or one of `ASSISTANTS`.
 
     Returns:
-        The options of all runs, of the plan and of the task, then those of the kind of run, of the plan and of the task, then
-        those of the row. None takes an option away. An external teacher comes before those of the kind of run; its own options
-        are those of its evaluation.
+        Metrics that the plan shows and runs compute on request alone, then the options of all runs, of the plan and of the
+        task, then those of the kind of run, of the plan and of the task, then those of the row. None takes an option away. An
+        external teacher comes before those of the kind of run; its own options are those of its evaluation.
     """
     settings, row = content["tasks"][task], content["rows"].get(who, {})
     distilled = "distilled" if row.get("method", "none") != "none" else ""
     kind = who if who in ("teacher", *ASSISTANTS) else distilled
-    merged = {**content.get("options", {}), **settings.get("options", {})}
+    shown = [_REQUESTS[name] for name in content.get("metrics", ()) if name in _REQUESTS]
+    requested = {"metrics": ",".join(dict.fromkeys(shown))} if shown else {}
+    merged = {**requested, **content.get("options", {}), **settings.get("options", {})}
     external = external_teacher(content, task)
     if external and who == "teacher":
         return evaluation_options(merged, external["teacher"])

@@ -6,7 +6,10 @@ import sys
 import pytest
 
 from medkd.experiments import Plan, load_plan, plans
+from medkd.experiments.run_options import _REQUESTS
+from medkd.metrics import EXTRA_METRICS
 from medkd.reports.tables import load_published
+from medkd.reports.tables.experiment import ON_REQUEST
 
 from .plans import BUNDLES, DATA, PLAN, load, make_plan, write_plan
 
@@ -50,6 +53,13 @@ def test_teachers_and_assistants_are_trained_once_and_shared(tmp_path):
     for job in of_task:
         if job.kind == "student":
             assert {need.split("/")[1] for need in job.needs} == expected[job.row]
+
+
+def test_runs_compute_the_metrics_that_the_plan_shows(tmp_path):
+    plan = make_plan("plckd-table2", tmp_path, metrics=["dice", "nsd", "lesion_precision"])
+    assert all(job.command[job.command.index("--metrics") + 1] == "nsd,lesions" for job in plan.jobs.values())
+    assert not any("--metrics" in job.command for job in make_plan("plckd-table2", tmp_path).jobs.values())
+    assert set(ON_REQUEST) - {"dice_raw"} == set(_REQUESTS) and set(_REQUESTS.values()) == set(EXTRA_METRICS)
 
 
 def test_options_go_from_the_general_to_the_particular(tmp_path):
