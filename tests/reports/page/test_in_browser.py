@@ -177,6 +177,27 @@ def test_figures_are_saved_as_picture_and_numbers_without_a_network(page, tmp_pa
     assert page.get_log("browser") == []
 
 
+def saved_case(page, folder, case):
+    press(page, case.find_element("css selector", "[data-save=png]"), "\n")
+    WebDriverWait(page, 20).until(lambda _: list(folder.glob("*.png")))
+    (file,) = folder.glob("*.png")
+    with Image.open(file) as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    file.unlink()
+    return pixels
+
+
+def test_what_is_seen_of_a_case_is_saved_as_one_picture(page, tmp_path):
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    for case in (css(page, "#attention .case")[0], css(page, "#cases .case")[0]):
+        seen = shown(case.find_elements("css selector", "svg"))
+        pixels = saved_case(page, tmp_path, case)
+        assert pixels.shape[1] > len(seen) * 300 and pixels.shape[0] >= 428
+    press(page, case.find_element("css selector", "[data-view=errors]"), "\n")
+    assert (saved_case(page, tmp_path, case) != pixels).any()  # the picture follows the page
+    assert page.get_log("browser") == []
+
+
 def rows(page):
     return [head.text for head in css(page, "#task0-table0 tbody th")]
 

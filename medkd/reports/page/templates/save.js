@@ -11,9 +11,11 @@
   const alone = (svg) => {
     const copy = svg.cloneNode(true);
     const box = svg.viewBox.baseVal;
-    copy.setAttribute("width", 2 * box.width);
-    copy.setAttribute("height", 2 * box.height);
-    copy.removeAttribute("class"); // or a layout for another width would be hidden
+    const scale = Math.max(2, 400 / box.height); // slices are small
+    copy.setAttribute("width", Math.round(scale * box.width));
+    copy.setAttribute("height", Math.round(scale * box.height));
+    // not its own: a layout for another width would be hidden
+    copy.setAttribute("class", ["errors", "zoomed"].filter((view) => svg.closest(`.${view}`)).join(" "));
     const theme = document.getElementById("theme").dataset.dark === "true" ? "dark" : "light";
     copy.dataset.theme = theme;
     const ground = getComputedStyle(document.body).backgroundColor;
@@ -28,21 +30,36 @@
     copy.style.fontFamily = getComputedStyle(document.body).fontFamily;
     return copy;
   };
-  const png = (figure) => {
-    const svg = [...figure.querySelectorAll("svg")].find((one) => one.getClientRects().length);
-    const copy = alone(svg);
+  const drawn = (svg) => {
     const image = new Image();
-    image.onload = () => {
-      const canvas = document.createElement("canvas");
-      canvas.width = copy.getAttribute("width");
-      canvas.height = copy.getAttribute("height");
-      canvas.getContext("2d").drawImage(image, 0, 0);
-      save(figure.dataset.name, "png", canvas.toDataURL("image/png"));
-    };
-    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
+    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(alone(svg)))}`;
+    return image.decode().then(() => image);
+  };
+  // what is seen of a figure; of a case all that is seen, side by side, each below its title
+  const png = async (figure) => {
+    const seen = [...figure.querySelectorAll("svg")].filter((one) => one.getClientRects().length);
+    const titles = figure.matches(".case") ? seen.map((svg) => svg.nextElementSibling.innerText.split("\n")[0]) : [];
+    const images = await Promise.all((titles.length ? seen : seen.slice(0, 1)).map(drawn));
+    const [gap, top] = titles.length ? [8, 28] : [0, 0];
+    const canvas = document.createElement("canvas");
+    canvas.width = images.reduce((sum, image) => sum + image.width + gap, -gap);
+    canvas.height = top + Math.max(...images.map((image) => image.height));
+    const pen = canvas.getContext("2d");
+    const { backgroundColor, color, fontFamily } = getComputedStyle(document.body);
+    pen.fillStyle = backgroundColor;
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    pen.fillStyle = color;
+    pen.font = `16px ${fontFamily}`;
+    let left = 0;
+    images.forEach((image, place) => {
+      if (titles.length) pen.fillText(titles[place], left + 4, 20, image.width - 8);
+      pen.drawImage(image, left, top);
+      left += image.width + gap;
+    });
+    save(figure.dataset.name, "png", canvas.toDataURL("image/png"));
   };
   for (const button of document.querySelectorAll("button[data-save]")) {
-    const figure = button.closest("figure");
+    const figure = button.closest("[data-name]");
     const kind = button.dataset.save;
     button.setAttribute("aria-label", `Save ${figure.dataset.name} as ${kind.toUpperCase()}`);
     button.addEventListener("click", () => {
