@@ -57,7 +57,7 @@ def _cell(cell: pd.Series, row: str) -> str:
     interval = f" ({cell['difference_low']:+.1f} to {cell['difference_high']:+.1f})"
     text = f"{cell['difference']:+.1f}" + (interval if pd.notna(cell["difference_low"]) else "")
     if row != TEACHER and pd.notna(cell["gap_closed"]):
-        text += f", {cell['gap_closed']:.0f} %"
+        text += f", {100 * cell['gap_closed']:.0f} %"
     return text
 
 
