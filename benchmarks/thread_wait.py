@@ -61,6 +61,7 @@ def busy_programs(count: int) -> Iterator[None]:
     finally:
         for program in programs:
             program.kill()
+            program.join()
 
 
 def _compute() -> None:

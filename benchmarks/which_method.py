@@ -31,21 +31,28 @@ BASELINE, TEACHER = "Student alone", "Teacher"
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Return Dice of all cells that have runs, with the columns ``data`` and ``labels`` from the tasks' names."""
+    """Return Dice of all cells that have runs, with the columns ``data`` (with the class, if of several) and ``labels``."""
     table = pd.read_csv(path)
     table = table[(table["metric"] == "dice") & (table["seeds"] > 0)].copy()
-    table["data"], table["labels"] = table["task"].str.rpartition("_")[0], table["task"].str.rpartition("_")[2]
+    table["data"], table["labels"] = (
+        table["task"].str.rpartition("_")[0].map(DATA),
+        table["task"].str.rpartition("_")[2],
+    )
+    several = table.groupby("data")["class"].transform("nunique") > 1
+    table.loc[several, "data"] += ", " + table["class"]
     return table
 
 
 def print_table(table: pd.DataFrame) -> None:
     """Print Dice points more than the student alone with their 95 % intervals; of the student alone its Dice."""
-    tasks = list(dict.fromkeys(table["task"]))
-    cells = table.set_index(["row", "task"])
-    heads = [f"{DATA[task.rpartition('_')[0]]}, {LABELS[task.rpartition('_')[2]][0]}" for task in tasks]
-    print(f"| | {' | '.join(heads)} |\n|---|{'---:|' * len(tasks)}")
-    for row in dict.fromkeys(table["row"]):
-        texts = [_cell(cells.loc[(row, task)], row) if (row, task) in cells.index else "" for task in tasks]
+    columns = list(dict.fromkeys(zip(table["data"], table["labels"], strict=True)))
+    cells = table.set_index(["row", "data", "labels"]).sort_index()
+    print(
+        f"| | {' | '.join(f'{data}, {LABELS[labels][0]}' for data, labels in columns)} |\n|---|{'---:|' * len(columns)}"
+    )
+    rows = list(dict.fromkeys(table["row"]))
+    for row in sorted(rows, key=lambda row: row != BASELINE):
+        texts = [_cell(cells.loc[(row, *column)], row) if (row, *column) in cells.index else "" for column in columns]
         print(f"| {row}{': its Dice, %' if row == BASELINE else ''} | {' | '.join(texts)} |")
 
 
@@ -84,7 +91,7 @@ def draw_forest(table: pd.DataFrame, path: Path) -> None:
                 heights, low.fillna(cells["difference"]), high.fillna(cells["difference"]), color=colour, linewidth=1.5
             )
             axes.plot(cells["difference"], heights, marker, color=colour, markersize=5, label=words)
-        axes.set_title(DATA[name], fontsize=10)
+        axes.set_title(name, fontsize=10)
         axes.set_xlabel("Dice points more than the student alone", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.grid(axis="x", color="#dddddd", linewidth=0.6)
@@ -92,8 +99,10 @@ def draw_forest(table: pd.DataFrame, path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_yticks(range(len(rows)), rows)
     panels[0].set_ylim(len(rows) - 0.5, -1.1)
-    handles, words = panels[0].get_legend_handles_labels()
-    figure.legend(handles, words, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9)
+    legend = {words: handle for axes in panels for handle, words in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(
+        legend.values(), legend.keys(), loc="outside lower center", ncols=len(legend), frameon=False, fontsize=9
+    )
     figure.savefig(path, dpi=110)
 
 

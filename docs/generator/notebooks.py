@@ -62,14 +62,20 @@ def _clean(outputs: list[Any]) -> list[Any]:
         if output.get("name") == "stderr" or any("widget" in kind for kind in output.get("data", ())):
             continue
         if output.output_type == "stream":
-            output.text = _FOLDER.sub("/tmp/medkd", output.text).replace(str(_ROOT), "MEDKD")
+            output.text = _without_places(output.text)
             if kept and kept[-1].output_type == "stream":
                 kept[-1].text += output.text
                 continue
-        elif "image/png" in output.data:
-            output.data["image/png"] = _smaller(output.data["image/png"])
+        else:
+            texts = {kind: _without_places(text) for kind, text in output.data.items() if kind.startswith("text/")}
+            pictures = {kind: _smaller(picture) for kind, picture in output.data.items() if kind == "image/png"}
+            output.data |= texts | pictures
         kept.append(output)
     return kept
+
+
+def _without_places(text: str) -> str:
+    return _FOLDER.sub("/tmp/medkd", text).replace(str(_ROOT), "MEDKD")
 
 
 def _smaller(encoded: str) -> str:

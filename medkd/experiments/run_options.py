@@ -69,24 +69,32 @@ def merge_options(content: Content, task: str, who: str) -> dict[str, Any]:
         who: title of a row, "teacher", or one of `ASSISTANTS`.
 
     Returns:
-        Metrics that the plan shows and runs compute on request alone, then the options of all runs, of the plan and of the
-        task, then those of the kind of run, of the plan and of the task, then those of the row. None takes an option away. An
-        external teacher comes before those of the kind of run; its own options are those of its evaluation.
+        The options of all runs, of the plan and of the task, then those of the kind of run, of the plan and of the task, then
+        those of the row. None takes an option away. An external teacher comes before those of the kind of run; its own options
+        are those of its evaluation. ``metrics`` holds those of the plan that runs compute only on request.
     """
     settings, row = content["tasks"][task], content["rows"].get(who, {})
     distilled = "distilled" if row.get("method", "none") != "none" else ""
     kind = who if who in ("teacher", *ASSISTANTS) else distilled
-    shown = [_REQUESTS[name] for name in content.get("metrics", ()) if name in _REQUESTS]
-    requested = {"metrics": ",".join(dict.fromkeys(shown))} if shown else {}
-    merged = {**requested, **content.get("options", {}), **settings.get("options", {})}
+    merged = {**content.get("options", {}), **settings.get("options", {})}
     external = external_teacher(content, task)
     if external and who == "teacher":
-        return evaluation_options(merged, external["teacher"])
+        return _with_metrics(content, evaluation_options(merged, external["teacher"]))
     if who == "boundary_assistant":  # it begins as the teacher and asks it nothing
         external = {name: value for name, value in external.items() if name == "teacher"}
     merged |= external if kind else {}
     merged |= content.get(kind, {}) | settings.get(kind, {}) | row.get("options", {})
-    return {name: value for name, value in merged.items() if value is not None}
+    return _with_metrics(content, {name: value for name, value in merged.items() if value is not None})
+
+
+def _with_metrics(content: Content, options: dict[str, Any]) -> dict[str, Any]:
+    """Return options with the metrics of the plan that runs compute only on request, beside those that they name."""
+    shown = [_REQUESTS[name] for name in content.get("metrics", ()) if name in _REQUESTS]
+    if not shown:
+        return options
+    given = options.get("metrics", ())
+    named = given.split(",") if isinstance(given, str) else given
+    return {**options, "metrics": ",".join(dict.fromkeys([*named, *shown]))}
 
 
 def team_of_row(content: Content, task: str, row: str) -> list[str]:

@@ -23,7 +23,7 @@ LABEL_START = re.compile(rf"{_LABEL}(?:[{SEPARATORS}](.+)|(\d.*))", re.IGNORECAS
 CHANNEL = re.compile(r"(.+)_(\d{4})")
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".jp2")
-# What is no volume that medkd reads.
+# Formats that are not read as volumes.
 OTHER_FORMATS = {
     (".hdr", ".img", ".hdr.gz", ".img.gz"): "Analyze or NIfTI pair: convert it to one .nii.gz",
     (".mgz", ".mgh"): "FreeSurfer volume: convert it to .nii.gz",
@@ -33,7 +33,7 @@ OTHER_FORMATS = {
     PICTURES: "picture: for the task pictures",
     _ARCHIVES: "archive: unpack it",
 }
-# What is no picture that medkd reads.
+# Formats that are not read as pictures.
 OTHER_PICTURES = {
     VOLUMES: "volume: for the task nifti",
     (".dcm", ".ima"): "DICOM file: convert it to PNG",

@@ -59,6 +59,8 @@ def test_runs_compute_the_metrics_that_the_plan_shows(tmp_path):
     plan = make_plan("plckd-table2", tmp_path, metrics=["dice", "nsd", "lesion_precision"])
     assert all(job.command[job.command.index("--metrics") + 1] == "nsd,lesions" for job in plan.jobs.values())
     assert not any("--metrics" in job.command for job in make_plan("plckd-table2", tmp_path).jobs.values())
+    more = make_plan("plckd-table2", tmp_path, metrics=["dice", "nsd"], options={"metrics": "ece"})
+    assert all(job.command[job.command.index("--metrics") + 1] == "ece,nsd" for job in more.jobs.values())
     assert set(ON_REQUEST) - {"dice_raw"} == set(_REQUESTS) and set(_REQUESTS.values()) == set(EXTRA_METRICS)
 
 

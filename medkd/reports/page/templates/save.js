@@ -1,6 +1,7 @@
 // CSV and PNG of a figure, made here: nothing is sent or fetched
 (() => {
   "use strict";
+  const WIDEST = 16000; // pixels: browsers draw nothing on wider canvases
   const save = (name, extension, uri) => {
     const link = document.createElement("a");
     link.download = `${name.trim().replace(/[^\p{L}\p{N}]+/gu, "_")}.${extension}`;
@@ -14,7 +15,7 @@
     const scale = Math.max(2, 400 / box.height); // slices are small
     copy.setAttribute("width", Math.round(scale * box.width));
     copy.setAttribute("height", Math.round(scale * box.height));
-    // not its own: a layout for another width would be hidden
+    // the views of its case; its own classes may hide it at this width
     copy.setAttribute("class", ["errors", "zoomed"].filter((view) => svg.closest(`.${view}`)).join(" "));
     const theme = document.getElementById("theme").dataset.dark === "true" ? "dark" : "light";
     copy.dataset.theme = theme;
@@ -35,19 +36,23 @@
     image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(alone(svg)))}`;
     return image.decode().then(() => image);
   };
-  // what is seen of a figure; of a case all that is seen, side by side, each below its title
+  // a figure has one visible drawing; those of a case stand side by side, each below its title
   const png = async (figure) => {
     const seen = [...figure.querySelectorAll("svg")].filter((one) => one.getClientRects().length);
     const titles = figure.matches(".case") ? seen.map((svg) => svg.nextElementSibling.innerText.split("\n")[0]) : [];
     const images = await Promise.all((titles.length ? seen : seen.slice(0, 1)).map(drawn));
     const [gap, top] = titles.length ? [8, 28] : [0, 0];
+    const width = images.reduce((sum, image) => sum + image.width + gap, -gap);
+    const height = top + Math.max(...images.map((image) => image.height));
+    const shrink = Math.min(1, WIDEST / width);
     const canvas = document.createElement("canvas");
-    canvas.width = images.reduce((sum, image) => sum + image.width + gap, -gap);
-    canvas.height = top + Math.max(...images.map((image) => image.height));
+    canvas.width = Math.round(shrink * width);
+    canvas.height = Math.round(shrink * height);
     const pen = canvas.getContext("2d");
+    pen.scale(shrink, shrink);
     const { backgroundColor, color, fontFamily } = getComputedStyle(document.body);
     pen.fillStyle = backgroundColor;
-    pen.fillRect(0, 0, canvas.width, canvas.height);
+    pen.fillRect(0, 0, width, height);
     pen.fillStyle = color;
     pen.font = `16px ${fontFamily}`;
     let left = 0;
@@ -63,7 +68,7 @@
     const kind = button.dataset.save;
     button.setAttribute("aria-label", `Save ${figure.dataset.name} as ${kind.toUpperCase()}`);
     button.addEventListener("click", () => {
-      if (kind === "png") png(figure);
+      if (kind === "png") png(figure).catch(() => (button.textContent = "PNG failed"));
       else save(figure.dataset.name, "csv", `data:text/csv;charset=utf-8,${encodeURIComponent(figure.dataset.csv)}`);
     });
   }
