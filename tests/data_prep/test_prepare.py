@@ -168,7 +168,7 @@ def test_a_case_is_refused_for_its_own_errors_and_not_for_those_of_the_disk(tmp_
 def test_an_empty_split_is_named_before_any_case_is_stored(tmp_path):
     cases = discovered(("v1",))
     with pytest.raises(
-        ValueError, match="no usable case for validation .--split published .*seed 0; 1 cases refused: v1: no mask"
+        ValueError, match="no usable case for validation .--split published .*seed 0; 1 case refused: v1: no mask"
     ):
         with open_data_set(tmp_path / "raw", tmp_path / "out", cases, options(skip_bad=True), "name"):
             raise AssertionError("reached")

@@ -28,7 +28,7 @@ def test_odd_cases_are_called_out(tmp_path):
     assert sorted(odd) == ["c1", "c2", "c3"]
     assert "spacing 7.5 x 0.8 x 0.8 mm, the others' median is 3 x 0.8 x 0.8" in odd["c1"][0]
     assert "(an offset of 1024: values stored without their sign?)" in odd["c1"][1]
-    assert odd["c2"] == ["no tumour"] and odd["c3"][0].startswith("little tumour: 1 voxels")
+    assert odd["c2"] == ["no tumour"] and odd["c3"][0].startswith("little tumour: 1 voxel,")
     assert report["cases"]["c0"]["kidney ml"] == pytest.approx(108 * 0.8 * 0.8 * 3 / 1000, rel=1e-3)
     text = (tmp_path / "out/report.md").read_text()
     assert "- c2: no tumour" in text and "1 kidney (value 1, in 6 cases), 2 tumour (value 2, in 5 cases)" in text
@@ -115,7 +115,7 @@ def test_long_tables_list_odd_cases_alone(tmp_path):
 
 def test_lines_on_settings_name_the_option_that_changes_them():
     lines = describe_settings({"a": CASE, "b": replace(CASE, voxels={1: 5})}, LABELS, SETTINGS, ["image"], None, [""])
-    assert lines[0] == "classes: 1 kidney (value 1, in 2 cases), 2 tumour (value 2, in 1 cases)"
+    assert lines[0] == "classes: 1 kidney (value 1, in 2 cases), 2 tumour (value 2, in 1 case)"
     assert "2 of 2 cases hold air below -500; wrong? --modality other" in lines[1]
     assert lines[2].startswith("window: 0 to 250 (what is labelled in training cases") and "look:" not in lines[3]
     lines = describe_settings(
