@@ -9,6 +9,7 @@ from pathlib import Path
 
 from medkd.data import natural_key
 from medkd.io import PICTURES, is_hidden
+from medkd.runs.errors import counted
 
 from ._cases import CaseFiles, DiscoveredCases
 from ._other_files import OtherFiles, other_files, print_other_files, take_other_form
@@ -185,7 +186,7 @@ def without_channels(
     refused = {}
     for case, stems in channels.items():
         if stems != [f"{case}_0000"]:
-            found = f"{len(stems)} channel{'s' if len(stems) > 1 else ''} ({', '.join(stems)})"
+            found = f"{counted(len(stems), 'channel')} ({', '.join(stems)})"
             expected = f"{case} or {case}_0000"
             advice = f", or name all of them ({named_by})" if named_by else ""
             refused[case] = f"{found}, expected one image, {expected}: keep the channel to train with{advice}"

@@ -9,6 +9,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from medkd.runs.errors import counted
+
 from .grids import SHIFT_TOLERANCE, largest_shift, onto_axes
 from .itk_files import read_itk_file
 from .nifti_files import read_nifti_file
@@ -79,7 +81,7 @@ def _read_together(file: Path, names: Sequence[str]) -> list[Volume]:
 
 
 def _channels(names: Sequence[str]) -> str:
-    return f"{len(names)} channel{'s' if len(names) > 1 else ''} ({', '.join(names)})"
+    return f"{counted(len(names), 'channel')} ({', '.join(names)})"
 
 
 def _onto_first(

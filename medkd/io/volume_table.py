@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from medkd.runs.errors import counted
 from medkd.runs.escapes import escape_csv, unescape_csv
 from medkd.runs.files import naming, write_atomically
 
@@ -113,7 +114,7 @@ class VolumeTable:
                     if unescape_csv(row[0]) in set(cases):
                         amounts.setdefault(unescape_csv(row[1]), []).append(float(row[2]))
         count = max(map(len, amounts.values()), default=0)
-        lines = [f"{count} {'case' if count == 1 else 'cases'} predicted in {self.file.parent}; volumes.csv has each"]
+        lines = [f"{counted(count, 'case')} predicted in {self.file.parent}; volumes.csv has each"]
         lines += [f"  {name}: {_describe(values, self.columns[2])}" for name, values in amounts.items() if values]
         if len(lines) > _MOST_CLASSES + 1:
             lines[_MOST_CLASSES + 1 :] = [f"  and {len(lines) - _MOST_CLASSES - 1} further classes"]

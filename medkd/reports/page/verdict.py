@@ -9,6 +9,7 @@ import pandas as pd
 
 from medkd.reports.tables import Cost
 from medkd.reports.tables.statistics import LEAST_SEEDS
+from medkd.runs.errors import counted
 
 from .strips import signed_interval
 
@@ -79,8 +80,8 @@ def _judge(row: str, cell: pd.Series, baseline: str, score: str) -> tuple[str, s
 def _reasons(cell: pd.Series) -> list[str]:
     """Return what the verdict rests on, and what speaks against trusting it."""
     seeds, cases = int(cell["seeds"]), int(cell["cases"])
-    patients = "" if pd.isna(cell.get("patients")) else f" of {cell['patients']:.0f} patients"
-    reasons = [f"{seeds} seed{'s' if seeds != 1 else ''}, {cases} case{'s' if cases != 1 else ''}{patients}"]
+    patients = "" if pd.isna(cell.get("patients")) else f" of {counted(int(cell['patients']), 'patient')}"
+    reasons = [f"{counted(seeds, 'seed')}, {counted(cases, 'case')}{patients}"]
     if not pd.isna(cell["difference_low"]):
         reasons.append(
             f"95 % interval {cell['difference_low']:+.1f} to {cell['difference_high']:+.1f}".replace("-", "−")

@@ -1,7 +1,7 @@
 // CSV and PNG of a figure, made here: nothing is sent or fetched
 (() => {
   "use strict";
-  const WIDEST = 16000; // pixels: browsers draw nothing on wider canvases
+  const WIDEST = 16000; // pixels: some browsers draw nothing on wider canvases
   const save = (name, extension, uri) => {
     const link = document.createElement("a");
     link.download = `${name.trim().replace(/[^\p{L}\p{N}]+/gu, "_")}.${extension}`;
