@@ -1,9 +1,10 @@
-"""Daubechies wavelets: their filters, and a level of analysis and synthesis along one axis."""
+"""Daubechies wavelets: their filters, and a level of the transform of maps."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from functools import cache
 from math import comb
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["AxisOperators", "axis_operators", "daubechies", "transform_axis"]
+__all__ = ["AxisOperators", "WaveletLevel", "axis_operators", "daubechies", "multiply_axis"]
 
 Filters = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -57,13 +58,15 @@ class AxisOperators(NamedTuple):
     """One level of the transform along an axis of n positions, as matrices, with filters of length L."""
 
     analysis: Tensor
-    """(2, n // 2 + L / 2, n): correlation with the low and the high filter at every second position, zero beyond borders."""
-    details: Tensor
-    """(2, rows, n): synthesis of the analysis of either band, in a basis in which most rows belong to one band alone."""
-    shared: int
-    """The first and the last rows of ``details``, so many of each, in which both bands have the same basis."""
+    """(m, n) with m = 2 (n // 2) + L: correlation with both filters at every second position, zero beyond borders. Even rows
+    belong to the low filter, odd rows to the high one."""
+    first: Tensor
+    """(k, k): the products of the first k columns of the synthesis with each other. Away from the borders, columns are
+    orthonormal. k is L, or m where m is small."""
+    last: Tensor
+    """Likewise of the last k columns; (0, 0) where ``first`` is of all."""
     reach: tuple[int, int]
-    """How many columns from the diagonal entries of these matrices, and of their transposes, are not 0."""
+    """How many columns from the diagonal entries of ``analysis``, and of its transpose, are not 0."""
 
 
 # The result is a constant for `torch.compile`, which does not look into it: it depends on sizes alone.
@@ -71,9 +74,9 @@ class AxisOperators(NamedTuple):
 def axis_operators(filters: Filters, edge: int, dtype: torch.dtype, device: torch.device) -> AxisOperators:
     """Return one level along an axis as matrices. A level along several axes applies the matrices of each.
 
-    Synthesis is transposed convolution with the reconstruction filters, cut to 2 (n // 2) positions. Away from the borders
-    its columns are orthonormal, so that the squared norm of a synthesised map is that of its coefficients, and the synthesis
-    itself is not needed. The columns that a border cuts are expressed in an orthonormal basis of what the others leave.
+    Synthesis S is transposed convolution with the reconstruction filters, cut to 2 (n // 2) positions. The norm of a
+    synthesised map follows from its coefficients c: ``|S c|^2 = c (S^T S) c``, where S^T S differs from the identity near the
+    borders alone. So no map is synthesised.
 
     Args:
         filters: the low and the high decomposition filter.
@@ -89,22 +92,16 @@ def _axis_operators(filters: Filters, edge: int, dtype: torch.dtype, device: tor
     low_high = torch.tensor(filters, dtype=torch.float64).unsqueeze(1)
     length = low_high.shape[2]
     positions = torch.eye(edge, dtype=torch.float64).unsqueeze(1)
-    # (2, coefficients, n): of each position in the first place, what it adds to every coefficient
-    analysis = F.conv1d(positions, low_high, stride=2, padding=length - 1).permute(1, 2, 0)
-    coefficients = torch.eye(analysis.shape[1], dtype=torch.float64).unsqueeze(1)
-    synthesis = F.conv_transpose1d(coefficients, low_high.flip(2).transpose(0, 1), stride=2, padding=length - 1)
-    synthesis = synthesis.permute(1, 2, 0)  # (2, 2 (n // 2), coefficients)
-    whole = slice(length // 2, edge // 2)  # coefficients that no border cuts
-    count = max(0, whole.stop - whole.start)
-    details, shared = synthesis @ analysis, edge // 2
-    if count:
-        basis = _complement(torch.cat([*synthesis[:, :, whole]], dim=1))
-        ends, shared = basis.T @ synthesis @ analysis, length // 2
-        details = torch.cat([ends[:, :shared], analysis[:, whole], ends[:, shared:]], dim=1)
-    matrices = [*analysis, *details]
-    reach = max(map(_reach, matrices)), max(_reach(matrix.T) for matrix in matrices)
-    first, second = (matrix.to(device, dtype).contiguous() for matrix in (analysis, details))
-    return AxisOperators(first, second, shared, reach)
+    # of each position, in the first place, what it adds to the coefficients
+    analysis = F.conv1d(positions, low_high, stride=2, padding=length - 1).mT.reshape(edge, -1).T
+    count = len(analysis)
+    coefficients = torch.eye(count, dtype=torch.float64).view(count, count // 2, 2).mT
+    synthesis = F.conv_transpose1d(coefficients, low_high.flip(2), stride=2, padding=length - 1).squeeze(1).T
+    products = synthesis.T @ synthesis
+    border = length if count > max(_BLOCK, 2 * length) else count
+    first, last = products[:border, :border], products[border:, border:][-border:, -border:]
+    matrices = [matrix.to(device, dtype).contiguous() for matrix in (analysis, first, last)]
+    return AxisOperators(matrices[0], matrices[1], matrices[2], (_reach(analysis), _reach(analysis.T)))
 
 
 def _reach(matrix: Tensor) -> int:
@@ -113,50 +110,27 @@ def _reach(matrix: Tensor) -> int:
     return int((columns - rows * matrix.shape[1] // matrix.shape[0]).abs().max())
 
 
-def _complement(columns: Tensor) -> Tensor:
-    """Return an orthonormal basis of what is orthogonal to orthonormal columns, sorted by the position of its vectors."""
-    rest = torch.linalg.svd(columns)[0][:, columns.shape[1] :]
-    positions = torch.arange(len(columns), dtype=columns.dtype)
-    # vectors of different places along the axis are eigenvectors of their position, and so local
-    return rest @ torch.linalg.eigh(rest.T @ (positions.unsqueeze(1) * rest))[1]
-
-
-def transform_axis(matrix: Tensor, maps: Tensor, axis: int, reach: tuple[int, int] | None = None) -> Tensor:
+def multiply_axis(matrix: Tensor, maps: Tensor, axis: int, reach: int | None = None) -> Tensor:
     """Return maps with a matrix (m, n) applied along an axis of n positions.
 
     Args:
-        matrix: as in `AxisOperators`, zero except near its diagonal.
+        matrix: any matrix.
         maps: of any shape.
         axis: of the maps.
-        reach: as in `AxisOperators`. None: the matrix need not be a band.
+        reach: entries of the matrix further from the diagonal than so many columns are 0 and left out. None: there are none.
 
     Example:
-        >>> transform_axis(torch.ones(1, 3), torch.ones(2, 3, 4), axis=1).shape
+        >>> multiply_axis(torch.ones(1, 3), torch.ones(2, 3, 4), axis=1).shape
         torch.Size([2, 1, 4])
     """
     shape = maps.shape
     flat = maps.reshape(math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
-    product: Tensor = _BandedProduct.apply(flat, matrix, (max(matrix.shape),) * 2 if reach is None else reach)
+    product = _multiply(matrix, flat, max(matrix.shape) if reach is None else reach)
     return product.reshape(*shape[:axis], matrix.shape[0], *shape[axis + 1 :])
 
 
-class _BandedProduct(torch.autograd.Function):
-    """Product of a constant band matrix (m, n) with maps (B, n, C), in blocks of rows; its adjoint is such a product too."""
-
-    @staticmethod
-    def forward(ctx: Any, maps: Tensor, matrix: Tensor, reach: tuple[int, int]) -> Tensor:
-        ctx.save_for_backward(matrix)
-        ctx.reach = reach
-        return _multiply(matrix, maps, reach[0])
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (matrix,) = ctx.saved_tensors
-        return _multiply(matrix.T, gradient, ctx.reach[1]), None, None
-
-
 def _multiply(matrix: Tensor, maps: Tensor, reach: int) -> Tensor:
-    """Return matrix @ maps, without the entries further than ``reach`` columns from the diagonal."""
+    """Return matrix @ maps for maps (B, n, C), in blocks of rows."""
     rows, columns = matrix.shape
     products = []
     for first in range(0, rows, _BLOCK):
@@ -168,3 +142,65 @@ def _multiply(matrix: Tensor, maps: Tensor, reach: int) -> Tensor:
         else:
             products.append(torch.bmm(block.expand(len(part), *block.shape), part))
     return products[0] if len(products) == 1 else torch.cat(products, dim=1)
+
+
+class WaveletLevel(torch.autograd.Function):
+    """One level of the transform of maps (N, C, *spatial).
+
+    Returns the squared norm of the synthesis of some bands, and the lowest band of the analysis. A class of its own, since
+    the gradient of a squared norm needs the map alone that the forward has in any case.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, maps: Tensor, operators: Sequence[AxisOperators], bands: frozenset[int]
+    ) -> tuple[Tensor, Tensor]:
+        """Compute the level.
+
+        Args:
+            ctx: of autograd.
+            maps: (N, C, *spatial).
+            operators: of each spatial axis.
+            bands: numbers of bands, whose highest bit is that of the first axis: 0 for low and 1 for high.
+        """
+        coefficients = maps
+        for axis, operator in enumerate(operators, start=2):
+            coefficients = multiply_axis(operator.analysis, coefficients, axis, operator.reach[0])
+        lowest = coefficients[_band(0, len(operators))].contiguous()
+        others = [_band(number, len(operators)) for number in range(2 ** len(operators)) if number not in bands]
+        for band in others:
+            coefficients[band] = 0
+        weighted = coefficients
+        for axis, operator in enumerate(operators, start=2):
+            weighted = _multiply_borders(operator, weighted, axis)
+        norm = torch.dot(coefficients.flatten(), weighted.flatten())
+        for band in others:
+            weighted[band] = 0
+        ctx.save_for_backward(weighted)
+        ctx.operators = operators
+        return norm, lowest
+
+    @staticmethod
+    def backward(ctx: Any, norm: Tensor, lowest: Tensor) -> tuple[Tensor, None, None]:
+        """Return the gradient of the maps."""
+        (weighted,) = ctx.saved_tensors
+        gradient = weighted * (2 * norm)
+        gradient[_band(0, len(ctx.operators))] += lowest
+        for axis, operator in enumerate(ctx.operators, start=2):
+            gradient = multiply_axis(operator.analysis.T, gradient, axis, operator.reach[1])
+        return gradient, None, None
+
+
+def _multiply_borders(operator: AxisOperators, maps: Tensor, axis: int) -> Tensor:
+    """Return maps of coefficients with the products of the synthesis applied along an axis."""
+    first, last = operator.first, operator.last
+    if not len(last):
+        return multiply_axis(first, maps, axis)
+    sizes = [len(first), maps.shape[axis] - len(first) - len(last), len(last)]
+    start, middle, end = maps.split(sizes, dim=axis)
+    return torch.cat([multiply_axis(first, start, axis), middle, multiply_axis(last, end, axis)], dim=axis)
+
+
+def _band(number: int, axes: int) -> tuple[Any, ...]:
+    """Return the index of a band in coefficients whose rows belong to low and high bands in turn."""
+    return (..., *(slice(number >> axes - 1 - axis & 1, None, 2) for axis in range(axes)))

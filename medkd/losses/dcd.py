@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from torch.nn.modules.loss import _Loss
 from medkd.networks import Features
 
 from ._common import check_channels, check_positive, full_precision, no_autocast
-from ._wavelets import axis_operators, daubechies, transform_axis
+from ._wavelets import WaveletLevel, axis_operators, daubechies
 
 __all__ = ["DCDLoss", "DCDStagesLoss"]
 
@@ -49,69 +48,14 @@ class _DetailLoss(_Loss):
             # every step is linear: the transform of the difference is the difference of both transforms
             maps = projector(full_precision(student)) - full_precision(teacher.detach())
             errors = []
-            for level in range(self.levels):
+            for _ in range(self.levels):
                 size = maps.shape[2:]
-                axes = [axis_operators(self.filters, edge, maps.dtype, maps.device) for edge in size]
-                reaches = [axis.reach for axis in axes]
-                details = self._transform(maps, [axis.details for axis in axes], reaches, self.bands)
+                operators = [axis_operators(self.filters, edge, maps.dtype, maps.device) for edge in size]
                 # synthesis cuts an odd edge by one position
                 count = math.prod(maps.shape[:2]) * math.prod([edge - edge % 2 for edge in size])
-                errors.append(_squared_norm(details, [axis.shared for axis in axes]) / count)
-                if level < self.levels - 1:
-                    maps = self._transform(maps, [axis.analysis for axis in axes], reaches, frozenset({0}))[0]
+                norm, maps = WaveletLevel.apply(maps, operators, self.bands)
+                errors.append(norm / count)
             return torch.stack(errors).mean()
-
-    def _transform(
-        self, maps: Tensor, operators: Sequence[Tensor], reaches: Sequence[tuple[int, int]], bands: frozenset[int]
-    ) -> dict[int, Tensor]:
-        """Return some bands of maps (N, C, *spatial).
-
-        Args:
-            maps: the last axes are transformed, as many as there are operators.
-            operators: for each of these axes, those of the low and the high band (2, m, n).
-            reaches: for each of these axes, the reach of its operators.
-            bands: numbers of bands, whose highest bit is that of the first of these axes.
-        """
-        if not operators:
-            return {0: maps}
-        result: dict[int, Tensor] = {}
-        axis = maps.ndim - len(operators)
-        for bit, others in _split(bands, len(operators)).items():
-            transformed = transform_axis(operators[0][bit], maps, axis, reaches[0])
-            part = self._transform(transformed, operators[1:], reaches[1:], others)
-            result |= {band + (bit << len(operators) - 1): map_ for band, map_ in part.items()}
-        return result
-
-
-def _squared_norm(details: Mapping[int, Tensor], shared: Sequence[int]) -> Tensor:
-    """Return the squared norm of the sum of bands, each expressed by `AxisOperators.details` along its axes.
-
-    Two bands overlap where, along each axis on which one is low and the other high, both have rows in common.
-
-    Args:
-        details: maps (N, C, *spatial) by the numbers of their bands.
-        shared: for each axis the number of first, and of last, rows that low and high bands have in common.
-    """
-    parts = [map_.square().sum() for map_ in details.values()]
-    for (i, first), (j, second) in combinations(details.items(), 2):
-        for axis, rows in enumerate(shared):
-            if (i ^ j) >> len(shared) - 1 - axis & 1:
-                first, second = (_ends(map_, axis + 2, rows) for map_ in (first, second))
-        parts.append(2 * (first * second).sum())
-    return torch.stack(parts).sum()
-
-
-def _ends(maps: Tensor, axis: int, rows: int) -> Tensor:
-    """Return the first and the last rows along an axis."""
-    if 2 * rows >= maps.shape[axis]:
-        return maps
-    return torch.cat([maps.narrow(axis, 0, rows), maps.narrow(axis, maps.shape[axis] - rows, rows)], dim=axis)
-
-
-def _split(bands: frozenset[int], axes: int) -> dict[int, frozenset[int]]:
-    """Return the bands by the bit of the first axis, each without that bit; no empty set."""
-    parts = {bit: frozenset(band & ~(1 << axes - 1) for band in bands if band >> axes - 1 == bit) for bit in (0, 1)}
-    return {bit: part for bit, part in parts.items() if part}
 
 
 def _projector(spatial_dims: int, channels: tuple[int, int]) -> nn.Module:
@@ -167,7 +111,7 @@ class DCDLoss(_DetailLoss):
 
     Reference: Detail Consistent Distillation, MICCAI 2026 (arXiv 2605.26382); the value is that of the authors' code, which
     is 3-D alone. Differs in cost: every step is linear, so that it runs over the difference of both maps once, axis by axis,
-    and synthesis is not computed where it keeps the norm. Their runs average the weights of the student over steps (0.999);
+    and the norm of a synthesised map is computed from its coefficients. Their runs average the weights of the student over steps (0.999);
     here the student is as it is.
 
     In a preset: ``stage: {tap: encoder.1, weight: 0.01, loss: {_target_: medkd.losses.DCDLoss, spatial_dims: 3, ...}}``

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from medkd.losses._wavelets import axis_operators, daubechies, transform_axis
+from medkd.losses._wavelets import WaveletLevel, axis_operators, daubechies, multiply_axis
 
 
 def test_filters_are_those_of_pywavelets():
@@ -35,40 +35,52 @@ def test_unknown_wavelets_are_refused(name):
         daubechies(name)
 
 
+@pytest.mark.parametrize("edge", [2, 7, 12, 31, 96])
 @pytest.mark.parametrize("name", ["haar", "db2", "db4", "db10"])
-def test_operators_are_the_convolutions_of_the_authors(name):
+def test_operators_are_the_convolutions_of_the_authors(name, edge):
     low_high = torch.tensor(daubechies(name), dtype=torch.float64).unsqueeze(1)
-    padding = low_high.shape[2] - 1
-    for edge in (2, 7, 12, 31, 96):
-        analysis, details, shared, _ = axis_operators(daubechies(name), edge, torch.float64, torch.device("cpu"))
-        line = torch.linspace(-1, 2, edge, dtype=torch.float64).exp()
-        bands = F.conv1d(line[None, None], low_high, stride=2, padding=padding)
-        torch.testing.assert_close(analysis @ line, bands[0], rtol=0, atol=1e-11)
-        # the details have the norms and the product of the synthesised bands
-        low, high = (
-            F.conv_transpose1d(bands[:, [b]], low_high[[b]].flip(2), stride=2, padding=padding) for b in (0, 1)
-        )
-        found_low, found_high = details @ line
-        torch.testing.assert_close(found_low.norm(), low.norm(), rtol=0, atol=1e-10)
-        torch.testing.assert_close(found_high.norm(), high.norm(), rtol=0, atol=1e-10)
-        common = (found_low * found_high)[:shared].sum() + (found_low * found_high)[-shared:].sum()
-        torch.testing.assert_close(common, (low * high).sum(), rtol=0, atol=1e-10)
+    options = {"stride": 2, "padding": low_high.shape[2] - 1}
+    analysis, first, last, _ = axis_operators(daubechies(name), edge, torch.float64, torch.device("cpu"))
+    line = torch.linspace(-1, 2, edge, dtype=torch.float64).exp()
+    bands = F.conv1d(line[None, None], low_high, **options)
+    torch.testing.assert_close((analysis @ line).view(-1, 2).T, bands[0], rtol=0, atol=1e-11)
+    # products of synthesised maps of any coefficients
+    for columns in torch.randn(5, 2, len(analysis), dtype=torch.float64):
+        maps = [F.conv_transpose1d(c.view(1, -1, 2).mT, low_high.flip(2), **options).flatten() for c in columns]
+        one, weighted = columns[0], columns[1].clone()
+        weighted[: len(first)] = first @ columns[1, : len(first)]
+        if len(last):
+            weighted[-len(last) :] = last @ columns[1, -len(last) :]
+        torch.testing.assert_close(one @ weighted, maps[0] @ maps[1], rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("edge", [40, 65, 96, 200])
 @pytest.mark.parametrize("name", ["haar", "db4", "db10"])
 def test_blocks_hold_all_of_a_band_matrix(name, edge):
-    operators = axis_operators(daubechies(name), edge, torch.float64, torch.device("cpu"))
-    maps = torch.randn(2, edge, 3, dtype=torch.float64, requires_grad=True)
-    for matrix in (*operators.analysis, *operators.details):
-        banded, full = transform_axis(matrix, maps, 1, operators.reach), matrix @ maps
-        torch.testing.assert_close(banded, full, rtol=0, atol=1e-11)
-        gradient = torch.randn_like(full)
-        first, second = (torch.autograd.grad(value, maps, gradient)[0] for value in (banded, full))
-        torch.testing.assert_close(first, second, rtol=0, atol=1e-11)
+    matrix, _, _, reach = axis_operators(daubechies(name), edge, torch.float64, torch.device("cpu"))
+    maps, columns = (torch.randn(2, rows, 3, dtype=torch.float64) for rows in reversed(matrix.shape))
+    torch.testing.assert_close(multiply_axis(matrix, maps, 1, reach[0]), matrix @ maps, rtol=0, atol=1e-11)
+    torch.testing.assert_close(multiply_axis(matrix.T, columns, 1, reach[1]), matrix.T @ columns, rtol=0, atol=1e-11)
 
 
 def test_a_matrix_is_applied_along_one_axis():
     maps, matrix = torch.randn(2, 3, 4, 5), torch.randn(6, 4)
-    torch.testing.assert_close(transform_axis(matrix, maps, 2), torch.einsum("mn,abnd->abmd", matrix, maps))
-    torch.testing.assert_close(transform_axis(matrix, maps.mT, 3), torch.einsum("mn,abnd->abdm", matrix, maps))
+    torch.testing.assert_close(multiply_axis(matrix, maps, 2), torch.einsum("mn,abnd->abmd", matrix, maps))
+    torch.testing.assert_close(multiply_axis(matrix, maps.mT, 3), torch.einsum("mn,abnd->abdm", matrix, maps))
+
+
+@pytest.mark.parametrize("bands", [{1, 2}, {0}, {3}, {0, 1, 2, 3}])
+@pytest.mark.parametrize("size", [(4, 5), (3, 30)])
+def test_the_gradient_of_a_level_is_that_of_finite_differences(size, bands):
+    maps = torch.randn(1, 2, *size, dtype=torch.float64, requires_grad=True)
+    operators = [axis_operators(daubechies("db3"), edge, maps.dtype, maps.device) for edge in size]
+    assert torch.autograd.gradcheck(lambda maps: WaveletLevel.apply(maps, operators, frozenset(bands)), maps)
+
+
+def test_a_level_whose_lowest_band_is_not_used_has_a_gradient():
+    maps = torch.randn(1, 1, 8, 8, requires_grad=True)
+    operators = [axis_operators(daubechies("haar"), 8, maps.dtype, maps.device)] * 2
+    norm, lowest = WaveletLevel.apply(maps, operators, frozenset({1, 2}))
+    alone, both = (torch.autograd.grad(value, maps, retain_graph=True)[0] for value in (norm, norm + 0 * lowest.sum()))
+    torch.testing.assert_close(alone, both)
+    assert alone.abs().sum() > 0
