@@ -19,6 +19,7 @@ __all__ = ["NOTEBOOKS", "execute", "shape_of_outputs"]
 _ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((_ROOT / "notebooks").glob("*.ipynb"))
 _FOLDER = re.compile(r"/\S*/medkd_\w{8}\b")  # where a notebook works: another one in each execution
+_SHOWN_FIRST, _SHOWN_LAST = 36, 9  # lines of what a command prints
 _NUMBER = re.compile(r"[-+]?(?:\d[\d.,:]*(?:e[-+]?\d+)?|\bnan\b|\binf\b)", re.IGNORECASE)
 
 
@@ -56,7 +57,7 @@ def shape_of_outputs(notebook: nbformat.NotebookNode) -> list[list[Any]]:
 
 
 def _clean(outputs: list[Any]) -> list[Any]:
-    """Return outputs without warnings and widgets, with one stream for consecutive ones."""
+    """Return outputs without warnings and widgets, with one stream, of at most 46 lines, for consecutive ones."""
     kept: list[Any] = []
     for output in outputs:
         if output.get("name") == "stderr" or any("widget" in kind for kind in output.get("data", ())):
@@ -71,7 +72,19 @@ def _clean(outputs: list[Any]) -> list[Any]:
             pictures = {kind: _smaller(picture) for kind, picture in output.data.items() if kind == "image/png"}
             output.data |= texts | pictures
         kept.append(output)
+    for output in kept:
+        if output.output_type == "stream":
+            output.text = _shortened(output.text)
     return kept
+
+
+def _shortened(text: str) -> str:
+    """Return a text whose middle lines are left out if it has more than 46."""
+    lines = text.splitlines(keepends=True)
+    left_out = len(lines) - _SHOWN_FIRST - _SHOWN_LAST
+    if left_out <= 1:
+        return text
+    return "".join([*lines[:_SHOWN_FIRST], f"[... {left_out} lines ...]\n", *lines[-_SHOWN_LAST:]])
 
 
 def _without_places(text: str) -> str:
