@@ -2,7 +2,8 @@
 
 The floor is the teacher's forward, and the student's forward and backward with the task loss. Each round measures floor and
 methods on the same tensors, so that a noisy machine slows both. Of a method with ``+unlabelled`` behind its name, as in
-``--only kd+unlabelled``, half of the images have no label; without ``--only``, kd is measured so as well.
+``--only kd+unlabelled``, half of the images have no label; without ``--only``, kd is measured so as well. ``+standardize``
+behind kd or dkd standardizes the logits, of three or more ``--classes``.
 
     python benchmarks/step_cost.py --size 256
     python benchmarks/step_cost.py --size 64 --dims 3 --added
@@ -31,12 +32,15 @@ from medkd.losses import CombinedLoss
 from medkd.networks import Features, FeatureTaps, UNet, UNetPlusPlus
 
 WIDTH, BATCH = 16, 2
-_HALF = "+unlabelled"
+_HALF, _STANDARDIZED = "+unlabelled", "+standardize"
 
 
-def networks(dims: int) -> tuple[FeatureTaps, FeatureTaps]:
+def networks(dims: int, classes: int = 2) -> tuple[FeatureTaps, FeatureTaps]:
     """Return a UNet of width 16 as the student and a UNet++ of width 16 as the teacher."""
-    student, teacher = UNet(dims, 1, 2, width=WIDTH), UNetPlusPlus(dims, 1, 2, width=WIDTH, deep_supervision=True)
+    student, teacher = (
+        UNet(dims, 1, classes, width=WIDTH),
+        UNetPlusPlus(dims, 1, classes, width=WIDTH, deep_supervision=True),
+    )
     student, teacher = (FeatureTaps(network, **network.default_taps()) for network in (student, teacher))
     return student.train(), teacher.eval().requires_grad_(False)
 
@@ -100,35 +104,40 @@ def interval(ratios: list[float]) -> tuple[float, float, float]:
     return statistics.median(ordered), ordered[max(reach, 0)], ordered[-1 - max(reach, 0)]
 
 
+def _build(name: str, task: Callable, student: FeatureTaps, teacher: FeatureTaps) -> CombinedLoss:
+    method, _, variant = name.partition("+")
+    arguments = {"pseudo": {"labelled": True}}.get(method, {})  # all images have labels
+    if f"+{variant}" == _STANDARDIZED:
+        arguments = {"standardize": True}
+    return methods.build(method, task, student, teacher, arguments or None)
+
+
 def main(
     size: int = 256,
     dims: int = 2,
+    classes: int = 2,
     rounds: int = 20,
     added: bool = False,
-    only: tuple[str, ...] = (),
+    only: str | tuple[str, ...] = (),
     seed: int = 0,
 ) -> None:
     """Print a table: method, step / floor (median and its 95 % interval), MiB kept for the backward beyond the floor."""
     warnings.filterwarnings("ignore", message="DKDLoss")
     torch.manual_seed(seed)
-    student, teacher = networks(dims)
+    student, teacher = networks(dims, classes)
     image = torch.rand(BATCH, 1, *[size] * dims)
     label = (torch.rand(BATCH, 1, *[max(size // 16, 1)] * dims) > 0.7).float()
     label = torch.nn.functional.interpolate(label, image.shape[2:])
     task: Callable = DiceCELoss(softmax=True, to_onehot_y=True)
     names = (
-        [only]
+        only.split(",")
         if isinstance(only, str)
         else list(only)
         or [name for name in methods.names() if name != "none" and methods.team_arguments(name) is None]
         + [f"kd{_HALF}"]
     )
     floor = methods.build("none", task, student)
-    arguments = {"pseudo": {"labelled": True}}  # all images have labels
-    losses = {
-        name: methods.build(base := name.removesuffix(_HALF), task, student, teacher, arguments.get(base))
-        for name in names
-    }
+    losses = {name: _build(name, task, student, teacher) for name in names}
     half = torch.arange(BATCH // 2)
     losses = {name: partial(loss, labelled=half) if name.endswith(_HALF) else loss for name, loss in losses.items()}
     ratios: dict[str, list[float]] = {name: [] for name in names}
