@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["AxisOperators", "WaveletLevel", "axis_operators", "daubechies", "multiply_axis"]
+__all__ = ["AxisOperators", "Filters", "WaveletLevel", "axis_operators", "daubechies", "multiply_axis"]
 
 Filters = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -167,24 +167,24 @@ class WaveletLevel(torch.autograd.Function):
         for axis, operator in enumerate(operators, start=2):
             coefficients = multiply_axis(operator.analysis, coefficients, axis, operator.reach[0])
         lowest = coefficients[_band(0, len(operators))].contiguous()
-        others = [_band(number, len(operators)) for number in range(2 ** len(operators)) if number not in bands]
-        for band in others:
-            coefficients[band] = 0
+        for number in range(2 ** len(operators)):
+            if number not in bands:
+                coefficients[_band(number, len(operators))] = 0
         weighted = coefficients
         for axis, operator in enumerate(operators, start=2):
             weighted = _multiply_borders(operator, weighted, axis)
         norm = torch.dot(coefficients.flatten(), weighted.flatten())
-        for band in others:
-            weighted[band] = 0
-        ctx.save_for_backward(weighted)
-        ctx.operators = operators
+        ctx.indices = [_band(number, len(operators)) for number in sorted(bands)]
+        ctx.save_for_backward(*(weighted[index].contiguous() for index in ctx.indices))
+        ctx.operators, ctx.size = operators, weighted.shape
         return norm, lowest
 
     @staticmethod
     def backward(ctx: Any, norm: Tensor, lowest: Tensor) -> tuple[Tensor, None, None]:
         """Return the gradient of the maps."""
-        (weighted,) = ctx.saved_tensors
-        gradient = weighted * (2 * norm)
+        gradient = lowest.new_zeros(ctx.size)
+        for index, weighted in zip(ctx.indices, ctx.saved_tensors, strict=True):
+            gradient[index] = weighted * (2 * norm)
         gradient[_band(0, len(ctx.operators))] += lowest
         for axis, operator in enumerate(ctx.operators, start=2):
             gradient = multiply_axis(operator.analysis.T, gradient, axis, operator.reach[1])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from medkd.losses import DCDLoss, DCDStagesLoss
+from medkd.losses import DCDLoss, DCDStagesLoss, dcd
 from medkd.networks import Features
 from tests.losses.reference import sample, wave
 
@@ -61,6 +61,22 @@ def test_equals_the_authors_code(channels, size, options, expected, gradient):
 def test_two_axes_have_four_bands(size, options, expected):
     value = loss_of(2, 2, 2, **options)(wave(2, 2, *size), wave(2, 2, *size, seed=1))
     assert value.item() == pytest.approx(expected, rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("size", "options"), [((16, 17), {}), ((9, 10), {"levels": 2, "bands": (0, 3)}), ((7, 8, 8), {})]
+)
+def test_the_form_of_small_maps_has_the_value_and_gradient_of_the_levels(monkeypatch, size, options):
+    student = wave(2, 3, *size).requires_grad_()
+    teacher, loss = wave(2, 3, *size, seed=1), loss_of(len(size), 3, 3, **options)
+    with torch.inference_mode():
+        loss(student, teacher)  # the matrix is kept, and must serve a training too
+    value = loss(student, teacher)
+    monkeypatch.setattr(dcd, "_SMALL", 0)
+    by_levels = loss(student, teacher)
+    assert value.item() == pytest.approx(by_levels.item(), rel=1e-11)
+    gradients = [torch.autograd.grad(found, student)[0] for found in (value, by_levels)]
+    torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-14)
 
 
 def test_coarse_and_finest_structure_are_not_compared():
