@@ -58,7 +58,7 @@ def print_table(table: pd.DataFrame) -> None:
 
 def _cell(cell: pd.Series, row: str) -> str:
     if row == BASELINE:
-        of_patients = pd.notna(cell["mean_over_patients"])
+        of_patients = pd.notna(cell.get("mean_over_patients"))  # absent where each case is a patient
         mean, std = ("mean_over_patients", "std_over_patients") if of_patients else ("mean", "std")
         return f"{cell[mean]:.1f}" + (f" ± {cell[std]:.1f}" if pd.notna(cell[std]) else "")
     interval = f" ({cell['difference_low']:+.1f} to {cell['difference_high']:+.1f})"
