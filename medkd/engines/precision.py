@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-__all__ = ["Amp", "autocast_arguments", "precision_name"]
+__all__ = ["Amp", "autocast_arguments", "note_missing_units", "precision_name"]
+
+_CPU_FLAGS = Path("/proc/cpuinfo")
+_UNITS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86 and, the last, ARM
 
 Amp = bool | Literal["auto"]
 
@@ -16,8 +20,8 @@ def autocast_arguments(amp: Amp, device: torch.device, **arguments: Any) -> dict
     """Return the arguments of `torch.autocast` for a training: float16 on CUDA, bfloat16 elsewhere.
 
     Args:
-        amp: whether precision is mixed; ``auto``: on CUDA. On CPUs bfloat16 is the choice of the user, until three seeds have
-            shown that it ends where float32 does (benchmarks/README.md).
+        amp: whether precision is mixed; ``auto``: on CUDA. On CPUs bfloat16 is the choice of the user: three seeds did not
+            show that it ends where float32 does (benchmarks/README.md).
         device: of the networks.
         **arguments: replace those returned.
 
@@ -40,3 +44,15 @@ def precision_name(autocast: Mapping[str, Any]) -> str:
     """Return the precision in which networks run within `torch.autocast` of these arguments, such as ``float32``."""
     dtype = autocast["dtype"] if autocast["enabled"] else torch.float32
     return str(dtype).removeprefix("torch.")
+
+
+def note_missing_units(autocast: Mapping[str, Any]) -> None:
+    """Print a note where bfloat16 is to run on a CPU that only imitates it, as far as the system tells (Linux)."""
+    if autocast["device_type"] != "cpu" or not autocast["enabled"] or not _CPU_FLAGS.is_file():
+        return
+    if not _UNITS & set(_CPU_FLAGS.read_text(encoding="utf-8", errors="replace").split()):
+        print(
+            "note: --amp True: this CPU has no units for bfloat16, so a step takes longer than in float32; "
+            "trainings of volumes ended in NaN on such a CPU",
+            flush=True,
+        )

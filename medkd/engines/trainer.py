@@ -26,8 +26,9 @@ from medkd.teachers import Teacher, as_teacher, frozen
 from .batch import channels_last_batch, plain_batch
 from .clipping import clip_gradients, optimized_parameters
 from .compiled import compile_student
+from .finite import check_finite
 from .fused import keep_fused
-from .precision import Amp, autocast_arguments, precision_name
+from .precision import Amp, autocast_arguments, note_missing_units, precision_name
 
 __all__ = ["DistillationTrainer"]
 
@@ -67,7 +68,7 @@ class DistillationTrainer(SupervisedTrainer):
         settings: what ``auto`` chose, for the record of the run: precision and memory format.
 
     Raises:
-        ValueError: If a learnable parameter of student or loss is not in the optimizer.
+        ValueError: If a learnable parameter of student or loss is not in the optimizer; during the training see `check_finite`.
 
     Example:
         >>> from monai.data import DataLoader
@@ -119,6 +120,7 @@ class DistillationTrainer(SupervisedTrainer):
         self._inferer = SimpleInferer() if inferer is None else inferer
         # MONAI's amp is that of CUDA: autocast and scaler. Elsewhere bfloat16 needs no scaler: this autocast is enough.
         self._autocast = autocast_arguments(amp, device, **supervised.get("amp_kwargs", {}))
+        note_missing_units(self._autocast)
         self.settings = {"precision": precision_name(self._autocast), "memory_format": memory_format}
         super().__init__(
             device=device,
@@ -144,6 +146,9 @@ class DistillationTrainer(SupervisedTrainer):
         self._average("loss", lambda output: output[CommonKeys.LOSS].detach())
         for name in ("task", *loss.losses, *loss.components):
             self._average(f"loss/{name}", partial(_term, name=name))
+        self.add_event_handler(
+            Events.EPOCH_COMPLETED, check_finite, network=student.network, precision=self.settings["precision"]
+        )
         self._register_handlers(train_handlers)
 
     def _wrap_for_processes(self) -> None:

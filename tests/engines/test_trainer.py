@@ -111,6 +111,15 @@ def test_learnable_parts_outside_the_optimizer_are_refused():
         make(optimize_loss=False)
 
 
+def test_a_training_that_diverges_stops_at_its_first_epoch():
+    trainer = make("none")
+    trainer.optimizer.param_groups[0]["lr"] = 1e30
+    with pytest.raises(
+        ValueError, match="training stopped after epoch 1: found a loss of nan and .* with NaN or infinity"
+    ):
+        trainer.run()
+
+
 def test_amp_follows_the_device_and_the_loss_stays_float32():
     trainer = make("kd", amp=True, epoch_length=1)
     recorded = []
