@@ -170,35 +170,29 @@ class WaveletLevel(torch.autograd.Function):
         for number in range(2 ** len(operators)):
             if number not in bands:
                 coefficients[_band(number, len(operators))] = 0
-        weighted = coefficients
+        weighted = coefficients.clone()
         for axis, operator in enumerate(operators, start=2):
-            weighted = _multiply_borders(operator, weighted, axis)
+            for border, start in ((operator.first, 0), (operator.last, -len(operator.last))):
+                if len(border):
+                    part = weighted.narrow(axis, start, len(border))
+                    part.copy_(multiply_axis(border, part, axis))
         norm = torch.dot(coefficients.flatten(), weighted.flatten())
-        ctx.indices = [_band(number, len(operators)) for number in sorted(bands)]
-        ctx.save_for_backward(*(weighted[index].contiguous() for index in ctx.indices))
-        ctx.operators, ctx.size = operators, weighted.shape
+        ctx.save_for_backward(*(weighted[_band(number, len(operators))].contiguous() for number in sorted(bands)))
+        ctx.operators, ctx.bands, ctx.size = operators, sorted(bands), weighted.shape
         return norm, lowest
 
     @staticmethod
     def backward(ctx: Any, norm: Tensor, lowest: Tensor) -> tuple[Tensor, None, None]:
         """Return the gradient of the maps."""
-        gradient = lowest.new_zeros(ctx.size)
-        for index, weighted in zip(ctx.indices, ctx.saved_tensors, strict=True):
-            gradient[index] = weighted * (2 * norm)
-        gradient[_band(0, len(ctx.operators))] += lowest
+        axes = len(ctx.operators)
+        gradient = lowest.new_empty(ctx.size)
+        weighted = dict(zip(ctx.bands, ctx.saved_tensors, strict=True))
+        for number in range(2**axes):
+            gradient[_band(number, axes)] = weighted[number] * (2 * norm) if number in weighted else 0
+        gradient[_band(0, axes)] += lowest
         for axis, operator in enumerate(ctx.operators, start=2):
             gradient = multiply_axis(operator.analysis.T, gradient, axis, operator.reach[1])
         return gradient, None, None
-
-
-def _multiply_borders(operator: AxisOperators, maps: Tensor, axis: int) -> Tensor:
-    """Return maps of coefficients with the products of the synthesis applied along an axis."""
-    first, last = operator.first, operator.last
-    if not len(last):
-        return multiply_axis(first, maps, axis)
-    sizes = [len(first), maps.shape[axis] - len(first) - len(last), len(last)]
-    start, middle, end = maps.split(sizes, dim=axis)
-    return torch.cat([multiply_axis(first, start, axis), middle, multiply_axis(last, end, axis)], dim=axis)
 
 
 def _band(number: int, axes: int) -> tuple[Any, ...]:
