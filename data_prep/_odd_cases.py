@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from medkd.runs.errors import counted
+from medkd.runs.errors import counted, rounded
 
 from ._survey import CaseMeasures, ChannelMeasures
 from ._volume_images import ONE_CHANNEL
@@ -66,7 +66,7 @@ def _odd_labels(case: CaseMeasures, labels: Mapping[int, str], volumes: Mapping[
         voxels, ml = case.voxels.get(value, 0), case.voxels.get(value, 0) * case.voxel_ml
         if voxels and (voxels < FEW or ml * SMALL < np.median(volumes[value])):
             reasons.append(
-                f"little {name}: {counted(voxels, 'voxel')}, {ml:.3g} ml (median {np.median(volumes[value]):.3g} ml)"
+                f"little {name}: {counted(voxels, 'voxel')}, {rounded(ml)} ml (median {rounded(np.median(volumes[value]))} ml)"
             )
     return reasons
 

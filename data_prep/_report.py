@@ -12,7 +12,7 @@ from tabulate import tabulate
 
 from medkd.data import natural_key
 from medkd.io import channel_flags, channel_windows
-from medkd.runs.errors import counted
+from medkd.runs.errors import counted, rounded
 from medkd.runs.escapes import markdown_cell, markdown_text
 
 from ._contact_sheet import write_contact_sheets
@@ -235,4 +235,4 @@ def _table(rows: Mapping[str, Mapping[str, Any]]) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, list):
         return " x ".join(map(_cell, value))
-    return value if isinstance(value, str) else f"{value:.4g}"
+    return value if isinstance(value, str) else rounded(value, 4)

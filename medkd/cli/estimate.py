@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medkd.runs.duration import format_duration
-from medkd.runs.errors import one_line_errors
+from medkd.runs.errors import one_line_errors, rounded
 from medkd.runs.files import save_atomically, write_atomically
 from medkd.runs.folder import RunFolder
 
@@ -120,7 +120,7 @@ def print_estimate(plan: Plan, missing: Iterable[Job], cores: int | None) -> Non
                 print(f"  {task}, {row}: no estimate: {one_line_errors(error) or type(error).__name__}", flush=True)
                 continue
             total += estimate.total * count
-            each = f"{estimate.steps} steps of {estimate.seconds:.2g} s"
+            each = f"{estimate.steps} steps of {rounded(estimate.seconds, 2)} s"
             print(f"  {task}, {row}: {each}, about {format_duration(estimate.total)} a run, {count} to do", flush=True)
     if total:
         together = f" with --cores {cores}" if cores else ""

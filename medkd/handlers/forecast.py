@@ -11,6 +11,7 @@ from monai.engines import SupervisedTrainer
 
 from medkd.parallel.group import is_main_process
 from medkd.runs.duration import format_duration
+from medkd.runs.errors import rounded
 
 __all__ = ["CostForecast", "advice"]
 
@@ -56,9 +57,8 @@ class CostForecast:
 
     def _line(self, trainer: SupervisedTrainer, step: float, left: int) -> str:
         seconds = step * left
-        line = (
-            f"{self.title}: about {format_duration(seconds)} for the {left} steps that are left, of {step:.2g} s each"
-        )
+        each = f"{rounded(step, 2)} s each"
+        line = f"{self.title}: about {format_duration(seconds)} for the {left} steps that are left, of {each}"
         line += f" (estimate from {_MEASURED} steps; validation and test come on top)"
         if trainer.state.device.type == "cpu" and seconds >= _LONG and (ways := advice(trainer)):
             line += f"\n{self.title}: shorter on this CPU: {'; '.join(ways)}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from medkd.runs.errors import counted
+from medkd.runs.errors import counted, rounded
 from medkd.runs.escapes import escape_csv, unescape_csv
 from medkd.runs.files import naming, write_atomically
 
@@ -131,10 +131,7 @@ def _describe(amounts: list[float], unit: str) -> str:
     present = [amount for amount in amounts if amount]
     if not present:
         return "not found" if len(amounts) == 1 else f"in none of {len(amounts)} cases"
-    numbers = [
-        f"{number:.0f}" if number >= 1000 else f"{number:.3g}"
-        for number in (statistics.median(present), min(present), max(present))
-    ]
+    numbers = [rounded(number) for number in (statistics.median(present), min(present), max(present))]
     if len(amounts) == 1:
         return f"{numbers[0]} {unit}"
     return f"in {len(present)} of {len(amounts)} cases, median {numbers[0]} {unit} ({numbers[1]} to {numbers[2]})"

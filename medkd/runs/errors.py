@@ -13,7 +13,7 @@ from types import TracebackType
 
 from .signals import Terminated
 
-__all__ = ["ALL_BACKGROUND", "UsageError", "counted", "did_you_mean", "one_line_errors", "print_one_line"]
+__all__ = ["ALL_BACKGROUND", "UsageError", "counted", "did_you_mean", "one_line_errors", "print_one_line", "rounded"]
 
 # Inference with and without torch ends with this line where it holds: the likely cause is another kind of image.
 ALL_BACKGROUND = "note: all is background in every prediction: is it the right model for these images?"
@@ -40,6 +40,17 @@ def counted(number: int, noun: str) -> str:
     """
     plural = f"{noun}es" if noun.endswith(("s", "x", "ch")) else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
+
+
+def rounded(number: float, digits: int = 3) -> str:
+    """Return a number with so many significant digits, and without a power of ten where it is large.
+
+    Example:
+        >>> rounded(0.123456), rounded(20.0), rounded(999.7), rounded(1234.5678)
+        ('0.123', '20', '1000', '1235')
+    """
+    text = f"{number:.{digits}g}"
+    return f"{number:.0f}" if "e+" in text else text
 
 
 def did_you_mean(name: str, options: Iterable[str], count: int = 3, prefix: str = "", cutoff: float = 0.6) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from tabulate import tabulate
 
 from medkd.deploy.runtime.runtimes import RUNTIMES
+from medkd.runs.errors import rounded
 
 __all__ = ["print_report", "warnings_of"]
 
@@ -62,16 +63,16 @@ def print_report(path: Path, report: Mapping[str, Any], is_agreement: bool) -> N
 
 def _print_runtimes(report: Mapping[str, Any], is_agreement: bool) -> None:
     eager = report["speed"]["eager_seconds"]
-    rows = [("eager torch", 1000 * eager, 1, None, None)]
+    rows = [("eager torch", rounded(1000 * eager), 1, None, None)]
     for entry in report["runtimes"]:
         if "refused" not in entry:
             changes = [means["change"] for means in entry["dice"].values() if means["change"] is not None]
             lowest = min(changes) if changes else None
-            times = (1000 * entry["seconds"], eager / entry["seconds"])
+            times = (rounded(1000 * entry["seconds"]), eager / entry["seconds"])
             rows.append((_variant(report["format"], entry), *times, lowest, entry["other_decision"]))
     lost = f"lowest change of {_name_of_dice(is_agreement)}"
     headers = (f"threads: {report['speed']['threads']}", "ms a window", "times eager", lost, "other label")
-    print(tabulate(rows, headers, floatfmt=("", ".3g", ".2f", "+.4f", ".1e")))
+    print(tabulate(rows, headers, floatfmt=("", "", ".2f", "+.4f", ".1e")))
     for entry in report["runtimes"]:
         if "refused" in entry:
             print(f"not measured: {_variant(report['format'], entry)}: {entry['refused']}")

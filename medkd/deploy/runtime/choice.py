@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from medkd.runs.errors import rounded
+
 from .machine import thread_count
 from .measured import Measured
 from .onnx_model import OnnxModel, check_file, check_installed
@@ -138,5 +140,5 @@ def _fastest(seconds: Mapping[str, float]) -> str:
 
 
 def _compared(seconds: Mapping[str, float], source: str) -> str:
-    times = ", ".join(f"{RUNTIMES[name].title} {1000 * value:.3g} ms" for name, value in seconds.items())
+    times = ", ".join(f"{RUNTIMES[name].title} {rounded(1000 * value)} ms" for name, value in seconds.items())
     return f"the faster one here for one window: {times} ({source})"

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import pandas as pd
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from medkd.runs.errors import rounded
+
 from .runs import RunFacts
 from .scales import Scale, scale
 from .strips import table_csv
@@ -123,4 +125,4 @@ def _line(run: RunFacts, points: list[tuple[int, float]], x: Scale, y: Scale, da
     places = [(x(step), y(value)) for step, value in kept]
     polyline = " ".join(f"{left:.1f},{top:.1f}" for left, top in places)
     dots = places if len(places) <= _MARKED else []
-    return Line(run.name, run.row, dash, polyline, dots, f"{points[-1][1]:.3g}")
+    return Line(run.name, run.row, dash, polyline, dots, rounded(points[-1][1]))

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from monai.data import MetaTensor
 
+from medkd.runs.errors import rounded
+
 __all__ = ["Box", "Geometry", "geometry", "target_box", "volume_texts"]
 
 _OPPOSITE = dict(zip("LRAPSI", "RLPAIS", strict=True))
@@ -95,6 +97,6 @@ def volume_texts(tables: Mapping[str, pd.DataFrame], case: str) -> dict[str, str
         lines = table[table["case"] == case]
         if not len(lines) or "volume_prediction" not in lines:
             continue
-        texts[row] = f"{lines['volume_prediction'].sum():.3g} ml"
-        texts.setdefault("", f"{lines['volume_truth'].sum():.3g} ml")
+        texts[row] = f"{rounded(lines['volume_prediction'].sum())} ml"
+        texts.setdefault("", f"{rounded(lines['volume_truth'].sum())} ml")
     return texts

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from medkd.runs.errors import rounded
 from medkd.runs.escapes import escape_csv, markdown_cell, markdown_text
 from medkd.runs.files import write_atomically
 
@@ -108,7 +109,7 @@ def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping
     if _is_by_patient(first):
         row["patients"] = f"{first['patients']:.0f}"
     row["parameters"] = "" if cost is None else f"{cost.parameters:,}"
-    row["GMACs per slice"] = "" if cost is None else f"{cost.macs / 1e9:.3g}"
+    row["GMACs per slice"] = "" if cost is None else rounded(cost.macs / 1e9)
     row["ms per slice"] = "" if cost is None else f"{cost.milliseconds:.1f}"
     return row
 
