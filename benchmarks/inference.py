@@ -165,7 +165,8 @@ def _measure(words: list[str], folder: Path, threads: int) -> dict[str, Any] | N
     report = folder / "report.json"
     with tempfile.TemporaryDirectory(dir=folder) as output:
         places = {"REPORT": str(report), "OUTPUT": f"{output}/out"}
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # torch takes the second for its own, where it is set
+        environment = {**os.environ, **dict.fromkeys(names, str(threads))}
         command = [places.get(word, word) for word in words]
         if subprocess.run(command, env=environment, stdout=subprocess.DEVNULL).returncode:
             print(f"failed: {' '.join(command)}", file=sys.stderr, flush=True)
