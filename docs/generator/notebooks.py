@@ -21,6 +21,7 @@ NOTEBOOKS = sorted((_ROOT / "notebooks").glob("*.ipynb"))
 _FOLDER = re.compile(r"/\S*/medkd_\w{8}\b")  # where a notebook works: another one in each execution
 _SHOWN_FIRST, _SHOWN_LAST = 36, 9  # lines of what a command prints
 _NUMBER = re.compile(r"[-+]?(?:\d[\d.,:]*(?:e[-+]?\d+)?|\bnan\b|\binf\b)", re.IGNORECASE)
+_REMARK = re.compile(r"(?<=#) +\([^()]*\)")  # behind a value, where it needs one: (of 3 cases), (1 still rising)
 
 
 def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
@@ -47,7 +48,7 @@ def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
 
 
 def shape_of_outputs(notebook: nbformat.NotebookNode) -> list[list[Any]]:
-    """Return the tables, values and pictures that each code cell shows, with a mark in the place of numbers and pictures.
+    """Return the tables, values and pictures that each code cell shows: kinds, and words without numbers.
 
     Numbers differ between processors, what stands beside them does not. What the commands print is left out: some of their
     lines depend on time and on how the training went.
@@ -105,7 +106,9 @@ def _shape(data: Any) -> dict[str, str]:
 
 
 def _mask(text: str) -> str:
-    return " ".join(_NUMBER.sub("#", text).replace("(# still rising)", "").split())
+    """Return the words of a table or value, sorted: how pandas breaks a wide table into lines depends on its numbers."""
+    words = _REMARK.sub("", _NUMBER.sub("#", text)).split()
+    return " ".join(sorted({word for word in words if word not in ("#", "\\")}))
 
 
 if __name__ == "__main__":
