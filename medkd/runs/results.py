@@ -17,6 +17,7 @@ __all__ = [
     "read_cases",
     "read_rows",
     "still_rising_runs",
+    "training_minutes",
     "trained_run",
 ]
 
@@ -105,6 +106,19 @@ def still_rising_runs(runs: Mapping[int, Path]) -> list[int]:
     """
     environments = {seed: trained_run(path).read_environment() or {} for seed, path in runs.items()}
     return [seed for seed, path in runs.items() if RunFolder(path).has_ended and environments[seed].get("still_rising")]
+
+
+def training_minutes(runs: Mapping[int, Path]) -> list[float]:
+    """Return the minutes of each training, in the order of the seeds; the test at its end is not part of them.
+
+    Runs that did not end are left out, and those that do not tell: they were resumed, or trained before this was recorded.
+
+    Args:
+        runs: seed -> output folder.
+    """
+    records = [trained_run(path).read_environment() or {} for path in runs.values() if RunFolder(path).has_ended]
+    seconds = [record.get("training_seconds") for record in records]
+    return [number / 60 for number in seconds if isinstance(number, int | float)]
 
 
 def trained_run(folder: str | Path) -> RunFolder:

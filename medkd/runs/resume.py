@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
@@ -94,25 +95,28 @@ class ResumableRun:
                 return
         # Attached last: the file must have validation, best model and early stop of this epoch.
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._save)
+        is_whole, started = not self._saved_epoch, time.monotonic()
         with graceful_shutdown(lambda: self._hint(trainer)):
             trainer.run()
             barrier()  # all processes read the best model
-        self._tell_improvement(trainer)
+        if is_main_process():
+            self._record_end(trainer, time.monotonic() - started if is_whole else None)
 
     def _keep_validation(self, evaluator: SupervisedEvaluator, trainer: SupervisedTrainer) -> None:
         self.validations.append((trainer.state.epoch, _key_metric(evaluator)))
 
-    def _tell_improvement(self, trainer: SupervisedTrainer) -> None:
-        """Print whether validation was still rising at the end, and record it."""
-        if self.evaluator is None or not is_main_process():
-            return
-        metric = self.evaluator.state.key_metric_name
-        rising = describe_improvement(self.validations, trainer.state.epoch, metric)
-        if rising is not None:
-            print(f"note: {rising}: more --max_epochs may give a better model", flush=True)
+    def _record_end(self, trainer: SupervisedTrainer, seconds: float | None) -> None:
+        """Record how long the training took, if in one call; record and print whether validation was still rising."""
+        facts: dict[str, Any] = {} if seconds is None else {"training_seconds": round(seconds, 1)}
+        if self.evaluator is not None:
+            metric = self.evaluator.state.key_metric_name
+            rising = describe_improvement(self.validations, trainer.state.epoch, metric)
+            facts["still_rising"] = rising is not None
+            if rising is not None:
+                print(f"note: {rising}: more --max_epochs may give a better model", flush=True)
         folder = RunFolder.of_model(self.path)
         if (record := folder.read_environment()) is not None:
-            folder.write_environment({**record, "still_rising": rising is not None})
+            folder.write_environment({**record, **facts})
 
     def _hint(self, trainer: SupervisedTrainer) -> str:
         """Return what to do when the run breaks off: the file has the complete epochs."""

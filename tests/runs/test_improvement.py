@@ -61,7 +61,8 @@ def test_is_told_and_recorded_and_survives_a_resume(tmp_path, capsys):
         "note: dice was still rising: 0.4000 at epoch 4, 0.1000 above the best of the first 3"
         in capsys.readouterr().out
     )
-    assert json.loads(record.read_text()) == {**RECORD, "still_rising": True}
+    first = json.loads(record.read_text())
+    assert first == {**RECORD, "still_rising": True, "training_seconds": first["training_seconds"]}
     # what the first four epochs were validated with is known after a resume: 0.402 is no gain
     train(tmp_path, [None] * 4 + [0.402], epochs=5, resume=True)
     assert "still rising" not in capsys.readouterr().out
@@ -71,3 +72,13 @@ def test_is_told_and_recorded_and_survives_a_resume(tmp_path, capsys):
     assert "still rising" not in capsys.readouterr().out
     train(tmp_path, [None] * 7 + [0.5], epochs=8, resume=True)
     assert "0.5000 at epoch 8, 0.0980 above the best of the first 7 of 8 epochs" in capsys.readouterr().out
+
+
+def test_the_duration_is_recorded_of_a_training_in_one_call(tmp_path):
+    record = tmp_path / "environment.json"
+    record.write_text(json.dumps(RECORD))
+    train(tmp_path, [0.1] * 2, epochs=2)
+    assert 0 <= json.loads(record.read_text())["training_seconds"] < 60
+    record.write_text(json.dumps(RECORD))
+    train(tmp_path, [None] * 2 + [0.1], epochs=3, resume=True)
+    assert "training_seconds" not in json.loads(record.read_text())

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from medkd.runs.results import collapsed_runs, distance_unit, has_patients, read_rows, still_rising_runs
+from medkd.runs.results import (
+    collapsed_runs,
+    distance_unit,
+    has_patients,
+    read_rows,
+    still_rising_runs,
+    training_minutes,
+)
 
 from .bootstrap import Interval, interval, resample, share_interval
 from .published import Published
@@ -51,8 +58,8 @@ def results(experiment: Experiment) -> pd.DataFrame:
     """Compute the results of an experiment: one row for each task, row of the plan, class and metric.
 
     Columns: ``task, row, class, metric, published, reference, unit, seeds, planned, collapsed, still_rising, cases``,
-    ``cases_least``,
-    ``mean, std`` and those of the comparison with the baseline, see `_COMPARED`. The metrics in `PERCENT` are in percent.
+    ``cases_least, minutes, mean, std`` and those of the comparison with the baseline, see `_COMPARED`. The metrics in
+    `PERCENT` are in percent.
 
     Metrics on request, see `ON_REQUEST`, follow those of the experiment where a run has them.
 
@@ -61,6 +68,7 @@ def results(experiment: Experiment) -> pd.DataFrame:
     - ``seeds`` counts the runs that have ended, ``planned`` all runs, ``collapsed`` those that predict nothing, which are
       part of the mean, ``still_rising`` those whose validation was still rising at the end of the training.
     - ``cases`` is the number of cases with a value in the run that has most of them, ``cases_least`` in the run with fewest.
+    - ``minutes`` is the mean duration of a training, of the runs that recorded it.
     - ``difference`` is to the baseline, paired by seed and case. The teacher has other seeds than the students: it is taken
       as it is, and compared with each student. ``difference_low`` and ``difference_high`` are the 95 % interval by bootstrap
       over seeds and patients, see `medkd.reports.tables.bootstrap`.
@@ -121,6 +129,7 @@ def _cell(
         "still_rising": len(still_rising_runs(experiment.runs[task][row])),
         "cases": int(counts.max()) if len(of_row) else 0,
         "cases_least": int(counts.min()) if len(of_row) else 0,
+        "minutes": np.mean(minutes) if (minutes := training_minutes(experiment.runs[task][row])) else float("nan"),
     }
     if experiment.published is not None:
         cell["published"] = experiment.published.text(experiment.kinds.get(task, task), row, metric)

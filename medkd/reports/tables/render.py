@@ -31,7 +31,9 @@ NAMES = {
     "dice_raw": "Dice before removal, %",
 }
 _P, _P_ECE = "p (adjusted)", "p of ECE (adjusted)"
-_OPTIONAL = (_P, _P_ECE)  # columns that no table has without a value: with few seeds there is no p
+_MINUTES = "minutes of training"
+# columns that no table has without a value: with few seeds there is no p, older and resumed runs do not tell their minutes
+_OPTIONAL = (_P, _P_ECE, _MINUTES)
 
 
 def task_tables(
@@ -108,6 +110,7 @@ def _row(group: pd.DataFrame, cost: Cost | None, baseline: str, printed: Mapping
     row["cases"] = f"{first['cases']:.0f}"
     if _is_by_patient(first):
         row["patients"] = f"{first['patients']:.0f}"
+    row[_MINUTES] = "" if pd.isna(first["minutes"]) else rounded(first["minutes"])
     row["parameters"] = "" if cost is None else f"{cost.parameters:,}"
     row["GMACs per slice"] = "" if cost is None else rounded(cost.macs / 1e9)
     row["ms per slice"] = "" if cost is None else f"{cost.milliseconds:.1f}"

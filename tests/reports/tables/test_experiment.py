@@ -244,7 +244,7 @@ def write_seeds(folder, dice, still_rising=None):
             runs[seed] / "metrics.csv", index=False
         )
         (runs[seed] / "summary.json").write_text("{}")
-        record = {} if still_rising is None else {"still_rising": seed in still_rising}
+        record = {} if still_rising is None else {"still_rising": seed in still_rising, "training_seconds": 60 * seed}
         (runs[seed] / "environment.json").write_text(json.dumps({"seed": seed, **record}))
     return runs
 
@@ -296,3 +296,6 @@ def test_runs_that_were_still_rising_are_counted_and_older_runs_are_read(tmp_pat
     }
     rendered = task_tables(results(Experiment("t", {"k": runs}, ["dice"], "old")), {}, "old")["k"]
     assert rendered["runs"].to_dict() == {"new": "3 (2 still rising)", "old": "1"}
+    assert rendered["minutes of training"].to_dict() == {"new": "1", "old": ""}
+    old = results(Experiment("t", {"k": {"old": runs["old"]}}, ["dice"], "old"))
+    assert "minutes of training" not in task_tables(old, {}, "old")["k"]
