@@ -1,16 +1,19 @@
-"""Print the table of the comparison `desk2`, and draw its forest plot: ``python benchmarks/which_method.py REPORT/table.csv``.
+"""Print the tables of the comparison `desk2`, and draw its forest plot: ``python benchmarks/which_method.py``.
 
-REPORT is the folder of ``medkd report --experiment``. The plot goes to docs/pictures/which_method.png.
+Each file of benchmarks/results/desk2 is the ``table.csv`` of ``medkd report --experiment`` on one data set. The plot goes to
+docs/pictures/which_method.png.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+TABLES = sorted((Path(__file__).parent / "results/desk2").glob("*.csv"))
 PICTURE = Path(__file__).parents[1] / "docs/pictures/which_method.png"
 DATA = {
     "isic": "ISIC-2018",
@@ -30,42 +33,79 @@ LABELS = {
 BASELINE, TEACHER = "Student alone", "Teacher"
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Return Dice of all cells that have runs, with the columns ``data`` (with the class, if of several) and ``labels``."""
-    table = pd.read_csv(path)
-    table = table[(table["metric"] == "dice") & (table["seeds"] > 0)].copy()
-    table["data"], table["labels"] = (
-        table["task"].str.rpartition("_")[0].map(DATA),
-        table["task"].str.rpartition("_")[2],
-    )
+def read_tables(paths: Sequence[Path]) -> pd.DataFrame:
+    """Return all cells that have runs, with the columns ``data`` (with the class, if of several) and ``labels``."""
+    table = pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
+    table = table[table["seeds"] > 0].copy()
+    parts = table["task"].str.rpartition("_")
+    table["data"], table["labels"] = parts[0].map(DATA), parts[2]
     several = table.groupby("data")["class"].transform("nunique") > 1
     table.loc[several, "data"] += ", " + table["class"]
-    return table
+    order = {name: number for number, name in enumerate(DATA.values())}
+    return table.sort_values("data", key=lambda names: names.str.partition(", ")[0].map(order), kind="stable")
 
 
-def print_table(table: pd.DataFrame) -> None:
-    """Print Dice points more than the student alone with their 95 % intervals; of the student alone its Dice."""
-    columns = list(dict.fromkeys(zip(table["data"], table["labels"], strict=True)))
-    cells = table.set_index(["row", "data", "labels"]).sort_index()
-    print(
-        f"| | {' | '.join(f'{data}, {LABELS[labels][0]}' for data, labels in columns)} |\n|---|{'---:|' * len(columns)}"
-    )
-    rows = list(dict.fromkeys(table["row"]))
-    for row in sorted(rows, key=lambda row: row != BASELINE):
-        texts = [_cell(cells.loc[(row, *column)], row) if (row, *column) in cells.index else "" for column in columns]
-        print(f"| {row}{': its Dice, %' if row == BASELINE else ''} | {' | '.join(texts)} |")
+def print_summary(table: pd.DataFrame) -> None:
+    """Print Dice points more than the student alone of every data set; of the student alone its Dice."""
+    dice = table[table["metric"] == "dice"]
+    columns = list(dict.fromkeys(zip(dice["data"], dice["labels"], strict=True)))
+    cells = dice.set_index(["row", "data", "labels"]).sort_index()
+    names = [f"{data}, {LABELS[labels][0]}" for data, labels in columns]
+    texts = {
+        row: [_summary(cells.loc[(row, *column)], row) if (row, *column) in cells.index else "" for column in columns]
+        for row in _rows(dice)
+    }
+    _print(names, texts, f"{BASELINE}: its Dice, %")
 
 
-def _cell(cell: pd.Series, row: str) -> str:
+def print_details(table: pd.DataFrame) -> None:
+    """Print a table for each data set and supply of labels: all metrics, share of the gap closed, minutes of a training."""
+    for (data, labels), of_cell in table.groupby(["data", "labels"], sort=False):
+        print(f"\n**{data}, {LABELS[str(labels)][0]}**\n")
+        metrics = list(dict.fromkeys(of_cell["metric"]))
+        texts = {}
+        for row in _rows(of_cell):
+            cells = of_cell[of_cell["row"] == row].set_index("metric")
+            first = cells.iloc[0]
+            texts[row] = [_value(cells.loc[metric], row) for metric in metrics]
+            texts[row] += [_gap_closed(first), f"{first['seeds']:.0f}"]
+            texts[row] += ["" if pd.isna(first["minutes"]) else f"{first['minutes']:.1f}"]
+        _print([*(metric.upper() for metric in metrics), "gap closed, %", "runs", "minutes"], texts, BASELINE)
+
+
+def _rows(table: pd.DataFrame) -> list[str]:
+    return sorted(dict.fromkeys(table["row"]), key=lambda row: row != BASELINE)
+
+
+def _print(columns: Sequence[str], texts: Mapping[str, Sequence[str]], baseline: str) -> None:
+    print(f"| | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
+    for row, cells in texts.items():
+        print(f"| {baseline if row == BASELINE else row} | {' | '.join(cells)} |")
+
+
+def _value(cell: pd.Series, row: str) -> str:
+    """Render the mean of the student alone, of every other row the difference with its interval."""
     if row == BASELINE:
         of_patients = pd.notna(cell.get("mean_over_patients"))  # absent where each case is a patient
         mean, std = ("mean_over_patients", "std_over_patients") if of_patients else ("mean", "std")
         return f"{cell[mean]:.1f}" + (f" ± {cell[std]:.1f}" if pd.notna(cell[std]) else "")
-    interval = f" ({cell['difference_low']:+.1f} to {cell['difference_high']:+.1f})"
-    text = f"{cell['difference']:+.1f}" + (interval if pd.notna(cell["difference_low"]) else "")
-    if row != TEACHER and pd.notna(cell["gap_closed"]):
-        text += f", {100 * cell['gap_closed']:.0f} %"
-    return text
+    low, high = cell["difference_low"], cell["difference_high"]
+    if pd.isna(low):
+        return f"{cell['difference']:+.1f}"
+    text = f"{cell['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
+    return f"**{text}**" if low > 0 or high < 0 else text
+
+
+def _gap_closed(cell: pd.Series) -> str:
+    if pd.isna(cell["gap_closed"]):
+        return ""
+    share, low, high = (100 * cell[f"gap_closed{end}"] for end in ("", "_low", "_high"))
+    return f"{share:.0f} ({low:.0f} to {high:.0f})"
+
+
+def _summary(cell: pd.Series, row: str) -> str:
+    closed = "" if pd.isna(cell["gap_closed"]) else f", {100 * cell['gap_closed']:.0f} %"
+    return _value(cell, row) + closed
 
 
 def draw_forest(table: pd.DataFrame, path: Path) -> None:
@@ -106,14 +146,15 @@ def draw_forest(table: pd.DataFrame, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("table", type=Path, help="table.csv of medkd report")
+    parser.add_argument("tables", type=Path, nargs="*", default=TABLES, help="table.csv of medkd report")
     parser.add_argument("--picture", type=Path, default=PICTURE)
-    options = parser.parse_args()
-    table = read_table(options.table)
-    print_table(table)
-    draw_forest(table, options.picture)
+    options = parser.parse_args(words)
+    table = read_tables(options.tables)
+    print_summary(table)
+    print_details(table)
+    draw_forest(table[table["metric"] == "dice"], options.picture)
 
 
 if __name__ == "__main__":

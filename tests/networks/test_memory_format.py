@@ -55,5 +55,6 @@ def test_a_network_moved_for_inference_answers_alike(network):
         moved = move_for_inference(network, "cpu")
         torch.testing.assert_close(moved(image), expected, atol=1e-5, rtol=1e-5)
     assert all(torch.equal(tensor, state[name]) for name, tensor in moved.state_dict().items())
-    layouts = {p.is_contiguous(memory_format=torch.channels_last) for p in moved.parameters() if p.ndim == 4}
-    assert layouts == ({True} if dims == 2 else set())
+    last = torch.channels_last if dims == 2 else torch.channels_last_3d
+    layouts = [p.is_contiguous(memory_format=last) for p in moved.parameters() if p.ndim == dims + 2]
+    assert layouts and all(layouts)
