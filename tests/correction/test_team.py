@@ -42,6 +42,32 @@ def test_each_assistant_has_its_stage_and_similarity_reads_the_penultimate_map()
     assert not torch.equal(result.ultimate, correct_soft_labels(initial, y, first, second, features.logits).ultimate)
 
 
+def test_max_candidates_reaches_the_similarity_correction():
+    x, y = make_images()
+    with torch.no_grad():
+        features = make_balanced_taps(0, x)(x)
+        results = []
+        for limit in (None, 3):
+            team = TeacherTeam(make_balanced_taps(0, x), max_candidates=limit)
+            torch.manual_seed(0)
+            results.append(team.soft_labels(x, y).ultimate)
+            torch.manual_seed(0)
+            initial = torch.softmax(features.logits, 1)
+            expected = correct_soft_labels(initial, y, None, None, features.decoder[-1], max_candidates=limit)
+            assert torch.equal(results[-1], expected.ultimate)
+    assert not torch.equal(*results)
+
+
+def test_a_correction_is_in_float32_under_autocast():
+    x, y = make_images()
+    with torch.no_grad():
+        features = make_balanced_taps(0, x)(x)
+        outputs = TeamOutputs(features.logits, embedding=features.decoder[-1])
+        plain = Correction()(outputs, y).ultimate
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(Correction()(outputs, y).ultimate, plain)
+
+
 def test_swap_needs_no_assistants():
     x, y = make_images()
     with torch.no_grad():
