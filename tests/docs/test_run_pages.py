@@ -17,8 +17,8 @@ from medkd.phantoms import make_kits19, make_pictures, write_dicom
 from .pages import PAGES, ROOT, page_name, run_blocks
 
 pytestmark = pytest.mark.slow
-FIRST = "docs/get-started/own_scans.md"  # makes DATA, TEACHER, STUDENT and KD, which other pages read
-MADE_BEFORE = {"DATA", "TEACHER", "STUDENT", "KD"}
+FIRST = "docs/get-started/own_scans.md"  # makes DATA, TEACHER, STUDENT and DISTILLED, which other pages read
+MADE_BEFORE = {"DATA", "TEACHER", "STUDENT", "DISTILLED"}
 KEPT = {"IMAGES", "LABELS", "SCANS", "SERIES", "PICTURES", "MASKS", "EVALUATION", "PREDICTIONS"}
 SMALL = {"max_epochs": "1", "teacher_width": "2", "student_width": "2", "device": "cpu", "batch_size": "2"}
 SIZES = {"2d": {"image_size": "[32,32]"}, "3d": {"patch_size": "[16,16,16]", "image_size": "[16,16,16]"}}
