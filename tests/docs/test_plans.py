@@ -26,5 +26,6 @@ def test_pages_have_plans():
 def test_plan_of_a_page_is_accepted(page, plan, tmp_path):
     file = tmp_path / "plan.yaml"
     file.write_text(plan, encoding="utf-8")
+    (tmp_path / "PATH").touch()  # a teacher of a plan
     content = load_plan(file)
     check_plan(content, str(page), installed_bundles())

@@ -1,4 +1,4 @@
-"""Inference with an exported network: numpy, nibabel, SimpleITK, pillow, and ONNX Runtime or OpenVINO; no torch, no MONAI."""
+"""Inference with an exported network: few packages, and neither torch nor MONAI (docs/how-to/export.md)."""
 
 from .choice import open_model
 from .command_line import infer_command, names_onnx
