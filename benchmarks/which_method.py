@@ -59,10 +59,12 @@ def print_summary(table: pd.DataFrame) -> None:
 
 
 def print_details(table: pd.DataFrame) -> None:
-    """Print a table for each data set and supply of labels: all metrics, share of the gap closed, minutes of a training."""
+    """Print a table for each data set and supply of labels with several metrics: these, the gap closed, minutes of a training."""
     for (data, labels), of_cell in table.groupby(["data", "labels"], sort=False):
-        print(f"\n**{data}, {LABELS[str(labels)][0]}**\n")
         metrics = list(dict.fromkeys(of_cell["metric"]))
+        if metrics == ["dice"]:  # the summary has it
+            continue
+        print(f"\n**{data}, {LABELS[str(labels)][0]}**\n")
         texts = {}
         for row in _rows(of_cell):
             cells = of_cell[of_cell["row"] == row].set_index("metric")

@@ -110,3 +110,14 @@ def test_the_search_scores_what_its_runs_left(tmp_path):
     runs = {seed: tmp_path / str(seed) for seed in range(3)}
     assert search._values(runs, search._validation_dice) == pytest.approx({0: 50, 1: 70})
     assert search._values(runs, search._test_dice) == pytest.approx({0: 40, 1: 60})
+
+
+def test_the_table_of_the_results_page_is_that_of_the_committed_results(capsys, tmp_path):
+    module = load("which_method")
+    module.main(["--picture", str(tmp_path / "forest.png")])
+    printed = capsys.readouterr().out
+    assert (tmp_path / "forest.png").stat().st_size > 10_000
+    page = (FOLDER.parent / "docs/results.md").read_text(encoding="utf-8")
+    lines = [line for line in printed.splitlines() if line.startswith(("| Student alone", "| AT |", "| KD |", "**"))]
+    assert len(lines) > 10
+    assert [line for line in lines if line not in page] == []
