@@ -59,7 +59,7 @@ def print_summary(table: pd.DataFrame) -> None:
 
 
 def print_details(table: pd.DataFrame) -> None:
-    """Print a table for each data set and supply of labels with several metrics: these, the gap closed, minutes of a training."""
+    """Print a table with all metrics for each data set and supply of labels that has more than Dice."""
     for (data, labels), of_cell in table.groupby(["data", "labels"], sort=False):
         metrics = list(dict.fromkeys(of_cell["metric"]))
         if metrics == ["dice"]:  # the summary has it
