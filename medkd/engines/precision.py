@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import torch
 
+from medkd.parallel.group import is_main_process
+
 __all__ = ["Amp", "autocast_arguments", "note_missing_units", "precision_name"]
 
 _CPU_FLAGS = Path("/proc/cpuinfo")
@@ -47,8 +49,8 @@ def precision_name(autocast: Mapping[str, Any]) -> str:
 
 
 def note_missing_units(autocast: Mapping[str, Any]) -> None:
-    """Print a note where bfloat16 is to run on a CPU that only imitates it, as far as the system tells (Linux)."""
-    if autocast["device_type"] != "cpu" or not autocast["enabled"] or not _CPU_FLAGS.is_file():
+    """Print a note, in the main process, where bfloat16 is to run on a CPU that only imitates it (known on Linux alone)."""
+    if autocast["device_type"] != "cpu" or not autocast["enabled"] or not is_main_process() or not _CPU_FLAGS.is_file():
         return
     if not _UNITS & set(_CPU_FLAGS.read_text(encoding="utf-8", errors="replace").split()):
         print(
