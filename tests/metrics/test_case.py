@@ -38,6 +38,15 @@ def test_hausdorff_distance_is_in_mm_along_each_axis():
     assert row["hd95"] == pytest.approx(5.0)
 
 
+def test_hausdorff_distance_is_the_95th_percentile():
+    # a line of 101 voxels, and a prediction that strays from it by 0, 1, ..., 100 rows
+    rows, columns = torch.arange(101), torch.arange(101)
+    truth, prediction = torch.zeros(1, 101, 101, dtype=torch.uint8), torch.zeros(1, 101, 101, dtype=torch.uint8)
+    truth[0, 0], prediction[0, rows, columns] = 1, 1
+    (row,) = case_metrics(prediction, truth, CLASSES, SPACING)
+    assert row["hd95"] == pytest.approx(95.0)
+
+
 def test_relative_volume_difference_has_the_sign_of_the_prediction():
     double = box((1, 5), (2, 6), (2, 6))
     assert case_metrics(double, TRUTH, CLASSES, SPACING)[0]["rvd"] == pytest.approx(1.0)
@@ -94,3 +103,14 @@ def test_a_metric_without_cases_is_none():
 def test_standard_deviation_is_the_samples():
     rows = [{**case_metrics(TRUTH, TRUTH, CLASSES, SPACING)[0], "dice": value} for value in (0.2, 0.4, 0.9)]
     assert summarise(rows)["tumour"]["dice"] == pytest.approx({"mean": 0.5, "std": 0.36055512754639896, "n": 3})
+
+
+def test_two_values_have_a_deviation_over_cases_and_over_patients():
+    half, full = (case_metrics(prediction, TRUTH, CLASSES, SPACING)[0] for prediction in (SHIFTED, TRUTH))
+    dice = summarise([half, full])["tumour"]["dice"]
+    assert dice == {"mean": 0.75, "std": pytest.approx(0.5 / math.sqrt(2)), "n": 2}
+    # two cases of one patient, one of another: 0.75 and 1
+    rows = [{**half, "patient": "x"}, {**full, "patient": "x"}, {**full, "patient": "y"}]
+    dice = summarise(rows)["tumour"]["dice"]
+    assert dice["n"] == 3 and dice["patients"] == 2 and dice["mean_over_patients"] == pytest.approx(0.875)
+    assert dice["std_over_patients"] == pytest.approx(0.25 / math.sqrt(2))
