@@ -58,3 +58,17 @@ def test_the_share_of_a_gap_is_resampled_together_with_the_gap():
     noisy = share_interval(*resample(gap / 2 + simulate(generator, 5, 60, 0.2, 0, 0) - 1, gap))
     assert noisy.low < 0.45 and noisy.high > 0.55
     assert share_interval(np.array([1.0, 1.0]), np.array([0.0, 0.0])) == (math.inf, math.inf)
+
+
+def test_seeds_and_patients_are_drawn_independently():
+    # with the same draws for both, the effects of this table would cancel out in each replicate
+    effects = np.arange(5.0) - 2
+    spread = [resample(table)[0].std() for table in (effects[:, None] - effects, effects[:, None] + effects)]
+    assert spread[0] == pytest.approx(spread[1], rel=0.1) and spread[0] > 0.5
+
+
+def test_an_outlying_patient_lengthens_the_interval_on_its_side():
+    table = np.zeros((3, 6))
+    table[:, 0] = 12.0
+    low, high = interval(resample(table)[0])
+    assert high - table.mean() > 1.5 * (table.mean() - low) > 0
