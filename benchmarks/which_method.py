@@ -46,16 +46,18 @@ def read_tables(paths: Sequence[Path]) -> pd.DataFrame:
 
 
 def print_summary(table: pd.DataFrame) -> None:
-    """Print Dice points more than the student alone of every data set; of the student alone its Dice."""
+    """Print Dice points more than the student alone, a table for each supply of labels; of the student alone its Dice."""
     dice = table[table["metric"] == "dice"]
-    columns = list(dict.fromkeys(zip(dice["data"], dice["labels"], strict=True)))
-    cells = dice.set_index(["row", "data", "labels"]).sort_index()
-    names = [f"{data}, {LABELS[labels][0]}" for data, labels in columns]
-    texts = {
-        row: [_summary(cells.loc[(row, *column)], row) if (row, *column) in cells.index else "" for column in columns]
-        for row in _rows(dice)
-    }
-    _print(names, texts, f"{BASELINE}: its Dice, %")
+    for labels in [labels for labels in LABELS if labels in set(dice["labels"])]:
+        of_labels = dice[dice["labels"] == labels]
+        names = list(dict.fromkeys(of_labels["data"]))
+        cells = of_labels.set_index(["row", "data"]).sort_index()
+        texts = {
+            row: [_summary(cells.loc[(row, name)], row) if (row, name) in cells.index else "" for name in names]
+            for row in _rows(of_labels)
+        }
+        print(f"\n**{LABELS[labels][0].capitalize()}**\n")
+        _print(names, texts, f"{BASELINE}: its Dice, %")
 
 
 def print_details(table: pd.DataFrame) -> None:
@@ -120,12 +122,13 @@ def draw_forest(table: pd.DataFrame, path: Path) -> None:
     for axes, name in zip(panels, names, strict=True):
         of_data = table[table["data"] == name]
         axes.axvline(0, color="black", linewidth=1)
-        teacher = of_data.loc[of_data["row"] == TEACHER, "difference"].mean()
-        axes.axvline(teacher, color="black", linewidth=1, linestyle=":")
-        axes.text(teacher, -0.75, "teacher ", ha="right", fontsize=8)
+        teachers = of_data[of_data["row"] == TEACHER]
+        for labels, teacher in zip(teachers["labels"], teachers["difference"], strict=True):
+            axes.axvline(teacher, color=LABELS[labels][1], linewidth=1, linestyle=":")
+        axes.text(teachers["difference"].max(), -0.75, "teacher ", ha="right", fontsize=8)
         conditions = list(dict.fromkeys(of_data["labels"]))
         for number, labels in enumerate(conditions):
-            words, colour, marker = LABELS[labels]
+            words, colour, marker = LABELS[str(labels)]
             cells = of_data[(of_data["labels"] == labels) & of_data["row"].isin(rows)]
             heights = [rows.index(row) + 0.24 * (number - (len(conditions) - 1) / 2) for row in cells["row"]]
             low, high = cells["difference_low"], cells["difference_high"]
