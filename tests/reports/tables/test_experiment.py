@@ -299,3 +299,17 @@ def test_runs_that_were_still_rising_are_counted_and_older_runs_are_read(tmp_pat
     assert rendered["minutes of training"].to_dict() == {"new": "1", "old": ""}
     old = results(Experiment("t", {"k": {"old": runs["old"]}}, ["dice"], "old"))
     assert "minutes of training" not in task_tables(old, {}, "old")["k"]
+
+
+def test_metrics_of_overlap_have_a_share_of_the_gap_and_distances_have_none(tmp_path):
+    runs = {
+        "teacher": write_seeds(tmp_path / "teacher", [0.9]),
+        "alone": write_seeds(tmp_path / "alone", [0.40, 0.60, 0.50]),
+        "kd": write_seeds(tmp_path / "kd", [0.45, 0.66, 0.54]),
+    }
+    for folder in (folder for of_row in runs.values() for folder in of_row.values()):
+        cases = pd.read_csv(folder / "metrics.csv")
+        cases.assign(iou=cases["dice"], hd95=1 - cases["dice"]).to_csv(folder / "metrics.csv", index=False)
+    table = results(Experiment("t", {"k": runs}, ["iou", "hd95"], "alone", "teacher")).set_index(["row", "metric"])
+    assert table.loc[("kd", "iou"), "gap_closed"] == pytest.approx(5 / 40)
+    assert math.isnan(table.loc[("kd", "hd95"), "gap_closed"])
