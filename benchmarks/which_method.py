@@ -1,7 +1,7 @@
 """Print the tables of the comparison `desk2`, and draw its forest plot: ``python benchmarks/which_method.py``.
 
-Each file of benchmarks/results/desk2 is the ``table.csv`` of ``medkd report --experiment`` on one data set. The plot goes to
-docs/pictures/which_method.png.
+Each file of benchmarks/results/desk2 is the ``table.csv`` of ``medkd report --experiment`` on one data set, each file of
+benchmarks/results/desk2_pairs is written by desk2_pairs.py. The plot goes to docs/pictures/which_method.png.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-TABLES = sorted((Path(__file__).parent / "results/desk2").glob("*.csv"))
+RESULTS = Path(__file__).parent / "results"
+TABLES = sorted((RESULTS / "desk2").glob("*.csv"))
+PAIRS = sorted((RESULTS / "desk2_pairs").glob("*.csv"))
 PICTURE = Path(__file__).parents[1] / "docs/pictures/which_method.png"
 DATA = {
     "isic": "ISIC-2018",
@@ -45,26 +47,25 @@ def read_tables(paths: Sequence[Path]) -> pd.DataFrame:
     return table.sort_values("data", key=lambda names: names.str.partition(", ")[0].map(order), kind="stable")
 
 
-def print_summary(table: pd.DataFrame) -> None:
-    """Print Dice points more than the student alone, a table for each supply of labels; of the student alone its Dice."""
-    dice = table[table["metric"] == "dice"]
-    for labels in [labels for labels in LABELS if labels in set(dice["labels"])]:
-        of_labels = dice[dice["labels"] == labels]
+def print_summary(table: pd.DataFrame, baseline: str | None = None) -> None:
+    """Print Dice points, a table for each supply of labels, a column for each data set; of the baseline its Dice."""
+    for labels in [labels for labels in LABELS if labels in set(table["labels"])]:
+        of_labels = table[table["labels"] == labels]
         names = list(dict.fromkeys(of_labels["data"]))
         cells = of_labels.set_index(["row", "data"]).sort_index()
         texts = {
-            row: [_summary(cells.loc[(row, name)], row) if (row, name) in cells.index else "" for name in names]
+            row: [_value(cells.loc[(row, name)], row) if (row, name) in cells.index else "" for name in names]
             for row in _rows(of_labels)
         }
         print(f"\n**{LABELS[labels][0].capitalize()}**\n")
-        _print(names, texts, f"{BASELINE}: its Dice, %")
+        _print(names, texts, baseline)
 
 
 def print_details(table: pd.DataFrame) -> None:
-    """Print a table with all metrics for each data set and supply of labels that has more than Dice."""
+    """Print the other metrics, the share of the gap and the minutes, a table for each data set and supply of labels."""
     for (data, labels), of_cell in table.groupby(["data", "labels"], sort=False):
-        metrics = list(dict.fromkeys(of_cell["metric"]))
-        if metrics == ["dice"]:  # the summary has it
+        metrics = [metric for metric in dict.fromkeys(of_cell["metric"]) if metric != "dice"]  # the summary has it
+        if not metrics:
             continue
         print(f"\n**{data}, {LABELS[str(labels)][0]}**\n")
         texts = {}
@@ -74,17 +75,17 @@ def print_details(table: pd.DataFrame) -> None:
             texts[row] = [_value(cells.loc[metric], row) for metric in metrics]
             texts[row] += [_gap_closed(first), f"{first['seeds']:.0f}"]
             texts[row] += ["" if pd.isna(first["minutes"]) else f"{first['minutes']:.1f}"]
-        _print([*(metric.upper() for metric in metrics), "gap closed, %", "runs", "minutes"], texts, BASELINE)
+        _print([*(metric.upper() for metric in metrics), "gap closed, %", "runs", "minutes"], texts)
 
 
 def _rows(table: pd.DataFrame) -> list[str]:
     return sorted(dict.fromkeys(table["row"]), key=lambda row: row != BASELINE)
 
 
-def _print(columns: Sequence[str], texts: Mapping[str, Sequence[str]], baseline: str) -> None:
+def _print(columns: Sequence[str], texts: Mapping[str, Sequence[str]], baseline: str | None = None) -> None:
     print(f"| | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
     for row, cells in texts.items():
-        print(f"| {baseline if row == BASELINE else row} | {' | '.join(cells)} |")
+        print(f"| {baseline if baseline and row == BASELINE else row} | {' | '.join(cells)} |")
 
 
 def _value(cell: pd.Series, row: str) -> str:
@@ -107,24 +108,21 @@ def _gap_closed(cell: pd.Series) -> str:
     return f"{share:.0f} ({low:.0f} to {high:.0f})"
 
 
-def _summary(cell: pd.Series, row: str) -> str:
-    closed = "" if pd.isna(cell["gap_closed"]) else f", {100 * cell['gap_closed']:.0f} %"
-    return _value(cell, row) + closed
-
-
 def draw_forest(table: pd.DataFrame, path: Path) -> None:
     """Draw the differences to the student alone with their intervals: a panel for each data set, a line for each row."""
     students = table[~table["row"].isin([BASELINE, TEACHER])]
     rows, names = list(dict.fromkeys(students["row"])), list(dict.fromkeys(students["data"]))
     size = (3.1 * len(names) + 1.6, 0.42 * len(rows) + 1.5)
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
         of_data = table[table["data"] == name]
         axes.axvline(0, color="black", linewidth=1)
         teachers = of_data[of_data["row"] == TEACHER]
-        for labels, teacher in zip(teachers["labels"], teachers["difference"], strict=True):
-            axes.axvline(teacher, color=LABELS[labels][1], linewidth=1, linestyle=":")
+        for _, teacher in teachers.drop_duplicates("difference").iterrows():
+            colour = LABELS[teacher["labels"]][1]
+            axes.axvline(teacher["difference"], color=colour, linewidth=1, linestyle=":")
+            axes.axvspan(teacher["difference_low"], teacher["difference_high"], color=colour, alpha=0.06)
         axes.text(teachers["difference"].max(), -0.75, "teacher ", ha="right", fontsize=8)
         conditions = list(dict.fromkeys(of_data["labels"]))
         for number, labels in enumerate(conditions):
@@ -157,9 +155,12 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--picture", type=Path, default=PICTURE)
     options = parser.parse_args(words)
     table = read_tables(options.tables)
-    print_summary(table)
+    dice = table[table["metric"] == "dice"]
+    print_summary(dice, f"{BASELINE}: its Dice, %")
+    print("\n**Pairs of methods**")
+    print_summary(read_tables(PAIRS))
     print_details(table)
-    draw_forest(table[table["metric"] == "dice"], options.picture)
+    draw_forest(dice, options.picture)
 
 
 if __name__ == "__main__":

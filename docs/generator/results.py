@@ -1,4 +1,4 @@
-"""Read the rows of one method from the tables of docs/results.md."""
+"""Read the rows of one method from the tables of the pages of results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .pages import ROOT, table
 
 __all__ = ["results_of"]
 
-_PAGE = "../../results.md"
+_PAGES = ("results.md", "every_method.md")
 _ALONE = "Student alone: its Dice"
 
 
@@ -25,17 +25,17 @@ def results_of(method: str) -> list[str]:
     titles = _titles(method)
     lines: list[str] = []
     last = ""
-    for heading, head, rows in _tables():
+    for page, heading, head, rows in _tables():
         alone = [row for row in rows if row[0].startswith(_ALONE)]
         found = [row for row in rows if _plain(row[0]) in titles]
         if not alone or not (found or method == "none"):
             continue
         if heading != last:
-            lines += ["", f"[{heading}]({_PAGE}#{_anchor(heading)}):"]
+            lines += ["", f"[{heading}](../../{page}#{_anchor(heading)}):"]
         lines += ["", table(head, alone + found)]
         last = heading
     if not lines:
-        return ["", f"Not measured yet ([what was]({_PAGE}))."]
+        return ["", "Not measured yet ([what was](../../results.md))."]
     return ["", "Dice points more than the student alone. The linked sections give the protocol.", *lines]
 
 
@@ -47,10 +47,16 @@ def _titles(method: str) -> set[str]:
     return titles | ({"AT"} if method == "recommended" else set())  # what it is for students with a decoder
 
 
-def _tables() -> Iterator[tuple[str, list[str], list[list[str]]]]:
-    """Yield each table of the page: the heading above it, its head and its rows."""
+def _tables() -> Iterator[tuple[str, str, list[str], list[list[str]]]]:
+    """Yield each table: its page, the heading above it, its head and its rows."""
+    for page in _PAGES:
+        for heading, head, rows in _tables_of(page):
+            yield page, heading, head, rows
+
+
+def _tables_of(page: str) -> Iterator[tuple[str, list[str], list[list[str]]]]:
     heading, lines = "", []
-    for line in [*(ROOT / "docs/results.md").read_text(encoding="utf-8").splitlines(), ""]:
+    for line in [*(ROOT / "docs" / page).read_text(encoding="utf-8").splitlines(), ""]:
         if line.startswith("|"):
             lines.append([cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
             continue

@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
@@ -121,3 +122,22 @@ def test_the_table_of_the_results_page_is_that_of_the_committed_results(capsys, 
     lines = [line for line in printed.splitlines() if line.startswith(("| Student alone", "| AT |", "| KD |", "**"))]
     assert len(lines) > 10
     assert [line for line in lines if line not in page] == []
+
+
+def test_pairs_of_methods_are_compared_by_seed(tmp_path, capsys):
+    dice = {"x_few/at": [0.5, 0.6, 0.7], "x_few/kd": [0.4, 0.55], "x_few/hlfd": [0.1, 0.1, 0.1]}
+    dice["x_unlabelled/at"] = [0.55, 0.65, 0.75]
+    for row, values in dice.items():
+        for seed, value in enumerate(values):
+            folder = tmp_path / "runs" / row / f"seed_{seed}"
+            folder.mkdir(parents=True)
+            (folder / "summary.json").write_text("{}")
+            lines = [f"{case},c,{value + 0.01 * number}" for number, case in enumerate("abcd")]
+            (folder / "metrics.csv").write_text("\n".join(["case,class,dice", *lines]))
+    load("desk2_pairs").main([str(tmp_path / "runs"), str(tmp_path / "pairs.csv")])
+    table = pd.read_csv(tmp_path / "pairs.csv").set_index(["task", "row"])
+    # the seed that KD lacks is left out; HLFD's pair has no runs
+    assert list(table.index) == [("x_few", "AT minus KD"), ("x_unlabelled", "AT minus AT without these images")]
+    assert table["seeds"].tolist() == [2, 3]
+    assert table["difference"].tolist() == pytest.approx([7.5, 5.0])
+    assert table.loc[("x_unlabelled", "AT minus AT without these images"), "difference_low"] == pytest.approx(5.0)

@@ -12,8 +12,10 @@ PAGES = [
 ]
 # Pages whose commands no test runs, and why.
 NOT_RUN = {
-    "docs/results.md": "the commands of measurements: they need the data and hours",
-    "docs/hlfd.md": "the commands of a measurement: they need the data and hours",
+    **{
+        f"docs/{name}.md": "the commands of measurements: they need the data and hours"
+        for name in ("results", "every_method", "earlier_checks", "hlfd")
+    },
     "benchmarks/README.md": "the commands of measurements: they need the data and hours",
     "CONTRIBUTING.md": "the commands of .ci/run",
     **{

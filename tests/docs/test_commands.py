@@ -16,7 +16,14 @@ from medkd.methods.presets import load_preset, resolve_preset
 from .pages import NOT_RUN, PAGES, blocks, page_name
 
 LANGUAGES = {"bash", "python", "yaml", "json", "text", "bibtex"}
-WRITTEN_BY_LEAD = ("docs/results.md", "docs/hlfd.md", "benchmarks/README.md", "CONTRIBUTING.md")
+WRITTEN_BY_LEAD = (
+    "docs/results.md",
+    "docs/every_method.md",
+    "docs/earlier_checks.md",
+    "docs/hlfd.md",
+    "benchmarks/README.md",
+    "CONTRIBUTING.md",
+)
 
 
 def commands(page):
