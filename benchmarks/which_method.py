@@ -157,7 +157,7 @@ def main(words: Sequence[str] | None = None) -> None:
     table = read_tables(options.tables)
     dice = table[table["metric"] == "dice"]
     print_summary(dice, f"{BASELINE}: its Dice, %")
-    print("\n**Pairs of methods**")
+    print("\n### Pairs of methods")
     print_summary(read_tables(PAIRS))
     print_details(table)
     draw_forest(dice, options.picture)
