@@ -75,6 +75,7 @@ def _copy_tree(folder: Path, group: Group) -> None:
     settings = {
         "source_paths": ["medkd"],
         "only_mutate": list(group.files),
+        "pytest_add_cli_args": ["-k", "not compile"],  # torch.compile cannot read functions that choose a mutant
         "pytest_add_cli_args_test_selection": list(group.tests),
         "also_copy": [path.name for path in folder.iterdir() if path.name != "medkd"],
         "process_isolation": "forkserver",  # torch does not survive a fork of a process that has used it

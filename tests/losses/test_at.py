@@ -26,6 +26,16 @@ def test_disjoint_maps_are_at_distance_two():
     assert ATLoss()(torch.zeros_like(s), torch.zeros_like(t)).item() == 0
 
 
+def test_the_distance_of_the_paper_is_the_root_and_has_a_gradient_at_zero():
+    s, t = torch.zeros(2, 1, 1, 2), torch.zeros(2, 3, 1, 2)
+    s[..., 0], t[0, :, :, 1], t[1, :, :, 0] = 1.0, -4.0, 3.0  # disjoint maps, and equal ones
+    s.requires_grad_()
+    loss = ATLoss(squared=False)(s, t)
+    loss.backward()
+    assert loss.item() == pytest.approx(2**0.5 / 2)
+    assert s.grad.isfinite().all() and not s.grad[1].any()
+
+
 def test_tiling_the_map_changes_nothing():
     s, t = sample(1, 2, 3, 4), sample(1, 4, 3, 4, seed=1)
     torch.testing.assert_close(ATLoss()(s.repeat(1, 1, 2, 2), t.repeat(1, 1, 2, 2)), ATLoss()(s, t))
