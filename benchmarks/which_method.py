@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 RESULTS = Path(__file__).parent / "results"
@@ -109,44 +110,49 @@ def _gap_closed(cell: pd.Series) -> str:
 
 
 def draw_forest(table: pd.DataFrame, path: Path) -> None:
-    """Draw the differences to the student alone with their intervals: a panel for each data set, a line for each row."""
+    """Draw the differences to the student alone with their intervals: a panel for each data set, two in a row."""
     students = table[~table["row"].isin([BASELINE, TEACHER])]
     rows, names = list(dict.fromkeys(students["row"])), list(dict.fromkeys(students["data"]))
-    size = (3.1 * len(names) + 1.6, 0.42 * len(rows) + 1.5)
-    figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(1, len(names), sharex=True, sharey=True, squeeze=False)[0]
-    for axes, name in zip(panels, names, strict=True):
-        of_data = table[table["data"] == name]
-        axes.axvline(0, color="black", linewidth=1)
-        teachers = of_data[of_data["row"] == TEACHER]
-        for _, teacher in teachers.drop_duplicates("difference").iterrows():
-            colour = LABELS[teacher["labels"]][1]
-            axes.axvline(teacher["difference"], color=colour, linewidth=1, linestyle=":")
-            axes.axvspan(teacher["difference_low"], teacher["difference_high"], color=colour, alpha=0.06)
-        axes.text(teachers["difference"].max(), -0.75, "teacher ", ha="right", fontsize=8)
-        conditions = list(dict.fromkeys(of_data["labels"]))
-        for number, labels in enumerate(conditions):
-            words, colour, marker = LABELS[str(labels)]
-            cells = of_data[(of_data["labels"] == labels) & of_data["row"].isin(rows)]
-            heights = [rows.index(row) + 0.24 * (number - (len(conditions) - 1) / 2) for row in cells["row"]]
-            low, high = cells["difference_low"], cells["difference_high"]
-            axes.hlines(
-                heights, low.fillna(cells["difference"]), high.fillna(cells["difference"]), color=colour, linewidth=1.5
-            )
-            axes.plot(cells["difference"], heights, marker, color=colour, markersize=5, label=words)
+    lengthwise = -(-len(names) // 2)
+    figure = Figure(figsize=(8.5, lengthwise * (0.42 * len(rows) + 0.6) + 0.5), layout="constrained")
+    panels = figure.subplots(lengthwise, 2, sharex=True, sharey=True, squeeze=False).flat
+    for axes in panels[len(names) :]:
+        axes.remove()
+    for axes, name in zip(panels, names, strict=False):
+        _draw_panel(axes, table[table["data"] == name], rows)
         axes.set_title(name, fontsize=10)
-        axes.set_xlabel("Dice points more than the student alone", fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_yticks(range(len(rows)), rows)
     panels[0].set_ylim(len(rows) - 0.5, -1.1)
-    legend = {words: handle for axes in panels for handle, words in zip(*axes.get_legend_handles_labels(), strict=True)}
+    handles = [axes.get_legend_handles_labels() for axes in panels[: len(names)]]
+    legend = {words: handle for pair in handles for handle, words in zip(*pair, strict=True)}
     figure.legend(
         legend.values(), legend.keys(), loc="outside lower center", ncols=len(legend), frameon=False, fontsize=9
     )
     figure.savefig(path, dpi=110)
+
+
+def _draw_panel(axes: Axes, table: pd.DataFrame, rows: Sequence[str]) -> None:
+    """Draw one data set: the teacher as a dotted line with its interval shaded, and a line for each row."""
+    axes.axvline(0, color="black", linewidth=1)
+    teachers = table[table["row"] == TEACHER]
+    for _, teacher in teachers.drop_duplicates("difference").iterrows():
+        colour = LABELS[teacher["labels"]][1]
+        axes.axvline(teacher["difference"], color=colour, linewidth=1, linestyle=":")
+        axes.axvspan(teacher["difference_low"], teacher["difference_high"], color=colour, alpha=0.06)
+    axes.text(teachers["difference"].max(), -0.75, "teacher ", ha="right", fontsize=8)
+    conditions = list(dict.fromkeys(table["labels"]))
+    for number, labels in enumerate(conditions):
+        words, colour, marker = LABELS[str(labels)]
+        cells = table[(table["labels"] == labels) & table["row"].isin(rows)]
+        heights = [rows.index(row) + 0.24 * (number - (len(conditions) - 1) / 2) for row in cells["row"]]
+        low, high = (cells[f"difference_{end}"].fillna(cells["difference"]) for end in ("low", "high"))
+        axes.hlines(heights, low, high, color=colour, linewidth=1.5)
+        axes.plot(cells["difference"], heights, marker, color=colour, markersize=5, label=words)
+    axes.set_xlabel("Dice points more than the student alone", fontsize=8)
+    axes.tick_params(labelsize=8, labelbottom=True)
+    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def main(words: Sequence[str] | None = None) -> None:
