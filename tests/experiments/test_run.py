@@ -32,7 +32,7 @@ PLAN = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def experiment(kits19_data, tmp_path_factory):
     """Words of the command and its folder."""
     # blanks, quotes and braces: Snakemake formats its commands, a shell reads them
