@@ -1,6 +1,7 @@
 """Prepared phantoms, drawn once for all tests, and the way in which tests run a bundle."""
 
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -18,6 +19,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # that is the process's own stderr: it would close a stream in which pytest captures.
 with suppress(ImportError), redirect_stderr(sys.__stderr__):
     import absl.logging  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def _no_handler_of_a_closed_stream():
+    """Remove what the logging.conf of a bundle bound to the captured output of an earlier test, which is closed."""
+    named = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    for logger in (logging.root, *named):
+        for handler in logger.handlers[:]:
+            if getattr(getattr(handler, "stream", None), "closed", False):
+                logger.removeHandler(handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
