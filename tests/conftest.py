@@ -23,7 +23,7 @@ with suppress(ImportError), redirect_stderr(sys.__stderr__):
 
 @pytest.fixture(autouse=True)
 def _no_handler_of_a_closed_stream():
-    """Remove what the logging.conf of a bundle bound to the captured output of an earlier test, which is closed."""
+    """Remove handlers that an earlier test bound to its captured output, which is closed: each message would print an error."""
     named = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
     for logger in (logging.root, *named):
         for handler in logger.handlers[:]:

@@ -119,7 +119,7 @@ def test_the_table_of_the_results_page_is_that_of_the_committed_results(capsys, 
     printed = capsys.readouterr().out
     assert (tmp_path / "forest.png").stat().st_size > 10_000
     page = (FOLDER.parent / "docs/results.md").read_text(encoding="utf-8")
-    lines = [line for line in printed.splitlines() if line.startswith(("| Student alone", "| AT |", "| KD |", "**"))]
+    lines = [line for line in printed.splitlines() if line]
     assert len(lines) > 10
     assert [line for line in lines if line not in page] == []
 
