@@ -50,8 +50,8 @@ def _titles(method: str) -> set[str]:
 def _tables() -> Iterator[tuple[str, str, list[str], list[list[str]]]]:
     """Yield each table: its page, the heading above it, its head and its rows."""
     for page in _PAGES:
-        for heading, head, rows in _tables_of(page):
-            yield page, heading, head, rows
+        for table_of_page in _tables_of(page):
+            yield page, *table_of_page
 
 
 def _tables_of(page: str) -> Iterator[tuple[str, list[str], list[list[str]]]]:
