@@ -12,48 +12,45 @@ from pathlib import Path
 
 import pandas as pd
 
+from medkd.experiments import Plan, read_plan
 from medkd.reports.tables import Experiment, results
+from medkd.runs import RunFolder
 
-# The rows' folders with their titles: the second is subtracted from the first.
-PAIRS = (
-    (("at", "AT"), ("kd", "KD")),
-    (("pseudo_labels", "Pseudo-labels"), ("at", "AT")),
-    (("hlfd_late_final", "HLFD, late = final"), ("hlfd", "HLFD")),
-    (("plc_kd", "PLC-KD"), ("swap_control", "swap")),
-)
+Runs = dict[int, Path]  # seed -> folder
+
+# The second row is subtracted from the first.
+PAIRS = (("AT", "KD"), ("Pseudo-labels", "AT"), ("HLFD, late = final", "HLFD"), ("PLC-KD", "swap (control)"))
 # Rows with unlabelled images, which are compared with the same rows with labels alone.
-WITH_IMAGES = (("at", "AT"), ("kd", "KD"), ("plc_kd", "PLC-KD"))
+WITH_IMAGES = ("AT", "KD", "PLC-KD")
 
 VALUES = ["seeds", "difference", "difference_std", "difference_low", "difference_high"]
 
 
-def pairs(runs: Path) -> Iterator[tuple[str, str, Path, Path]]:
-    """Yield task, title of the pair, and the folders of the two rows."""
-    for task in sorted(path for path in runs.iterdir() if path.is_dir() and path.name.count("_")):
-        for (first, title), (second, other) in PAIRS:
-            yield task.name, f"{title} minus {other}", task / first, task / second
-        if task.name.endswith("_unlabelled"):
-            alone = runs / task.name.replace("_unlabelled", "_few")
-            for name, title in WITH_IMAGES:
-                yield task.name, f"{title} minus {title} without these images", task / name, alone / name
+def pairs(plan: Plan) -> Iterator[tuple[str, str, Runs, Runs]]:
+    """Yield task, title of the pair, and the runs of the two rows."""
+    for task in plan.tasks:
+        for first, second in PAIRS:
+            yield task, f"{first} minus {second}", _ended(plan, task, first), _ended(plan, task, second)
+        alone = task.replace("_unlabelled", "_few")
+        for row in WITH_IMAGES if alone in plan.tasks and alone != task else ():
+            yield task, f"{row} minus {row} without these images", _ended(plan, task, row), _ended(plan, alone, row)
 
 
-def compare(task: str, title: str, first: Path, second: Path) -> pd.DataFrame:
+def compare(task: str, title: str, first: Runs, second: Runs) -> pd.DataFrame:
     """Return the lines of a pair, one for each class; none if fewer than two seeds have both rows."""
-    seeds = sorted(_finished(first) & _finished(second))
+    seeds = sorted(first.keys() & second.keys())
     if len(seeds) < 2:
         return pd.DataFrame()
-    rows = {
-        name: {seed: folder / f"seed_{seed}" for seed in seeds}
-        for name, folder in (("first", first), ("second", second))
-    }
+    rows = {"first": {seed: first[seed] for seed in seeds}, "second": {seed: second[seed] for seed in seeds}}
     table = results(Experiment(title, {task: rows}, ["dice"], "second"))
     lines = table[(table["row"] == "first") & (table["metric"] == "dice")]
     return lines.assign(row=title)[["task", "row", "class", *VALUES]]
 
 
-def _finished(row: Path) -> set[int]:
-    return {int(path.parent.name.removeprefix("seed_")) for path in row.glob("seed_*/summary.json")}
+def _ended(plan: Plan, task: str, row: str) -> Runs:
+    if row not in plan.rows_of(task):
+        return {}
+    return {seed: folder for seed, folder in plan.runs(task, row).items() if RunFolder(folder).summary.exists()}
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -61,7 +58,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("runs", type=Path)
     parser.add_argument("table", type=Path)
     options = parser.parse_args(words)
-    table = pd.concat([compare(*pair) for pair in pairs(options.runs)], ignore_index=True)
+    table = pd.concat([compare(*pair) for pair in pairs(read_plan(options.runs))], ignore_index=True)
     table.to_csv(options.table, index=False)
     print(table.to_string(index=False, float_format="%.2f"))
 

@@ -157,10 +157,9 @@ def _draw_panel(axes: Axes, table: pd.DataFrame, rows: Sequence[str]) -> None:
 
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tables", type=Path, nargs="*", default=TABLES, help="table.csv of medkd report")
     parser.add_argument("--picture", type=Path, default=PICTURE)
     options = parser.parse_args(words)
-    table = read_tables(options.tables)
+    table = read_tables(TABLES)
     dice = table[table["metric"] == "dice"]
     print_summary(dice, f"{BASELINE}: its Dice, %")
     print("\n### Pairs of methods")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(FOLDER))  # a benchmark may import a module beside it
@@ -125,6 +126,14 @@ def test_the_table_of_the_results_page_is_that_of_the_committed_results(capsys, 
 
 
 def test_pairs_of_methods_are_compared_by_seed(tmp_path, capsys):
+    rows = {"AT": {}, "KD": {}, "HLFD": {}, "HLFD, late = final": {}}
+    plan = {
+        "title": "Pairs",
+        "metrics": ["dice"],
+        "seeds": [0, 1, 2],
+        "tasks": {"x_few": {}, "x_unlabelled": {"rows": ["AT"]}},
+        "rows": rows,
+    }
     dice = {"x_few/at": [0.5, 0.6, 0.7], "x_few/kd": [0.4, 0.55], "x_few/hlfd": [0.1, 0.1, 0.1]}
     dice["x_unlabelled/at"] = [0.55, 0.65, 0.75]
     for row, values in dice.items():
@@ -134,6 +143,7 @@ def test_pairs_of_methods_are_compared_by_seed(tmp_path, capsys):
             (folder / "summary.json").write_text("{}")
             lines = [f"{case},c,{value + 0.01 * number}" for number, case in enumerate("abcd")]
             (folder / "metrics.csv").write_text("\n".join(["case,class,dice", *lines]))
+    (tmp_path / "runs/plan.yaml").write_text(yaml.safe_dump({"plan": plan, "data": dict.fromkeys(plan["tasks"], "x")}))
     load("desk2_pairs").main([str(tmp_path / "runs"), str(tmp_path / "pairs.csv")])
     table = pd.read_csv(tmp_path / "pairs.csv").set_index(["task", "row"])
     # the seed that KD lacks is left out; HLFD's pair has no runs

@@ -16,14 +16,6 @@ from medkd.methods.presets import load_preset, resolve_preset
 from .pages import NOT_RUN, PAGES, blocks, page_name
 
 LANGUAGES = {"bash", "python", "yaml", "json", "text", "bibtex"}
-WRITTEN_BY_LEAD = (
-    "docs/results.md",
-    "docs/every_method.md",
-    "docs/earlier_checks.md",
-    "docs/hlfd.md",
-    "benchmarks/README.md",
-    "CONTRIBUTING.md",
-)
 
 
 def commands(page):
@@ -70,7 +62,7 @@ def test_blocks_have_a_language_and_marks_a_reason(page):
     for block in blocks(page):
         if block.language.startswith("{"):  # a directive of the site, no code
             continue
-        assert block.language in LANGUAGES or page_name(page) in WRITTEN_BY_LEAD, (block.language, block.text[:60])
+        assert block.language in LANGUAGES, (block.language, block.text[:60])
         assert not block.not_run or len(block.not_run.split()) >= 3, block.not_run
 
 
