@@ -31,6 +31,7 @@ LABELS = {
     "few": ("few labels", "#D55E00", "o"),
     "unlabelled": ("few labels, others unlabelled", "#0072B2", "s"),
     "seen": ("few labels, the teacher's images unlabelled", "#009E73", "D"),
+    "none": ("no labels, images alone", "#CC79A7", "v"),
     "full": ("all labels", "#555555", "^"),
 }
 BASELINE, TEACHER = "Student alone", "Teacher"
