@@ -68,10 +68,18 @@ class Plan:
     folder: Path
     jobs: dict[str, Job] = field(init=False)
     """Folder -> job; teachers and assistants of a task come before its students."""
+    _students: dict[tuple[str, str], dict[int, str]] = field(init=False, repr=False)
+    """Task and row -> seed -> folder."""
 
     def __post_init__(self) -> None:
-        jobs = [job for task in self.content["tasks"] for job in self._jobs_of_task(task)]
-        self.jobs = {job.folder: job for job in jobs}
+        self.jobs, self._students = {}, {}
+        commands: dict[tuple[str, ...], Job] = {}  # students of two tasks with equal commands are one run
+        for job in (job for task in self.content["tasks"] for job in self._jobs_of_task(task)):
+            if job.kind == "student":
+                task, row, output = job.task, job.row, str(self.folder / job.folder)
+                job = commands.setdefault(tuple(word for word in job.command if word != output), job)
+                self._students.setdefault((task, row), {})[job.seed] = job.folder
+            self.jobs[job.folder] = job
 
     @property
     def tasks(self) -> list[str]:
@@ -88,12 +96,15 @@ class Plan:
         return rows_of_task(self.content, task)
 
     def runs(self, task: str, row: str) -> dict[int, Path]:
-        """Return the runs behind a cell of the table: seed -> folder, whether they have ended or not."""
-        is_teacher = self.content["rows"][row].get("role") == "teacher"
-        kind = "teacher" if is_teacher else "student"
-        owner = team_task(self.content, task) if is_teacher else task
-        jobs = (job for job in self.jobs.values() if job.task == owner and job.kind == kind)
-        return {job.seed: self.folder / job.folder for job in jobs if is_teacher or job.row == row}
+        """Return the runs behind a cell of the table: seed -> folder, whether they have ended or not.
+
+        Students of two tasks whose commands differ in nothing but their folder are one run: that of the first task.
+        """
+        if self.content["rows"][row].get("role") != "teacher":
+            return {seed: self.folder / folder for seed, folder in self._students[task, row].items()}
+        owner = team_task(self.content, task)
+        teachers = (job for job in self.jobs.values() if job.task == owner and job.kind == "teacher")
+        return {job.seed: self.folder / job.folder for job in teachers}
 
     def command(self, folder: str) -> str:
         """Return the command of a job as a user would write it."""

@@ -149,7 +149,10 @@ def test_seeds_of_a_task_replace_those_of_rows_and_plan(tmp_path):
 
 
 def test_tasks_share_a_team(tmp_path):
-    tasks = {"few": {"task": "kits19", "teacher": {"max_epochs": 9}}, "full": {"task": "kits19", "team_of": "few"}}
+    tasks = {
+        "few": {"task": "kits19", "teacher": {"max_epochs": 9}},
+        "full": {"task": "kits19", "team_of": "few", "options": {"max_epochs": 5}},
+    }
     rows = {"Teacher": {"role": "teacher"}, "PLC-KD": {"method": "plckd"}}
     plan = Plan({**PLAN, "tasks": tasks, "rows": rows}, DATA, tmp_path)
     members = [job.folder for job in plan.jobs.values() if job.kind != "student"]
@@ -157,6 +160,20 @@ def test_tasks_share_a_team(tmp_path):
     assert set(plan.jobs["full/plc_kd/seed_0"].needs) == set(members)
     assert plan.runs("full", "Teacher") == plan.runs("few", "Teacher") == {0: tmp_path / "few/teacher/seed_0"}
     assert "--max_epochs 9" in plan.command("few/teacher/seed_0")
+
+
+def test_tasks_share_runs_with_equal_commands(tmp_path):
+    more = {"task": "kits19", "team_of": "few", "distilled": {"unlabelled": "rest"}}
+    tasks = {"few": {"task": "kits19"}, "more": more, "longer": {**more, "options": {"max_epochs": 9}}}
+    rows = {"Teacher": {"role": "teacher"}, "alone": {}, "KD": {"method": "kd"}}
+    plan = Plan({**PLAN, "tasks": tasks, "rows": rows, "seeds": [0, 1]}, DATA, tmp_path)
+    folders = {seed: tmp_path / f"few/alone/seed_{seed}" for seed in (0, 1)}
+    assert plan.runs("few", "alone") == plan.runs("more", "alone") == folders
+    assert plan.runs("longer", "alone") == {seed: tmp_path / f"longer/alone/seed_{seed}" for seed in (0, 1)}
+    assert plan.runs("more", "KD") == {seed: tmp_path / f"more/kd/seed_{seed}" for seed in (0, 1)}
+    assert sorted(folder for folder in plan.jobs if "alone" in folder) == sorted(
+        f"{task}/alone/seed_{seed}" for task in ("few", "longer") for seed in (0, 1)
+    )
 
 
 def test_a_task_without_a_data_set_is_refused(tmp_path):
