@@ -20,8 +20,13 @@ Runs = dict[int, Path]  # seed -> folder
 
 # The second row is subtracted from the first.
 PAIRS = (("AT", "KD"), ("Pseudo-labels", "AT"), ("HLFD, late = final", "HLFD"), ("PLC-KD", "swap (control)"))
-# Rows with unlabelled images, which are compared with the same rows with labels alone.
-WITH_IMAGES = ("AT", "KD", "PLC-KD")
+# Supply of labels and images -> another one, which the same rows are compared with, and how that one differs.
+OTHERS = {
+    "unlabelled": ("few", "without these images"),
+    "seen": ("few", "without these images"),
+    "none": ("unlabelled", "with few labels too"),
+}
+ROWS = ("AT", "KD", "PLC-KD", "Pseudo-labels")
 
 VALUES = ["seeds", "difference", "difference_std", "difference_low", "difference_high"]
 
@@ -31,9 +36,11 @@ def pairs(plan: Plan) -> Iterator[tuple[str, str, Runs, Runs]]:
     for task in plan.tasks:
         for first, second in PAIRS:
             yield task, f"{first} minus {second}", _ended(plan, task, first), _ended(plan, task, second)
-        alone = task.replace("_unlabelled", "_few")
-        for row in WITH_IMAGES if alone in plan.tasks and alone != task else ():
-            yield task, f"{row} minus {row} without these images", _ended(plan, task, row), _ended(plan, alone, row)
+        data, _, supply = task.rpartition("_")
+        if supply in OTHERS:
+            other, words = OTHERS[supply]
+            for row in ROWS:
+                yield task, f"{row} minus {row} {words}", _ended(plan, task, row), _ended(plan, f"{data}_{other}", row)
 
 
 def compare(task: str, title: str, first: Runs, second: Runs) -> pd.DataFrame:
@@ -48,7 +55,7 @@ def compare(task: str, title: str, first: Runs, second: Runs) -> pd.DataFrame:
 
 
 def _ended(plan: Plan, task: str, row: str) -> Runs:
-    if row not in plan.rows_of(task):
+    if task not in plan.tasks or row not in plan.rows_of(task):
         return {}
     return {seed: folder for seed, folder in plan.runs(task, row).items() if RunFolder(folder).summary.exists()}
 

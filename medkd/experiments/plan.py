@@ -73,7 +73,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         self.jobs, self._students = {}, {}
-        commands: dict[tuple[str, ...], Job] = {}  # students of two tasks with equal commands are one run
+        commands: dict[tuple[str, ...], Job] = {}  # students with equal commands are one run
         for job in (job for task in self.content["tasks"] for job in self._jobs_of_task(task)):
             if job.kind == "student":
                 task, row, output = job.task, job.row, str(self.folder / job.folder)
@@ -98,7 +98,7 @@ class Plan:
     def runs(self, task: str, row: str) -> dict[int, Path]:
         """Return the runs behind a cell of the table: seed -> folder, whether they have ended or not.
 
-        Students of two tasks whose commands differ in nothing but their folder are one run: that of the first task.
+        Students whose commands differ in nothing but their folder, as those of two tasks may, are one run: the first.
         """
         if self.content["rows"][row].get("role") != "teacher":
             return {seed: self.folder / folder for seed, folder in self._students[task, row].items()}

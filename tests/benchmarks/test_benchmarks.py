@@ -126,12 +126,12 @@ def test_the_table_of_the_results_page_is_that_of_the_committed_results(capsys, 
 
 
 def test_pairs_of_methods_are_compared_by_seed(tmp_path, capsys):
-    rows = {"AT": {}, "KD": {}, "HLFD": {}, "HLFD, late = final": {}}
+    rows = {"AT": {"method": "at"}, "KD": {"method": "kd"}, "HLFD": {"method": "hlfd"}}
     plan = {
         "title": "Pairs",
         "metrics": ["dice"],
         "seeds": [0, 1, 2],
-        "tasks": {"x_few": {}, "x_unlabelled": {"rows": ["AT"]}},
+        "tasks": {"x_few": {}, "x_unlabelled": {"rows": ["AT"], "distilled": {"max_epochs": 5}}},
         "rows": rows,
     }
     dice = {"x_few/at": [0.5, 0.6, 0.7], "x_few/kd": [0.4, 0.55], "x_few/hlfd": [0.1, 0.1, 0.1]}
@@ -146,7 +146,7 @@ def test_pairs_of_methods_are_compared_by_seed(tmp_path, capsys):
     (tmp_path / "runs/plan.yaml").write_text(yaml.safe_dump({"plan": plan, "data": dict.fromkeys(plan["tasks"], "x")}))
     load("desk2_pairs").main([str(tmp_path / "runs"), str(tmp_path / "pairs.csv")])
     table = pd.read_csv(tmp_path / "pairs.csv").set_index(["task", "row"])
-    # the seed that KD lacks is left out; HLFD's pair has no runs
+    # the seed that KD lacks is left out; HLFD has no other row
     assert list(table.index) == [("x_few", "AT minus KD"), ("x_unlabelled", "AT minus AT without these images")]
     assert table["seeds"].tolist() == [2, 3]
     assert table["difference"].tolist() == pytest.approx([7.5, 5.0])
