@@ -115,7 +115,7 @@ def draw_forest(table: pd.DataFrame, path: Path) -> None:
     students = table[~table["row"].isin([BASELINE, TEACHER])]
     rows, names = list(dict.fromkeys(students["row"])), list(dict.fromkeys(students["data"]))
     lengthwise = -(-len(names) // 2)
-    figure = Figure(figsize=(8.5, lengthwise * (0.42 * len(rows) + 0.6) + 0.5), layout="constrained")
+    figure = Figure(figsize=(8.5, lengthwise * (0.5 * len(rows) + 0.6) + 0.8), layout="constrained")
     panels = figure.subplots(lengthwise, 2, sharex=True, sharey=True, squeeze=False).flat
     for axes in panels[len(names) :]:
         axes.remove()
@@ -126,9 +126,7 @@ def draw_forest(table: pd.DataFrame, path: Path) -> None:
     panels[0].set_ylim(len(rows) - 0.5, -1.1)
     handles = [axes.get_legend_handles_labels() for axes in panels[: len(names)]]
     legend = {words: handle for pair in handles for handle, words in zip(*pair, strict=True)}
-    figure.legend(
-        legend.values(), legend.keys(), loc="outside lower center", ncols=len(legend), frameon=False, fontsize=9
-    )
+    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     figure.savefig(path, dpi=110)
 
 
@@ -145,10 +143,11 @@ def _draw_panel(axes: Axes, table: pd.DataFrame, rows: Sequence[str]) -> None:
     for number, labels in enumerate(conditions):
         words, colour, marker = LABELS[str(labels)]
         cells = table[(table["labels"] == labels) & table["row"].isin(rows)]
-        heights = [rows.index(row) + 0.24 * (number - (len(conditions) - 1) / 2) for row in cells["row"]]
+        offset = (number - (len(conditions) - 1) / 2) * min(0.24, 0.8 / len(conditions))
+        heights = [rows.index(row) + offset for row in cells["row"]]
         low, high = (cells[f"difference_{end}"].fillna(cells["difference"]) for end in ("low", "high"))
         axes.hlines(heights, low, high, color=colour, linewidth=1.5)
-        axes.plot(cells["difference"], heights, marker, color=colour, markersize=5, label=words)
+        axes.plot(cells["difference"], heights, marker, color=colour, markersize=4.5, label=words)
     axes.set_xlabel("Dice points more than the student alone", fontsize=8)
     axes.tick_params(labelsize=8, labelbottom=True)
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
