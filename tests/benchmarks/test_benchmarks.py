@@ -131,11 +131,16 @@ def test_pairs_of_methods_are_compared_by_seed(tmp_path, capsys):
         "title": "Pairs",
         "metrics": ["dice"],
         "seeds": [0, 1, 2],
-        "tasks": {"x_few": {}, "x_unlabelled": {"rows": ["AT"], "distilled": {"max_epochs": 5}}},
+        "tasks": {
+            "x_few": {},
+            "x_unlabelled": {"rows": ["AT"], "distilled": {"max_epochs": 5}},
+            "x_seen": {"rows": ["AT"], "distilled": {"max_epochs": 4}},
+            "x_none": {"rows": ["AT"], "distilled": {"max_epochs": 3}},
+        },
         "rows": rows,
     }
     dice = {"x_few/at": [0.5, 0.6, 0.7], "x_few/kd": [0.4, 0.55], "x_few/hlfd": [0.1, 0.1, 0.1]}
-    dice["x_unlabelled/at"] = [0.55, 0.65, 0.75]
+    dice |= {"x_unlabelled/at": [0.55, 0.65, 0.75], "x_seen/at": [0.52, 0.62, 0.72], "x_none/at": [0.54, 0.64, 0.74]}
     for row, values in dice.items():
         for seed, value in enumerate(values):
             folder = tmp_path / "runs" / row / f"seed_{seed}"
@@ -143,11 +148,14 @@ def test_pairs_of_methods_are_compared_by_seed(tmp_path, capsys):
             (folder / "summary.json").write_text("{}")
             lines = [f"{case},c,{value + 0.01 * number}" for number, case in enumerate("abcd")]
             (folder / "metrics.csv").write_text("\n".join(["case,class,dice", *lines]))
-    (tmp_path / "runs/plan.yaml").write_text(yaml.safe_dump({"plan": plan, "data": dict.fromkeys(plan["tasks"], "x")}))
+    recorded = yaml.safe_dump({"plan": plan, "data": dict.fromkeys(plan["tasks"], "x")}, sort_keys=False)
+    (tmp_path / "runs/plan.yaml").write_text(recorded)
     load("desk2_pairs").main([str(tmp_path / "runs"), str(tmp_path / "pairs.csv")])
     table = pd.read_csv(tmp_path / "pairs.csv").set_index(["task", "row"])
     # the seed that KD lacks is left out; HLFD has no other row
-    assert list(table.index) == [("x_few", "AT minus KD"), ("x_unlabelled", "AT minus AT without these images")]
-    assert table["seeds"].tolist() == [2, 3]
-    assert table["difference"].tolist() == pytest.approx([7.5, 5.0])
-    assert table.loc[("x_unlabelled", "AT minus AT without these images"), "difference_low"] == pytest.approx(5.0)
+    others = {"unlabelled": "without these images", "seen": "without these images", "none": "with few labels too"}
+    of_supplies = [(f"x_{supply}", f"AT minus AT {words}") for supply, words in others.items()]
+    assert list(table.index) == [("x_few", "AT minus KD"), *of_supplies]
+    assert table["seeds"].tolist() == [2, 3, 3, 3]
+    assert table["difference"].tolist() == pytest.approx([7.5, 5.0, 2.0, -1.0])
+    assert table.loc[of_supplies, "difference_low"].tolist() == pytest.approx([5.0, 2.0, -1.0])
