@@ -125,6 +125,26 @@ def test_the_table_of_the_results_page_is_that_of_the_committed_results(capsys, 
     assert [line for line in lines if line not in page] == []
 
 
+def test_the_table_of_hlfds_terms_is_that_of_the_committed_results():
+    names = {
+        "UFD alone": "UFD",
+        "IFD alone, `bottleneck`": "IFD",
+        "IFD alone, `final`": "IFD, late = final",
+        "UPD and IPD alone": "UPD and IPD",
+        "HLFD, `bottleneck`": "HLFD",
+        "HLFD, `final`": "HLFD, late = final",
+        "AT and KD (`recommended`)": "AT",
+    }
+    value = load("which_method")._value
+    paths = [FOLDER / "results" / kind / f"{name}.csv" for kind in ("desk2", "hlfd_terms") for name in ("isic", "cvc")]
+    cells = pd.concat([pd.read_csv(path) for path in paths]).set_index(["task", "row", "metric"])
+    page = (FOLDER.parent / "docs/hlfd.md").read_text(encoding="utf-8")
+    for words, row in names.items():
+        of_sets = [f"{name}_{'few' if row == 'AT' else 'terms'}" for name in ("isic", "cvc")]
+        texts = [value(cells.loc[(task, row, metric)], row) for task in of_sets for metric in ("dice", "ece")]
+        assert f"| {words} | {' | '.join(texts)} |" in page
+
+
 def test_pairs_of_methods_are_compared_by_seed(tmp_path, capsys):
     rows = {"AT": {"method": "at"}, "KD": {"method": "kd"}, "HLFD": {"method": "hlfd"}}
     plan = {
