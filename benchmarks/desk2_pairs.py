@@ -18,23 +18,32 @@ from medkd.runs import RunFolder
 
 Runs = dict[int, Path]  # seed -> folder
 
-# The second row is subtracted from the first.
-PAIRS = (("AT", "KD"), ("Pseudo-labels", "AT"), ("HLFD, late = final", "HLFD"), ("PLC-KD", "swap (control)"))
 # Supply of labels and images -> another one, which the same rows are compared with, and how that one differs.
 OTHERS = {
     "unlabelled": ("few", "without these images"),
     "seen": ("few", "without these images"),
     "none": ("unlabelled", "with few labels too"),
 }
-ROWS = ("AT", "KD", "PLC-KD", "Pseudo-labels")
+ROWS = ("AT", "KD", "HLFD, late = final", "PLC-KD", "Pseudo-labels")
 
 VALUES = ["seeds", "difference", "difference_std", "difference_low", "difference_high"]
+
+
+def rows_to_compare(task: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of rows of a task; the second row is subtracted from the first."""
+    recommended = "HLFD, late = final" if "_fcn_" in task else "AT"  # for a ResNetFCN, for a UNet
+    return (
+        (recommended, "KD"),
+        ("Pseudo-labels", recommended),
+        ("HLFD, late = final", "HLFD"),
+        ("PLC-KD", "swap (control)"),
+    )
 
 
 def pairs(plan: Plan) -> Iterator[tuple[str, str, Runs, Runs]]:
     """Yield task, title of the pair, and the runs of the two rows."""
     for task in plan.tasks:
-        for first, second in PAIRS:
+        for first, second in rows_to_compare(task):
             yield task, f"{first} minus {second}", _ended(plan, task, first), _ended(plan, task, second)
         data, _, supply = task.rpartition("_")
         if supply in OTHERS:

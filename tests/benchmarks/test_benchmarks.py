@@ -145,6 +145,14 @@ def test_the_table_of_hlfds_terms_is_that_of_the_committed_results():
         assert f"| {words} | {' | '.join(texts)} |" in page
 
 
+@pytest.mark.parametrize(
+    ("task", "recommended"), [("lits_unet_few", "AT"), ("lits_fcn_none", "HLFD, late = final"), ("isic_few", "AT")]
+)
+def test_pairs_begin_with_what_is_recommended_for_the_student(task, recommended):
+    first, second, *_ = load("desk2_pairs").rows_to_compare(task)
+    assert first == (recommended, "KD") and second == ("Pseudo-labels", recommended)
+
+
 def test_pairs_of_methods_are_compared_by_seed(tmp_path, capsys):
     rows = {"AT": {"method": "at"}, "KD": {"method": "kd"}, "HLFD": {"method": "hlfd"}}
     plan = {
