@@ -22,7 +22,7 @@ DATA = {
     "isic": "ISIC-2018",
     "cvc": "CVC-612",
     "lits_unet": "LiTS slices",
-    "lits_fcn": "LiTS slices, no decoder",
+    "lits_fcn": "LiTS slices (no decoder)",
     "sarcoma": "sarcoma, 3-D",
     "hippocampus": "hippocampus, 3-D",
 }
