@@ -35,7 +35,7 @@ _OPTIONS: dict[str, Any] = {
 }
 _TEACHER: dict[str, Any] = {"batch_size": 8, "learning_rate": 0.005, "max_epochs": 8, "val_interval": 2}
 _STUDENT: dict[str, Any] = {
-    "network_def::_target_": "medkd.networks.UNet",
+    "student_architecture": "UNet",
     "training_cases": _LABELLED,
     "batch_size": 4,
     "learning_rate": 0.01,

@@ -14,6 +14,7 @@ __all__ = ["explain_misfit"]
 Shapes = Mapping[str, tuple[int, ...]]
 _LAYER = re.compile(r"layers\.(\d+)\.")
 _HEADS = "heads."
+_STUDENTS = {"UNet", "ResNetFCN"}  # among which a task lets the user choose
 _POSITIONS = "positions"
 _STRIDE = 16  # of a token of TransUNet
 
@@ -34,7 +35,9 @@ def explain_misfit(network: nn.Module, file: Shapes, role: str) -> str:
         return f"a {dims[0]}-D network in the file, a {dims[1]}-D network here{option}"
     architecture, expected = _architecture(file), type(network).__name__
     if is_medkd and architecture not in (None, expected):
-        return f"the file holds a {architecture}, expected a {expected}"
+        is_student = role == "model" and {architecture, expected} == _STUDENTS
+        option = f" (--student_architecture {architecture})" if is_student else ""
+        return f"the file holds a {architecture}, expected a {expected}{option}"
     findings = _size_findings(here, file)
     if findings is None or not _add_part_findings(findings, here, file):
         return _first_difference(here, file)

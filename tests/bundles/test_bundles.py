@@ -223,7 +223,7 @@ def is_mixed(labels):
 
 def test_inference_gives_the_evaluations_prediction(scribbler, data, medkd_run, tmp_path):
     """The way through raw NIfTI and through the slice store must agree voxel for voxel."""
-    options = ["--model", scribbler[1], "--network_def::_target_", "medkd.networks.UNet"]
+    options = ["--model", scribbler[1], "--student_architecture", "UNet"]
     words = [*options, "--dataset_dir", data["kits19"], "--output_dir", tmp_path / "evaluated"]
     assert medkd_run("evaluate", "kits19", *words) == 0
     (entry, *_) = load_datalist(data["kits19"], "test")
@@ -249,7 +249,7 @@ def test_inference_turns_with_the_scan(scribbler, data, medkd_run, tmp_path, cap
     canonical.set_qform(np.diag([-1, -1, 1, 1]) @ canonical.affine, 1)  # another one: what is taken is said
     nib.save(canonical, tmp_path / "in/ras.nii.gz")
     nib.save(canonical, tmp_path / "in/ras_seg.nii.gz")
-    options = ["--model", scribbler[1], "--network_def::_target_", "medkd.networks.UNet"]
+    options = ["--model", scribbler[1], "--student_architecture", "UNet"]
     assert medkd_run("infer", "kits19", *options, "--input", tmp_path / "in", "--output_dir", tmp_path / "out") == 0
     said = capfd.readouterr().err
     assert "skipped: ras_seg.nii.gz: label maps beside their images" in said

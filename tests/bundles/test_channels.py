@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from medkd.cli.main import main
-from medkd.networks import ResNetFCN, UNet, load_weights
+from medkd.networks import UNet, load_weights
 from medkd.phantoms import make_nifti
 from medkd.teachers import load_teacher
 
@@ -105,7 +105,7 @@ def test_a_packed_teacher_takes_its_channels_in_its_own_order(folder, packed, re
     listed = json.loads((reordered / "datalist.json").read_text())
     task = UNet(2, 4, CLASSES + 1, width=2)
     names = [CHANNELS[number] for number in ORDER]
-    student = load_weights(ResNetFCN(2, 4, CLASSES + 1, width=4), folder / "student").eval()
+    student = load_weights(UNet(2, 4, CLASSES + 1, width=4), folder / "student").eval()
     image = torch.rand(2, 4, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
     expected = student(image)
     for option in (None, CHANNELS, ",".join(CHANNELS), [ORDER.index(number) for number in range(4)]):

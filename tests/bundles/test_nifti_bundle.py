@@ -63,7 +63,7 @@ def scribble(folder, record, classes):
     folder.mkdir()
     torch.save(network.state_dict(), folder / "model.pt")
     (folder / "config.yaml").write_text((record / "config.yaml").read_text())
-    return ["--model", folder, "--network_def::_target_", "medkd.networks.UNet"]
+    return ["--model", folder]
 
 
 def infer(medkd_run, *options):
@@ -84,11 +84,11 @@ def test_distil_evaluate_and_infer(prepared, student, medkd_run, tmp_path, capsy
     data, images, names = prepared
     runs = ["--dataset_dir", data, "--output_dir"]
     assert medkd_run("train", "nifti", "--role", "teacher", *runs, tmp_path / "teacher") == 0
-    options = ["--method", "hlfd", "--teacher", tmp_path / "teacher"]
+    options = ["--method", "hlfd", "--teacher", tmp_path / "teacher", "--student_architecture", "ResNetFCN"]
     assert medkd_run("distill", "nifti", *options, *runs, tmp_path / "hlfd") == 0
     assert medkd_run("evaluate", "nifti", "--model", student, *runs, tmp_path / "again") == 0
     assert (tmp_path / "again/metrics.csv").read_text() == (student / "metrics.csv").read_text()
-    # window, classes, image size and width are read off the record
+    # window, classes, image size and network are read off the record
     words = ["--model", tmp_path / "hlfd", "--input", images, "--output_dir", tmp_path / "out"]
     assert medkd_run("infer", "nifti", *words, tiny=False) == 0
     assert len(list((tmp_path / "out").glob("*.nii.gz"))) == 5
@@ -237,4 +237,5 @@ def test_the_bundle_is_that_of_kits19_but_for_what_the_data_set_says():
     ours, kits = ((BUNDLES / task / "configs/train.yaml").read_text() for task in ("nifti", "kits19"))
     own = {line.split(":")[0].strip(" -{_") for line in set(ours.splitlines()) - set(kits.splitlines())}
     words = "target window image_size patch_size spacing classes values channels per_case trained_with mode".split()
+    words += ["student_architecture", "student_width"]
     assert own - {line for line in own if line.startswith("#")} == set(words)

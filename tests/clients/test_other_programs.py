@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-from medkd.networks import ResNetFCN
+from medkd.networks import UNet
 from medkd.phantoms import make_nifti, make_pictures
 from medkd.runs import RunFolder
 from tests.deploy.bundle.packed_forms import FORMS, scribbler
@@ -40,7 +40,7 @@ def channels(tmp_path_factory, medkd_run) -> tuple[Path, Path]:
         array = np.stack([file.get_fdata(dtype=np.float32) for file in files], axis=-1)
         nib.save(nib.Nifti1Image(array, files[0].affine), folder / "together" / label.name)
     torch.manual_seed(2)
-    network = ResNetFCN(2, 2, 2, width=2).eval()
+    network = UNet(2, 2, 2, width=2).eval()
     scaled = torch.from_numpy((array - array.min((0, 1, 2))) / np.ptp(array, axis=(0, 1, 2)) * 2 - 1)
     logits = network(scaled.permute(2, 3, 0, 1))  # slices, channels, rows, columns
     with torch.no_grad():

@@ -35,6 +35,7 @@ CASES = [
     (transunet(layers=3), transunet(), "Transformer layers: 3 in the file, 1 here (--teacher_layers 3)"),
     (transunet(size=64), transunet(), "tokens: 16 in the file, 4 here (--image_size 64 64)"),
     (ResNetFCN(2, 1, 2, 4), UNetPlusPlus(2, 1, 2, 4), "the file holds a ResNetFCN, expected a UNetPlusPlus"),
+    (ResNetFCN(2, 1, 2, 4), UNet(2, 1, 2, 4), "the file holds a ResNetFCN, expected a UNet"),
     (transunet(), unet(), None),  # other units: no class of medkd with its default sizes
     (UNetPlusPlus(3, 1, 2, 2), unet(3), "the file holds a UNetPlusPlus, expected a UNet"),
     (

@@ -17,7 +17,7 @@ FORMS = {
     ("kits19", "2d"): (functools.partial(ResNetFCN, 2, 1, 2), [*CT, *SLICES]),
     ("kits19", "3d"): (functools.partial(UNet, 3, 1, 2), [*CT, *VOLUMES]),
     ("lits", "2d"): (functools.partial(ResNetFCN, 2, 1, 2), [*CT, *SLICES]),
-    ("nifti", "2d"): (functools.partial(ResNetFCN, 2, 1, 3), [*OWN, *SLICES]),
+    ("nifti", "2d"): (functools.partial(UNet, 2, 1, 3), [*OWN, *SLICES]),
     ("nifti", "3d"): (functools.partial(UNet, 3, 1, 3), [*OWN, *VOLUMES]),
     ("cvc_endoscene", "2d"): (functools.partial(UNet, 2, 3, 2), SLICES),
     ("isic2018", "2d"): (functools.partial(UNet, 2, 3, 2), SLICES),
