@@ -39,7 +39,7 @@ def channels(tmp_path_factory, medkd_run) -> tuple[Path, Path]:
         files = [nib.load(folder / f"images/{label.name.removesuffix('.nii.gz')}_000{n}.nii.gz") for n in range(2)]
         array = np.stack([file.get_fdata(dtype=np.float32) for file in files], axis=-1)
         nib.save(nib.Nifti1Image(array, files[0].affine), folder / "together" / label.name)
-    torch.manual_seed(2)
+    torch.manual_seed(6)
     network = UNet(2, 2, 2, width=2).eval()
     scaled = torch.from_numpy((array - array.min((0, 1, 2))) / np.ptp(array, axis=(0, 1, 2)) * 2 - 1)
     logits = network(scaled.permute(2, 3, 0, 1))  # slices, channels, rows, columns
