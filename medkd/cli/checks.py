@@ -176,6 +176,9 @@ def _check_component(name: str, target: Any, config: dict[str, Any]) -> None:
     taken = argument_names(target)
     arguments = {key: value for key, value in component.items() if not key.startswith("_")}
     if other := [key for key in arguments if key not in taken]:
+        option = ID_OPTIONS.get(str(component.get("architecture")).removeprefix("@"))
+        if option is not None and target.rpartition(".")[2] in option.choices:
+            raise UsageError(f"--{name} {target}: expected --{option.name} {target.rpartition('.')[2]}")
         whole = {"_target_": target, **{key: value for key, value in arguments.items() if key in taken}}
         raise UsageError(
             f"--{name}: {target} takes no {', '.join(other)}, which the configuration gives: replace the whole component, "

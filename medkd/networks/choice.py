@@ -11,9 +11,9 @@ from .transunet import TransUNet
 from .unet import UNet
 from .unet_plus_plus import UNetPlusPlus
 
-__all__ = ["build_student", "build_teacher"]
+__all__ = ["STUDENTS", "build_student", "build_teacher"]
 
-_STUDENTS = {"UNet": UNet, "ResNetFCN": ResNetFCN}
+STUDENTS = {"UNet": UNet, "ResNetFCN": ResNetFCN}
 
 
 def build_student(architecture: str, spatial_dims: int, in_channels: int, out_channels: int, width: int) -> nn.Module:
@@ -33,9 +33,9 @@ def build_student(architecture: str, spatial_dims: int, in_channels: int, out_ch
         >>> type(build_student("ResNetFCN", 2, 1, 2, width=4)).__name__
         'ResNetFCN'
     """
-    if architecture not in _STUDENTS:
-        raise ValueError(f"--student_architecture: found {architecture!r}, expected {' or '.join(_STUDENTS)}")
-    return _STUDENTS[architecture](spatial_dims, in_channels, out_channels, width=width)
+    if architecture not in STUDENTS:
+        raise ValueError(f"--student_architecture: found {architecture!r}, expected {' or '.join(STUDENTS)}")
+    return STUDENTS[architecture](spatial_dims, in_channels, out_channels, width=width)
 
 
 def build_teacher(

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from .choice import STUDENTS
+
 __all__ = ["explain_misfit"]
 
 Shapes = Mapping[str, tuple[int, ...]]
 _LAYER = re.compile(r"layers\.(\d+)\.")
 _HEADS = "heads."
-_STUDENTS = {"UNet", "ResNetFCN"}  # among which a task lets the user choose
 _POSITIONS = "positions"
 _STRIDE = 16  # of a token of TransUNet
 
@@ -35,8 +36,8 @@ def explain_misfit(network: nn.Module, file: Shapes, role: str) -> str:
         return f"a {dims[0]}-D network in the file, a {dims[1]}-D network here{option}"
     architecture, expected = _architecture(file), type(network).__name__
     if is_medkd and architecture not in (None, expected):
-        is_student = role == "model" and {architecture, expected} == _STUDENTS
-        option = f" (--student_architecture {architecture})" if is_student else ""
+        is_student = role == "model" and {architecture, expected} <= STUDENTS.keys()
+        option = f" (--student_architecture {architecture}, or the --overlay of its training)" if is_student else ""
         return f"the file holds a {architecture}, expected a {expected}{option}"
     findings = _size_findings(here, file)
     if findings is None or not _add_part_findings(findings, here, file):

@@ -55,7 +55,7 @@ def test_ids_that_consumers_look_for(task, file, ids):
 
 
 @pytest.mark.parametrize("task", tasks())
-def test_defaults_build_the_published_networks(task):
+def test_defaults_build_networks_of_known_size(task):
     # TransUNet's 105,276,066 and three heads of 902
     expected = (11_177_538, 36_171_848) if task in ("kits19", "lits") else (31_043_586, 105_276_968)
     if task == "nifti":  # our own choice of a student

@@ -49,6 +49,15 @@ def test_a_student_of_volumes(student):
     assert list((student / "overlays").glob("worst_*.png"))
 
 
+def test_a_student_without_decoder(run, kits19_data, medkd_run, tmp_path):
+    """Its record names it: `evaluate` needs no option."""
+    assert run("train", tmp_path / "run", "--student_architecture", "ResNetFCN") == 0
+    assert not any("decoder" in name for name in torch.load(tmp_path / "run/model.pt", weights_only=True))
+    words = ["--model", tmp_path / "run", "--dataset_dir", kits19_data, "--output_dir", tmp_path / "again"]
+    assert medkd_run("evaluate", "kits19", *words, "--device", "cpu", tiny=False) == 0
+    assert (tmp_path / "again/metrics.csv").read_text() == (tmp_path / "run/metrics.csv").read_text()
+
+
 def test_plckd_in_volumes(run, teacher, tmp_path):
     assert run("distill", tmp_path / "plckd", "--teacher", teacher, "--method", "plckd") == 0
     report = json.loads((tmp_path / "plckd/correction.json").read_text())

@@ -18,6 +18,10 @@ REFUSED = [
     (["train", "kits19", *FOLDERS, "--max_epoch", "3"], "did you mean --max_epochs?"),
     (["train", "nifti", *FOLDERS, "--train::trainer::clip_nrom", "3"], "did you mean --train::trainer::clip_norm"),
     (["train", "nifti", *FOLDERS, "--network_def::spatial", "3"], "did you mean --network_def::spatial_dims"),
+    (
+        ["train", "nifti", *FOLDERS, "--network_def::_target_", "medkd.networks.UNet"],
+        "--network_def::_target_ medkd.networks.UNet: expected --student_architecture UNet",
+    ),
     (["train", "kits19"], "needs --dataset_dir, --output_dir"),
     (
         ["train", "kits19", "--max_epoch", "3"],

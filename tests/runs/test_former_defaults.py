@@ -28,6 +28,25 @@ def test_configurations_without_our_trainer_are_left_alone():
         assert add_former_defaults(config, is_cuda=False) == config
 
 
+def former_student(definition):
+    kept = {name: value for name, value in definition.items() if name != "architecture"}
+    return {**kept, "_target_": "medkd.networks.ResNetFCN"}
+
+
+def test_students_of_volumes_were_named_by_their_class():
+    today = {"_target_": "medkd.networks.build_student", "architecture": "@student_architecture", "width": "@width"}
+    saved = {"spacing": None, "mode": "2d", "network_def": former_student(today)}
+    assert add_former_defaults(saved, is_cuda=False) == {
+        **saved,
+        "student_architecture": "ResNetFCN",
+        "network_def": today,
+    }
+    teacher = {"spacing": None, "mode": "3d", "network_def": "%teacher_def"}
+    assert add_former_defaults(teacher, is_cuda=False) == {**teacher, "student_architecture": "UNet"}
+    chosen = {**saved, "student_architecture": "UNet", "network_def": today}
+    assert add_former_defaults(chosen, is_cuda=False) == chosen
+
+
 def test_a_run_of_before_is_resumed(kits19_data, medkd_run, tmp_path, capsys):
     words = ["train", "kits19", "--dataset_dir", kits19_data, "--output_dir", tmp_path / "run", "--device", "cpu"]
     assert medkd_run(*words, *FORMER) == 0
@@ -35,6 +54,8 @@ def test_a_run_of_before_is_resumed(kits19_data, medkd_run, tmp_path, capsys):
     assert state.pop("settings") == {"precision": "float32", "memory_format": "contiguous"}
     for content in (state["config"], state["config"]["train"]["trainer"]):
         del content["memory_format"], content["compile"]
+    del state["config"]["student_architecture"]
+    state["config"]["network_def"] = former_student(state["config"]["network_def"])
     state["config"]["amp"] = EXPRESSION
     torch.save(state, tmp_path / "run/resume.pt")
     assert medkd_run(*words, "--resume", "True", *FORMER) == 0

@@ -85,6 +85,14 @@ def test_what_only_a_trusted_record_can_build(write, content, tmp_path, monkeypa
     assert not (tmp_path / "written").exists()
 
 
+def test_a_network_by_name_may_have_another_width(write):
+    definition = {"_target_": "medkd.networks.build_student", "architecture": "@student_architecture"}
+    sizes = {"spatial_dims": 2, "in_channels": "@num_channels", "out_channels": "@num_classes", "width": 3}
+    parser = load_parser(write(network_def={**definition, **sizes}, student_architecture="UNet"))
+    network = parser.get_parsed_content("network")
+    assert type(network).__name__ == "UNet" and network.head.in_channels == 3
+
+
 def test_a_trusted_record_is_the_configuration(write):
     content = {
         "network_def": {"_target_": "torch.nn.Conv2d", "in_channels": "$1 + 1", "out_channels": 2, "kernel_size": 1}
