@@ -41,8 +41,8 @@ def _student_of_volumes(config: Mapping[str, Any]) -> dict[str, Any]:
     if "spacing" not in config or "student_architecture" in config:
         return {}
     definition = config.get("network_def")
-    name = _STUDENTS.get(str(definition.get("_target_"))) if isinstance(definition, Mapping) else None
-    if name is None:  # a teacher, an assistant, or a network of the user's
+    if not isinstance(definition, Mapping) or definition.get("_target_") not in _STUDENTS:
+        # a teacher, an assistant, or a network of the user's
         return {"student_architecture": "UNet" if config.get("mode") == "3d" else "ResNetFCN"}
     chosen = {"_target_": "medkd.networks.build_student", "architecture": "@student_architecture"}
-    return {"student_architecture": name, "network_def": {**definition, **chosen}}
+    return {"student_architecture": _STUDENTS[definition["_target_"]], "network_def": {**definition, **chosen}}
