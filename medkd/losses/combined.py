@@ -98,6 +98,12 @@ class CombinedLoss(_Loss):
         return weight * self.task(logits.index_select(0, labelled), target.index_select(0, labelled))
 
     @property
+    def teaches_logits(self) -> bool:
+        """Return whether a term reads the student's logits: those on feature maps alone leave its last layer as it is."""
+        weighed = {tap for name, taps in self.taps.items() if self.weights[name] for tap in taps}
+        return any(tap.partition("->")[0].strip() == "logits" for tap in weighed)
+
+    @property
     def components(self) -> dict[str, Tensor]:
         """Return the unweighted values that single losses report of their last call, named "<term>/<component>"."""
         return {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from medkd.startup import lazy_names
 
 from .coarse_target import note_coarse_target
-from .images import check_images, note_images
+from .images import check_images, check_logits, note_images
 from .presets import check_arguments, has_terms, load_preset, names, resolve_preset
 from .requirements import check_embedding, check_reads_logits, team_arguments
 
@@ -20,6 +20,7 @@ __all__ = [
     "check_arguments",
     "check_embedding",
     "check_images",
+    "check_logits",
     "check_reads_logits",
     "has_terms",
     "load_preset",

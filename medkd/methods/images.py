@@ -12,7 +12,7 @@ from medkd.runs.errors import UsageError
 
 from .presets import resolve_preset, resolve_reference
 
-__all__ = ["check_images", "note_images"]
+__all__ = ["check_images", "check_logits", "note_images"]
 
 
 def check_images(name: str, args: Mapping[str, Any] | None, labelled: int, unlabelled: int) -> None:
@@ -38,6 +38,26 @@ def check_images(name: str, args: Mapping[str, Any] | None, labelled: int, unlab
                 f"method {name}: found no unlabelled images{'' if term == name else f' for the term {term}'}, expected some "
                 "(--unlabelled), or --method_args::labelled True"
             )
+
+
+def check_logits(name: str, loss: Any, labelled: int, unlabelled: int) -> None:
+    """Check that something teaches the student's last layer: a label, or a term on its logits.
+
+    Args:
+        name: a method, see `names`.
+        loss: built by the method; any but a `medkd.losses.CombinedLoss` is taken as it is.
+        labelled: number of labelled cases in the training.
+        unlabelled: number of unlabelled ones; not read.
+
+    Raises:
+        UsageError: for a method on feature maps alone, where no image has a label.
+    """
+    if labelled or getattr(loss, "teaches_logits", True):
+        return
+    raise UsageError(
+        f"method {name}: found no label, and terms on feature maps alone, which leave the student's last layer untrained: "
+        "expected labels (--training_cases), or a method that teaches logits, such as --method pseudo or kd"
+    )
 
 
 def note_images(name: str, args: Mapping[str, Any] | None, labelled: int, unlabelled: int) -> None:

@@ -120,3 +120,29 @@ def test_a_batch_without_a_label(batch, name):
     gradients = [p.grad for p in student.parameters() if p.grad is not None]
     assert all(torch.isfinite(gradient).all() for gradient in gradients)
     assert any(gradient.abs().sum() > 0 for gradient in gradients)
+
+
+@pytest.mark.filterwarnings("ignore:DKDLoss")
+@pytest.mark.parametrize("name", TAUGHT)
+def test_without_a_label_only_terms_on_logits_train_the_last_layer(batch, name):
+    student, teacher, maps, guide, target = batch
+    loss = build(name, student, teacher)
+    logits = maps.logits.detach().requires_grad_()
+    total = loss(maps._replace(logits=logits), guide, target, labelled=torch.tensor([], dtype=torch.long))
+    (gradient,) = torch.autograd.grad(total, [logits], materialize_grads=True)
+    is_taught = bool(gradient.abs().sum() > 0)
+    assert loss.teaches_logits == is_taught
+    methods.check_logits(name, loss, labelled=1, unlabelled=9)
+    if is_taught:
+        methods.check_logits(name, loss, labelled=0, unlabelled=9)
+    else:  # `recommended` is HLFD for this student
+        assert name in ("dcd", "hifd", "hlfd", "imf", "recommended")
+        with pytest.raises(ValueError, match=f"method {name}: found no label, and terms on feature maps alone"):
+            methods.check_logits(name, loss, labelled=0, unlabelled=9)
+
+
+def test_a_weight_of_zero_teaches_nothing(batch):
+    student, teacher, *_ = batch
+    loss = methods.build("at", DiceCELoss(softmax=True), student, teacher, {"kd_weight": 0.0})
+    assert not loss.teaches_logits
+    methods.check_logits("a loss of another library", nn.Module(), labelled=0, unlabelled=9)
