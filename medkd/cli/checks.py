@@ -86,6 +86,7 @@ def check_options(options: dict[str, Any], config: dict[str, Any], is_evaluated:
         if is_known(name, config):
             option = _in_mode(option_of(name), config)
             check_value(name, value, get_nested(config, name), option, is_evaluated=is_evaluated)
+            _check_architecture(name, value, config)
             _check_component(name, value, config)
     if unknown:
         raise UsageError(unknown_message(unknown))
@@ -163,6 +164,22 @@ def _in_mode(option: Option | None, config: dict[str, Any]) -> Option | None:
     return replace(option, choices=tuple(word for word in option.choices if word not in option.choices_3d))
 
 
+def _check_architecture(name: str, value: Any, config: dict[str, Any]) -> None:
+    """Check that a network of medkd is chosen by its option, which the record of a run keeps.
+
+    Raises:
+        UsageError: names the option.
+    """
+    parent, _, last = name.rpartition("::")
+    component = get_nested(config, parent) if last in ("architecture", "_target_") else None
+    if not isinstance(component, dict) or not isinstance(value, str):
+        return
+    option = ID_OPTIONS.get(str(component.get("architecture")).removeprefix("@"))
+    chosen = value.removeprefix("medkd.networks.")
+    if option is not None and (last == "architecture" or chosen in option.choices and chosen != value):
+        raise UsageError(f"--{name} {value}: expected --{option.name} {chosen}")
+
+
 def _check_component(name: str, target: Any, config: dict[str, Any]) -> None:
     """Check that a class in the place of a component's takes the arguments that the configuration gives it.
 
@@ -176,9 +193,6 @@ def _check_component(name: str, target: Any, config: dict[str, Any]) -> None:
     taken = argument_names(target)
     arguments = {key: value for key, value in component.items() if not key.startswith("_")}
     if other := [key for key in arguments if key not in taken]:
-        option = ID_OPTIONS.get(str(component.get("architecture")).removeprefix("@"))
-        if option is not None and target.rpartition(".")[2] in option.choices:
-            raise UsageError(f"--{name} {target}: expected --{option.name} {target.rpartition('.')[2]}")
         whole = {"_target_": target, **{key: value for key, value in arguments.items() if key in taken}}
         raise UsageError(
             f"--{name}: {target} takes no {', '.join(other)}, which the configuration gives: replace the whole component, "

@@ -79,6 +79,8 @@ def _is_output_closed() -> bool:
 
 
 def _message(error: Exception, words: list[str]) -> str | None:
+    if isinstance(error, ModuleNotFoundError) and error.name is None:  # MONAI's, of a class that does not exist
+        return str(error).splitlines()[0]
     if isinstance(error, ModuleNotFoundError):
         if str(error.name).startswith("medkd"):
             return None

@@ -134,9 +134,9 @@ _OPTIONS = (
     # networks and method
     Option("student_architecture", "text", "Network of the student.", choices=("UNet", "ResNetFCN")),
     Option("teacher_architecture", "text", "Network of the teacher.", choices=("TransUNet", "UNetPlusPlus")),
-    Option("student_width", "number", "Channels of the student's first stage.", most=_WIDEST),
-    Option("teacher_width", "number", "Channels of the teacher's first stage.", most=_WIDEST),
-    Option("teacher_layers", "number", "Number of Transformer layers of the teacher.", most=1000),
+    Option("student_width", "count", "Channels of the student's first stage.", most=_WIDEST),
+    Option("teacher_width", "count", "Channels of the teacher's first stage.", most=_WIDEST),
+    Option("teacher_layers", "count", "Number of Transformer layers of the teacher.", most=1000),
     Option("method", "text", "Distillation method: one of `medkd methods`."),
     Option("method_args", "mapping", "Arguments of the method; a single one: --method_args::NAME VALUE."),
     Option(

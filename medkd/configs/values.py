@@ -170,7 +170,8 @@ def _expected(name: str, default: Any, option: Option | None, value: Any = None)
         case "whole":
             return "a whole number from 0 on"
         case "count":
-            return "a whole number from 1 on"
+            end = "on" if option is None or option.most == math.inf else f"to {option.most}"
+            return f"a whole number from 1 {end}"
         case "list" | "sizes" | "numbers" if option is not None and option.example:
             return f"a list such as {option.example}, or its values as words"
         case "window":

@@ -142,7 +142,10 @@ def subsample_cases(entries: Sequence[dict[str, Any]], count: int | None, seed: 
     if count is None:
         return list(entries)
     if not 1 <= count <= len(entries):
-        raise ValueError(f"--training_cases {count}: expected 1 to {len(entries)}, the training cases of the data set")
+        instead = "" if count else "; without a label a student learns by medkd distill"
+        raise ValueError(
+            f"--training_cases {count}: expected 1 to {len(entries)}, the training cases of the data set{instead}"
+        )
     indices = np.random.default_rng(seed).permutation(len(entries))[:count]
     return [entries[index] for index in sorted(indices)]
 

@@ -56,7 +56,7 @@ def check_logits(name: str, loss: Any, labelled: int, unlabelled: int) -> None:
         return
     raise UsageError(
         f"method {name}: found no label, and terms on feature maps alone, which leave the student's last layer untrained: "
-        "expected labels (--training_cases), or a method that teaches logits, such as --method pseudo or kd"
+        "expected labels (--training_cases), or a method that teaches logits, such as --method pseudo"
     )
 
 

@@ -15,7 +15,7 @@ def test_overlays_of_the_user_and_free_options_are_named(tmp_path):
     files.append(str(overlay))
     expected = [
         "network_def::_target_",
-        *(f"network_def::{name}" for name in ("spatial_dims", "in_channels", "out_channels", "width")),
+        *(f"network_def::{name}" for name in ("architecture", "spatial_dims", "in_channels", "out_channels", "width")),
         "train::inferer::overlap",
     ]
     assert sorted(changed_ids(files, {}, merge_files(files))) == sorted(expected)

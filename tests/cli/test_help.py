@@ -17,7 +17,7 @@ def test_all_verbs_are_listed():
 
 def test_options_of_a_task_have_defaults():
     text = verb_help(VERBS["train"], "nifti")
-    for name, default in (("max_epochs", 120), ("student_width", 64), ("seed", 0), ("slice_batch", 8)):
+    for name, default in (("max_epochs", 120), ("student_width", 16), ("seed", 0), ("slice_batch", 8)):
         assert re.search(rf"--{name} .*\(default: {default}\)", text), name
     assert text.index("--output_dir") < text.index("--max_epochs") < text.index("--val_interval")
     assert "--patch_size" not in text and "--num_classes" not in text

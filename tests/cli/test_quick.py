@@ -22,6 +22,14 @@ REFUSED = [
         ["train", "nifti", *FOLDERS, "--network_def::_target_", "medkd.networks.UNet"],
         "--network_def::_target_ medkd.networks.UNet: expected --student_architecture UNet",
     ),
+    (
+        ["train", "nifti", *FOLDERS, "--network_def::architecture", "ResNetFCN"],
+        "--network_def::architecture ResNetFCN: expected --student_architecture ResNetFCN",
+    ),
+    (
+        ["train", "nifti", *FOLDERS, "--network_def::_target_", "monai.networks.nets.UNet"],
+        "monai.networks.nets.UNet takes no architecture, width, which the configuration gives: replace the whole",
+    ),
     (["train", "kits19"], "needs --dataset_dir, --output_dir"),
     (
         ["train", "kits19", "--max_epoch", "3"],
