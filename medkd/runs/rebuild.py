@@ -23,7 +23,7 @@ __all__ = ["load_parser", "network_class"]
 
 _ROLES = ("teacher", "false_pixel_assistant", "boundary_assistant")
 _NETWORKS = ("network_def", "teacher_def")
-# Networks of medkd are built from numbers alone.
+# Networks of medkd are built from numbers, and the name of one of them, alone.
 _NAMES = ("ResNetFCN", "TransUNet", "UNet", "UNetPlusPlus", "build_student", "build_teacher")
 _CLASSES = tuple(f"medkd.networks.{name}" for name in _NAMES)
 # Where a run ran, and what only its training read.

@@ -75,3 +75,25 @@ def test_a_student_learns_from_a_teacher_alone_and_is_measured_by_its_agreement(
     page = (tmp_path / "report/report.html").read_text()
     assert "agreement with the teacher (Dice)" in page and "teacher's label map" in page.replace("&#39;", "'")
     assert "found a data set without labels" not in page  # the worst cases are shown
+
+
+def test_a_method_on_feature_maps_alone_is_refused(teachers, kits19_data, medkd_run, tmp_path, capsys):
+    """The student has no decoder, so `recommended` is HLFD, whose terms do not reach the last layer."""
+    words = ["--teacher", teachers["kits19"], "--dataset_dir", kits19_data, "--output_dir", tmp_path / "run"]
+    assert medkd_run("distill", "kits19", *words, "--training_cases", 0, "--unlabelled", "rest") in (1, 2)
+    assert "method recommended: found no label" in capsys.readouterr().err and not (tmp_path / "run").exists()
+    assert medkd_run("train", "kits19", *words[2:], "--training_cases", 0) in (1, 2)
+    assert "without a label a student learns by medkd distill" in capsys.readouterr().err
+
+
+def test_a_class_that_does_not_exist_is_named(kits19_data, medkd_run, tmp_path, capsys):
+    words = [
+        "--dataset_dir",
+        kits19_data,
+        "--output_dir",
+        tmp_path / "run",
+        "--network_def::_target_",
+        "medkd.networks.No",
+    ]
+    assert medkd_run("train", "kits19", *words) in (1, 2)
+    assert "Cannot locate class or function path: 'medkd.networks.No'" in capsys.readouterr().err
