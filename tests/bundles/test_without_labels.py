@@ -84,16 +84,3 @@ def test_a_method_on_feature_maps_alone_is_refused(teachers, kits19_data, medkd_
     assert "method recommended: found no label" in capsys.readouterr().err and not (tmp_path / "run").exists()
     assert medkd_run("train", "kits19", *words[2:], "--training_cases", 0) in (1, 2)
     assert "without a label a student learns by medkd distill" in capsys.readouterr().err
-
-
-def test_a_class_that_does_not_exist_is_named(kits19_data, medkd_run, tmp_path, capsys):
-    words = [
-        "--dataset_dir",
-        kits19_data,
-        "--output_dir",
-        tmp_path / "run",
-        "--network_def::_target_",
-        "medkd.networks.No",
-    ]
-    assert medkd_run("train", "kits19", *words) in (1, 2)
-    assert "Cannot locate class or function path: 'medkd.networks.No'" in capsys.readouterr().err

@@ -77,3 +77,16 @@ def test_a_closed_pipe_ends_the_command_silently():
         process.stdout.close()  # before anything is written
         assert process.stderr.read() == b""
         assert process.wait() == 141
+
+
+def test_a_class_that_does_not_exist_is_named(kits19_data, medkd_run, tmp_path, capsys):
+    words = [
+        "--dataset_dir",
+        kits19_data,
+        "--output_dir",
+        tmp_path / "run",
+        "--network_def::_target_",
+        "medkd.networks.No",
+    ]
+    assert medkd_run("train", "kits19", *words) in (1, 2)
+    assert "Cannot locate class or function path: 'medkd.networks.No'" in capsys.readouterr().err
