@@ -71,7 +71,9 @@ def test_an_empty_map_shows_the_middle(volume):
 def test_without_viewer_or_kernel_the_planes_are_given(volume, monkeypatch, installed):
     fake = types.SimpleNamespace(NiiVue=None, SliceType=None) if installed else None
     monkeypatch.setitem(sys.modules, "ipyniivue", fake)
-    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: None))
+    # matplotlib's first canvas reads the version
+    stand_in = types.SimpleNamespace(get_ipython=lambda: None, version_info=(9, 0))
+    monkeypatch.setitem(sys.modules, "IPython", stand_in)
     assert len(view_volume(volume / "image.nii.gz", maps(volume)).axes) == 3
 
 
