@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from medkd.runs.errors import UsageError
 
 from .external_teacher import absolute_paths
+from .run_options import ASSISTANTS
 
-__all__ = ["change_plan"]
+__all__ = ["change_plan", "notes_of_changes"]
 
 
 def change_plan(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +51,35 @@ def change_plan(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
         else:
             changed["teacher"] = {**content.get("teacher", {}), **teacher}
     return changed
+
+
+def notes_of_changes(content: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a note for each option of the command line that a changed plan also sets in a more specific section, which wins.
+
+    Args:
+        content: of the plan, from `change_plan`.
+        changes: what `change_plan` took.
+
+    Example:
+        >>> plan = {"tasks": {"a": {"options": {"max_epochs": 9}}, "b": {}}, "rows": {}, "options": {"max_epochs": 2}}
+        >>> print(*notes_of_changes(plan, {"options": {"max_epochs": 2}}))
+        note: --options max_epochs: the plan has values of its own, which stay: task a (options)
+    """
+    kinds = ("teacher", *ASSISTANTS, "distilled")
+    specs = {f"task {task}": spec for task, spec in content["tasks"].items()}
+    rows = {f"row {row}": spec for row, spec in content["rows"].items()}
+    for name in changes.get("options", {}):
+        given = changes.get("teacher", {})
+        plan = {kind: content.get(kind) for kind in kinds if kind != "teacher" or name not in given}
+        yield from _note("options", name, {**specs, **rows, "plan": plan}, ("options", *kinds))
+    for name in changes.get("teacher", {}):
+        yield from _note("teacher", name, specs, ("teacher",))
+
+
+def _note(option: str, name: str, specs: Mapping[str, Any], sections: tuple[str, ...]) -> Iterator[str]:
+    places = {owner: [part for part in sections if name in (spec.get(part) or {})] for owner, spec in specs.items()}
+    if named := [f"{owner} ({', '.join(parts)})" for owner, parts in places.items() if parts]:
+        yield f"note: --{option} {name}: the plan has values of its own, which stay: {', '.join(named)}"
 
 
 def _tasks_with_rows(tasks: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from medkd.runs.lock import FolderLock
 from .bundles import Bundles
 from .check_plan import check_data_sets, check_form, check_plan
 from .plan import Job, Plan
-from .plan_changes import change_plan
+from .plan_changes import change_plan, notes_of_changes
 from .plan_file import load_plan, plan_file
 from .plan_trust import check_trust
 from .progress import print_finished
@@ -75,6 +75,8 @@ def experiment(
     check_arguments(arguments)
     plan = Plan(content, _check_data(data), folder.absolute())
     check_data_sets(content, name, bundles, {task: plan.data_folder(task) for task in plan.tasks})
+    for note in notes_of_changes(content, changes):
+        print(note)
     before = _read_record(plan.folder) if (plan.folder / _RECORD).is_file() else {}
     _check_same_options(plan, before.get("commands", {}))
     with _lock(plan.folder) as lock:
