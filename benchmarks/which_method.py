@@ -33,6 +33,7 @@ LABELS = {
     "seen": ("few labels, the teacher's images unlabelled", "#009E73", "D"),
     "none": ("no labels, images alone", "#CC79A7", "v"),
     "full": ("all labels", "#555555", "^"),
+    "long": ("all labels, and the student alone with the teacher's epochs", "#999999", "x"),  # in the pairs alone
 }
 BASELINE, TEACHER = "Student alone", "Teacher"
 

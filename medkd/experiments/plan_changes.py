@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from medkd.runs.errors import UsageError
 
-from .external_teacher import absolute_paths
-from .run_options import ASSISTANTS
+from .external_teacher import absolute_paths, external_teacher
+from .run_options import merge_options
 
 __all__ = ["change_plan", "notes_of_changes"]
+
+_NAMED = 4  # runs that a note names
 
 
 def change_plan(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,33 +55,38 @@ def change_plan(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
     return changed
 
 
-def notes_of_changes(content: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a note for each option of the command line that a changed plan also sets in a more specific section, which wins.
+def notes_of_changes(
+    content: Mapping[str, Any], runs: Iterable[tuple[str, str]], changes: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield a note for each option of the command line that some runs do not take, as the plan sets it more specifically.
 
     Args:
         content: of the plan, from `change_plan`.
+        runs: task and who is trained of each run, see `merge_options`.
         changes: what `change_plan` took.
 
     Example:
-        >>> plan = {"tasks": {"a": {"options": {"max_epochs": 9}}, "b": {}}, "rows": {}, "options": {"max_epochs": 2}}
-        >>> print(*notes_of_changes(plan, {"options": {"max_epochs": 2}}))
-        note: --options max_epochs: the plan has values of its own, which stay: task a (options)
+        >>> plan = {"tasks": {"a": {"options": {"max_epochs": 9}}, "b": {}}, "rows": {"s": {}}, "options": {"max_epochs": 2}}
+        >>> print(*notes_of_changes(plan, [("a", "s"), ("b", "s")], {"options": {"max_epochs": 2}}))
+        note: --options max_epochs has no effect on a/s: the plan sets it there
     """
-    kinds = ("teacher", *ASSISTANTS, "distilled")
-    specs = {f"task {task}": spec for task, spec in content["tasks"].items()}
-    rows = {f"row {row}": spec for row, spec in content["rows"].items()}
+    given = changes.get("teacher", {})
+    # an external teacher is not trained; metrics are added to those of the plan
+    trained = [(task, who) for task, who in runs if who != "teacher" or not external_teacher(content, task)]
+    teachers = [(task, who) for task, who in trained if who == "teacher"]
     for name in changes.get("options", {}):
-        given = changes.get("teacher", {})
-        plan = {kind: content.get(kind) for kind in kinds if kind != "teacher" or name not in given}
-        yield from _note("options", name, {**specs, **rows, "plan": plan}, ("options", *kinds))
-    for name in changes.get("teacher", {}):
-        yield from _note("teacher", name, specs, ("teacher",))
+        of_options = [run for run in trained if run not in teachers or name not in given]
+        yield from _note("options", name, content, () if name == "metrics" else of_options)
+    for name in given:
+        yield from _note("teacher", name, content, teachers)
 
 
-def _note(option: str, name: str, specs: Mapping[str, Any], sections: tuple[str, ...]) -> Iterator[str]:
-    places = {owner: [part for part in sections if name in (spec.get(part) or {})] for owner, spec in specs.items()}
-    if named := [f"{owner} ({', '.join(parts)})" for owner, parts in places.items() if parts]:
-        yield f"note: --{option} {name}: the plan has values of its own, which stay: {', '.join(named)}"
+def _note(section: str, name: str, content: Mapping[str, Any], runs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    value = content[section][name]
+    kept = [f"{task}/{who}" for task, who in runs if merge_options(content, task, who).get(name) != value]
+    if kept:
+        named = ", ".join(kept[:_NAMED]) + (f" and {len(kept) - _NAMED} more" if len(kept) > _NAMED else "")
+        yield f"note: --{section} {name} has no effect on {named}: the plan sets it there"
 
 
 def _tasks_with_rows(tasks: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:

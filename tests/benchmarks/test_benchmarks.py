@@ -154,7 +154,7 @@ def test_pairs_begin_with_what_is_recommended_for_the_student(task, recommended)
 
 
 def test_pairs_of_methods_are_compared_by_seed(tmp_path, capsys):
-    rows = {"AT": {"method": "at"}, "KD": {"method": "kd"}, "HLFD": {"method": "hlfd"}}
+    rows = {"AT": {"method": "at"}, "KD": {"method": "kd"}, "HLFD": {"method": "hlfd"}, "Student alone": {}}
     plan = {
         "title": "Pairs",
         "metrics": ["dice"],
@@ -164,11 +164,14 @@ def test_pairs_of_methods_are_compared_by_seed(tmp_path, capsys):
             "x_unlabelled": {"rows": ["AT"], "distilled": {"max_epochs": 5}},
             "x_seen": {"rows": ["AT"], "distilled": {"max_epochs": 4}},
             "x_none": {"rows": ["AT"], "distilled": {"max_epochs": 3}},
+            "x_full": {"rows": ["AT"], "distilled": {"max_epochs": 2}},
+            "x_long": {"rows": ["Student alone"]},
         },
         "rows": rows,
     }
     dice = {"x_few/at": [0.5, 0.6, 0.7], "x_few/kd": [0.4, 0.55], "x_few/hlfd": [0.1, 0.1, 0.1]}
     dice |= {"x_unlabelled/at": [0.55, 0.65, 0.75], "x_seen/at": [0.52, 0.62, 0.72], "x_none/at": [0.54, 0.64, 0.74]}
+    dice |= {"x_full/at": [0.8, 0.8, 0.8], "x_long/student_alone": [0.7, 0.75, 0.8]}
     for row, values in dice.items():
         for seed, value in enumerate(values):
             folder = tmp_path / "runs" / row / f"seed_{seed}"
@@ -183,7 +186,8 @@ def test_pairs_of_methods_are_compared_by_seed(tmp_path, capsys):
     # the seed that KD lacks is left out; HLFD has no other row
     others = {"unlabelled": "without these images", "seen": "without these images", "none": "with few labels too"}
     of_supplies = [(f"x_{supply}", f"AT minus AT {words}") for supply, words in others.items()]
-    assert list(table.index) == [("x_few", "AT minus KD"), *of_supplies]
-    assert table["seeds"].tolist() == [2, 3, 3, 3]
-    assert table["difference"].tolist() == pytest.approx([7.5, 5.0, 2.0, -1.0])
+    longer = ("x_long", "AT minus Student alone, the teacher's epochs")
+    assert list(table.index) == [("x_few", "AT minus KD"), *of_supplies, longer]
+    assert table["seeds"].tolist() == [2, 3, 3, 3, 3]
+    assert table["difference"].tolist() == pytest.approx([7.5, 5.0, 2.0, -1.0, 5.0])
     assert table.loc[of_supplies, "difference_low"].tolist() == pytest.approx([5.0, 2.0, -1.0])

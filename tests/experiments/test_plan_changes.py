@@ -30,21 +30,31 @@ def test_a_task_is_not_left_without_its_team():
     assert list(change_plan(content, {"tasks": ["kits19"]})["tasks"]) == ["kits19"]
 
 
-def test_options_that_the_plan_sets_more_specifically_are_named(tmp_path):
+def notes(plan, changes, *runs):
+    return list(notes_of_changes(change_plan(plan, changes), runs, changes))
+
+
+def test_runs_that_do_not_take_an_option_of_the_command_are_named(tmp_path):
     plan = {
         **PLAN,
-        "tasks": {"kits19": {"options": {"max_epochs": 9}, "teacher": {"max_epochs": 3, "batch_size": 2}}, "lits": {}},
-        "rows": {"kd": {"method": "kd", "options": {"max_epochs": 4}}},
-        "teacher": {"max_epochs": 5},
-        "distilled": {"batch_size": 1},
+        "options": {"batch_size": 8},
+        "tasks": {
+            "kits19": {"teacher": {"max_epochs": 3, "batch_size": 2}, "distilled": {"max_epochs": 6}},
+            "lits": {},
+        },
+        "rows": {"kd": {"method": "kd"}, "alone": {}, "other": {"options": {"max_epochs": None}}},
+        "boundary_assistant": {"max_epochs": 5},
     }
-    changes = {"options": {"max_epochs": 1, "seed": 3}, "teacher": {"batch_size": 6}}
-    assert list(notes_of_changes(change_plan(plan, changes), changes)) == [
-        "note: --options max_epochs: the plan has values of its own, which stay: "
-        "task kits19 (options, teacher), row kd (options), plan (teacher)",
-        "note: --teacher batch_size: the plan has values of its own, which stay: task kits19 (teacher)",
+    runs = [(task, who) for task in plan["tasks"] for who in ("teacher", "boundary_assistant", *plan["rows"])]
+    assert notes(plan, {"options": {"max_epochs": 1}}, *runs) == [
+        "note: --options max_epochs has no effect on kits19/teacher, kits19/boundary_assistant, kits19/kd, kits19/other "
+        "and 2 more: the plan sets it there",
     ]
-    both = {"options": {"max_epochs": 1}, "teacher": {"max_epochs": 2}}  # the teacher's is no value of the plan
-    assert "plan (" not in "".join(notes_of_changes(change_plan(plan, both), both))
-    outside = {"teacher": {"teacher": str(tmp_path)}}
-    assert list(notes_of_changes(change_plan(plan, outside), outside)) == []
+    assert notes(plan, {"options": {"max_epochs": 1}}, ("lits", "teacher"), ("lits", "kd"), ("kits19", "alone")) == []
+    both = {"options": {"max_epochs": 1, "metrics": "nsd"}, "teacher": {"max_epochs": 7, "batch_size": 6}}
+    assert notes(plan, both, ("kits19", "teacher"), ("lits", "teacher")) == [
+        "note: --teacher max_epochs has no effect on kits19/teacher: the plan sets it there",
+        "note: --teacher batch_size has no effect on kits19/teacher: the plan sets it there",
+    ]
+    outside = {"options": {"max_epochs": 1}, "teacher": {"teacher": str(tmp_path)}}
+    assert notes(plan, outside, ("lits", "teacher"), ("lits", "kd")) == []

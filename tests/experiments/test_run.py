@@ -129,8 +129,11 @@ def test_a_failed_run_leaves_a_hole_and_more_seeds_join(experiment, capfd):
     assert main([*words, *chosen, "--seeds", "[0, 1]"]) == 0
     assert pd.read_csv(out / "table.csv").set_index("row")["seeds"].to_dict() == {"T": 1, "alone": 2}
     assert before == {path: path.stat().st_mtime_ns for path in before}
-    assert main([*words, "--options", "{'max_epochs': 2}"]) in (1, 2)
-    assert "was run with other options: choose another folder" in capfd.readouterr().err
+    capfd.readouterr()
+    assert main([*words, "--options", "{'max_epochs': 2, 'training_cases': 3}"]) in (1, 2)
+    told = capfd.readouterr()
+    assert "was run with other options: choose another folder" in told.err
+    assert "note: --options training_cases has no effect on kits19/broken: the plan sets it there" in told.out
     assert main(["report", "--experiment", str(out), "--output_dir", str(out / "again")]) == 0
     assert (out / "again/table.tex").exists()
 

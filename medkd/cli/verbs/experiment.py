@@ -94,10 +94,15 @@ VERB = Verb(
         Option(
             "options",
             "mapping",
-            "Option for every run, in addition to those of the plan; may be repeated.",
+            "Option for every run for which no task, row or kind of run of the plan sets it; may be repeated.",
             repeat=True,
         ),
-        Option("teacher", "mapping", "Option for the teachers; may be repeated.", repeat=True),
+        Option(
+            "teacher",
+            "mapping",
+            "Option for the teachers for which no task of the plan sets it; may be repeated.",
+            repeat=True,
+        ),
         Option("trust_plan", "flag", "Execute code of the plan: $ expressions, classes that it names, its overlays."),
     ),
     required=_REQUIRED,
