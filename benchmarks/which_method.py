@@ -1,8 +1,8 @@
 """Print the tables of the comparison `desk2`, and draw its forest plot: ``python benchmarks/which_method.py``.
 
 Each file of benchmarks/results/desk2 is the ``table.csv`` of ``medkd report --experiment`` on one data set, each file of
-benchmarks/results/desk2_pairs is written by desk2_pairs.py. The plot goes to docs/pictures/which_method.png. (desk2_long has the
-student alone of the cells `long`, which stands in the pairs alone.)
+benchmarks/results/desk2_pairs is written by desk2_pairs.py. The plot goes to docs/pictures/which_method.png. (desk2_long
+has the student alone of the cells `long`, which stands in the pairs alone.)
 """
 
 from __future__ import annotations
