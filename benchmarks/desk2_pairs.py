@@ -51,8 +51,8 @@ def pairs(plan: Plan) -> Iterator[tuple[str, str, Runs, Runs]]:
             for row in ROWS:
                 yield task, f"{row} minus {row} {words}", _ended(plan, task, row), _ended(plan, f"{data}_{other}", row)
         if supply == "long":
+            alone = _ended(plan, task, "Student alone")
             for row in ("AT", "Student alone"):
-                alone = _ended(plan, task, "Student alone")
                 yield task, f"{row} minus Student alone, the teacher's epochs", _ended(plan, f"{data}_full", row), alone
 
 

@@ -76,7 +76,8 @@ def experiment(
     plan = Plan(content, _check_data(data), folder.absolute())
     check_data_sets(content, name, bundles, {task: plan.data_folder(task) for task in plan.tasks})
     runs = dict.fromkeys((job.task, job.row if job.kind == "student" else job.kind) for job in plan.jobs.values())
-    print(*(f"{note}\n" for note in notes_of_changes(content, runs, changes)), sep="", end="")
+    for note in notes_of_changes(content, runs, changes):
+        print(note)
     before = _read_record(plan.folder) if (plan.folder / _RECORD).is_file() else {}
     _check_same_options(plan, before.get("commands", {}))
     with _lock(plan.folder) as lock:

@@ -37,6 +37,7 @@ def notes(plan, changes, *runs):
 def test_runs_that_do_not_take_an_option_of_the_command_are_named(tmp_path):
     plan = {
         **PLAN,
+        "metrics": ["dice", "nsd"],
         "options": {"batch_size": 8},
         "tasks": {
             "kits19": {"teacher": {"max_epochs": 3, "batch_size": 2}, "distilled": {"max_epochs": 6}},
@@ -51,7 +52,7 @@ def test_runs_that_do_not_take_an_option_of_the_command_are_named(tmp_path):
         "and 2 more: the plan sets it there",
     ]
     assert notes(plan, {"options": {"max_epochs": 1}}, ("lits", "teacher"), ("lits", "kd"), ("kits19", "alone")) == []
-    both = {"options": {"max_epochs": 1, "metrics": "nsd"}, "teacher": {"max_epochs": 7, "batch_size": 6}}
+    both = {"options": {"max_epochs": 1, "metrics": "ece"}, "teacher": {"max_epochs": 7, "batch_size": 6}}
     assert notes(plan, both, ("kits19", "teacher"), ("lits", "teacher")) == [
         "note: --teacher max_epochs has no effect on kits19/teacher: the plan sets it there",
         "note: --teacher batch_size has no effect on kits19/teacher: the plan sets it there",
