@@ -202,7 +202,8 @@ _OPTIONS = (
     Option(
         "memory_format",
         "text",
-        "Memory layout of networks and batches in a training; auto: channels_last on CPUs.",
+        "Memory layout of networks and batches in a training; auto: channels_last on CPUs, unless oneDNN would crash "
+        "with the network.",
         choices=("auto", "channels_last", "contiguous"),
     ),
     Option("compile", "truth", "Compile the student by torch.compile, during its first step."),

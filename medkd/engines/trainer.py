@@ -111,7 +111,7 @@ class DistillationTrainer(SupervisedTrainer):
             compile_student(student, device)
         self.teacher = None if teacher is None else frozen(as_teacher(teacher))
         prepare_batch = partial(plain_batch, supervised.get("prepare_batch", default_prepare_batch))
-        memory_format = choose_memory_format(memory_format, device)
+        memory_format = choose_memory_format(memory_format, device, student.network)
         if memory_format == "channels_last":
             prepare_batch = partial(channels_last_batch, prepare_batch)
             for network in (student.network, *getattr(self.teacher, "networks", ())):

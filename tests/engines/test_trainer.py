@@ -28,9 +28,9 @@ def batches(count=3, size=2, dims=2, edge=32):
     return DataLoader(items, batch_size=size)
 
 
-def make(method="hlfd", dims=2, optimize_loss=True, args=None, **options):
+def make(method="hlfd", dims=2, optimize_loss=True, args=None, width=4, **options):
     torch.manual_seed(0)
-    student = tapped(ResNetFCN(dims, 1, 2, width=4))
+    student = tapped(ResNetFCN(dims, 1, 2, width=width))
     teacher = tapped(UNetPlusPlus(dims, 1, 2, width=4, deep_supervision=True))
     loss = methods.build(method, DiceCELoss(softmax=True, to_onehot_y=True), student, teacher, args)
     parameters = [*student.network.parameters(), *(loss.adaptors() if optimize_loss else ())]
@@ -92,9 +92,9 @@ def test_supervised_baseline_equals_a_plain_loop(memory_format, tolerance):
     data = batches(
         edge=64
     )  # the bottleneck of smaller images has two values a channel: its norm would amplify rounding
-    trainer = make("none", memory_format=memory_format, train_data_loader=data)
+    trainer = make("none", width=16, memory_format=memory_format, train_data_loader=data)
     torch.manual_seed(0)
-    network = ResNetFCN(2, 1, 2, width=4)
+    network = ResNetFCN(2, 1, 2, width=16)
     trainer.run()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     task = DiceCELoss(softmax=True, to_onehot_y=True)
@@ -140,7 +140,7 @@ def test_amp_follows_the_device_and_the_loss_stays_float32():
 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_networks_run_with_channels_last_on_a_cpu(dims):
-    trainer = make("hlfd", dims=dims)
+    trainer = make("hlfd", dims=dims, width=16)  # a narrower one stays contiguous in 2-D
     last = torch.channels_last if dims == 2 else torch.channels_last_3d
     layouts = []
     for network in (trainer.network, trainer.teacher.taps.network):
@@ -158,6 +158,17 @@ def test_networks_run_with_channels_last_on_a_cpu(dims):
     trainer.run()
     assert set(layouts) == {1} and all(logits)
     assert trainer.settings == {"precision": "float32", "memory_format": "channels_last"}
+
+
+def test_a_narrow_resnet_stays_contiguous():
+    """With channels last its training at 256 x 256 crashed the process: https://github.com/uxlfoundation/oneDNN/issues/6035."""
+    trainer = make("kd", width=8, train_data_loader=batches(count=1, edge=256))
+    trainer.run()
+    assert trainer.settings["memory_format"] == "contiguous"
+    networks = (trainer.network, trainer.teacher.taps.network)
+    assert all(p.is_contiguous() for network in networks for p in network.parameters())
+    with pytest.raises(ValueError, match="memory_format: found channels_last on a CPU"):
+        make("kd", width=8, memory_format="channels_last")
 
 
 def test_contiguous_layout_is_kept_by_option():

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from medkd.networks import ResNetFCN, TransUNet, UNet, UNetPlusPlus, move_for_inference
-from medkd.networks.memory_format import choose_memory_format, store_channels_last, to_channels_last
+from medkd.networks.memory_format import choose_memory_format, store_channels_last, store_in_format, to_channels_last
 
 NETWORKS = {
     "UNet": lambda: UNet(2, 1, 2, width=4),
@@ -43,6 +43,40 @@ def test_words():
     assert choose_memory_format("auto", "cuda:1") == choose_memory_format("contiguous", "cpu") == "contiguous"
     with pytest.raises(ValueError, match="memory_format: found 'last', expected auto"):
         choose_memory_format("last", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("network", "name"),
+    [
+        (ResNetFCN(2, 1, 2, width=8), "encoder.layer2.0.downsample.0"),
+        (nn.Conv2d(15, 2, kernel_size=1, stride=(1, 2)), "Conv2d"),
+        (nn.Sequential(nn.ConvTranspose2d(32, 8, kernel_size=1, stride=2)), "0"),
+    ],
+)
+def test_a_convolution_that_crashes_with_channels_last_on_a_cpu(network, name):
+    """https://github.com/uxlfoundation/oneDNN/issues/6035: its gradient writes outside its memory."""
+    assert choose_memory_format("auto", "cpu", network) == "contiguous"
+    assert choose_memory_format("channels_last", "cuda", network) == "channels_last"
+    assert store_in_format(network, "auto", "cpu") is network
+    assert all(parameter.is_contiguous() for parameter in network.parameters())
+    with pytest.raises(ValueError, match=f"found channels_last on a CPU, .* convolution {name} can crash"):
+        choose_memory_format("channels_last", "cpu", network)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        ResNetFCN(2, 1, 2, width=16),
+        ResNetFCN(3, 1, 2, width=4),
+        UNet(2, 3, 2, width=4),
+        nn.Conv2d(8, 16, kernel_size=1),
+        nn.Conv2d(8, 16, kernel_size=3, stride=2),
+        nn.Conv2d(8, 8, kernel_size=1, stride=2, groups=8),
+        nn.ConvTranspose2d(8, 16, kernel_size=1, stride=2),
+    ],
+)
+def test_other_networks_train_with_channels_last_on_a_cpu(network):
+    assert choose_memory_format("auto", "cpu", network) == "channels_last"
 
 
 @pytest.mark.parametrize("network", [ResNetFCN(2, 1, 2, width=4), UNet(2, 3, 2, width=4), UNet(3, 1, 2, width=4)])
