@@ -53,7 +53,7 @@ def grad_cam(network: nn.Module, image: Tensor, layers: Sequence[str], class_ind
         >>> grad_cam(network, torch.rand(1, 8, 8), ["0"])["0"].shape
         torch.Size([8, 8])
     """
-    network_copy = copy.deepcopy(network).eval().requires_grad_(True)
+    network_copy = copy.deepcopy(network).eval().requires_grad_(False)  # the image alone needs a gradient
     modules = dict(network_copy.named_modules())
     if unknown := [name for name in layers if name not in modules]:
         raise ValueError(f"grad_cam: {type(network).__name__} has no sub-module {unknown[0]!r} (see `medkd layers`)")

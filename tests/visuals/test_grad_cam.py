@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from medkd.networks import ResNetFCN, UNet, UNetPlusPlus
+from medkd.networks import ResNetFCN, UNet, UNetPlusPlus, move_for_inference
 from medkd.visuals import first_and_last, grad_cam, mid_target_slice
 
 
@@ -22,6 +22,15 @@ def test_the_map_is_the_formulas(dims):
     weight = network[2].weight[1].flatten() * (before[0] > 0).flatten(1).float().mean(dim=1)
     expected = torch.relu((weight.reshape(-1, *(1,) * dims) * before[0]).sum(dim=0))
     torch.testing.assert_close(result, (expected / expected.max()).detach(), atol=1e-5, rtol=1e-4)
+
+
+def test_a_narrow_resnet_in_the_layout_of_predictions():
+    """Gradients of its weights would crash the process there: https://github.com/uxlfoundation/oneDNN/issues/6035."""
+    torch.manual_seed(0)
+    network, image = ResNetFCN(2, 1, 2, width=8).eval(), torch.rand(1, 256, 256)
+    expected = grad_cam(network, image, ["encoder.layer4"])
+    actual = grad_cam(move_for_inference(network, "cpu"), image, ["encoder.layer4"])
+    torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_the_network_stays_as_it_is():
