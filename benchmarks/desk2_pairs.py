@@ -1,6 +1,6 @@
-"""Compare pairs of rows of the experiment `desk2`, paired by seed: ``python benchmarks/desk2_pairs.py RUNS TABLE.csv``.
+"""Compare pairs of rows of an experiment, paired by seed: ``python benchmarks/desk2_pairs.py RUNS TABLE.csv``.
 
-RUNS is the output folder of ``medkd experiment desk2``. TABLE.csv gets a line for each pair that has runs, and class: Dice
+RUNS is the output folder of ``medkd experiment desk2`` or ``hlfd-readings``. TABLE.csv gets a line for each pair that has runs, and class: Dice
 points of the first row more than the second, with the interval by bootstrap over seeds and patients.
 """
 
@@ -36,6 +36,7 @@ def rows_to_compare(task: str) -> tuple[tuple[str, str], ...]:
         (recommended, "KD"),
         ("Pseudo-labels", recommended),
         ("HLFD, late = final", "HLFD"),
+        ("HLFD, late = final", "HLFD, late = bottleneck"),  # of hlfd-readings
         ("PLC-KD", "swap (control)"),
     )
 

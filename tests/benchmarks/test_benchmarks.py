@@ -145,6 +145,23 @@ def test_the_table_of_hlfds_terms_is_that_of_the_committed_results():
         assert f"| {words} | {' | '.join(texts)} |" in page
 
 
+def test_the_table_of_hlfd_at_256_pixels_is_that_of_the_committed_results():
+    module = load("which_method")
+    page = (FOLDER.parent / "docs/hlfd.md").read_text(encoding="utf-8")
+    table = pd.read_csv(FOLDER / "results/hlfd_readings/resnetfcn_256.csv").query("metric == 'dice'")
+    assert len(table) == 10 and (table["seeds"].iloc[1:] == 3).all()
+    for _, cell in table.iterrows():
+        words = re.sub("late = (bottleneck|final)", r"`\1`", cell["row"])
+        difference = "" if cell["row"] == module.BASELINE else module._value(cell, cell["row"])
+        minutes = "" if pd.isna(cell["minutes"]) else f"{cell['minutes']:.1f}"
+        texts = (module._value(cell, module.BASELINE), difference, module._gap_closed(cell), minutes)
+        assert f"| {words} | {' | '.join(texts)} |" in page
+    pairs = pd.read_csv(FOLDER / "results/hlfd_readings/resnetfcn_256_pairs.csv").set_index("row")
+    cell = pairs.loc["HLFD, late = final minus HLFD, late = bottleneck"]
+    expected = f"{cell['difference']:+.1f} ({cell['difference_low']:.1f} to {cell['difference_high']:.1f})"
+    assert f"`final` minus `bottleneck` is {expected}" in page
+
+
 @pytest.mark.parametrize(
     ("task", "recommended"), [("lits_unet_few", "AT"), ("lits_fcn_none", "HLFD, late = final"), ("isic_few", "AT")]
 )
