@@ -1,7 +1,7 @@
 """Compare pairs of rows of an experiment, paired by seed: ``python benchmarks/desk2_pairs.py RUNS TABLE.csv``.
 
-RUNS is the output folder of ``medkd experiment desk2`` or ``hlfd-readings``. TABLE.csv gets a line for each pair that has runs, and class: Dice
-points of the first row more than the second, with the interval by bootstrap over seeds and patients.
+RUNS is the output folder of ``medkd experiment desk2`` or ``hlfd-readings``. TABLE.csv gets a line for each pair that has
+runs, and class: Dice points of the first row more than the second, with the interval by bootstrap over seeds and patients.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ VALUES = ["seeds", "difference", "difference_std", "difference_low", "difference
 
 def rows_to_compare(task: str) -> tuple[tuple[str, str], ...]:
     """Return the pairs of rows of a task; the second row is subtracted from the first."""
-    recommended = "HLFD, late = final" if "_fcn_" in task else "AT"  # for a ResNetFCN, for a UNet
+    recommended = "HLFD, late = final" if "fcn_" in task else "AT"  # for a ResNetFCN, for a UNet
     return (
         (recommended, "KD"),
         ("Pseudo-labels", recommended),

@@ -22,7 +22,7 @@ __all__ = [
 MemoryFormat = Literal["auto", "channels_last", "contiguous"]
 Network = TypeVar("Network", bound=nn.Module)
 _BY_NDIM = {4: torch.channels_last, 5: torch.channels_last_3d}
-_ONEDNN_BLOCK = 16  # channels that oneDNN reserves for each pixel with AVX-512; with AVX2 they are 8
+_ONEDNN_BLOCK = 16  # channels from one pixel to the next where oneDNN writes, with AVX-512; with AVX2 they are 8
 
 
 def choose_memory_format(
@@ -35,7 +35,8 @@ def choose_memory_format(
 
     On CPUs a network stays contiguous where a 1x1 convolution in 2-D has a stride above 1 and reads fewer than 16 channels,
     or a transposed one writes fewer. With channels last oneDNN writes outside its memory when it computes the gradient of
-    such weights: on large maps the process crashes (https://github.com/uxlfoundation/oneDNN/issues/6035).
+    such weights: on large maps the process crashes (https://github.com/uxlfoundation/oneDNN/issues/6035). Such a convolution
+    is found where it is a module.
 
     Args:
         memory_format: of the option.

@@ -75,7 +75,7 @@ def test_a_convolution_that_crashes_with_channels_last_on_a_cpu(network, name):
         nn.ConvTranspose2d(8, 16, kernel_size=1, stride=2),
     ],
 )
-def test_other_networks_train_with_channels_last_on_a_cpu(network):
+def test_other_networks_get_channels_last_on_a_cpu(network):
     assert choose_memory_format("auto", "cpu", network) == "channels_last"
 
 

@@ -36,6 +36,7 @@ CASES = {**EXACT, **{f"not {name}": (name, {}) for name in EXCEPTIONS}}
 FLAGS = {"uneven": (True, True, False, True), "in one process": (False, True, False, True)}
 UNLABELLED = {f"{name}, {flags}": (name, flags) for name in ("kd", "fitnet", "plckd") for flags in FLAGS}
 STEPS = {"one": {}, "accumulated": {"accumulation_steps": 2}, "clipped": {"clip_norm": 1e-3}}
+STEPS["channels last"] = {"width": 16}  # narrower students stay contiguous
 
 
 def items(method):
@@ -71,11 +72,11 @@ def guide(method, args):
     return teacher, TeacherTeam(teacher, **arguments)
 
 
-def learn(method, args, batches, seed=0, **options):
+def learn(method, args, batches, seed=0, width=4, **options):
     """What a run of plain gradient descent changed, at learning rate 1: minus the gradient, of student and adaptors."""
     teacher, team = guide(method, args)
     torch.manual_seed(seed)
-    student = tapped(ResNetFCN(2, 1, 2, width=4))
+    student = tapped(ResNetFCN(2, 1, 2, width=width))
     loss = methods.build(method, DiceCELoss(softmax=True, to_onehot_y=True), student, teacher, args).double()
     parameters = [*student.parameters(), *loss.adaptors()]
     trainer = DistillationTrainer(
@@ -157,8 +158,8 @@ def test_the_exceptions_differ_but_all_processes_learn_the_same(ranks, name):
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_accumulated_and_clipped_steps(ranks, name):
-    expected, _ = learn_joined("fitnet", {}, **{k: v for k, v in STEPS[name].items() if k == "clip_norm"})
+def test_kinds_of_steps(ranks, name):
+    expected, _ = learn_joined("fitnet", {}, **{k: v for k, v in STEPS[name].items() if k in ("clip_norm", "width")})
     for found in ranks:
         assert relative_difference(found[name][0], expected) < 1e-6
 
