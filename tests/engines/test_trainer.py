@@ -163,8 +163,8 @@ def test_networks_run_with_channels_last_on_a_cpu(dims):
 def test_a_narrow_resnet_stays_contiguous():
     """With channels last its training at 256 x 256 crashed the process: https://github.com/uxlfoundation/oneDNN/issues/6035."""
     trainer = make("kd", width=8, train_data_loader=batches(count=1, edge=256))
-    trainer.run()
     assert trainer.settings["memory_format"] == "contiguous"
+    trainer.run()
     networks = (trainer.network, trainer.teacher.taps.network)
     assert all(p.is_contiguous() for network in networks for p in network.parameters())
     with pytest.raises(ValueError, match="memory_format: found channels_last on a CPU"):

@@ -35,8 +35,12 @@ CASES = {**EXACT, **{f"not {name}": (name, {}) for name in EXCEPTIONS}}
 # which of the four images have labels: all processes, one, or only one process has some
 FLAGS = {"uneven": (True, True, False, True), "in one process": (False, True, False, True)}
 UNLABELLED = {f"{name}, {flags}": (name, flags) for name in ("kd", "fitnet", "plckd") for flags in FLAGS}
-STEPS = {"one": {}, "accumulated": {"accumulation_steps": 2}, "clipped": {"clip_norm": 1e-3}}
-STEPS["channels last"] = {"width": 16}  # narrower students stay contiguous
+STEPS = {
+    "one": {},
+    "accumulated": {"accumulation_steps": 2},
+    "clipped": {"clip_norm": 1e-3},
+    "channels last": {"width": 16},  # narrower students stay contiguous
+}
 
 
 def items(method):
